@@ -1,0 +1,2 @@
+//! WIRE: bytes to values and back. No I/O, no clock, no allocation it can avoid.
+#![forbid(unsafe_code)]

@@ -1,0 +1,2 @@
+//! DECISIONS: documents, sessions, fan-out. No socket, disk, clock or lock.
+#![forbid(unsafe_code)]

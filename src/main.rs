@@ -1,0 +1,2 @@
+//! THE SERVER: sockets, threads, time, settings. It waits; it decides nothing.
+fn main() {}
