@@ -1,2 +1,3 @@
-//! THE SERVER: sockets, threads, time, settings. It waits; it decides nothing.
+//! The `selvedge` binary.
+
 fn main() {}

@@ -1,0 +1,171 @@
+//! The driver seam: a closed list of operations on sockets, and their completions.
+//!
+//! A driver owns the sockets and the buffers of one core. It knows nothing of WebSocket, documents or other cores' state: whoever
+//! runs the loop hands it operations, and it hands back what came of them. Because the list is closed, io_uring, an epoll
+//! fallback and a simulator can stand behind it.
+
+use std::io;
+use std::os::fd::OwnedFd;
+use std::time::Duration;
+
+use selvedge_shards::Frame;
+
+/// Bytes that one receive gives at most. Buffers belong to the core, not to connections: this is what a whole core holds, a
+/// few hundred times, however many connections it has.
+pub const RECEIVE_BYTES_MAX: usize = 4096;
+
+/// Names a connection in operations and completions: its place in the core's table, and which of the successive owners of that
+/// place is meant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ConnectionKey {
+    /// Place in the core's table. Dense: places are used again, so drivers may keep tables indexed by it.
+    pub index: u32,
+    /// Counts the owners of the place, modulo 2^24 (so that key and operation fit the 64 bits of an io_uring completion).
+    pub generation: u32,
+}
+
+/// An accepted socket that no driver holds: it can be sent to another core.
+#[derive(Debug)]
+pub struct Socket(pub OwnedFd);
+
+/// What the loop asks of its driver. Operations of one connection start in the order given.
+#[derive(Debug)]
+pub enum Operation {
+    /// Accept on this core's listener, until [`Operation::StopAccepting`].
+    Accept,
+    /// Close this core's listener; what it already queued is refused by the kernel.
+    StopAccepting,
+    /// Takes a socket in under this key. Nothing is received before it is asked for.
+    Adopt {
+        /// A key that is not in use.
+        key: ConnectionKey,
+        /// The socket; the driver owns it until [`Completion::Released`] or [`Completion::Closed`].
+        socket: Socket,
+    },
+    /// One [`Completion::Received`] (or [`Completion::Ended`]), after which nothing is in flight, so that the socket can be released.
+    ReceiveOnce {
+        /// An adopted connection that is not receiving.
+        key: ConnectionKey,
+    },
+    /// A [`Completion::Received`] whenever data arrives, until [`Operation::Pause`] or [`Operation::Close`]. An idle connection
+    /// holds no buffer.
+    Receive {
+        /// An adopted connection; ignored if it receives already.
+        key: ConnectionKey,
+    },
+    /// No more data after this turn, so that the kernel's window closes and the peer waits. Data of completions that
+    /// were already collected may still come. [`Operation::Receive`] resumes.
+    Pause {
+        /// A receiving connection.
+        key: ConnectionKey,
+    },
+    /// Sends the whole frame, however many system calls that takes. At most one is in flight for each connection: the next may be
+    /// given once [`Completion::Sent`] came, which is how backpressure is felt.
+    Send {
+        /// An adopted connection with no send in flight.
+        key: ConnectionKey,
+        /// Shared with all other receivers of it; given back on completion.
+        frame: Frame,
+    },
+    /// Gives the socket back as [`Completion::Released`]. Only where nothing is in flight.
+    Release {
+        /// An adopted connection.
+        key: ConnectionKey,
+    },
+    /// Shuts the socket down, ends what is in flight (a send in flight still completes, with an error perhaps), closes it and says
+    /// [`Completion::Closed`], after which the key may be used again. No data comes for it after this turn.
+    Close {
+        /// An adopted connection.
+        key: ConnectionKey,
+    },
+    /// Makes the turn of another core end, or its next one not wait.
+    Wake {
+        /// Which core, as numbered in [`Driver::connect`].
+        core: usize,
+    },
+}
+
+/// What came of an operation.
+#[derive(Debug)]
+pub enum Completion<'a> {
+    /// A new connection.
+    Accepted {
+        /// It belongs to whoever sees this; dropping it closes it.
+        socket: Socket,
+    },
+    /// The kernel could not accept, for instance because no descriptor is free. The driver goes on accepting by itself, not
+    /// faster than every few milliseconds while this lasts.
+    AcceptFailed {
+        /// Why.
+        error: io::Error,
+    },
+    /// Data arrived.
+    Received {
+        /// For whom.
+        key: ConnectionKey,
+        /// At least one byte, at most [`RECEIVE_BYTES_MAX`]; the driver's buffer, free for changes in place, gone after the call.
+        data: &'a mut [u8],
+    },
+    /// Nothing will be received any more: the peer has ended its side (`None`), or the socket failed. Said once. The connection
+    /// stays adopted until it is closed; sending may still work after an orderly end.
+    Ended {
+        /// Whose.
+        key: ConnectionKey,
+        /// `None` when the peer ended in order.
+        error: Option<io::Error>,
+    },
+    /// A send ended.
+    Sent {
+        /// Whose.
+        key: ConnectionKey,
+        /// What was to be sent.
+        frame: Frame,
+        /// `Ok` when all of it is in the kernel's hands.
+        result: io::Result<()>,
+    },
+    /// Answer to [`Operation::Release`].
+    Released {
+        /// No longer known to the driver.
+        key: ConnectionKey,
+        /// Free to go to another core.
+        socket: Socket,
+    },
+    /// Answer to [`Operation::Close`]: nothing of this key will be heard again.
+    Closed {
+        /// No longer known to the driver.
+        key: ConnectionKey,
+    },
+}
+
+/// One core's way to the kernel. Made, used and dropped on the core's own thread.
+pub trait Driver: Sized {
+    /// Lets this driver wake the others: `wakers[n]` is that of core `n`, its own included.
+    fn connect(&mut self, wakers: Vec<Waker>);
+
+    /// A handle with which any thread ends this driver's turn.
+    fn waker(&self) -> Waker;
+
+    /// One turn: starts all operations (and empties the list), waits until something completes, somebody wakes it, or the time is over
+    /// (`None`: as long as it takes; zero: not at all), and shows every completion collected so far, in order.
+    ///
+    /// `visit` may gather new operations for the next turn; it must not be called again for a connection after its `Closed`.
+    ///
+    /// # Errors
+    ///
+    /// Only where the engine itself is broken; a connection's troubles are completions.
+    fn turn(
+        &mut self,
+        operations: &mut Vec<Operation>,
+        timeout: Option<Duration>,
+        visit: &mut dyn FnMut(Completion<'_>),
+    ) -> io::Result<()>;
+}
+
+/// Ends a driver's turn from any thread. Cheap to clone; a wake that comes before the turn is not lost, and several make one.
+#[derive(Clone, Debug)]
+pub struct Waker {
+    /// An eventfd: written to from threads that have no ring.
+    event: std::sync::Arc<OwnedFd>,
+    /// The ring to send a message to, where the driver has one.
+    ring: Option<std::os::fd::RawFd>,
+}

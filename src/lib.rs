@@ -1,0 +1,3 @@
+//! THE SERVER: sockets, threads, time, settings. It waits; it decides nothing.
+
+pub mod driver;
