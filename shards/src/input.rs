@@ -1,0 +1,100 @@
+//! What a shard is told.
+
+use std::sync::Arc;
+
+use selvedge_protocol::sync::Message;
+
+use crate::envelope::Envelope;
+use crate::id::{DocumentId, Sequence, SessionId, ShardId};
+use crate::reading::{CaughtUp, Loaded, ReadFailed};
+
+/// What a session may do with its document.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Read, and take part in awareness.
+    ReadOnly,
+    /// Read and write.
+    ReadWrite,
+}
+
+/// One thing that happened. Effects are drained before the next is handed in.
+#[derive(Debug)]
+pub enum Input<'a> {
+    /// A connection asks for a document. The document may be of another shard: then the session is remote.
+    Attached {
+        /// Not in use.
+        session: SessionId,
+        /// A checked name.
+        name: Arc<str>,
+        /// Its rights, for as long as it lives.
+        access: Access,
+    },
+    /// A session's message. Never from a paused session: what was received before the pause waits at the connection.
+    Message {
+        /// Who sent it. A session that is gone already is ignored.
+        session: SessionId,
+        /// Its bytes are only borrowed.
+        message: Message<'a>,
+    },
+    /// A connection has ended, or leaves the document.
+    Detached {
+        /// One that is gone already is ignored.
+        session: SessionId,
+    },
+    /// All that was sent to the session is in the kernel's hands: one for each [`crate::Effect::Send`].
+    Drained {
+        /// One that is gone already is ignored.
+        session: SessionId,
+    },
+    /// A pong came for [`crate::Effect::Probe`], or any other sign that the peer was alive after it.
+    Alive {
+        /// One that is gone already is ignored.
+        session: SessionId,
+    },
+    /// Answer to [`crate::Effect::Load`].
+    Loaded {
+        /// The document that was asked for.
+        document: DocumentId,
+        /// What is stored, or why it cannot be read.
+        result: Result<Box<Loaded>, ReadFailed>,
+    },
+    /// Answer to [`crate::Effect::CatchUp`].
+    CaughtUp {
+        /// The document that was asked for.
+        document: DocumentId,
+        /// As in the effect.
+        job: u64,
+        /// Frames to send, or why there are none.
+        result: Result<CaughtUp, ReadFailed>,
+    },
+    /// Answer to [`crate::Effect::Snapshot`].
+    SnapshotTaken {
+        /// The document.
+        document: DocumentId,
+        /// The sequence the snapshot reaches to, and the bytes it has; or why there is none.
+        result: Result<(Sequence, u64), ReadFailed>,
+    },
+    /// Records up to this one are durable, in the sense of the `fsync` setting. Also ends a stall.
+    Committed {
+        /// The document.
+        document: DocumentId,
+        /// The last of its records that is.
+        sequence: Sequence,
+    },
+    /// Writing fails. What was to be appended is kept by the persister and tried again; commits for it still come.
+    CommitFailed {
+        /// For the clients: what is wrong, in a few words.
+        reason: Arc<str>,
+    },
+    /// Something that another shard sent.
+    Envelope {
+        /// Which shard.
+        from: ShardId,
+        /// What it sent.
+        envelope: Envelope,
+    },
+    /// The loop has handed in everything that has arrived: what was gathered is merged, numbered and sent.
+    TurnEnded,
+    /// Time has passed. Wanted every [`crate::TICK_MS`] or so.
+    Tick,
+}
