@@ -1,2 +1,5 @@
 //! WIRE: bytes to values and back. No I/O, no clock, no allocation it can avoid.
 #![forbid(unsafe_code)]
+
+pub mod lib0;
+pub mod update;
