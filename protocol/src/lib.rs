@@ -2,3 +2,4 @@
 #![forbid(unsafe_code)]
 
 pub mod lib0;
+pub mod websocket;
