@@ -1,5 +1,7 @@
 //! WIRE: bytes to values and back. No I/O, no clock, no allocation it can avoid.
 #![forbid(unsafe_code)]
 
+pub mod document_name;
+pub mod http;
 pub mod lib0;
 pub mod websocket;
