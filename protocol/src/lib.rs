@@ -5,6 +5,6 @@ pub mod awareness;
 pub mod document_name;
 pub mod http;
 pub mod lib0;
-pub mod update;
 pub mod sync;
+pub mod update;
 pub mod websocket;

@@ -7,9 +7,9 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
+use selvedge_protocol::awareness;
 use selvedge_protocol::sync::{self, Message};
 use selvedge_protocol::update::{self, Known, StateVector, Verdict};
-use selvedge_protocol::awareness;
 
 use crate::config::{ANSWERS_PER_SESSION_MAX, Config, TURN_UPDATES_MAX};
 use crate::core::Core;
@@ -279,9 +279,10 @@ impl Document {
     fn all_sessions(&self, core: &Core) -> Vec<SessionRef> {
         let here = core.config.shard;
         let local = self.fan_out.sessions(&core.sessions).map(|session| SessionRef { shard: here, session });
-        let remote = self.remotes.iter().flat_map(|(&shard, sessions)| {
-            sessions.keys().map(move |&session| SessionRef { shard, session })
-        });
+        let remote = self
+            .remotes
+            .iter()
+            .flat_map(|(&shard, sessions)| sessions.keys().map(move |&session| SessionRef { shard, session }));
         local.chain(remote).collect()
     }
 
@@ -443,7 +444,9 @@ impl Document {
                 core.counters.updates_denied += 1;
                 core.reply(session, denied("this connection may read the document, not change it"));
             }
-            Verdict::Accepted(_) | Verdict::Missing { .. } if core.stalled.is_some() => self.refuse_stalled(session, core),
+            Verdict::Accepted(_) | Verdict::Missing { .. } if core.stalled.is_some() => {
+                self.refuse_stalled(session, core)
+            }
             Verdict::Accepted(accepted) => {
                 if self.bytes + self.turn.bytes as u64 + accepted.update.len() as u64 > core.config.document_bytes_max {
                     let bytes_max = core.config.document_bytes_max;
@@ -453,7 +456,7 @@ impl Document {
                 core.counters.updates_accepted += 1;
                 self.known.apply(&accepted);
                 if let Some(waiting) = &mut self.waiting {
-                    for &(client, clock) in &accepted.clocks {
+                    for &(client, clock) in accepted.clocks.iter() {
                         waiting.take_ready(client, clock, ready);
                     }
                     if waiting.is_empty() {
@@ -594,7 +597,8 @@ impl Document {
         core.counters.record_bytes += update.len() as u64;
         let frame = update_frame(&update);
         core.effects.push_back(Effect::Append { document: self.id, name: Arc::clone(&self.name), sequence, update });
-        let on = |shard: ShardId| authors.iter().filter(move |author| author.shard == shard).map(|author| author.session);
+        let on =
+            |shard: ShardId| authors.iter().filter(move |author| author.shard == shard).map(|author| author.session);
         self.fan_out.publish(sequence, frame.clone(), on(core.config.shard), &mut core.sessions, &mut core.effects);
         for &shard in self.remotes.keys() {
             let (document, frame) = (self.id, frame.clone());

@@ -125,10 +125,7 @@ mod tests {
         outbox.push(Kind::Reply, frame(2));
         outbox.push(Kind::Update(Sequence(5)), frame(1));
         outbox.push(Kind::Awareness, frame(1));
-        assert_eq!(
-            outbox.drop_what_can_be_made_again(),
-            Dropped { update: Some(Sequence(4)), awareness: true }
-        );
+        assert_eq!(outbox.drop_what_can_be_made_again(), Dropped { update: Some(Sequence(4)), awareness: true });
         assert_eq!(outbox.pop().map(|frame| frame.len()), Some(2));
         assert!(outbox.is_empty());
     }

@@ -46,9 +46,7 @@ pub(crate) enum Offered {
     /// Nothing new, or it is told in this turn.
     Done,
     /// Another session has announced this client id: find out whether it is alive.
-    Contested {
-        owner: SessionRef,
-    },
+    Contested { owner: SessionRef },
     /// The session, or the document, has as many client ids as it may.
     Full,
 }
@@ -86,7 +84,8 @@ impl Presence {
                 // What a client passes on of others, it may; what it says of their end, it may not.
                 Some(json) if clock > known.clock => {
                     let owner = known.owner;
-                    self.claim(client, session, clock, json, now).map_or(Offered::Done, |()| Offered::Contested { owner })
+                    self.claim(client, session, clock, json, now)
+                        .map_or(Offered::Done, |()| Offered::Contested { owner })
                 }
                 Some(_) | None => Offered::Done,
             };

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use selvedge_protocol::sync::{self, Message};
 
+use crate::TICK_MS;
 use crate::config::{Config, SCAN_MS};
 use crate::core::Core;
 use crate::counters::Counters;
@@ -18,7 +19,6 @@ use crate::input::{Access, Input};
 use crate::mirror::Mirror;
 use crate::session::{Overdue, Place};
 use crate::slots::Slots;
-use crate::TICK_MS;
 
 /// The state machine. It waits for nothing and asks nobody: the same code runs on sockets and in a simulation.
 #[derive(Debug)]
@@ -160,7 +160,8 @@ impl Shard {
             self.attach_to_own(id, name, session, access);
             return;
         }
-        let slot = *self.mirror_slots.entry(id).or_insert_with(|| self.mirrors.add(|slot| Mirror::new(id, owner, slot)));
+        let slot =
+            *self.mirror_slots.entry(id).or_insert_with(|| self.mirrors.add(|slot| Mirror::new(id, owner, slot)));
         self.mirrors[slot].attach(session, name, access, &mut self.core);
     }
 
@@ -371,7 +372,9 @@ impl Shard {
 
     /// Makes room for a document, if one is not in use.
     fn evict_one(&mut self) -> bool {
-        let idle = |id: &DocumentId| self.document_slots.get(id).is_some_and(|&slot| self.documents[slot].idle_since().is_some());
+        let idle = |id: &DocumentId| {
+            self.document_slots.get(id).is_some_and(|&slot| self.documents[slot].idle_since().is_some())
+        };
         let Some(at) = self.resting.iter().position(idle) else { return false };
         let id = self.resting.remove(at);
         self.evict(id);

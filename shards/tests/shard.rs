@@ -201,7 +201,8 @@ fn overflow_puts_the_session_behind_and_one_merged_update_catches_it_up() {
         }
         assert_eq!(host.got(b), [Got::Update(typed(1, 0, "x"))]);
         host.take(b);
-        let everything_after = Got::Update(vec![1, 1, 1, 1, 0x84, 1, 0, 11].into_iter().chain(*b"xxxxxxxxxxx").chain([0]).collect());
+        let everything_after =
+            Got::Update(vec![1, 1, 1, 1, 0x84, 1, 0, 11].into_iter().chain(*b"xxxxxxxxxxx").chain([0]).collect());
         assert_eq!(host.got(b), [everything_after], "what is not committed is still here");
         host.take(b);
         host.update(a, &typed(1, 12, "y"));
@@ -316,7 +317,7 @@ fn what_no_document_can_take_costs_its_sender_the_session_and_nobody_else_notice
         host.step_1(c, &[0xff]);
         assert!(matches!(host.closed.get(&c), Some(CloseReason::StateVectorRefused(_))));
         assert_eq!(host.got(a), []);
-        assert_eq!(host.shard(0).counters().sessions + host.shard(usize::from(shards) - 1).counters().sessions, u64::from(shards));
+        assert_eq!(host.sessions(), 1);
     }
 }
 
@@ -387,7 +388,10 @@ fn while_nothing_can_be_written_changes_are_refused_and_then_asked_for() {
         assert_eq!(host.got(a), [Got::Step2(vec![0, 0])], "reading goes on");
         host.commit();
         let got = host.got(b);
-        assert!(got.contains(&Got::Update(typed(1, 0, "a"))) && got.contains(&Got::Step1(state_vector(&[(1, 1)]))), "{got:?}");
+        assert!(
+            got.contains(&Got::Update(typed(1, 0, "a"))) && got.contains(&Got::Step1(state_vector(&[(1, 1)]))),
+            "{got:?}"
+        );
         host.update(b, &typed(1, 1, "bc"));
         assert_eq!(host.got(a), [Got::Update(typed(1, 1, "bc"))]);
     }
@@ -400,7 +404,7 @@ fn a_slow_disk_pauses_those_who_write() {
         for clock in 0..11 {
             host.update(b, &typed(1, clock, "x"));
         }
-        assert_eq!((host.paused.get(&a), host.paused.get(&b)), (None.or(host.paused.get(&a)), Some(&true)));
+        assert_eq!(host.paused.get(&b), Some(&true));
         assert_ne!(host.paused.get(&a), Some(&true));
         host.commit();
         assert_eq!(host.paused.get(&b), Some(&false));

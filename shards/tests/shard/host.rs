@@ -13,9 +13,9 @@ use selvedge_shards::{
 };
 
 /// The name of a document that shard 0 owns, however many there are in these tests.
-pub const NAME: &str = "document";
+pub(crate) const NAME: &str = "document";
 
-pub fn config(shard: u16, shards: u16) -> Config {
+pub(crate) fn config(shard: u16, shards: u16) -> Config {
     Config {
         shard: ShardId(shard),
         shards,
@@ -46,15 +46,15 @@ pub fn config(shard: u16, shards: u16) -> Config {
 
 /// A session: where its socket is, and its name there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct At(pub usize, pub SessionId);
+pub(crate) struct At(pub(crate) usize, pub(crate) SessionId);
 
-pub fn at(shard: usize, index: u32) -> At {
+pub(crate) fn at(shard: usize, index: u32) -> At {
     At(shard, SessionId { index, generation: 0 })
 }
 
 /// A message as a client got it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Got {
+pub(crate) enum Got {
     Step1(StateVector),
     Step2(Vec<u8>),
     Update(Vec<u8>),
@@ -62,34 +62,34 @@ pub enum Got {
     Denied(String),
 }
 
-pub struct Host {
+pub(crate) struct Host {
     shards: Vec<Shard>,
-    pub now: u64,
+    pub(crate) now: u64,
     got: BTreeMap<At, Vec<Got>>,
     in_flight: VecDeque<At>,
     /// Sockets take what they are sent at once.
-    pub sockets_take: bool,
+    pub(crate) sockets_take: bool,
     /// Loads are answered at once.
-    pub loads_end: bool,
-    pub loads: VecDeque<(usize, DocumentId)>,
+    pub(crate) loads_end: bool,
+    pub(crate) loads: VecDeque<(usize, DocumentId)>,
     /// What is appended and not committed.
-    pub appended: VecDeque<(usize, DocumentId, Sequence, Vec<u8>)>,
+    pub(crate) appended: VecDeque<(usize, DocumentId, Sequence, Vec<u8>)>,
     /// What is committed.
-    pub stored: Vec<(Sequence, Vec<u8>)>,
-    pub jobs: VecDeque<(usize, DocumentId, u64, CatchUpFrom, Sequence)>,
-    pub snapshots: VecDeque<(usize, DocumentId, Sequence)>,
-    pub closed: BTreeMap<At, CloseReason>,
-    pub paused: BTreeMap<At, bool>,
-    pub probed: Vec<At>,
-    pub evicted: Vec<DocumentId>,
+    pub(crate) stored: Vec<(Sequence, Vec<u8>)>,
+    pub(crate) jobs: VecDeque<(usize, DocumentId, u64, CatchUpFrom, Sequence)>,
+    pub(crate) snapshots: VecDeque<(usize, DocumentId, Sequence)>,
+    pub(crate) closed: BTreeMap<At, CloseReason>,
+    pub(crate) paused: BTreeMap<At, bool>,
+    pub(crate) probed: Vec<At>,
+    pub(crate) evicted: Vec<DocumentId>,
 }
 
 impl Host {
-    pub fn new(shards: u16) -> Self {
+    pub(crate) fn new(shards: u16) -> Self {
         Self::with(shards, |_| {})
     }
 
-    pub fn with(shards: u16, change: impl Fn(&mut Config)) -> Self {
+    pub(crate) fn with(shards: u16, change: impl Fn(&mut Config)) -> Self {
         let make = |shard| {
             let mut config = config(shard, shards);
             change(&mut config);
@@ -114,12 +114,17 @@ impl Host {
         }
     }
 
-    pub fn shard(&self, at: usize) -> &Shard {
+    pub(crate) fn shard(&self, at: usize) -> &Shard {
         &self.shards[at]
     }
 
+    /// Sessions on all shards.
+    pub(crate) fn sessions(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.counters().sessions).sum()
+    }
+
     /// Hands in one input and carries its effects out.
-    pub fn handle(&mut self, shard: usize, input: Input<'_>) {
+    pub(crate) fn handle(&mut self, shard: usize, input: Input<'_>) {
         self.shards[shard].handle(Now(self.now), input);
         while let Some(effect) = self.shards[shard].poll_effect() {
             self.carry_out(shard, effect);
@@ -136,6 +141,7 @@ impl Host {
             }
             Effect::Close { session, reason } => {
                 self.in_flight.retain(|&other| other != At(shard, session));
+                self.paused.remove(&At(shard, session));
                 self.closed.insert(At(shard, session), reason);
             }
             Effect::Pause { session } => {
@@ -162,7 +168,7 @@ impl Host {
     }
 
     /// Ends the turn on all shards, and lets happen what happens by itself.
-    pub fn turn(&mut self) {
+    pub(crate) fn turn(&mut self) {
         loop {
             for shard in 0..self.shards.len() {
                 self.handle(shard, Input::TurnEnded);
@@ -182,44 +188,44 @@ impl Host {
     }
 
     /// One session's socket takes what it was sent.
-    pub fn take(&mut self, session: At) {
+    pub(crate) fn take(&mut self, session: At) {
         let place = self.in_flight.iter().position(|&other| other == session).expect("something was sent");
         self.in_flight.remove(place);
         self.handle(session.0, Input::Drained { session: session.1 });
         self.turn();
     }
 
-    pub fn attach(&mut self, session: At) {
+    pub(crate) fn attach(&mut self, session: At) {
         self.attach_as(session, NAME, Access::ReadWrite);
     }
 
-    pub fn attach_as(&mut self, session: At, name: &str, access: Access) {
+    pub(crate) fn attach_as(&mut self, session: At, name: &str, access: Access) {
         self.handle(session.0, Input::Attached { session: session.1, name: Arc::from(name), access });
         self.turn();
     }
 
-    pub fn detach(&mut self, session: At) {
+    pub(crate) fn detach(&mut self, session: At) {
         self.in_flight.retain(|&other| other != session);
         self.handle(session.0, Input::Detached { session: session.1 });
         self.turn();
     }
 
     /// Hands in a message within a turn.
-    pub fn say(&mut self, session: At, message: Message<'_>) {
+    pub(crate) fn say(&mut self, session: At, message: Message<'_>) {
         self.handle(session.0, Input::Message { session: session.1, message });
     }
 
-    pub fn update(&mut self, session: At, update: &[u8]) {
+    pub(crate) fn update(&mut self, session: At, update: &[u8]) {
         self.say(session, Message::Update { update });
         self.turn();
     }
 
-    pub fn step_1(&mut self, session: At, state_vector: &[u8]) {
+    pub(crate) fn step_1(&mut self, session: At, state_vector: &[u8]) {
         self.say(session, Message::SyncStep1 { state_vector });
         self.turn();
     }
 
-    pub fn announce(&mut self, session: At, client: u64, clock: u32, state: Option<&str>) {
+    pub(crate) fn announce(&mut self, session: At, client: u64, clock: u32, state: Option<&str>) {
         let mut update = Vec::new();
         awareness::put_update(&mut update, std::iter::once(awareness::Entry { client, clock, state }));
         self.say(session, Message::Awareness { update: &update });
@@ -227,7 +233,7 @@ impl Host {
     }
 
     /// Everything appended becomes durable.
-    pub fn commit(&mut self) {
+    pub(crate) fn commit(&mut self) {
         while let Some((shard, document, sequence, update)) = self.appended.pop_front() {
             self.stored.push((sequence, update));
             self.handle(shard, Input::Committed { document, sequence });
@@ -236,7 +242,7 @@ impl Host {
     }
 
     /// The oldest catch-up is made from what is committed.
-    pub fn catch_up(&mut self) {
+    pub(crate) fn catch_up(&mut self) {
         let (shard, document, job, from, through) = self.jobs.pop_front().expect("a catch-up was asked for");
         let wanted = |sequence: Sequence| match &from {
             CatchUpFrom::StateVector(_) => true,
@@ -261,14 +267,14 @@ impl Host {
         self.turn();
     }
 
-    pub fn fail_load(&mut self) {
+    pub(crate) fn fail_load(&mut self) {
         let (shard, document) = self.loads.pop_front().expect("a load was asked for");
         self.handle(shard, Input::Loaded { document, result: Err(ReadFailed::Corrupt("checksum".into())) });
         self.turn();
     }
 
     /// Lets time pass, tick by tick.
-    pub fn pass(&mut self, ms: u64) {
+    pub(crate) fn pass(&mut self, ms: u64) {
         let end = self.now + ms;
         while self.now < end {
             self.now = (self.now + selvedge_shards::TICK_MS).min(end);
@@ -280,12 +286,12 @@ impl Host {
     }
 
     /// What the session got since this was asked last.
-    pub fn got(&mut self, session: At) -> Vec<Got> {
+    pub(crate) fn got(&mut self, session: At) -> Vec<Got> {
         self.got.remove(&session).unwrap_or_default()
     }
 }
 
-pub fn empty() -> Loaded {
+pub(crate) fn empty() -> Loaded {
     Loaded { sequence: Sequence(0), known: Known::default(), log_records: 0, log_bytes: 0, bytes: 0 }
 }
 
@@ -314,7 +320,7 @@ fn read(frame: &Frame) -> Vec<Got> {
 }
 
 /// One client types one word, right behind what it typed before, into the root text `t`.
-pub fn typed(client: u8, clock: u8, text: &str) -> Vec<u8> {
+pub(crate) fn typed(client: u8, clock: u8, text: &str) -> Vec<u8> {
     let mut out = vec![1, 1, client, clock];
     match clock.checked_sub(1) {
         None => out.extend([4, 1, 1, b't']),
@@ -327,6 +333,6 @@ pub fn typed(client: u8, clock: u8, text: &str) -> Vec<u8> {
 }
 
 /// The state vector of clients that typed so many letters.
-pub fn state_vector(clocks: &[(u64, u32)]) -> StateVector {
+pub(crate) fn state_vector(clocks: &[(u64, u32)]) -> StateVector {
     clocks.iter().copied().collect()
 }
