@@ -401,6 +401,8 @@ impl Document {
                     if core.is_here(session) {
                         self.fan_out.begin_catch_up(session.session, &mut core.sessions);
                     }
+                    // One at a time: it costs this server more to answer than a client to ask.
+                    core.pause(session);
                     self.start_job(CatchUpFrom::StateVector(state_vector), session, core);
                 }
             }
@@ -686,6 +688,9 @@ impl Document {
         let Some(at) = self.jobs.iter().position(|other| other.id == job) else { return };
         let job = self.jobs.swap_remove(at);
         for session in job.sessions {
+            if matches!(job.from, CatchUpFrom::StateVector(_)) {
+                core.resume(session);
+            }
             match &result {
                 Ok(CaughtUp { frames, through }) => self.hand_over(session, Arc::clone(frames), *through, core),
                 Err(failed) => self.end(session, CloseReason::LoadFailed(failed.clone()), core),

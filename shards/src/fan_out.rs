@@ -161,9 +161,7 @@ impl FanOut {
         sessions: &mut Sessions,
         effects: &mut VecDeque<Effect>,
     ) {
-        for frame in frames {
-            sessions.catch_up(id, frame.clone(), effects);
-        }
+        sessions.catch_up(id, frames, effects);
         if let Some(Delivery::CatchingUp(cursor)) = sessions.get(id).map(|session| session.delivery) {
             self.catching_up.retain(|&(other, _)| other != id);
             self.go_on(id, cursor.max(through), &mut None, sessions, effects);

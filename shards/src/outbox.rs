@@ -13,15 +13,22 @@ pub(crate) enum Kind {
     Update(Sequence),
     /// Can be made again from the document's awareness.
     Awareness,
-    /// An answer, or a part of a catch-up: never dropped, and not counted, because it is bounded by what the client asked for.
-    Reply,
+    /// An answer. Never dropped; a client that asks on and does not take its answers is not read from ([`ANSWERS_WAITING_MAX`]).
+    Answer,
+    /// A part of a large answer, of which more follows.
+    Part,
 }
+
+/// Answers that may wait for a socket before its session is not read from any more. A client that waits for its answers never has
+/// so many.
+pub(crate) const ANSWERS_WAITING_MAX: u32 = 8;
 
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     frames: VecDeque<(Kind, Frame)>,
     /// Bytes of what may be dropped.
     bytes: usize,
+    answers: u32,
 }
 
 /// What an overflow took away.
@@ -43,14 +50,21 @@ impl Outbox {
     }
 
     pub(crate) fn push(&mut self, kind: Kind, frame: Frame) {
-        self.bytes += Self::counted(kind, &frame);
+        match kind {
+            Kind::Update(_) | Kind::Awareness => self.bytes += frame.len(),
+            Kind::Answer => self.answers += 1,
+            Kind::Part => {}
+        }
         self.frames.push_back((kind, frame));
+    }
+
+    pub(crate) fn is_glutted(&self) -> bool {
+        self.answers >= ANSWERS_WAITING_MAX
     }
 
     /// The next thing to send: one frame by reference, or several small ones gathered.
     pub(crate) fn pop(&mut self) -> Option<Frame> {
-        let (kind, first) = self.frames.pop_front()?;
-        self.bytes -= Self::counted(kind, &first);
+        let first = self.pop_one()?;
         let fits = |gathered: usize, next: &Frame| gathered + next.len() <= GATHER_BYTES_MAX;
         if !self.frames.front().is_some_and(|(_, next)| fits(first.len(), next)) {
             return Some(first);
@@ -60,11 +74,19 @@ impl Outbox {
             && fits(bytes.len(), next)
         {
             bytes.extend_from_slice(next.as_ref());
-            if let Some((kind, frame)) = self.frames.pop_front() {
-                self.bytes -= Self::counted(kind, &frame);
-            }
+            self.pop_one();
         }
         Some(Frame::new(bytes))
+    }
+
+    fn pop_one(&mut self) -> Option<Frame> {
+        let (kind, frame) = self.frames.pop_front()?;
+        match kind {
+            Kind::Update(_) | Kind::Awareness => self.bytes -= frame.len(),
+            Kind::Answer => self.answers -= 1,
+            Kind::Part => {}
+        }
+        Some(frame)
     }
 
     pub(crate) fn drop_what_can_be_made_again(&mut self) -> Dropped {
@@ -78,17 +100,10 @@ impl Outbox {
                 dropped.awareness = true;
                 false
             }
-            Kind::Reply => true,
+            Kind::Answer | Kind::Part => true,
         });
         self.bytes = 0;
         dropped
-    }
-
-    fn counted(kind: Kind, frame: &Frame) -> usize {
-        match kind {
-            Kind::Update(_) | Kind::Awareness => frame.len(),
-            Kind::Reply => 0,
-        }
     }
 }
 
@@ -109,20 +124,20 @@ mod tests {
     fn small_frames_leave_together_and_large_ones_by_reference() {
         let mut outbox = Outbox::default();
         let large = frame(GATHER_BYTES_MAX);
-        outbox.push(Kind::Reply, frame(3));
+        outbox.push(Kind::Answer, frame(3));
         outbox.push(Kind::Update(Sequence(1)), frame(4));
-        outbox.push(Kind::Reply, large.clone());
+        outbox.push(Kind::Part, large.clone());
         assert_eq!(outbox.pop().map(|frame| frame.len()), Some(7));
         assert_eq!(outbox.pop(), Some(large));
         assert_eq!(outbox.pop(), None);
-        assert_eq!(outbox.bytes, 0);
+        assert_eq!((outbox.bytes, outbox.answers), (0, 0));
     }
 
     #[test]
     fn an_overflow_keeps_answers_and_says_where_the_session_stands() {
         let mut outbox = Outbox::default();
         outbox.push(Kind::Update(Sequence(4)), frame(1));
-        outbox.push(Kind::Reply, frame(2));
+        outbox.push(Kind::Answer, frame(2));
         outbox.push(Kind::Update(Sequence(5)), frame(1));
         outbox.push(Kind::Awareness, frame(1));
         assert_eq!(outbox.drop_what_can_be_made_again(), Dropped { update: Some(Sequence(4)), awareness: true });

@@ -50,6 +50,8 @@ pub(crate) struct Session {
     in_flight: bool,
     /// Awareness frames were dropped: it gets all states when it drains.
     pub(crate) awareness_dropped: bool,
+    /// So many answers wait for it that it is not read from.
+    glutted: bool,
     /// How many reasons there are to read nothing from it.
     pauses: u8,
 }
@@ -66,6 +68,7 @@ const VACANT: Session = Session {
     access: Access::ReadOnly,
     in_flight: false,
     awareness_dropped: false,
+    glutted: false,
     pauses: 0,
 };
 
@@ -138,18 +141,28 @@ impl Sessions {
         SessionId { index, generation: self.table[index as usize].generation }
     }
 
-    /// An answer: always sent, in order.
+    /// An answer: always sent, in order. When too many wait, nothing more is asked of this server until they are taken.
     pub(crate) fn reply(&mut self, id: SessionId, frame: Frame, effects: &mut VecDeque<Effect>) {
-        self.push(id, Kind::Reply, frame, effects);
+        self.push(id, Kind::Answer, frame, effects);
+        if let Some(session) = self.get_mut(id)
+            && !session.glutted
+            && session.outbox.as_ref().is_some_and(|outbox| outbox.is_glutted())
+        {
+            session.glutted = true;
+            self.pause(id, effects);
+        }
     }
 
-    /// A part of a catch-up: like an answer, but the session has to take it in time.
-    pub(crate) fn catch_up(&mut self, id: SessionId, frame: Frame, effects: &mut VecDeque<Effect>) {
+    /// A catch-up: an answer in parts, which the session has to take in time.
+    pub(crate) fn catch_up(&mut self, id: SessionId, frames: &[Frame], effects: &mut VecDeque<Effect>) {
         let now_s = self.now_s;
-        if let Some(session) = self.get_mut(id) {
-            session.slow_since_s = now_s;
+        let Some(session) = self.get_mut(id) else { return };
+        session.slow_since_s = now_s;
+        let Some((last, parts)) = frames.split_last() else { return };
+        for part in parts {
+            self.push(id, Kind::Part, part.clone(), effects);
         }
-        self.push(id, Kind::Reply, frame, effects);
+        self.reply(id, last.clone(), effects);
     }
 
     /// Records from `first` on, which follow on what the session has. Where they do not fit, it is behind from there.
@@ -210,6 +223,9 @@ impl Sessions {
         }
         let Some(frame) = next else {
             session.slow_since_s = 0;
+            if std::mem::take(&mut session.glutted) {
+                self.resume(id, effects);
+            }
             return true;
         };
         session.in_flight = true;

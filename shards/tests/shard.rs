@@ -51,15 +51,10 @@ fn the_answer_to_a_sync_step_1_waits_for_the_commit_of_what_was_written_before()
         for (author, other, client) in [(a, b, 1), (b, a, 2)] {
             host.update(author, &typed(client, 0, "hi"));
             host.step_1(author, &[2, 2, 2, 1, 2]);
-            assert_eq!(host.got(author), [], "{author:?}");
+            assert_eq!(host.got(author), []);
             host.commit();
             let got = host.got(author);
-            assert!(matches!(got[..], [Got::Update(_), Got::Step2(_)]) || client == 1, "{got:?}");
-            assert!(matches!(got[0], Got::Update(_)));
-            while !host.jobs.is_empty() {
-                host.catch_up();
-            }
-            host.got(author);
+            assert!(matches!(got[..], [Got::Update(_), Got::Step2(_)]), "{got:?}");
             host.got(other);
         }
     }
@@ -505,5 +500,37 @@ fn what_comes_for_sessions_that_are_gone_is_ignored() {
             host.catch_up();
         }
         assert!(host.got(a).is_empty() || host.got(b).is_empty());
+    }
+}
+
+#[test]
+fn who_asks_on_without_taking_the_answers_is_not_read_from() {
+    for shards in [1, 2] {
+        let (mut host, _, b) = two(shards);
+        host.sockets_take = false;
+        let mut asked = 0;
+        while host.paused.get(&b) != Some(&true) {
+            host.say(b, Message::QueryAwareness);
+            asked += 1;
+            assert!(asked < 20);
+        }
+        host.got(b);
+        host.take(b);
+        assert_eq!(host.got(b).len(), asked - 1, "the first was with the socket, the others leave together");
+        host.take(b);
+        assert_eq!(host.paused.get(&b), Some(&false));
+    }
+}
+
+#[test]
+fn a_session_has_one_catch_up_made_at_a_time() {
+    for shards in [1, 2] {
+        let (mut host, a, b) = two(shards);
+        host.update(a, &typed(1, 0, "hi"));
+        host.commit();
+        host.step_1(b, EMPTY_STEP_1);
+        assert_eq!(host.paused.get(&b), Some(&true));
+        host.catch_up();
+        assert_eq!(host.paused.get(&b), Some(&false));
     }
 }
