@@ -316,6 +316,19 @@ fn nothing_is_read_after_a_violation() {
 }
 
 #[test]
+fn what_follows_a_close_frame_is_consumed_even_if_the_close_frame_is_wrong() {
+    for payload in [&b""[..], b"\x03\xe8", b"\x03"] {
+        let mut data = [frame(true, OpCode::Close, payload), vec![0xff; 20]].concat();
+        let mut reader = Reader::new(Role::Server);
+        let mut consumed = 0;
+        let close = reader.next(&mut data, &mut consumed, &LIMITS).map(|event| event.map(Seen::from));
+        assert_ne!(close, Ok(None), "{payload:02x?}");
+        assert_eq!(consumed, data.len(), "{payload:02x?}");
+        assert_eq!(reader.next(&mut data, &mut 0, &LIMITS), Ok(None), "{payload:02x?}");
+    }
+}
+
+#[test]
 fn a_bad_byte_of_a_text_is_refused_as_soon_as_it_arrives() {
     let bad: &[&[u8]] = &[b"\xff", b"\xc0", b"\xe0\x9f", b"\xed\xa0", b"\xf0\x8f", b"\xf4\x90", b"\xce\xba\x80"];
     for sequence in bad {
