@@ -13,7 +13,8 @@ use partial::{Frame, Message, Partial, Payload, Target};
 pub struct Limits {
     /// Largest message, and so also largest frame. Checked as soon as a header declares more.
     pub message_bytes_max: usize,
-    /// Most frames in one message. Without it, empty fragments would be work without an end and without an event.
+    /// Most frames in one message, at least 1. Without it, empty fragments would be work without an end and without an
+    /// event. Some clients cut large messages, so it should grow with the size allowed.
     pub fragments_max: u32,
 }
 

@@ -1,7 +1,8 @@
 //! What a reader keeps of an incomplete header, frame or message. Does not know which frame may follow which.
 
-use super::super::apply_mask;
-use super::super::{CONTROL_PAYLOAD_BYTES_MAX, FRAME_HEADER_BYTES_MAX, FrameHeader, Role, Utf8Validator, Violation};
+use super::super::{
+    CONTROL_PAYLOAD_BYTES_MAX, FRAME_HEADER_BYTES_MAX, FrameHeader, Role, Utf8Validator, Violation, apply_mask,
+};
 use super::{Control, Limits, MessageKind, Whole};
 
 /// What is incomplete of one connection.
