@@ -398,6 +398,19 @@ fn a_reader_between_messages_holds_nothing() {
 }
 
 #[test]
+fn a_message_of_exactly_the_limit_is_read() {
+    let limits = Limits { message_bytes_max: 1000, ..LIMITS };
+    let whole = frame(true, OpCode::Binary, &[1; 1000]);
+    let fragments = [frame(false, OpCode::Binary, &[1; 999]), frame(true, OpCode::Continuation, &[1])].concat();
+    for stream in [whole, fragments] {
+        for cut in 0..stream.len() {
+            let read = read(Role::Server, &stream, &[cut], &limits);
+            assert_eq!(read, (vec![Seen::Binary(vec![1; 1000])], None), "cut at {cut}");
+        }
+    }
+}
+
+#[test]
 fn empty_fragments_are_counted() {
     let fragments = |count: u32| {
         let mut stream = frame(false, OpCode::Text, b"");
