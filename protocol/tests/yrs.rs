@@ -256,9 +256,8 @@ fn play(large_ids: bool, steps: &[Step]) -> Vec<Vec<u8>> {
             Step::Sync(..) => {}
         }
     }
-    drop(subscriptions);
-    let log = std::mem::take(&mut *log.lock().expect("no panic"));
-    log
+    drop((subscriptions, clients));
+    Arc::into_inner(log).expect("the clients are gone").into_inner().expect("no panic")
 }
 
 /// Accepts updates in the order given by `keys`, until nothing waits.
