@@ -166,11 +166,14 @@ export const blur = text => text.replace(/[\ud800-\udfff\ufffd]/g, '?')
 
 export const REMOTE = 'remote'
 
-/** A new document with this state. Its roots are there already, as in a client that shows them. */
-export const load = (update, { gc = true, client = 7 } = {}) => {
+/**
+ * A new document with this state. When its roots are shown they are there before, as in a client with an editor; then
+ * Yjs tidies formatting after each update.
+ */
+export const load = (update, { gc = true, client = 7, shown = true } = {}) => {
   const doc = new Y.Doc({ gc })
   doc.clientID = client
-  roots(doc)
+  if (shown) roots(doc)
   Y.applyUpdate(doc, update, REMOTE)
   return doc
 }

@@ -6,7 +6,7 @@ import { COMPACTIONS, MERGE, SPLIT, VERDICT, end, runAll } from './codec.mjs'
 import { Editor, REMOTE, isPending, load, randomFrom, roots, sync } from './documents.mjs'
 import { equalBytes, hex } from './units.mjs'
 
-const DOCUMENTS = Number(process.env.SELVEDGE_FUZZ_DOCUMENTS ?? 40)
+const DOCUMENTS = Number(process.env.SELVEDGE_FUZZ_DOCUMENTS ?? 200)
 const SEED = Number(process.env.SELVEDGE_RANDOM_SEED ?? (Date.now() % 1_000_000_000))
 const MUTATIONS = 600
 // Bytes that mean something: info bytes, tags, edges of numbers.

@@ -182,14 +182,16 @@ const checkKnown = async (history, merged) => {
 /** Loaded anew, everything looks the same and has the same state vector. */
 const checkLoaded = (history, variants, theirs) => {
   const reference = load(theirs)
-  const encoded = { true: Y.encodeStateAsUpdate(reference), false: Y.encodeStateAsUpdate(load(theirs, { gc: false })) }
+  // Encoded without being shown: what Yjs tidies depends on structs that no longer have their content.
+  const encode = (update, gc) => Y.encodeStateAsUpdate(load(update, { gc, shown: false }))
+  const encoded = { true: encode(theirs, true), false: encode(theirs, false) }
   for (const [name, update] of Object.entries(variants)) {
     for (const gc of [true, false]) {
       const doc = load(update, { gc })
       if (isPending(doc)) fail(history.seed, `${name} leaves something waiting`)
       if (!same(history, view(doc), view(reference), 'loaded')) fail(history.seed, `${name} loads differently`, `${view(doc)}\n${view(reference)}`)
       if (stateVector(doc) !== stateVector(reference)) fail(history.seed, `${name} has another state vector`)
-      const again = Y.encodeStateAsUpdate(doc)
+      const again = encode(update, gc)
       const found = LOOSE[name] === 'buried' ? null : difference(encoded[gc], again, 'forms')
       if (found) fail(history.seed, `${name} is re-encoded otherwise`, found)
       if (gc && !history.pairs && LOOSE[name] === undefined) {
