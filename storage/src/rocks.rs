@@ -11,9 +11,7 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use crate::{
-    Append, DocumentKey, Durability, Record, Store, StoreError, Stored, check_append, check_snapshot,
-};
+use crate::{Append, DocumentKey, Durability, Record, Store, StoreError, Stored, check_append, check_snapshot};
 use database::{Access, Database};
 use directory::Directory;
 pub use options::RocksOptions;

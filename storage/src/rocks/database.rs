@@ -26,6 +26,10 @@ const PART_BYTES: usize = 256 << 10;
 /// What a batch takes for each record beside the update: keys, archive, checksum and RocksDB's own framing.
 const RECORD_OVERHEAD_BYTES: usize = 64;
 
+/// As many records are removed one by one; more as a range. Reads begin behind them either way. But every read of a
+/// column family weighs all ranges that its memtable holds, and with many documents there would be one for each snapshot.
+const TRIM_POINTS_MAX: u64 = 4096;
+
 pub(super) struct Database {
     db: DB,
 }
@@ -59,12 +63,7 @@ impl Database {
     }
 
     /// Writes all records in one batch.
-    pub(super) fn append(
-        &self,
-        records: &[Append<'_>],
-        durability: Durability,
-        now_ms: u64,
-    ) -> Result<(), StoreError> {
+    pub(super) fn append(&self, records: &[Append<'_>], durability: Durability, now_ms: u64) -> Result<(), StoreError> {
         let bytes = records.iter().map(|record| record.update.len() + RECORD_OVERHEAD_BYTES).sum();
         let mut batch = WriteBatch::with_capacity_bytes(bytes);
         let log = self.family(LOG);
@@ -214,8 +213,12 @@ impl Database {
 
     /// Removes the records `first..=last`.
     fn trim(&self, batch: &mut WriteBatch, document: DocumentKey, first: u64, last: u64) {
-        for sequence in first..=last {
-            batch.delete_cf(self.family(LOG), keys::log(document, sequence));
+        let log = self.family(LOG);
+        if last - first < TRIM_POINTS_MAX {
+            (first..=last).for_each(|sequence| batch.delete_cf(log, keys::log(document, sequence)));
+        } else {
+            let end = [&keys::log(document, last)[..], &[0]].concat();
+            batch.delete_range_cf(log, &keys::log(document, first)[..], &end);
         }
     }
 
