@@ -160,8 +160,10 @@ impl Database {
                 let corrupt = |why| StoreError::Corrupt { document, sequence: 0, why };
                 record::parse_meta(document, &value).map(Some).map_err(corrupt)
             }
-            None if self.log_in(view, document, 0)?.is_empty() => Ok(None),
-            None => Err(StoreError::Corrupt { document, sequence: 0, why: Corruption::Missing }),
+            None if self.has_records(view, document)? => {
+                Err(StoreError::Corrupt { document, sequence: 0, why: Corruption::Missing })
+            }
+            None => Ok(None),
         }
     }
 
@@ -209,6 +211,18 @@ impl Database {
             log.push(Record { sequence: expected, update });
         }
         Ok(log)
+    }
+
+    fn has_records(&self, view: &Snapshot<'_>, document: DocumentKey) -> Result<bool, StoreError> {
+        let keys = keys::log_from(document, 0);
+        let mut options = ReadOptions::default();
+        options.set_iterate_upper_bound(keys.end);
+        let mode = IteratorMode::From(&keys.start, Direction::Forward);
+        match view.iterator_cf_opt(self.family(LOG), options, mode).next() {
+            None => Ok(false),
+            Some(Ok(_)) => Ok(true),
+            Some(Err(error)) => Err(reading(document, 0, &error)),
+        }
     }
 
     /// Removes the records `first..=last`.
