@@ -18,11 +18,12 @@ pub use options::RocksOptions;
 
 /// A store in a directory of its own, which it holds locked as long as it lives.
 pub struct RocksStore {
-    directory: Directory,
-    options: RocksOptions,
     /// Held for writing only while a failed database is closed and opened again, so that no read ever delays an append.
     /// None where that failed and the database could not even be opened for reading.
     database: RwLock<Option<Database>>,
+    /// Dropped, and with that unlocked, after the database in it is closed.
+    directory: Directory,
+    options: RocksOptions,
     /// One write at a time, so that none begins after one that failed. Taken before `database`.
     writes: Mutex<Gate>,
     /// One snapshot at a time, because it reads the document's meta record before it writes it. Taken before `writes`.
@@ -60,9 +61,9 @@ impl RocksStore {
         let database = Database::open(&directory.database(), &options, access)?;
         directory.finish()?;
         Ok(RocksStore {
+            database: RwLock::new(Some(database)),
             directory,
             options,
-            database: RwLock::new(Some(database)),
             writes: Mutex::new(Gate::Open),
             snapshots: Mutex::new(()),
         })

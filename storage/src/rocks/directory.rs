@@ -132,6 +132,15 @@ impl Directory {
     }
 }
 
+impl Drop for Directory {
+    /// Unlocks by name and not by closing: a process that is being started at this moment has the marker open, too, until it
+    /// runs its program.
+    fn drop(&mut self) {
+        // Closing it unlocks it as well, only later.
+        let _unlocked = self.marker.unlock();
+    }
+}
+
 /// Makes the directory where it is missing, and an empty marker where nothing else is in it.
 fn begin(path: &Path, marker_path: &Path) -> Result<File, StoreError> {
     fs::create_dir_all(path).map_err(|error| not_accessible(path, &error))?;
