@@ -30,6 +30,9 @@ pub struct RocksStore {
     snapshots: Mutex<()>,
 }
 
+/// Every this many refusals of one write, some seconds, the disk is probed.
+const STALL_PROBE_INTERVAL: u32 = 200;
+
 /// Whether writes may pass.
 enum Gate {
     Open,
@@ -119,6 +122,14 @@ impl RocksStore {
         }
     }
 
+    /// Whether a write that RocksDB refuses for now should wait: not where the disk takes no flush, which it waits for.
+    fn check_stall(&self, refusals: u32) -> Result<(), StoreError> {
+        if refusals.is_multiple_of(STALL_PROBE_INTERVAL) {
+            self.directory.probe(self.options.memtables_bytes as u64)?;
+        }
+        Ok(())
+    }
+
     fn gate(&self) -> MutexGuard<'_, Gate> {
         self.writes.lock().expect("nothing panics while writing")
     }
@@ -135,7 +146,7 @@ impl RocksStore {
 impl Store for RocksStore {
     fn append(&self, records: &[Append<'_>], durability: Durability) -> Result<(), StoreError> {
         check_append(records)?;
-        self.write(|database| database.append(records, durability, now_ms()))
+        self.write(|database| database.append(records, durability, now_ms(), |refusals| self.check_stall(refusals)))
     }
 
     fn sync(&self) -> Result<(), StoreError> {
@@ -156,7 +167,9 @@ impl Store for RocksStore {
         // The batch is built before the gate is passed: copying megabytes must not delay appends.
         let batch = self.read(|database| database.prepare_snapshot(document, sequence, update, now_ms()))?;
         match batch {
-            Some(batch) => self.write(|database| database.commit(batch, Durability::Synced)),
+            Some(batch) => {
+                self.write(|database| database.commit(batch, Durability::Synced, |refusals| self.check_stall(refusals)))
+            }
             None => Ok(()),
         }
     }
@@ -167,7 +180,7 @@ impl Store for RocksStore {
             Gate::Open => return Ok(()),
             Gate::Closed(_) => {}
         }
-        let tried = self.directory.probe().and_then(|()| self.reopen());
+        let tried = self.directory.probe_opening().and_then(|()| self.reopen());
         *gate = match &tried {
             Ok(()) => Gate::Open,
             Err(failure) => Gate::Closed(failure.clone()),

@@ -1,6 +1,6 @@
 //! RocksDB, opened: the documents in its column families. Does not know when writes are refused, nor how it is reopened.
 
-use std::path::Path;
+use std::{path::Path, thread, time::Duration};
 
 use rocksdb::{
     ColumnFamily, ColumnFamilyDescriptor, DB, DEFAULT_COLUMN_FAMILY_NAME, Direction, ErrorKind, IteratorMode,
@@ -25,6 +25,9 @@ const PART_BYTES: usize = 256 << 10;
 
 /// What a batch takes for each record beside the update: keys, archive, checksum and RocksDB's own framing.
 const RECORD_OVERHEAD_BYTES: usize = 64;
+
+/// How long a refused write waits before it is tried again.
+const STALL_PAUSE: Duration = Duration::from_millis(10);
 
 /// As many records are removed one by one; more as a range. Reads begin behind them either way. But every read of a
 /// column family weighs all ranges that its memtable holds, and with many documents there would be one for each snapshot.
@@ -63,7 +66,13 @@ impl Database {
     }
 
     /// Writes all records in one batch.
-    pub(super) fn append(&self, records: &[Append<'_>], durability: Durability, now_ms: u64) -> Result<(), StoreError> {
+    pub(super) fn append(
+        &self,
+        records: &[Append<'_>],
+        durability: Durability,
+        now_ms: u64,
+        stalled: impl Fn(u32) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let bytes = records.iter().map(|record| record.update.len() + RECORD_OVERHEAD_BYTES).sum();
         let mut batch = WriteBatch::with_capacity_bytes(bytes);
         let log = self.family(LOG);
@@ -77,7 +86,7 @@ impl Database {
             record::encode_log(append.document, append.sequence, append.update, &mut value);
             batch.put_cf(log, keys::log(append.document, append.sequence), &value);
         }
-        self.commit(batch, durability)
+        self.commit(batch, durability, stalled)
     }
 
     /// The batch that puts a snapshot in place of the older one and of the records in it; `None` where the stored one is
@@ -112,13 +121,35 @@ impl Database {
         Ok(Some(batch))
     }
 
-    pub(super) fn commit(&self, batch: WriteBatch, durability: Durability) -> Result<(), StoreError> {
+    /// Writes a batch. Where RocksDB wants writes to wait, `stalled` is asked again and again whether waiting makes sense.
+    ///
+    /// RocksDB would wait itself, but on a full disk it waits for space, in the middle of the write and for ever.
+    pub(super) fn commit(
+        &self,
+        batch: WriteBatch,
+        durability: Durability,
+        stalled: impl Fn(u32) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let mut options = WriteOptions::new();
         options.set_sync(match durability {
             Durability::Synced => true,
             Durability::Written => false,
         });
-        self.db.write_opt(batch, &options).map_err(|error| writing(&error))
+        options.set_no_slowdown(true);
+        // The binding takes the batch with it, even if nothing was written.
+        let data = batch.data().to_vec();
+        let mut batch = batch;
+        let mut refusals = 0_u32;
+        loop {
+            match self.db.write_opt(batch, &options) {
+                Ok(()) => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Incomplete => stalled(refusals)?,
+                Err(error) => return Err(writing(&error)),
+            }
+            refusals = refusals.saturating_add(1);
+            thread::sleep(STALL_PAUSE);
+            batch = WriteBatch::from_data(&data);
+        }
     }
 
     pub(super) fn sync(&self) -> Result<(), StoreError> {
@@ -257,7 +288,7 @@ impl Database {
             (None, Access::Create) => {
                 let mut batch = WriteBatch::default();
                 batch.put(FORMAT_KEY, directory::FORMAT.to_le_bytes());
-                self.commit(batch, Durability::Synced)
+                self.commit(batch, Durability::Synced, |_| Ok(()))
             }
             (None, Access::Write | Access::Read) => Err(not_ours("it has no format")),
         }
