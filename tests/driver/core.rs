@@ -11,7 +11,7 @@ use selvedge::driver::{Completion, ConnectionKey, Driver, Engine, Kind, Operatio
 use selvedge_shards::Frame;
 
 /// Long enough for any machine; reached only by a failure.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A completion that can be kept.
 #[derive(Debug)]
@@ -44,13 +44,17 @@ impl Core {
 
     /// With a listener, accepting.
     pub(crate) fn listening(kind: Kind) -> Self {
+        let mut core = Self::bound(kind);
+        core.give(Operation::Accept);
+        core
+    }
+
+    /// With a listener, not yet accepting.
+    pub(crate) fn bound(kind: Kind) -> Self {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let listener = listener::claim(any, 1, &Options::default()).expect("a free port").remove(0);
         let address = listener.local_addr().expect("bound");
-        let mut core =
-            Self::on(open(kind, Some(listener)).expect("this machine has every driver").engine, Some(address));
-        core.give(Operation::Accept);
-        core
+        Self::on(open(kind, Some(listener)).expect("this machine has every driver").engine, Some(address))
     }
 
     fn on(engine: Engine, address: Option<SocketAddr>) -> Self {
