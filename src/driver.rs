@@ -21,7 +21,8 @@ pub use uring::Refusal;
 pub use waker::Waker;
 
 /// Bytes that one receive gives at most. Buffers belong to the core, not to connections: this is what a whole core holds, a
-/// few hundred times, however many connections it has.
+/// few hundred times, however many connections it has. Half of it echoes small messages no faster, and messages of 3,000 bytes
+/// a third slower.
 pub const RECEIVE_BYTES_MAX: usize = 4096;
 
 /// Names a connection in operations and completions: its place in the core's table, and which of the successive owners of that

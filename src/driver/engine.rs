@@ -55,7 +55,6 @@ pub fn open(kind: Kind, listener: Option<TcpListener>) -> io::Result<Opened> {
 }
 
 /// One of the drivers. The loop is generic over [`Driver`]; this is what it gets outside of tests.
-#[expect(clippy::large_enum_variant, reason = "there is one for each core, and it is never moved once it runs")]
 pub enum Engine {
     /// io_uring, used directly.
     Uring(Uring),
