@@ -1,3 +1,5 @@
 //! THE SERVER: sockets, threads, time, settings. It waits; it decides nothing.
 
+pub mod doorbell;
 pub mod driver;
+pub mod inbox;
