@@ -4,3 +4,4 @@ pub mod doorbell;
 pub mod driver;
 pub mod inbox;
 pub mod persister;
+pub mod reader;
