@@ -1,2 +1,6 @@
 //! WIRE: bytes to values and back. No I/O, no clock, no allocation it can avoid.
 #![forbid(unsafe_code)]
+
+pub mod document_name;
+pub mod http;
+pub mod websocket;

@@ -1,0 +1,501 @@
+//! Reading of messages from what arrives, cut anywhere. Owns memory only for what is incomplete. Answers nothing: Pongs
+//! and Close frames are the caller's.
+
+use std::ops::Range;
+
+use super::{CONTROL_PAYLOAD_BYTES_MAX, CloseFrame, FRAME_HEADER_BYTES_MAX, FrameHeader, OpCode, Role, Utf8Validator};
+use super::{Violation, apply_mask};
+
+/// What one connection may make this end hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Largest message, and so also largest frame. Checked as soon as a header declares more.
+    pub message_bytes_max: usize,
+    /// Most frames in one message. Without it, empty fragments would be work without an end and without an event.
+    pub fragments_max: u32,
+}
+
+/// What a message consists of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum MessageKind {
+    /// UTF-8, which has been checked.
+    Text,
+    /// Any bytes.
+    Binary,
+}
+
+/// What the peer said. Payloads are unmasked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event<'a> {
+    /// A whole message, from however many frames.
+    Message {
+        /// Text or binary.
+        kind: MessageKind,
+        /// All of it.
+        payload: &'a [u8],
+    },
+    /// To be answered by a Pong with the same payload.
+    Ping(&'a [u8]),
+    /// A sign of life.
+    Pong(&'a [u8]),
+    /// The last event: whatever the peer sends after it is discarded (RFC 6455, section 1.4).
+    Close(Option<CloseFrame<'a>>),
+}
+
+/// The receiving half of one connection.
+///
+/// An idle connection costs the 16 bytes of this value: everything else is in a box that exists only while a header, a
+/// frame or a message is incomplete. A frame that is whole and unfragmented is unmasked where it lies and
+/// borrowed from there.
+///
+/// ```
+/// use selvedge_protocol::websocket::{Event, Limits, MessageKind, Reader, Role};
+///
+/// let limits = Limits { message_bytes_max: 1 << 20, fragments_max: 1024 };
+/// let mut reader = Reader::new(Role::Server);
+/// let mut data = [0x82, 0x82, 0, 0, 0, 0, b'h', b'i'];
+/// let mut consumed = 0;
+/// while let Some(event) = reader.next(&mut data, &mut consumed, &limits)? {
+///     assert_eq!(event, Event::Message { kind: MessageKind::Binary, payload: b"hi" });
+/// }
+/// assert_eq!(consumed, data.len());
+/// # Ok::<(), selvedge_protocol::websocket::Violation>(())
+/// ```
+#[derive(Debug)]
+pub struct Reader {
+    /// Invariant: between calls of [`Reader::next`], absent unless something is incomplete or its event is borrowed.
+    partial: Option<Box<Partial>>,
+    role: Role,
+    /// A Close frame came or a violation was found: nothing that follows is looked at.
+    ended: bool,
+}
+
+// A million idle connections hold a million of these.
+const _: () = assert!(size_of::<Reader>() <= 16);
+
+/// Where the payload lies of a frame or message that just became whole.
+enum Ready {
+    Data(Whole, Range<usize>),
+    Message(MessageKind),
+    Control(Control),
+}
+
+#[derive(Clone, Copy)]
+enum Whole {
+    Message(MessageKind),
+    Control(Control),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Control {
+    Close,
+    Ping,
+    Pong,
+}
+
+impl Reader {
+    /// At the start of a connection, right behind the HTTP upgrade. `role` is the end that reads.
+    pub const fn new(role: Role) -> Self {
+        Self { partial: None, role, ended: false }
+    }
+
+    /// The next event from `data`, which continues where the bytes of earlier calls ended.
+    ///
+    /// `consumed` is how much of `data` has been read: 0 at first, and moved forward. To be called until it gives `None`;
+    /// then all of `data` has been consumed, and what is incomplete at its end has been copied.
+    ///
+    /// A caller that must stop after an event, because it cannot take more now, keeps `data[consumed..]`, which is
+    /// untouched, and later passes it before any newer bytes. (A call with empty `data` gives back the memory of the
+    /// message that the last event borrowed.)
+    ///
+    /// After a violation and after [`Event::Close`], all further bytes are consumed and give no events.
+    #[inline]
+    pub fn next<'a>(
+        &'a mut self,
+        data: &'a mut [u8],
+        consumed: &mut usize,
+        limits: &Limits,
+    ) -> Result<Option<Event<'a>>, Violation> {
+        let ready = match self.advance(data, consumed, limits) {
+            Ok(Some(ready)) => ready,
+            Ok(None) => return Ok(None),
+            Err(violation) => {
+                self.end(data, consumed);
+                return Err(violation);
+            }
+        };
+        let (whole, payload) = match ready {
+            Ready::Data(whole, range) => (whole, &data[range]),
+            Ready::Message(kind) => (Whole::Message(kind), self.partial_ref().assembled()),
+            Ready::Control(control) => (Whole::Control(control), self.partial_ref().control.payload()),
+        };
+        Ok(Some(match whole {
+            Whole::Message(kind) => Event::Message { kind, payload },
+            Whole::Control(Control::Ping) => Event::Ping(payload),
+            Whole::Control(Control::Pong) => Event::Pong(payload),
+            Whole::Control(Control::Close) => Event::Close(CloseFrame::parse(payload)?),
+        }))
+    }
+
+    /// Heap memory held, in bytes; 0 while nothing is incomplete.
+    pub fn memory_bytes(&self) -> usize {
+        let Some(partial) = &self.partial else { return 0 };
+        size_of::<Partial>() + partial.message.as_ref().map_or(0, |message| message.payload.capacity())
+    }
+
+    fn advance(&mut self, data: &mut [u8], consumed: &mut usize, limits: &Limits) -> Result<Option<Ready>, Violation> {
+        if self.ended {
+            self.end(data, consumed);
+            return Ok(None);
+        }
+        if self.partial.is_some() {
+            self.release();
+        }
+        let ready = self.read_frames(data, consumed, limits)?;
+        // Set before the payload of a Close frame is looked at: the stream ends there, valid or not.
+        if let Some(Ready::Data(Whole::Control(Control::Close), _) | Ready::Control(Control::Close)) = ready {
+            self.ended = true;
+        }
+        Ok(ready)
+    }
+
+    fn read_frames(
+        &mut self,
+        data: &mut [u8],
+        consumed: &mut usize,
+        limits: &Limits,
+    ) -> Result<Option<Ready>, Violation> {
+        loop {
+            if let Some(partial) = self.partial.as_deref_mut()
+                && let Some(frame) = partial.frame
+            {
+                match partial.read_payload(frame, data, consumed, limits)? {
+                    Payload::Incomplete => return Ok(None),
+                    Payload::Fragment => {}
+                    Payload::Ready(Whole::Message(kind)) => return Ok(Some(Ready::Message(kind))),
+                    Payload::Ready(Whole::Control(control)) => return Ok(Some(Ready::Control(control))),
+                }
+            }
+            let Some(header) = self.read_header(data, consumed)? else { return Ok(None) };
+            if let Some((whole, range)) = self.begin_frame(header, data, consumed, limits)? {
+                return Ok(Some(Ready::Data(whole, range)));
+            }
+        }
+    }
+
+    /// The next header, from the bytes kept of it and from `data`.
+    #[inline]
+    fn read_header(&mut self, data: &[u8], consumed: &mut usize) -> Result<Option<FrameHeader>, Violation> {
+        let rest = &data[*consumed..];
+        if let Some(partial) = self.partial.as_deref_mut()
+            && partial.header_len > 0
+        {
+            return partial.read_header(rest, consumed, self.role);
+        }
+        if let Some((header, length)) = FrameHeader::parse(rest, self.role)? {
+            *consumed += length;
+            return Ok(Some(header));
+        }
+        if !rest.is_empty() {
+            self.partial_mut().keep_header(rest);
+            *consumed = data.len();
+        }
+        Ok(None)
+    }
+
+    /// Checks that the frame may stand here, and reads it if it is a whole event by itself. Any other is left to
+    /// [`Partial::read_payload`].
+    #[inline]
+    fn begin_frame(
+        &mut self,
+        header: FrameHeader,
+        data: &mut [u8],
+        consumed: &mut usize,
+        limits: &Limits,
+    ) -> Result<Option<(Whole, Range<usize>)>, Violation> {
+        let message = self.partial.as_deref().and_then(|partial| partial.message.as_ref());
+        let whole = match header.opcode {
+            OpCode::Close => Some(Whole::Control(Control::Close)),
+            OpCode::Ping => Some(Whole::Control(Control::Ping)),
+            OpCode::Pong => Some(Whole::Control(Control::Pong)),
+            OpCode::Text | OpCode::Binary if message.is_some() => {
+                return Err(Violation::MessageInterrupted { opcode: header.opcode });
+            }
+            OpCode::Text => Some(Whole::Message(MessageKind::Text)),
+            OpCode::Binary => Some(Whole::Message(MessageKind::Binary)),
+            OpCode::Continuation if message.is_none() => return Err(Violation::UnexpectedContinuation),
+            OpCode::Continuation => None,
+        };
+        let payload_bytes = if header.opcode.is_control() {
+            header.payload_bytes as usize // at most 125, by FrameHeader::parse
+        } else {
+            check_size(message, header.payload_bytes, limits)?
+        };
+
+        let rest = &mut data[*consumed..];
+        if let Some(whole) = whole
+            && header.fin
+            && rest.len() >= payload_bytes
+        {
+            let payload = &mut rest[..payload_bytes];
+            if let Some(key) = header.mask {
+                apply_mask(payload, key, 0);
+            }
+            if let Whole::Message(MessageKind::Text) = whole {
+                check_text(payload)?;
+            }
+            let start = *consumed;
+            *consumed += payload_bytes;
+            return Ok(Some((whole, start..*consumed)));
+        }
+
+        let partial = self.partial_mut();
+        let target = match whole {
+            Some(Whole::Control(control)) => {
+                partial.control.len = 0;
+                Target::Control(control)
+            }
+            Some(Whole::Message(kind)) => {
+                partial.message = Some(Message::new(kind));
+                Target::Message
+            }
+            None => Target::Message,
+        };
+        partial.frame = Some(Frame { target, fin: header.fin, mask: header.mask, payload_bytes, read_bytes: 0 });
+        Ok(None)
+    }
+
+    /// Gives back what the last event borrowed, and the box with it when nothing else is in it.
+    fn release(&mut self) {
+        if let Some(partial) = self.partial.as_deref_mut() {
+            if partial.message.as_ref().is_some_and(|message| message.whole) {
+                partial.message = None;
+            }
+            if partial.message.is_none() && partial.frame.is_none() && partial.header_len == 0 {
+                self.partial = None;
+            }
+        }
+    }
+
+    fn end(&mut self, data: &[u8], consumed: &mut usize) {
+        self.ended = true;
+        self.partial = None;
+        *consumed = data.len();
+    }
+
+    fn partial_mut(&mut self) -> &mut Partial {
+        self.partial.get_or_insert_with(|| Box::new(Partial::new()))
+    }
+
+    fn partial_ref(&self) -> &Partial {
+        self.partial.as_deref().expect("the payload that is ready lies in the partial state")
+    }
+}
+
+/// The size of a data frame, if the message it belongs to stays within the limits.
+#[inline]
+fn check_size(message: Option<&Message>, payload_bytes: u64, limits: &Limits) -> Result<usize, Violation> {
+    let (read_bytes, fragments) = message.map_or((0, 0), |message| (message.payload.len(), message.fragments));
+    if fragments >= limits.fragments_max {
+        return Err(Violation::TooManyFragments { fragments_max: limits.fragments_max });
+    }
+    // The top bit of a length is never set, so the sum cannot overflow.
+    let message_bytes = read_bytes as u64 + payload_bytes;
+    if message_bytes > limits.message_bytes_max as u64 {
+        return Err(Violation::TooBig { message_bytes, message_bytes_max: limits.message_bytes_max });
+    }
+    Ok(payload_bytes as usize)
+}
+
+/// Checks a whole text. Only one that is wrong costs the second pass that finds where.
+fn check_text(text: &[u8]) -> Result<(), Violation> {
+    if simdutf8::basic::from_utf8(text).is_ok() {
+        return Ok(());
+    }
+    let offset = Utf8Validator::new().feed(text).err().map_or(text.len(), |error| error.offset);
+    Err(Violation::TextNotUtf8 { offset })
+}
+
+/// What is incomplete of one connection.
+#[derive(Debug)]
+struct Partial {
+    /// The first bytes of a header that is not complete.
+    header: [u8; FRAME_HEADER_BYTES_MAX],
+    header_len: usize,
+    /// The frame whose payload is being read.
+    frame: Option<Frame>,
+    /// The message that frames are being added to. Stays while control frames come in between.
+    message: Option<Message>,
+    control: ControlPayload,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Frame {
+    target: Target,
+    fin: bool,
+    mask: Option<[u8; 4]>,
+    payload_bytes: usize,
+    read_bytes: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Target {
+    Message,
+    Control(Control),
+}
+
+#[derive(Debug)]
+struct Message {
+    kind: MessageKind,
+    payload: Vec<u8>,
+    text: Utf8Validator,
+    fragments: u32,
+    /// Its event has been given out; the next call releases it.
+    whole: bool,
+}
+
+#[derive(Debug)]
+struct ControlPayload {
+    bytes: [u8; CONTROL_PAYLOAD_BYTES_MAX],
+    len: usize,
+}
+
+/// How far the payload of a frame came.
+enum Payload {
+    /// The data is used up.
+    Incomplete,
+    /// The frame is whole, its message is not.
+    Fragment,
+    Ready(Whole),
+}
+
+impl Partial {
+    fn new() -> Self {
+        Self {
+            header: [0; FRAME_HEADER_BYTES_MAX],
+            header_len: 0,
+            frame: None,
+            message: None,
+            control: ControlPayload { bytes: [0; CONTROL_PAYLOAD_BYTES_MAX], len: 0 },
+        }
+    }
+
+    fn assembled(&self) -> &[u8] {
+        &self.message.as_ref().expect("the message that is ready has not been released").payload
+    }
+
+    /// Keeps as much of `rest` as could belong to the header; says how much.
+    fn keep_header(&mut self, rest: &[u8]) -> usize {
+        let taken = rest.len().min(FRAME_HEADER_BYTES_MAX - self.header_len);
+        self.header[self.header_len..self.header_len + taken].copy_from_slice(&rest[..taken]);
+        self.header_len += taken;
+        taken
+    }
+
+    fn read_header(&mut self, rest: &[u8], consumed: &mut usize, role: Role) -> Result<Option<FrameHeader>, Violation> {
+        let kept = self.header_len;
+        let taken = self.keep_header(rest);
+        let Some((header, length)) = FrameHeader::parse(&self.header[..self.header_len], role)? else {
+            *consumed += taken;
+            return Ok(None);
+        };
+        self.header_len = 0;
+        *consumed += length - kept;
+        Ok(Some(header))
+    }
+
+    fn read_payload(
+        &mut self,
+        mut frame: Frame,
+        data: &mut [u8],
+        consumed: &mut usize,
+        limits: &Limits,
+    ) -> Result<Payload, Violation> {
+        let rest = &mut data[*consumed..];
+        let taken = rest.len().min(frame.payload_bytes - frame.read_bytes);
+        let piece = &mut rest[..taken];
+        if let Some(key) = frame.mask {
+            apply_mask(piece, key, frame.read_bytes);
+        }
+        *consumed += taken;
+        let unread_bytes = frame.payload_bytes - frame.read_bytes - taken;
+        match frame.target {
+            Target::Control(_) => self.control.push(piece),
+            Target::Message => {
+                // The final size is known only in the last frame; before, it is anything up to the limit.
+                let message = self.message.as_mut().expect("a data frame belongs to a message");
+                let final_bytes_max =
+                    if frame.fin { message.payload.len() + taken + unread_bytes } else { limits.message_bytes_max };
+                message.push(piece, final_bytes_max)?;
+            }
+        }
+        if unread_bytes > 0 {
+            frame.read_bytes += taken;
+            self.frame = Some(frame);
+            return Ok(Payload::Incomplete);
+        }
+
+        self.frame = None;
+        match frame.target {
+            Target::Control(control) => Ok(Payload::Ready(Whole::Control(control))),
+            Target::Message => {
+                let message = self.message.as_mut().expect("a data frame belongs to a message");
+                if !frame.fin {
+                    message.fragments += 1;
+                    return Ok(Payload::Fragment);
+                }
+                message.finish()?;
+                Ok(Payload::Ready(Whole::Message(message.kind)))
+            }
+        }
+    }
+}
+
+impl Message {
+    fn new(kind: MessageKind) -> Self {
+        Self { kind, payload: Vec::new(), text: Utf8Validator::new(), fragments: 0, whole: false }
+    }
+
+    fn push(&mut self, piece: &[u8], final_bytes_max: usize) -> Result<(), Violation> {
+        let read_bytes = self.payload.len();
+        match self.kind {
+            MessageKind::Text => {
+                self.text.feed(piece).map_err(|error| Violation::TextNotUtf8 { offset: read_bytes + error.offset })?
+            }
+            MessageKind::Binary => {}
+        }
+        // Memory follows what has arrived, never what was declared: doubling, and no further than the message can go.
+        let needed = read_bytes + piece.len();
+        if needed > self.payload.capacity() {
+            let capacity = (self.payload.capacity() * 2).min(final_bytes_max).max(needed);
+            self.payload.reserve_exact(capacity - read_bytes);
+        }
+        self.payload.extend_from_slice(piece);
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), Violation> {
+        match self.kind {
+            MessageKind::Text => {
+                self.text.finish().map_err(|_| Violation::TextNotUtf8 { offset: self.payload.len() })?;
+            }
+            MessageKind::Binary => {}
+        }
+        self.whole = true;
+        Ok(())
+    }
+}
+
+impl ControlPayload {
+    fn payload(&self) -> &[u8] {
+        &self.bytes[..self.len]
+    }
+
+    fn push(&mut self, piece: &[u8]) {
+        self.bytes[self.len..self.len + piece.len()].copy_from_slice(piece);
+        self.len += piece.len();
+    }
+}
+
+#[cfg(test)]
+mod tests;
