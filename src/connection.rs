@@ -5,6 +5,8 @@ mod hold;
 mod outgoing;
 mod unread;
 
+use std::fmt;
+
 use selvedge_protocol::websocket::{CloseFrame, Event, Limits, MessageKind, Reader, Role, Violation, put_close};
 use selvedge_shards::Frame;
 
@@ -39,6 +41,8 @@ pub struct Connection {
     ended: bool,
     /// Refuses instead of serving: there were too many connections when it came.
     surplus: bool,
+    /// The driver was told to receive for it.
+    receiving: bool,
 }
 
 // A million idle connections hold a million of these.
@@ -115,6 +119,16 @@ pub enum Ending {
     Text,
 }
 
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Peer => f.write_str("the peer says goodbye"),
+            Self::Violation(violation) => write!(f, "the peer broke the protocol: {violation}"),
+            Self::Text => f.write_str("the peer sent text"),
+        }
+    }
+}
+
 impl Connection {
     /// A connection of which nothing has been received.
     #[must_use]
@@ -129,6 +143,7 @@ impl Connection {
             probed: false,
             ended: false,
             surplus: false,
+            receiving: false,
         }
     }
 
@@ -195,9 +210,8 @@ impl Connection {
     /// and dropped for a while: closing a socket with unread bytes resets it, and could take the answer away from the peer.
     pub fn answer(&mut self, response: Vec<u8>, peer_done: bool) {
         self.phase = Phase::Closing { peer_done };
-        let pending = self.pending_mut();
-        pending.unread = Unread::default();
-        pending.queue.last(response);
+        drop(self.take_unread());
+        self.pending_mut().queue.last(response);
     }
 
     /// Takes the next thing out of `data`, which continues what was received before: see [`Reader::next`]. To be called until it
@@ -207,7 +221,7 @@ impl Connection {
         match self.reader.next(data, consumed, limits) {
             Ok(None) => None,
             Ok(Some(Event::Message { kind: MessageKind::Text, .. })) if self.route == Route::Session => {
-                self.close(&Goodbye::text());
+                self.begin_close(&Goodbye::text());
                 Some(Heard::Closing(Ending::Text))
             }
             Ok(Some(Event::Message { kind, payload })) => Some(Heard::Message { kind, payload }),
@@ -223,13 +237,14 @@ impl Connection {
                 Some(Heard::Closing(Ending::Peer))
             }
             Err(violation) => {
-                self.close(&Goodbye::violation(violation));
+                self.begin_close(&Goodbye::violation(violation));
                 Some(Heard::Closing(Ending::Violation(violation)))
             }
         }
     }
 
-    /// Reads on while closing, only to find the peer's Close frame. Everything else is dropped.
+    /// Reads on while closing, only to find the peer's Close frame. Everything else is dropped; so is all that follows a request which
+    /// was answered, as the reader finds no frame in it.
     pub fn discard(&mut self, data: &mut [u8], limits: &Limits) {
         let Phase::Closing { peer_done: false } = self.phase else { return };
         let mut consumed = 0;
@@ -244,17 +259,19 @@ impl Connection {
         self.phase = Phase::Closing { peer_done };
     }
 
-    /// Begins to close an open connection from this side, or one that has not come so far: then without a word. One that is closing
-    /// already is left to it.
-    pub fn close(&mut self, goodbye: &Goodbye) {
-        match self.phase {
-            Phase::Open => {
-                self.phase = Phase::Closing { peer_done: false };
-                self.queue_close(Some(CloseFrame { code: goodbye.code, reason: &goodbye.reason }));
-            }
-            Phase::Head | Phase::Leaving => self.gone(),
-            Phase::Closing { .. } | Phase::Gone => {}
-        }
+    /// Begins to close an open connection from this side: a Close frame goes out behind what waits, and the peer's is waited for, be it
+    /// among the bytes that were kept.
+    pub fn close(&mut self, goodbye: &Goodbye, limits: &Limits) {
+        assert_eq!(self.phase, Phase::Open, "only an open connection says goodbye");
+        self.begin_close(goodbye);
+        let mut unread = self.take_unread();
+        let (bytes, consumed) = unread.parts();
+        self.discard(&mut bytes[*consumed..], limits);
+    }
+
+    fn begin_close(&mut self, goodbye: &Goodbye) {
+        self.phase = Phase::Closing { peer_done: false };
+        self.queue_close(Some(CloseFrame { code: goodbye.code, reason: &goodbye.reason }));
     }
 
     /// The socket is of no more use.
@@ -292,6 +309,7 @@ impl Connection {
     /// The peer will send nothing more.
     pub fn end(&mut self) {
         self.ended = true;
+        self.receiving = false;
     }
 
     /// The peer has ended its side.
@@ -375,12 +393,24 @@ impl Connection {
         self.outgoing.in_flight() || self.pending.as_ref().is_some_and(|pending| !pending.queue.is_empty())
     }
 
+    /// Whether the driver has to be told to receive (`true`) or to pause (`false`).
+    pub fn poll_receiving(&mut self) -> Option<bool> {
+        let wanted = match self.phase {
+            Phase::Open => !self.is_held() && !self.has_unread() && !self.ended,
+            Phase::Closing { peer_done: false } => !self.ended,
+            // The head is received piece by piece; and what ends soon is left as it is.
+            Phase::Head | Phase::Leaving | Phase::Closing { peer_done: true } | Phase::Gone => self.receiving,
+        };
+        (self.receiving != wanted).then(|| {
+            self.receiving = wanted;
+            wanted
+        })
+    }
+
     fn queue_close(&mut self, frame: Option<CloseFrame<'_>>) {
         let mut bytes = Vec::new();
         put_close(&mut bytes, frame);
-        let pending = self.pending_mut();
-        pending.unread = Unread::default();
-        pending.queue.last(bytes);
+        self.pending_mut().queue.last(bytes);
     }
 
     fn pending_mut(&mut self) -> &mut Pending {

@@ -10,11 +10,6 @@ use selvedge_protocol::http::{
 
 use crate::health::Health;
 
-/// Longest request head. Browsers send up to 2 KB, with large cookies more.
-pub const HEAD_BYTES_MAX: usize = 8 * 1024;
-
-const LIMITS: Limits = Limits { head_bytes_max: HEAD_BYTES_MAX };
-
 const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
 
@@ -69,6 +64,8 @@ impl Upgrade {
 /// What is served beyond documents, and how the server is.
 #[derive(Clone, Copy, Debug)]
 pub struct Endpoints<'a> {
+    /// Longest request head.
+    pub head_bytes_max: usize,
     /// Whether there is an echo.
     pub conformance: bool,
     /// Where answers about health come from.
@@ -79,7 +76,7 @@ impl Endpoints<'_> {
     /// Looks at all that has arrived of a request. `surplus`: there are too many connections already.
     #[must_use]
     pub fn route(&self, received: &[u8], surplus: bool) -> Routed {
-        match parse_request(received, &LIMITS) {
+        match parse_request(received, &Limits { head_bytes_max: self.head_bytes_max }) {
             Ok(None) => Routed::Incomplete,
             Ok(Some((request, head_bytes))) => match self.upgrade_of(&request, surplus) {
                 Ok(upgrade) => Routed::Upgrade { upgrade, head_bytes },
@@ -208,7 +205,7 @@ mod tests {
     #[test]
     fn documents_are_named_by_one_decoded_segment() {
         let health = Health::default();
-        let endpoints = Endpoints { conformance: false, health: &health };
+        let endpoints = Endpoints { head_bytes_max: 8192, conformance: false, health: &health };
         for (path, name) in [("/yjs/notes", "notes"), ("/yjs/a%2Fb?token=1", "a/b"), ("/yjs/%2541", "%41")] {
             assert_eq!(target(&endpoints, path), Target::Document(name.into()), "{path}");
         }
@@ -222,7 +219,7 @@ mod tests {
     fn unknown_paths_are_told_what_exists() {
         let health = Health::default();
         for (conformance, echo) in [(false, 404), (true, 426)] {
-            let endpoints = Endpoints { conformance, health: &health };
+            let endpoints = Endpoints { head_bytes_max: 8192, conformance, health: &health };
             for path in ["/", "/yjs", "/yjs/a/b", "/healthz/", "//yjs/a", "/echo/x"] {
                 let answer = answer(&endpoints, &request(path, true), false);
                 assert!(answer.starts_with("HTTP/1.1 404 ") && answer.contains("/yjs/{document}"), "{path}: {answer}");
@@ -230,14 +227,14 @@ mod tests {
             }
             assert!(answer(&endpoints, &request("/echo", false), false).starts_with(&format!("HTTP/1.1 {echo} ")));
         }
-        let endpoints = Endpoints { conformance: true, health: &health };
+        let endpoints = Endpoints { head_bytes_max: 8192, conformance: true, health: &health };
         assert_eq!(target(&endpoints, "/echo"), Target::Echo);
     }
 
     #[test]
     fn health_is_told_and_refusals_follow_it() {
         let health = Health::default();
-        let endpoints = Endpoints { conformance: false, health: &health };
+        let endpoints = Endpoints { head_bytes_max: 8192, conformance: false, health: &health };
         let status = |path, upgrade, surplus| {
             let answer = answer(&endpoints, &request(path, upgrade), surplus);
             answer.split(' ').nth(1).map(str::to_owned).expect("a status line")
