@@ -37,14 +37,14 @@ pub enum Envelope {
         /// The message, as it was on the wire.
         bytes: Vec<u8>,
     },
-    /// Home to owner: the session has taken everything it had, but frames after this sequence had to be dropped.
+    /// Home to owner: the session has taken everything it had, but something had to be dropped before.
     CatchUp {
         /// The document.
         document: DocumentId,
         /// A session of the home shard.
         session: SessionId,
-        /// The last record that it has.
-        since: Sequence,
+        /// The last record that it has, where it lacks some.
+        since: Option<Sequence>,
         /// Its awareness frames were dropped too.
         awareness: bool,
     },

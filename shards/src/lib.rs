@@ -1,18 +1,33 @@
 //! DECISIONS: documents, sessions, fan-out: what follows from an input. No socket, disk, clock or lock.
 #![forbid(unsafe_code)]
 
+mod config;
+mod core;
+mod counters;
+mod document;
 mod effect;
 mod envelope;
+mod fan_out;
 mod frame;
 mod id;
 mod input;
+mod mirror;
+mod outbox;
+mod presence;
 pub mod reading;
+mod session;
+mod shard;
+mod slots;
+mod waiting;
 
+pub use config::Config;
+pub use counters::Counters;
 pub use effect::{CloseReason, Effect};
 pub use envelope::Envelope;
 pub use frame::Frame;
 pub use id::{DocumentId, Now, Sequence, SessionId, SessionRef, ShardId};
 pub use input::{Access, Input};
+pub use shard::Shard;
 
 /// Milliseconds between two [`Input::Tick`]s.
 pub const TICK_MS: u64 = 250;

@@ -1,0 +1,132 @@
+//! Runs the codec for the tests in `tests/yjs`.
+//!
+//! Standard input is a list of jobs: a byte that names the command, a count of arguments (u32, little-endian), and for
+//! each a length (u32) and so many bytes. Standard output has one answer for each: 0 and a list of results (a u32 count,
+//! and for each a u32 length and the bytes), or 1 and such a list with the reason for a refusal.
+
+use std::io::{self, Read, Write};
+
+use selvedge_protocol::update::{
+    Accepted, Compaction, DeletedContent, Known, Limits, StateVector, Verdict, accept, check, compact, diff, merge,
+    split, state_vector,
+};
+
+fn main() -> io::Result<()> {
+    let mut input = Vec::new();
+    io::stdin().read_to_end(&mut input)?;
+    let mut jobs = &input[..];
+    let mut out = Vec::new();
+    while let Some((&command, rest)) = jobs.split_first() {
+        jobs = rest;
+        let args: Vec<&[u8]> = (0..take_word(&mut jobs)?).map(|_| take_bytes(&mut jobs)).collect::<io::Result<_>>()?;
+        let (status, results) = match run(command, &args) {
+            Ok(results) => (0, results),
+            Err(reason) => (1, vec![reason.into_bytes()]),
+        };
+        out.push(status);
+        out.extend((results.len() as u32).to_le_bytes());
+        for result in results {
+            out.extend((result.len() as u32).to_le_bytes());
+            out.extend(result);
+        }
+    }
+    io::stdout().write_all(&out)
+}
+
+fn take_word(jobs: &mut &[u8]) -> io::Result<usize> {
+    let mut word = [0; 4];
+    jobs.read_exact(&mut word)?;
+    Ok(u32::from_le_bytes(word) as usize)
+}
+
+fn take_bytes<'a>(jobs: &mut &'a [u8]) -> io::Result<&'a [u8]> {
+    let len = take_word(jobs)?;
+    let (bytes, rest) = jobs.split_at_checked(len).ok_or(io::ErrorKind::UnexpectedEof)?;
+    *jobs = rest;
+    Ok(bytes)
+}
+
+fn run(command: u8, args: &[&[u8]]) -> Result<Vec<Vec<u8>>, String> {
+    let limits = Limits::default();
+    let one = |result: Result<Vec<u8>, _>| result.map(|bytes| vec![bytes]).map_err(reason);
+    let smaller = |deleted, bury| one(compact(args[0], Compaction { deleted, bury }));
+    match command {
+        b'm' => one(merge(args)),
+        b'd' => one(diff(args[0], &StateVector::decode(args[1], &limits).map_err(reason)?)),
+        b's' => one(state_vector(args[0]).map(|vector| vector.encode())),
+        b'n' => one(check(args[0], &limits).map(|structs| structs.to_string().into_bytes())),
+        b'p' => {
+            let bytes_max = String::from_utf8_lossy(args[1]).parse().map_err(|_| "no number")?;
+            split(args[0], bytes_max).map_err(reason)
+        }
+        b'K' => smaller(DeletedContent::Keep, false),
+        b'w' => smaller(DeletedContent::WhenSmaller, false),
+        b'W' => smaller(DeletedContent::WhenSmaller, true),
+        b'a' => smaller(DeletedContent::Always, false),
+        b'A' => smaller(DeletedContent::Always, true),
+        b'o' => accept_in_any_order(args),
+        b'v' => verdict(args),
+        b'k' => {
+            let known = Known::of(args[0]).map_err(reason)?;
+            Ok(vec![known.state_vector_bytes(), known.encode_deletes()])
+        }
+        other => Err(format!("no command {other}")),
+    }
+}
+
+fn reason(refused: impl ToString) -> String {
+    refused.to_string()
+}
+
+/// Accepts updates in any order, setting aside what misses something, and merges what was accepted.
+fn accept_in_any_order(args: &[&[u8]]) -> Result<Vec<Vec<u8>>, String> {
+    let limits = Limits::default();
+    let mut known = Known::default();
+    let mut kept: Vec<Vec<u8>> = Vec::new();
+    let mut waiting: Vec<&[u8]> = args.to_vec();
+    while !waiting.is_empty() {
+        let before = waiting.len();
+        let mut still = Vec::new();
+        for update in waiting {
+            match accept(&known, update, &limits) {
+                Verdict::Accepted(accepted) => {
+                    known.apply(&accepted);
+                    kept.push(accepted.update.into_owned());
+                }
+                Verdict::Duplicate => {}
+                Verdict::Missing { .. } => still.push(update),
+                Verdict::Refused(refused) => return Err(format!("refused: {refused}")),
+            }
+        }
+        if still.len() == before {
+            return Err(format!("{before} of {} updates never became complete", args.len()));
+        }
+        waiting = still;
+    }
+    let merged = merge(&kept).map_err(reason)?;
+    if !matches!(accept(&known, &merged, &limits), Verdict::Duplicate) {
+        return Err("what was accepted is news".into());
+    }
+    if Known::of(&merged).as_ref() != Ok(&known) {
+        return Err("what is known of the state is not what was known".into());
+    }
+    Ok(vec![merged])
+}
+
+/// The last update against the state made of the others: the verdict, and what would be stored.
+fn verdict(args: &[&[u8]]) -> Result<Vec<Vec<u8>>, String> {
+    let limits = Limits::default();
+    let (last, earlier) = args.split_last().ok_or("no update")?;
+    let mut known = Known::default();
+    for update in earlier {
+        if let Verdict::Accepted(accepted) = accept(&known, update, &limits) {
+            known.apply(&accepted);
+        }
+    }
+    Ok(match accept(&known, last, &limits) {
+        Verdict::Accepted(Accepted { update, .. }) => vec![b"accepted".to_vec(), update.into_owned()],
+        Verdict::Duplicate => vec![b"duplicate".to_vec()],
+        Verdict::Missing { client, clock } => vec![format!("missing {client} {clock}").into_bytes()],
+        Verdict::Refused(refused) => vec![format!("refused: {refused}").into_bytes()],
+    })
+}

@@ -1,0 +1,118 @@
+//! What all documents of a shard share: its sessions, its effects, the time, and the budget of what is not committed.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::counters::Counters;
+use crate::effect::{CloseReason, Effect};
+use crate::envelope::Envelope;
+use crate::frame::Frame;
+use crate::id::{Now, SessionRef, ShardId};
+use crate::session::Sessions;
+
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(crate) config: Config,
+    pub(crate) sessions: Sessions,
+    pub(crate) effects: VecDeque<Effect>,
+    pub(crate) now: Now,
+    pub(crate) counters: Counters,
+    /// Why nothing can be written, while that is so.
+    pub(crate) stalled: Option<Arc<str>>,
+    /// Bytes of what was accepted and is not committed.
+    pub(crate) uncommitted_bytes: usize,
+    /// Writers that are not read from until some of that is committed.
+    paused_writers: Vec<SessionRef>,
+    next_job: u64,
+}
+
+impl Core {
+    pub(crate) fn new(config: Config) -> Self {
+        let sessions = Sessions::new(config.outbox_bytes_max);
+        Self {
+            config,
+            sessions,
+            effects: VecDeque::new(),
+            now: Now(0),
+            counters: Counters::default(),
+            stalled: None,
+            uncommitted_bytes: 0,
+            paused_writers: Vec::new(),
+            next_job: 0,
+        }
+    }
+
+    pub(crate) fn is_here(&self, session: SessionRef) -> bool {
+        session.shard == self.config.shard
+    }
+
+    pub(crate) fn next_job(&mut self) -> u64 {
+        self.next_job += 1;
+        self.next_job
+    }
+
+    pub(crate) fn envelope(&mut self, to: ShardId, envelope: Envelope) {
+        self.effects.push_back(Effect::Envelope { to, envelope });
+    }
+
+    pub(crate) fn reply(&mut self, to: SessionRef, frame: Frame) {
+        if self.is_here(to) {
+            self.sessions.reply(to.session, frame, &mut self.effects);
+        } else {
+            self.envelope(to.shard, Envelope::Send { session: to.session, frame });
+        }
+    }
+
+    pub(crate) fn pause(&mut self, session: SessionRef) {
+        if self.is_here(session) {
+            self.sessions.pause(session.session, &mut self.effects);
+        } else {
+            self.envelope(session.shard, Envelope::Pause { session: session.session, paused: true });
+        }
+    }
+
+    pub(crate) fn resume(&mut self, session: SessionRef) {
+        if self.is_here(session) {
+            self.sessions.resume(session.session, &mut self.effects);
+        } else {
+            self.envelope(session.shard, Envelope::Pause { session: session.session, paused: false });
+        }
+    }
+
+    pub(crate) fn probe(&mut self, session: SessionRef) {
+        if self.is_here(session) {
+            self.effects.push_back(Effect::Probe { session: session.session });
+        } else {
+            self.envelope(session.shard, Envelope::Probe { session: session.session });
+        }
+    }
+
+    /// Tells the connection of a session that is already detached.
+    pub(crate) fn close(&mut self, session: SessionRef, reason: CloseReason) {
+        if self.is_here(session) {
+            self.effects.push_back(Effect::Close { session: session.session, reason });
+        } else {
+            self.envelope(session.shard, Envelope::Close { session: session.session, reason });
+        }
+    }
+
+    /// Something was accepted. A slow disk is felt by those who write, and by nobody else.
+    pub(crate) fn accepted(&mut self, bytes: usize, author: SessionRef) {
+        self.uncommitted_bytes += bytes;
+        if self.uncommitted_bytes > self.config.uncommitted_bytes_max && !self.paused_writers.contains(&author) {
+            self.paused_writers.push(author);
+            self.pause(author);
+            self.counters.writers_paused += 1;
+        }
+    }
+
+    pub(crate) fn committed(&mut self, bytes: usize) {
+        self.uncommitted_bytes -= bytes;
+        if self.uncommitted_bytes <= self.config.uncommitted_bytes_max / 2 {
+            for session in std::mem::take(&mut self.paused_writers) {
+                self.resume(session);
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! What a shard counts. Plain numbers that only grow, unless they say otherwise; whoever runs the shard reads them.
+
+/// Counters of one shard.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Updates that were new.
+    pub updates_accepted: u64,
+    /// Updates of which all was known.
+    pub updates_duplicate: u64,
+    /// Updates that no document can take.
+    pub updates_refused: u64,
+    /// Updates that a session had no right to.
+    pub updates_denied: u64,
+    /// Updates that came while nothing could be written.
+    pub updates_stalled: u64,
+    /// Updates that had to wait for what they refer to.
+    pub updates_waited: u64,
+    /// Updates that waited in vain, or found no room to wait.
+    pub updates_dropped: u64,
+    /// Records appended.
+    pub records: u64,
+    /// Bytes of records appended.
+    pub record_bytes: u64,
+    /// Awareness updates of clients.
+    pub awareness_received: u64,
+    /// Awareness frames made for all sessions of a document.
+    pub awareness_published: u64,
+    /// Documents read.
+    pub loads: u64,
+    /// Documents that could not be read.
+    pub loads_failed: u64,
+    /// Documents let go.
+    pub evictions: u64,
+    /// Catch-ups asked for.
+    pub catch_ups: u64,
+    /// Snapshots taken.
+    pub snapshots: u64,
+    /// Snapshots that failed.
+    pub snapshots_failed: u64,
+    /// Times that a writer was paused because too much was not committed.
+    pub writers_paused: u64,
+    /// Empty messages sent to keep a connection.
+    pub heartbeats: u64,
+    /// Sessions ended by the shard.
+    pub sessions_closed: u64,
+    /// Sessions now.
+    pub sessions: u64,
+    /// Documents open now.
+    pub documents: u64,
+    /// Bytes now that are accepted and not committed.
+    pub uncommitted_bytes: u64,
+}

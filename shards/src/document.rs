@@ -1,0 +1,766 @@
+//! One document on the shard that owns it. Keeps what relaying needs and nothing more: which structs and deletions there are, not
+//! what they say.
+//!
+//! The order inside a turn: accept, gather; at its end merge, number, append, fan out. Everybody but the authors sees the turn at
+//! once; the authors see it when it is durable.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use selvedge_protocol::awareness;
+use selvedge_protocol::sync::{self, Message};
+use selvedge_protocol::update::{self, Known, StateVector, Verdict};
+
+use crate::config::{ANSWERS_PER_SESSION_MAX, Config, TURN_UPDATES_MAX};
+use crate::core::Core;
+use crate::effect::{CloseReason, Effect};
+use crate::envelope::Envelope;
+use crate::fan_out::{FanOut, Lacks, squash, update_frame};
+use crate::frame::Frame;
+use crate::id::{DocumentId, Now, Sequence, SessionId, SessionRef, ShardId};
+use crate::input::Access;
+use crate::presence::{Offered, Presence, Room};
+use crate::reading::{CatchUpFrom, CaughtUp, Loaded, ReadFailed};
+use crate::session::Place;
+use crate::waiting::{Parked, Waiting};
+
+/// A session that waits for something is asked to sync again after this long, if it still waits.
+const ASK_AGAIN_MS: u64 = 5_000;
+
+#[derive(Debug)]
+pub(crate) struct Document {
+    pub(crate) id: DocumentId,
+    name: Arc<str>,
+    /// Place in the shard's table.
+    slot: u32,
+    pub(crate) listed: Listed,
+    phase: Phase,
+    known: Known,
+    /// The last record, appended or not yet.
+    sequence: Sequence,
+    /// The last record that is durable.
+    committed: Sequence,
+    /// The last record that the snapshot holds, as far as known here.
+    snapshot: Sequence,
+    log_bytes: u64,
+    bytes: u64,
+    snapshot_runs: bool,
+    turn: Turn,
+    /// Records on their way to the disk, with their bytes.
+    uncommitted: VecDeque<(Sequence, usize)>,
+    /// Who wrote something that is not durable, and the last such record. What such a session asks for waits until then: its
+    /// answer would say that all is safe.
+    authored: BTreeMap<SessionRef, Sequence>,
+    fan_out: FanOut,
+    remotes: BTreeMap<ShardId, BTreeMap<SessionId, Access>>,
+    presence: Presence,
+    next_awareness: Now,
+    answers: VecDeque<Answer>,
+    jobs: Vec<Job>,
+    waiting: Option<Box<Waiting>>,
+    /// Sessions that were told that nothing can be written; all are asked to sync when it can be again.
+    told_stalled: Vec<SessionRef>,
+    greeting: Option<Frame>,
+    nothing_new: Option<Frame>,
+}
+
+/// In which of the shard's lists it stands, so that it stands there once.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    pub(crate) dirty: bool,
+    pub(crate) ticking: bool,
+    pub(crate) resting: bool,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Phase {
+    /// It is being read. Nothing is sent, and its sessions are paused.
+    Loading,
+    Open,
+    /// Nobody has used it since then.
+    Idle(Now),
+}
+
+/// What this turn brought.
+#[derive(Debug, Default)]
+struct Turn {
+    updates: Vec<Vec<u8>>,
+    authors: Vec<SessionRef>,
+    bytes: usize,
+}
+
+/// Something a session gets when what it wrote before is durable.
+#[derive(Debug)]
+struct Answer {
+    session: SessionRef,
+    after: Sequence,
+    what: What,
+}
+
+#[derive(Debug)]
+enum What {
+    SyncStep2(StateVector),
+    Echo(Frame),
+}
+
+/// A catch-up that is being made.
+#[derive(Debug)]
+struct Job {
+    id: u64,
+    from: CatchUpFrom,
+    through: Sequence,
+    sessions: Vec<SessionRef>,
+}
+
+impl Document {
+    /// A document that is being read.
+    pub(crate) fn load(id: DocumentId, name: Arc<str>, slot: u32, core: &mut Core) -> Self {
+        core.effects.push_back(Effect::Load { document: id, name: Arc::clone(&name) });
+        Self {
+            id,
+            name,
+            slot,
+            listed: Listed::default(),
+            phase: Phase::Loading,
+            known: Known::default(),
+            sequence: Sequence(0),
+            committed: Sequence(0),
+            snapshot: Sequence(0),
+            log_bytes: 0,
+            bytes: 0,
+            snapshot_runs: false,
+            turn: Turn::default(),
+            uncommitted: VecDeque::new(),
+            authored: BTreeMap::new(),
+            fan_out: FanOut::default(),
+            remotes: BTreeMap::new(),
+            presence: Presence::default(),
+            next_awareness: Now(0),
+            answers: VecDeque::new(),
+            jobs: Vec::new(),
+            waiting: None,
+            told_stalled: Vec::new(),
+            greeting: None,
+            nothing_new: None,
+        }
+    }
+
+    /// Something waits for the end of the turn.
+    pub(crate) fn is_dirty(&self) -> bool {
+        !self.turn.updates.is_empty() || self.presence.has_news()
+    }
+
+    /// No session has it, and nothing of it is on its way anywhere.
+    pub(crate) fn idle_since(&self) -> Option<Now> {
+        match self.phase {
+            Phase::Idle(since) => Some(since),
+            Phase::Loading | Phase::Open => None,
+        }
+    }
+
+    fn sessions_len(&self) -> usize {
+        self.fan_out.len() + self.remotes.values().map(BTreeMap::len).sum::<usize>()
+    }
+
+    // --- sessions ---
+
+    pub(crate) fn attach(&mut self, session: SessionRef, access: Access, core: &mut Core) {
+        if self.sessions_len() >= core.config.sessions_per_document_max as usize {
+            let sessions_max = core.config.sessions_per_document_max;
+            core.counters.sessions_closed += 1;
+            core.close(session, CloseReason::SessionsFull { sessions_max });
+            return;
+        }
+        if core.is_here(session) {
+            let member = self.fan_out.add(session.session);
+            core.sessions.add(session.session, Place::Document(self.slot), member, access);
+            if self.phase == Phase::Loading {
+                core.pause(session);
+            }
+        } else {
+            self.remotes.entry(session.shard).or_default().insert(session.session, access);
+        }
+        if self.phase != Phase::Loading {
+            self.phase = Phase::Open;
+            self.greet(session, core);
+        }
+    }
+
+    /// The session learns where the server stands, so that it sends what the server lacks.
+    fn greet(&mut self, session: SessionRef, core: &mut Core) {
+        let greeting = self.greeting();
+        if core.is_here(session) {
+            core.sessions.reply(session.session, greeting, &mut core.effects);
+        } else {
+            let (sequence, committed) = (self.sequence, self.committed);
+            let attached =
+                Envelope::Attached { document: self.id, session: session.session, sequence, committed, greeting };
+            core.envelope(session.shard, attached);
+        }
+    }
+
+    /// SyncStep1 and all awareness; the same for all who come before something changes.
+    fn greeting(&mut self) -> Frame {
+        if let Some(greeting) = &self.greeting {
+            return greeting.clone();
+        }
+        let mut bytes = self.sync_step_1();
+        if !self.presence.is_empty() {
+            bytes.extend(self.presence.all());
+        }
+        let greeting = Frame::new(bytes);
+        self.greeting = Some(greeting.clone());
+        greeting
+    }
+
+    fn sync_step_1(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        sync::put_sync_step_1(&mut bytes, &self.known.state_vector_bytes());
+        bytes
+    }
+
+    pub(crate) fn detach(&mut self, session: SessionRef, core: &mut Core) {
+        if core.is_here(session) {
+            let Some(gone) = core.sessions.remove(session.session) else { return };
+            self.fan_out.remove(gone.member, &mut core.sessions);
+        } else if let Some(sessions) = self.remotes.get_mut(&session.shard) {
+            sessions.remove(&session.session);
+            if sessions.is_empty() {
+                self.remotes.remove(&session.shard);
+            }
+        }
+        self.presence.leave(session);
+        self.greeting = None;
+        self.answers.retain(|answer| answer.session != session);
+        for job in &mut self.jobs {
+            job.sessions.retain(|&other| other != session);
+        }
+        if let Some(waiting) = &mut self.waiting {
+            waiting.forget(session);
+        }
+        self.told_stalled.retain(|&other| other != session);
+        self.settle(core.now);
+    }
+
+    /// Ends a session from this side. One that is gone already is ignored.
+    fn end(&mut self, session: SessionRef, reason: CloseReason, core: &mut Core) {
+        if self.access(session, core).is_none() {
+            return;
+        }
+        self.detach(session, core);
+        core.counters.sessions_closed += 1;
+        core.close(session, reason);
+    }
+
+    /// Is this the moment at which nobody needs it any more?
+    fn settle(&mut self, now: Now) {
+        let at_rest = self.fan_out.is_empty()
+            && self.remotes.is_empty()
+            && self.uncommitted.is_empty()
+            && self.turn.updates.is_empty()
+            && self.jobs.is_empty()
+            && !self.snapshot_runs;
+        if at_rest && self.phase == Phase::Open {
+            self.phase = Phase::Idle(now);
+            self.waiting = None;
+            self.authored.clear();
+            self.presence = Presence::default();
+        }
+    }
+
+    fn access(&self, session: SessionRef, core: &Core) -> Option<Access> {
+        if core.is_here(session) {
+            core.sessions.get(session.session).map(|session| session.access)
+        } else {
+            self.remotes.get(&session.shard)?.get(&session.session).copied()
+        }
+    }
+
+    fn all_sessions(&self, core: &Core) -> Vec<SessionRef> {
+        let here = core.config.shard;
+        let local = self.fan_out.sessions(&core.sessions).map(|session| SessionRef { shard: here, session });
+        let remote = self
+            .remotes
+            .iter()
+            .flat_map(|(&shard, sessions)| sessions.keys().map(move |&session| SessionRef { shard, session }));
+        local.chain(remote).collect()
+    }
+
+    // --- loading ---
+
+    /// The first load has ended. False where it failed, and the document is to be forgotten.
+    pub(crate) fn loaded(&mut self, result: Result<Box<Loaded>, ReadFailed>, core: &mut Core) -> bool {
+        assert!(self.phase == Phase::Loading, "a document is loaded once");
+        let sessions = self.all_sessions(core);
+        match result {
+            Ok(loaded) => {
+                core.counters.loads += 1;
+                self.sequence = loaded.sequence;
+                self.committed = loaded.sequence;
+                self.snapshot = Sequence(loaded.sequence.0 - loaded.log_records);
+                self.log_bytes = loaded.log_bytes;
+                self.bytes = loaded.bytes;
+                self.known = loaded.known;
+                self.fan_out.open(self.sequence, self.committed);
+                self.phase = Phase::Open;
+                for session in sessions {
+                    self.greet(session, core);
+                    if core.is_here(session) {
+                        core.resume(session);
+                    }
+                }
+                self.settle(core.now);
+                true
+            }
+            Err(failed) => {
+                core.counters.loads_failed += 1;
+                for session in sessions {
+                    self.end(session, CloseReason::LoadFailed(failed.clone()), core);
+                }
+                false
+            }
+        }
+    }
+
+    // --- messages ---
+
+    pub(crate) fn message(&mut self, session: SessionRef, message: Message<'_>, core: &mut Core) {
+        let Some(access) = self.access(session, core) else { return };
+        assert!(self.phase == Phase::Open, "sessions of a document that is being read are paused");
+        if self.presence.has_claims() {
+            self.presence.alive(session);
+        }
+        match message {
+            Message::SyncStep1 { state_vector } => self.sync_step_1_came(session, state_vector, core),
+            Message::SyncStep2 { update } => self.update_came(session, access, update, false, core),
+            Message::Update { update } => self.update_came(session, access, update, true, core),
+            Message::Awareness { update } => self.awareness_came(session, update, core),
+            Message::QueryAwareness => self.send_awareness(session, core),
+            // A client has no say in rights.
+            Message::PermissionDenied { .. } => {}
+        }
+    }
+
+    pub(crate) fn alive(&mut self, session: SessionRef) {
+        self.presence.alive(session);
+    }
+
+    fn sync_step_1_came(&mut self, session: SessionRef, state_vector: &[u8], core: &mut Core) {
+        match StateVector::decode(state_vector, &core.config.update) {
+            Ok(state_vector) => self.answer(session, What::SyncStep2(state_vector), core),
+            Err(refused) => self.end(session, CloseReason::StateVectorRefused(refused), core),
+        }
+    }
+
+    /// Now, or after the commit of what the session wrote before.
+    fn answer(&mut self, session: SessionRef, what: What, core: &mut Core) {
+        match self.authored.get(&session) {
+            Some(&after) => {
+                let before = self.answers.iter().filter(|answer| answer.session == session).count();
+                self.answers.push_back(Answer { session, after, what });
+                if before + 1 == ANSWERS_PER_SESSION_MAX as usize {
+                    core.pause(session);
+                }
+            }
+            None => self.give(session, what, core),
+        }
+    }
+
+    fn give_answers(&mut self, core: &mut Core) {
+        let mut kept = VecDeque::new();
+        let mut before: BTreeMap<SessionRef, (usize, usize)> = BTreeMap::new();
+        let mut due = Vec::new();
+        for answer in std::mem::take(&mut self.answers) {
+            let (had, has) = before.entry(answer.session).or_default();
+            *had += 1;
+            if answer.after <= self.committed {
+                due.push(answer);
+            } else {
+                *has += 1;
+                kept.push_back(answer);
+            }
+        }
+        self.answers = kept;
+        for answer in due {
+            self.give(answer.session, answer.what, core);
+        }
+        let max = ANSWERS_PER_SESSION_MAX as usize;
+        for (session, _) in before.into_iter().filter(|(_, (had, has))| *had >= max && *has < max) {
+            core.resume(session);
+        }
+    }
+
+    fn give(&mut self, session: SessionRef, what: What, core: &mut Core) {
+        match what {
+            What::Echo(frame) => core.reply(session, frame),
+            What::SyncStep2(state_vector) => {
+                if self.known.is_covered_by(&state_vector) {
+                    let frame = self.nothing_new();
+                    self.hand_over(session, Arc::new([frame]), self.sequence, core);
+                } else {
+                    if core.is_here(session) {
+                        self.fan_out.begin_catch_up(session.session, &mut core.sessions);
+                    }
+                    // One at a time: it costs this server more to answer than a client to ask.
+                    core.pause(session);
+                    self.start_job(CatchUpFrom::StateVector(state_vector), session, core);
+                }
+            }
+        }
+    }
+
+    /// SyncStep2 for a client that has every struct: the deletions, which its state vector does not speak of.
+    fn nothing_new(&mut self) -> Frame {
+        if let Some(frame) = &self.nothing_new {
+            return frame.clone();
+        }
+        let mut bytes = Vec::new();
+        sync::put_sync_step_2(&mut bytes, &self.known.encode_deletes());
+        let frame = Frame::new(bytes);
+        self.nothing_new = Some(frame.clone());
+        frame
+    }
+
+    // --- updates ---
+
+    fn update_came(&mut self, session: SessionRef, access: Access, bytes: &[u8], echo: bool, core: &mut Core) {
+        let parked = Parked { session, update: Vec::new(), since: core.now, echo };
+        let mut ready = Vec::new();
+        self.offer(parked, bytes, access, &mut ready, core);
+        // What was accepted may be what others waited for, and so on.
+        while let Some(next) = ready.pop() {
+            let bytes = next.update;
+            let access = self.access(next.session, core).unwrap_or(Access::ReadWrite);
+            self.offer(Parked { update: Vec::new(), ..next }, &bytes, access, &mut ready, core);
+        }
+    }
+
+    fn offer(&mut self, from: Parked, bytes: &[u8], access: Access, ready: &mut Vec<Parked>, core: &mut Core) {
+        let session = from.session;
+        match update::accept(&self.known, bytes, &core.config.update) {
+            Verdict::Duplicate => {
+                core.counters.updates_duplicate += 1;
+                self.duplicate_came(session, from.echo.then_some(bytes), core);
+            }
+            Verdict::Accepted(_) | Verdict::Missing { .. } if access == Access::ReadOnly => {
+                core.counters.updates_denied += 1;
+                core.reply(session, denied("this connection may read the document, not change it"));
+            }
+            Verdict::Accepted(_) | Verdict::Missing { .. } if core.stalled.is_some() => {
+                self.refuse_stalled(session, core)
+            }
+            Verdict::Accepted(accepted) => {
+                if self.bytes + self.turn.bytes as u64 + accepted.update.len() as u64 > core.config.document_bytes_max {
+                    let bytes_max = core.config.document_bytes_max;
+                    self.end(session, CloseReason::DocumentFull { bytes_max }, core);
+                    return;
+                }
+                core.counters.updates_accepted += 1;
+                self.known.apply(&accepted);
+                if let Some(waiting) = &mut self.waiting {
+                    for &(client, clock) in accepted.clocks.iter() {
+                        waiting.take_ready(client, clock, ready);
+                    }
+                    if waiting.is_empty() {
+                        self.waiting = None;
+                    }
+                }
+                let update = accepted.update.into_owned();
+                self.gather(session, update, core);
+            }
+            Verdict::Missing { client, clock } => self.park(from, bytes, (client, clock), core),
+            Verdict::Refused(refused) => {
+                core.counters.updates_refused += 1;
+                self.end(session, CloseReason::UpdateRefused(refused), core);
+            }
+        }
+    }
+
+    fn gather(&mut self, author: SessionRef, update: Vec<u8>, core: &mut Core) {
+        self.greeting = None;
+        self.nothing_new = None;
+        core.accepted(update.len(), author);
+        self.turn.bytes += update.len();
+        self.turn.updates.push(update);
+        if self.authored.insert(author, self.sequence.next()) != Some(self.sequence.next()) {
+            self.turn.authors.push(author);
+        }
+        if self.turn.updates.len() >= TURN_UPDATES_MAX {
+            self.publish(core);
+        }
+    }
+
+    /// All of it is known, but perhaps not durable: for this session it is as if it had written it.
+    fn duplicate_came(&mut self, session: SessionRef, echo: Option<&[u8]>, core: &mut Core) {
+        let last = if self.turn.updates.is_empty() { self.sequence } else { self.sequence.next() };
+        if last > self.committed {
+            let authored = self.authored.entry(session).or_insert(last);
+            *authored = last.max(*authored);
+            if last > self.sequence && !self.turn.authors.contains(&session) {
+                self.turn.authors.push(session);
+            }
+        }
+        if let Some(bytes) = echo {
+            self.answer(session, What::Echo(update_frame(bytes)), core);
+        }
+    }
+
+    /// Nothing is taken that could not be kept. The client still has it, and is asked for it when writing works again.
+    fn refuse_stalled(&mut self, session: SessionRef, core: &mut Core) {
+        core.counters.updates_stalled += 1;
+        if !self.told_stalled.contains(&session) {
+            self.told_stalled.push(session);
+            let reason = core.stalled.clone().unwrap_or_default();
+            core.reply(session, denied(&format!("changes cannot be stored at the moment: {reason}")));
+        }
+    }
+
+    /// Writing works again: whoever was refused something is asked for it.
+    pub(crate) fn storage_recovered(&mut self, core: &mut Core) {
+        for session in std::mem::take(&mut self.told_stalled) {
+            let frame = Frame::new(self.sync_step_1());
+            core.reply(session, frame);
+        }
+    }
+
+    fn park(&mut self, from: Parked, bytes: &[u8], lacks: (u64, u32), core: &mut Core) {
+        let session = from.session;
+        let (per_session, in_all) =
+            (core.config.waiting_bytes_per_session_max, core.config.waiting_bytes_per_document_max);
+        let waiting = self.waiting.get_or_insert_default();
+        if waiting.has_room(session, bytes.len(), per_session, in_all) {
+            core.counters.updates_waited += 1;
+            waiting.park(lacks, Parked { update: bytes.to_vec(), ..from });
+        } else {
+            core.counters.updates_dropped += 1;
+        }
+        // Its answer fills the gap, and brings again what found no room.
+        if waiting.should_ask(session, core.now, ASK_AGAIN_MS) {
+            let frame = Frame::new(self.sync_step_1());
+            core.reply(session, frame);
+        }
+    }
+
+    // --- awareness ---
+
+    fn awareness_came(&mut self, session: SessionRef, bytes: &[u8], core: &mut Core) {
+        core.counters.awareness_received += 1;
+        let update = match awareness::parse(bytes, &core.config.awareness) {
+            Ok(update) => update,
+            Err(malformed) => {
+                self.end(session, CloseReason::AwarenessRefused(malformed), core);
+                return;
+            }
+        };
+        let room = Room {
+            per_session: core.config.awareness_entries_per_session_max,
+            in_all: core.config.awareness_entries_max,
+        };
+        for entry in update.entries() {
+            match self.presence.offer(session, &entry, room, core.now) {
+                Offered::Done => {}
+                Offered::Contested { owner } => core.probe(owner),
+                Offered::Full => {
+                    let entries_max = u32::try_from(room.per_session.min(room.in_all)).unwrap_or(u32::MAX);
+                    self.end(session, CloseReason::AwarenessFull { entries_max }, core);
+                    return;
+                }
+            }
+        }
+    }
+
+    fn send_awareness(&mut self, session: SessionRef, core: &mut Core) {
+        core.reply(session, Frame::new(self.presence.all()));
+    }
+
+    // --- the end of a turn ---
+
+    pub(crate) fn turn_ended(&mut self, core: &mut Core) {
+        if !self.turn.updates.is_empty() {
+            self.publish(core);
+        }
+        if self.presence.has_news() && core.now >= self.next_awareness {
+            self.publish_awareness(core);
+        }
+    }
+
+    fn publish(&mut self, core: &mut Core) {
+        let Turn { mut updates, authors, bytes } = std::mem::take(&mut self.turn);
+        let update = match updates.len() {
+            1 => updates.pop().expect("there is one"),
+            _ => squash(&updates.iter().map(Vec::as_slice).collect::<Vec<_>>()),
+        };
+        self.sequence = self.sequence.next();
+        let sequence = self.sequence;
+        self.bytes += update.len() as u64;
+        self.log_bytes += update.len() as u64;
+        self.uncommitted.push_back((sequence, bytes));
+        core.counters.records += 1;
+        core.counters.record_bytes += update.len() as u64;
+        let frame = update_frame(&update);
+        core.effects.push_back(Effect::Append { document: self.id, name: Arc::clone(&self.name), sequence, update });
+        let on =
+            |shard: ShardId| authors.iter().filter(move |author| author.shard == shard).map(|author| author.session);
+        self.fan_out.publish(sequence, frame.clone(), on(core.config.shard), &mut core.sessions, &mut core.effects);
+        for &shard in self.remotes.keys() {
+            let (document, frame) = (self.id, frame.clone());
+            let publish = Envelope::Publish { document, sequence, frame, authors: on(shard).collect() };
+            core.effects.push_back(Effect::Envelope { to: shard, envelope: publish });
+        }
+    }
+
+    fn publish_awareness(&mut self, core: &mut Core) {
+        let frame = Frame::new(self.presence.take_news());
+        self.greeting = None;
+        self.next_awareness = Now(core.now.0 + awareness_window_ms(self.sessions_len()));
+        core.counters.awareness_published += 1;
+        self.fan_out.awareness(&frame, &mut core.sessions, &mut core.effects);
+        for &shard in self.remotes.keys() {
+            let envelope = Envelope::Awareness { document: self.id, frame: frame.clone() };
+            core.effects.push_back(Effect::Envelope { to: shard, envelope });
+        }
+    }
+
+    // --- what comes back ---
+
+    pub(crate) fn committed(&mut self, sequence: Sequence, core: &mut Core) {
+        self.committed = self.committed.max(sequence);
+        while let Some(&(first, bytes)) = self.uncommitted.front()
+            && first <= self.committed
+        {
+            self.uncommitted.pop_front();
+            core.committed(bytes);
+        }
+        self.authored.retain(|_, &mut authored| authored > sequence);
+        self.fan_out.commit(self.committed, &mut core.sessions, &mut core.effects);
+        for &shard in self.remotes.keys() {
+            let envelope = Envelope::Committed { document: self.id, sequence: self.committed };
+            core.effects.push_back(Effect::Envelope { to: shard, envelope });
+        }
+        self.give_answers(core);
+        self.snapshot_if_due(core);
+        self.settle(core.now);
+    }
+
+    /// Often enough that a load reads little, seldom enough that a large document is not written again for a few words.
+    fn snapshot_if_due(&mut self, core: &mut Core) {
+        let records = self.committed.0 - self.snapshot.0;
+        let Config { snapshot_records, snapshot_bytes, .. } = core.config;
+        let long = records >= snapshot_records || self.log_bytes >= snapshot_bytes;
+        let worth_it = self.log_bytes >= self.bytes / 8 || records >= snapshot_records.saturating_mul(16);
+        if long && worth_it && !self.snapshot_runs {
+            self.snapshot_runs = true;
+            core.effects.push_back(Effect::Snapshot { document: self.id, through: self.committed });
+            // What is written from now on is the log after it.
+            self.log_bytes = 0;
+            self.snapshot = self.committed;
+        }
+    }
+
+    pub(crate) fn snapshot_taken(&mut self, result: Result<(Sequence, u64), ReadFailed>, core: &mut Core) {
+        self.snapshot_runs = false;
+        match result {
+            Ok((_, bytes)) => {
+                core.counters.snapshots += 1;
+                self.bytes = bytes + self.log_bytes;
+            }
+            // The log is longer than it should be, and nothing is lost: it is tried again when as much more has come.
+            Err(_) => core.counters.snapshots_failed += 1,
+        }
+        self.settle(core.now);
+    }
+
+    // --- catching up ---
+
+    fn start_job(&mut self, from: CatchUpFrom, session: SessionRef, core: &mut Core) {
+        let through = self.committed;
+        if let Some(job) = self.jobs.iter_mut().find(|job| job.through == through && job.from == from) {
+            job.sessions.push(session);
+            return;
+        }
+        let id = core.next_job();
+        core.counters.catch_ups += 1;
+        core.effects.push_back(Effect::CatchUp { document: self.id, job: id, from: from.clone(), through });
+        self.jobs.push(Job { id, from, through, sessions: vec![session] });
+    }
+
+    pub(crate) fn caught_up(&mut self, job: u64, result: Result<CaughtUp, ReadFailed>, core: &mut Core) {
+        let Some(at) = self.jobs.iter().position(|other| other.id == job) else { return };
+        let job = self.jobs.swap_remove(at);
+        for session in job.sessions {
+            if matches!(job.from, CatchUpFrom::StateVector(_)) {
+                core.resume(session);
+            }
+            match &result {
+                Ok(CaughtUp { frames, through }) => self.hand_over(session, Arc::clone(frames), *through, core),
+                Err(failed) => self.end(session, CloseReason::LoadFailed(failed.clone()), core),
+            }
+        }
+        self.settle(core.now);
+    }
+
+    fn hand_over(&mut self, session: SessionRef, frames: Arc<[Frame]>, through: Sequence, core: &mut Core) {
+        if core.is_here(session) {
+            self.fan_out.caught_up(session.session, &frames, through, &mut core.sessions, &mut core.effects);
+        } else {
+            let document = self.id;
+            core.envelope(session.shard, Envelope::CaughtUp { document, session: session.session, frames, through });
+        }
+    }
+
+    /// A session of this core has taken everything.
+    pub(crate) fn drained(&mut self, session: SessionId, core: &mut Core) {
+        let lacks = self.fan_out.drained(session, &mut core.sessions, &mut core.effects);
+        let session = SessionRef { shard: core.config.shard, session };
+        self.supply(session, lacks, core);
+    }
+
+    pub(crate) fn supply(&mut self, session: SessionRef, lacks: Lacks, core: &mut Core) {
+        if self.access(session, core).is_none() {
+            return;
+        }
+        if lacks.awareness {
+            self.send_awareness(session, core);
+        }
+        if let Some(since) = lacks.since {
+            self.start_job(CatchUpFrom::Sequence(since), session, core);
+        }
+    }
+
+    pub(crate) fn too_slow(&mut self, session: SessionRef, core: &mut Core) {
+        self.end(session, CloseReason::TooSlow, core);
+    }
+
+    // --- time ---
+
+    pub(crate) fn needs_ticks(&self) -> bool {
+        self.waiting.is_some() || self.presence.has_claims() || self.presence.has_news()
+    }
+
+    pub(crate) fn tick(&mut self, core: &mut Core) {
+        self.presence.expire_claims(core.now);
+        let Some(waiting) = &mut self.waiting else { return };
+        let late = waiting.expire(core.now, core.config.waiting_timeout_ms);
+        if waiting.is_empty() {
+            self.waiting = None;
+        }
+        for session in late {
+            core.counters.updates_dropped += 1;
+            if self.access(session, core).is_some() {
+                let frame = Frame::new(self.sync_step_1());
+                core.reply(session, frame);
+            }
+        }
+    }
+}
+
+/// More sessions make more awareness and more receivers of each: it is told less often.
+fn awareness_window_ms(sessions: usize) -> u64 {
+    (sessions as u64 / 8).min(250)
+}
+
+fn denied(reason: &str) -> Frame {
+    let mut bytes = Vec::new();
+    sync::put_permission_denied(&mut bytes, reason);
+    Frame::new(bytes)
+}

@@ -1,0 +1,287 @@
+//! One document's sessions on this core, and what each of them has been given of the document's history.
+//!
+//! The same on the core that owns the document and on every other that has sessions of it. Knows records by number and as
+//! frames; does not know what is in them, except to merge several into one.
+
+use std::collections::VecDeque;
+
+use selvedge_protocol::sync::{self, Message};
+use selvedge_protocol::update;
+use selvedge_protocol::websocket::{FrameHeader, Role};
+
+use crate::effect::Effect;
+use crate::frame::Frame;
+use crate::id::{Sequence, SessionId};
+use crate::session::{Delivery, Sessions};
+
+/// Bytes of committed records that are kept for sessions that are being caught up. Above, those sessions need another catch-up.
+const RECENT_BYTES_MAX: usize = 1024 * 1024;
+
+/// A record that was published.
+#[derive(Debug)]
+struct Recent {
+    sequence: Sequence,
+    frame: Frame,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct FanOut {
+    /// Places of the sessions in the shard's table.
+    members: Vec<u32>,
+    /// The last record published here.
+    sequence: Sequence,
+    /// The last record known to be durable.
+    committed: Sequence,
+    /// What is published and not committed, and before it what sessions that are catching up will need. Without a gap up to
+    /// `sequence`.
+    recent: VecDeque<Recent>,
+    recent_bytes: usize,
+    /// Sessions in [`Delivery::Held`], and perhaps some that are gone.
+    held: Vec<SessionId>,
+    /// Sessions in [`Delivery::CatchingUp`], and from where on each will need records.
+    catching_up: Vec<(SessionId, Sequence)>,
+}
+
+/// What a session that has taken everything lacks.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Lacks {
+    /// Records after this one.
+    pub(crate) since: Option<Sequence>,
+    /// States of others.
+    pub(crate) awareness: bool,
+}
+
+impl FanOut {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.members.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.members.len()
+    }
+
+    /// Takes up where the document stands. Only before anything was published.
+    pub(crate) fn open(&mut self, sequence: Sequence, committed: Sequence) {
+        assert!(self.recent.is_empty(), "a document opens before it publishes");
+        self.sequence = sequence;
+        self.committed = committed;
+    }
+
+    /// Adds a session, which is taken to have everything published so far. Returns its index, for [`FanOut::remove`].
+    pub(crate) fn add(&mut self, session: SessionId) -> u32 {
+        self.members.push(session.index);
+        u32::try_from(self.members.len() - 1).expect("sessions are counted in a u32")
+    }
+
+    pub(crate) fn remove(&mut self, member: u32, sessions: &mut Sessions) {
+        self.members.swap_remove(member as usize);
+        if let Some(&moved) = self.members.get(member as usize) {
+            sessions.at_mut(moved).member = member;
+        }
+        if self.members.is_empty() {
+            self.held = Vec::new();
+            self.catching_up = Vec::new();
+            self.trim();
+        }
+    }
+
+    pub(crate) fn sessions<'a>(&'a self, sessions: &'a Sessions) -> impl Iterator<Item = SessionId> + 'a {
+        self.members.iter().map(|&index| sessions.id_at(index))
+    }
+
+    /// A turn's update: everyone but its authors gets it now, they get it after its commit.
+    pub(crate) fn publish(
+        &mut self,
+        sequence: Sequence,
+        frame: Frame,
+        authors: impl Iterator<Item = SessionId>,
+        sessions: &mut Sessions,
+        effects: &mut VecDeque<Effect>,
+    ) {
+        assert!(sequence == self.sequence.next(), "records are published in order");
+        for id in authors {
+            let Some(author) = sessions.get_mut(id) else { continue };
+            author.authored = sequence;
+            if author.delivery == Delivery::Live {
+                author.delivery = Delivery::Held(self.sequence);
+                self.held.push(id);
+            }
+        }
+        for &index in &self.members {
+            if sessions.at_mut(index).delivery == Delivery::Live {
+                sessions.update(sessions.id_at(index), sequence, &frame, effects);
+            }
+        }
+        self.sequence = sequence;
+        self.recent_bytes += frame.len();
+        self.recent.push_back(Recent { sequence, frame });
+    }
+
+    /// Records are durable: releases those who wrote them.
+    pub(crate) fn commit(&mut self, committed: Sequence, sessions: &mut Sessions, effects: &mut VecDeque<Effect>) {
+        self.committed = self.committed.max(committed);
+        // Many authors stand at the same place; what they get is made once.
+        let mut made = None;
+        let held = std::mem::take(&mut self.held);
+        for id in held {
+            if let Some(Delivery::Held(cursor)) = sessions.get(id).map(|session| session.delivery) {
+                self.go_on(id, cursor, &mut made, sessions, effects);
+            }
+        }
+        self.trim();
+    }
+
+    /// A frame of awareness for all.
+    pub(crate) fn awareness(&self, frame: &Frame, sessions: &mut Sessions, effects: &mut VecDeque<Effect>) {
+        for &index in &self.members {
+            sessions.awareness(sessions.id_at(index), frame, effects);
+        }
+    }
+
+    /// A session asked for what it lacks. Until it gets that, it gets no records: clients handle what comes before its reasons
+    /// badly.
+    pub(crate) fn begin_catch_up(&mut self, id: SessionId, sessions: &mut Sessions) {
+        let Some(session) = sessions.get_mut(id) else { return };
+        match session.delivery {
+            Delivery::Live => {
+                session.delivery = Delivery::CatchingUp(self.sequence);
+                self.catching_up.push((id, self.committed));
+            }
+            // Its own record comes first; the answer waits for the same commit.
+            Delivery::Held(_) | Delivery::Behind(_) | Delivery::CatchingUp(_) => {}
+        }
+    }
+
+    /// What a session lacked up to a record; what came after that follows.
+    pub(crate) fn caught_up(
+        &mut self,
+        id: SessionId,
+        frames: &[Frame],
+        through: Sequence,
+        sessions: &mut Sessions,
+        effects: &mut VecDeque<Effect>,
+    ) {
+        sessions.catch_up(id, frames, effects);
+        if let Some(Delivery::CatchingUp(cursor)) = sessions.get(id).map(|session| session.delivery) {
+            self.catching_up.retain(|&(other, _)| other != id);
+            self.go_on(id, cursor.max(through), &mut None, sessions, effects);
+            self.trim();
+        }
+    }
+
+    /// Nothing waits for the session any more. Says what it lacks and cannot be given from here.
+    pub(crate) fn drained(&mut self, id: SessionId, sessions: &mut Sessions, effects: &mut VecDeque<Effect>) -> Lacks {
+        let mut lacks = Lacks::default();
+        let Some(session) = sessions.get_mut(id) else { return lacks };
+        lacks.awareness = std::mem::take(&mut session.awareness_dropped);
+        if let Delivery::Behind(cursor) = session.delivery {
+            if self.reaches_back_to(cursor) {
+                self.go_on(id, cursor, &mut None, sessions, effects);
+            } else {
+                session.delivery = Delivery::CatchingUp(cursor);
+                self.catching_up.push((id, self.committed));
+                lacks.since = Some(cursor);
+            }
+        }
+        lacks
+    }
+
+    /// Gives a session what follows on its cursor, as far as it may have it.
+    fn go_on(
+        &mut self,
+        id: SessionId,
+        cursor: Sequence,
+        made: &mut Option<(Sequence, Sequence, Frame)>,
+        sessions: &mut Sessions,
+        effects: &mut VecDeque<Effect>,
+    ) {
+        let Some(session) = sessions.get_mut(id) else { return };
+        if !self.reaches_back_to(cursor) {
+            // What it needs was let go while it waited: it asks again when it has drained.
+            session.delivery = Delivery::Behind(cursor);
+            self.nudge(id, sessions, effects);
+            return;
+        }
+        let held = session.authored > self.committed;
+        let until = if held { self.committed.max(cursor) } else { self.sequence };
+        session.delivery = if held { Delivery::Held(until) } else { Delivery::Live };
+        if held {
+            self.held.push(id);
+        }
+        if cursor < until {
+            let frame = match made {
+                Some((from, to, frame)) if *from == cursor && *to == until => frame.clone(),
+                Some(_) | None => {
+                    let frame = self.gather(cursor, until);
+                    *made = Some((cursor, until, frame.clone()));
+                    frame
+                }
+            };
+            sessions.update(id, cursor.next(), &frame, effects);
+        }
+    }
+
+    /// A session that is behind with nothing in flight would never drain: an empty message makes it.
+    fn nudge(&self, id: SessionId, sessions: &mut Sessions, effects: &mut VecDeque<Effect>) {
+        sessions.reply(id, empty_awareness(), effects);
+    }
+
+    fn reaches_back_to(&self, cursor: Sequence) -> bool {
+        cursor >= self.sequence || self.recent.front().is_some_and(|first| first.sequence <= cursor.next())
+    }
+
+    /// The records in (after, until], as one message.
+    fn gather(&self, after: Sequence, until: Sequence) -> Frame {
+        let wanted = self.recent.iter().filter(|recent| recent.sequence > after && recent.sequence <= until);
+        let mut frames = wanted.map(|recent| &recent.frame);
+        if until == after.next() {
+            return frames.next().expect("the records after the cursor are here").clone();
+        }
+        let updates: Vec<&[u8]> = frames.map(update_in).collect();
+        update_frame(&squash(&updates))
+    }
+
+    fn trim(&mut self) {
+        let needed = self.catching_up.iter().map(|&(_, from)| from).min().unwrap_or(self.committed);
+        while let Some(first) = self.recent.front()
+            && first.sequence <= self.committed
+            && (first.sequence <= needed || self.recent_bytes > RECENT_BYTES_MAX)
+        {
+            self.recent_bytes -= first.frame.len();
+            self.recent.pop_front();
+        }
+        if self.recent.is_empty() {
+            self.recent = VecDeque::new();
+        }
+    }
+}
+
+/// Several updates of this server's own making as one, with neighbouring structs joined.
+pub(crate) fn squash(updates: &[&[u8]]) -> Vec<u8> {
+    let merged = update::merge(updates).expect("accepted updates can be merged");
+    update::compact(&merged, update::Compaction::SQUASH).expect("a merged update can be compacted")
+}
+
+/// A message that says nothing: it keeps a connection, or makes it drain.
+pub(crate) fn empty_awareness() -> Frame {
+    let mut bytes = Vec::new();
+    sync::put_awareness(&mut bytes, std::iter::empty());
+    Frame::new(bytes)
+}
+
+pub(crate) fn update_frame(update: &[u8]) -> Frame {
+    let mut bytes = Vec::with_capacity(update.len() + 16);
+    sync::put_update(&mut bytes, update);
+    Frame::new(bytes)
+}
+
+/// What [`update_frame`] was made of.
+fn update_in(frame: &Frame) -> &[u8] {
+    let bytes = frame.as_ref();
+    let header = FrameHeader::parse(bytes, Role::Client).ok().flatten();
+    let (_, header_bytes) = header.expect("a published frame has a whole header");
+    match sync::parse(&bytes[header_bytes..]) {
+        Ok(Message::Update { update }) => update,
+        Ok(_) | Err(_) => unreachable!("a published frame holds one update"),
+    }
+}

@@ -1,0 +1,123 @@
+//! A document of another shard, as far as sessions of this core have it: their fan-out, and the way to the owner. Knows nothing of
+//! what is in the document.
+
+use std::sync::Arc;
+
+use crate::core::Core;
+use crate::effect::{CloseReason, Effect};
+use crate::envelope::Envelope;
+use crate::fan_out::FanOut;
+use crate::frame::Frame;
+use crate::id::{DocumentId, Sequence, SessionId, ShardId};
+use crate::input::Access;
+use crate::session::Place;
+
+#[derive(Debug)]
+pub(crate) struct Mirror {
+    pub(crate) id: DocumentId,
+    owner: ShardId,
+    /// Place in the shard's table.
+    slot: u32,
+    /// The owner has answered: what it publishes follows on what it said then. Before, what still comes for sessions that are gone is
+    /// ignored.
+    open: bool,
+    fan_out: FanOut,
+}
+
+impl Mirror {
+    pub(crate) fn new(id: DocumentId, owner: ShardId, slot: u32) -> Self {
+        Self { id, owner, slot, open: false, fan_out: FanOut::default() }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.fan_out.is_empty()
+    }
+
+    pub(crate) fn attach(&mut self, session: SessionId, name: Arc<str>, access: Access, core: &mut Core) {
+        let member = self.fan_out.add(session);
+        core.sessions.add(session, Place::Mirror(self.slot), member, access);
+        core.sessions.pause(session, &mut core.effects);
+        let document = self.id;
+        core.envelope(self.owner, Envelope::Attach { document, name, session, access });
+    }
+
+    /// The connection has ended: the owner is told.
+    pub(crate) fn detach(&mut self, session: SessionId, core: &mut Core) {
+        self.leave(session, core);
+        core.envelope(self.owner, Envelope::Detach { document: self.id, session });
+    }
+
+    /// The owner has ended the session.
+    pub(crate) fn close(&mut self, session: SessionId, reason: CloseReason, core: &mut Core) {
+        self.leave(session, core);
+        core.effects.push_back(Effect::Close { session, reason });
+    }
+
+    fn leave(&mut self, session: SessionId, core: &mut Core) {
+        if let Some(gone) = core.sessions.remove(session) {
+            self.fan_out.remove(gone.member, &mut core.sessions);
+        }
+    }
+
+    pub(crate) fn message(&mut self, session: SessionId, bytes: Vec<u8>, core: &mut Core) {
+        core.envelope(self.owner, Envelope::Message { document: self.id, session, bytes });
+    }
+
+    pub(crate) fn alive(&mut self, session: SessionId, core: &mut Core) {
+        core.envelope(self.owner, Envelope::Alive { document: self.id, session });
+    }
+
+    pub(crate) fn attached(
+        &mut self,
+        session: SessionId,
+        (sequence, committed): (Sequence, Sequence),
+        greeting: Frame,
+        core: &mut Core,
+    ) {
+        if core.sessions.get(session).is_none() {
+            return;
+        }
+        if !self.open {
+            self.open = true;
+            self.fan_out.open(sequence, committed);
+        }
+        core.sessions.reply(session, greeting, &mut core.effects);
+        core.sessions.resume(session, &mut core.effects);
+    }
+
+    pub(crate) fn published(&mut self, sequence: Sequence, frame: Frame, authors: &[SessionId], core: &mut Core) {
+        if self.open {
+            self.fan_out.publish(sequence, frame, authors.iter().copied(), &mut core.sessions, &mut core.effects);
+        }
+    }
+
+    pub(crate) fn awareness(&mut self, frame: &Frame, core: &mut Core) {
+        if self.open {
+            self.fan_out.awareness(frame, &mut core.sessions, &mut core.effects);
+        }
+    }
+
+    pub(crate) fn committed(&mut self, sequence: Sequence, core: &mut Core) {
+        if self.open {
+            self.fan_out.commit(sequence, &mut core.sessions, &mut core.effects);
+        }
+    }
+
+    pub(crate) fn caught_up(&mut self, session: SessionId, frames: &[Frame], through: Sequence, core: &mut Core) {
+        self.fan_out.caught_up(session, frames, through, &mut core.sessions, &mut core.effects);
+    }
+
+    pub(crate) fn drained(&mut self, session: SessionId, core: &mut Core) {
+        let lacks = self.fan_out.drained(session, &mut core.sessions, &mut core.effects);
+        if lacks.awareness || lacks.since.is_some() {
+            let (document, awareness) = (self.id, lacks.awareness);
+            core.envelope(self.owner, Envelope::CatchUp { document, session, since: lacks.since, awareness });
+        }
+    }
+
+    pub(crate) fn too_slow(&mut self, session: SessionId, core: &mut Core) {
+        self.detach(session, core);
+        core.counters.sessions_closed += 1;
+        core.effects.push_back(Effect::Close { session, reason: CloseReason::TooSlow });
+    }
+}

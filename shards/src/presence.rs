@@ -1,0 +1,317 @@
+//! The awareness of one document: who announced which client id, and what is to be told to whom. States stay opaque.
+//!
+//! A client id belongs to the session that announced it. Another session that announces a newer state of it has a *claim*: it may be
+//! the same client, back on a new connection while the old one is not known to be dead yet, or a browser tab that
+//! passes on what it heard from its neighbour, or somebody with bad intentions. So the owner is asked whether it is alive. While it
+//! is, the claim only waits; when it is not, or ends, the claimant takes over.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use selvedge_protocol::awareness::Entry;
+use selvedge_protocol::sync;
+
+use crate::config::CLAIM_MS;
+use crate::id::{Now, SessionRef};
+
+#[derive(Debug)]
+struct State {
+    clock: u32,
+    /// JSON.
+    json: Box<str>,
+    owner: SessionRef,
+}
+
+#[derive(Debug)]
+struct Claim {
+    session: SessionRef,
+    clock: u32,
+    json: Box<str>,
+    /// When the owner was asked; `None` once it has answered.
+    asked: Option<Now>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Presence {
+    states: BTreeMap<u64, State>,
+    clients_of: BTreeMap<SessionRef, BTreeSet<u64>>,
+    /// One for each client id: the newest.
+    claims: BTreeMap<u64, Claim>,
+    /// Clients to be told about. Those that have gone come with the clock of their last state.
+    changed: BTreeMap<u64, Option<u32>>,
+}
+
+/// What came of an entry that a session announced.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Offered {
+    /// Nothing new, or it is told in this turn.
+    Done,
+    /// Another session has announced this client id: find out whether it is alive.
+    Contested { owner: SessionRef },
+    /// The session, or the document, has as many client ids as it may.
+    Full,
+}
+
+/// How many client ids there may be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    pub(crate) per_session: usize,
+    pub(crate) in_all: usize,
+}
+
+impl Presence {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.states.is_empty()
+    }
+
+    pub(crate) fn has_news(&self) -> bool {
+        !self.changed.is_empty()
+    }
+
+    /// One entry of a session's awareness update. A client's newer clock wins; an equal one with `null` removes.
+    pub(crate) fn offer(&mut self, session: SessionRef, entry: &Entry<'_>, room: Room, now: Now) -> Offered {
+        let Entry { client, clock, state } = *entry;
+        let Some(known) = self.states.get_mut(&client) else {
+            let Some(json) = state else { return Offered::Done };
+            let of_session = self.clients_of.get(&session).map_or(0, BTreeSet::len);
+            if of_session >= room.per_session || self.states.len() >= room.in_all {
+                return Offered::Full;
+            }
+            self.insert(client, State { clock, json: json.into(), owner: session });
+            return Offered::Done;
+        };
+        if known.owner != session {
+            return match state {
+                // What a client passes on of others, it may; what it says of their end, it may not.
+                Some(json) if clock > known.clock => {
+                    let owner = known.owner;
+                    self.claim(client, session, clock, json, now)
+                        .map_or(Offered::Done, |()| Offered::Contested { owner })
+                }
+                Some(_) | None => Offered::Done,
+            };
+        }
+        match state {
+            Some(json) if clock > known.clock => {
+                known.clock = clock;
+                known.json = json.into();
+                self.changed.insert(client, None);
+            }
+            None if clock >= known.clock => self.remove(client, clock),
+            Some(_) | None => {}
+        }
+        Offered::Done
+    }
+
+    /// Says whether the owner has to be asked.
+    fn claim(&mut self, client: u64, session: SessionRef, clock: u32, json: &str, now: Now) -> Option<()> {
+        match self.claims.get_mut(&client) {
+            Some(claim) if claim.session == session => {
+                claim.clock = clock;
+                claim.json = json.into();
+                None
+            }
+            // The first claimant's turn comes first.
+            Some(_) => None,
+            None => {
+                self.claims.insert(client, Claim { session, clock, json: json.into(), asked: Some(now) });
+                Some(())
+            }
+        }
+    }
+
+    /// A session gave a sign of life: claims to what it owns wait for its end.
+    pub(crate) fn alive(&mut self, session: SessionRef) {
+        for (client, claim) in &mut self.claims {
+            if self.states.get(client).is_some_and(|state| state.owner == session) {
+                claim.asked = None;
+            }
+        }
+    }
+
+    pub(crate) fn has_claims(&self) -> bool {
+        !self.claims.is_empty()
+    }
+
+    /// Owners that did not answer in time lose what is claimed.
+    pub(crate) fn expire_claims(&mut self, now: Now) {
+        let late = |claim: &Claim| claim.asked.is_some_and(|asked| now.since(asked) >= CLAIM_MS);
+        let late: Vec<u64> = self.claims.iter().filter(|(_, claim)| late(claim)).map(|(&client, _)| client).collect();
+        for client in late {
+            self.take_over(client);
+        }
+    }
+
+    fn take_over(&mut self, client: u64) -> bool {
+        let Some(Claim { session, clock, json, .. }) = self.claims.remove(&client) else { return false };
+        if let Some(state) = self.states.get(&client) {
+            self.disown(client, state.owner);
+        }
+        self.insert(client, State { clock, json, owner: session });
+        true
+    }
+
+    fn insert(&mut self, client: u64, state: State) {
+        self.clients_of.entry(state.owner).or_default().insert(client);
+        self.states.insert(client, state);
+        self.changed.insert(client, None);
+    }
+
+    fn disown(&mut self, client: u64, owner: SessionRef) {
+        if let Some(clients) = self.clients_of.get_mut(&owner) {
+            clients.remove(&client);
+            if clients.is_empty() {
+                self.clients_of.remove(&owner);
+            }
+        }
+    }
+
+    fn remove(&mut self, client: u64, clock: u32) {
+        if let Some(state) = self.states.remove(&client) {
+            self.disown(client, state.owner);
+            self.changed.insert(client, Some(clock));
+        }
+    }
+
+    /// A session has gone: every id that it announced goes with it, or passes on to who claims it.
+    pub(crate) fn leave(&mut self, session: SessionRef) {
+        self.claims.retain(|_, claim| claim.session != session);
+        for client in self.clients_of.remove(&session).unwrap_or_default() {
+            if !self.take_over(client)
+                && let Some(state) = self.states.remove(&client)
+            {
+                // The same clock with `null` removes, and does not outdate what the client says when it is back.
+                self.changed.insert(client, Some(state.clock));
+            }
+        }
+    }
+
+    /// A message with what changed since this was asked last.
+    pub(crate) fn take_news(&mut self) -> Vec<u8> {
+        let changed = std::mem::take(&mut self.changed);
+        let entries = changed.iter().filter_map(|(&client, gone)| match gone {
+            Some(clock) => Some(Entry { client, clock: *clock, state: None }),
+            None => self.entry(client),
+        });
+        message(entries)
+    }
+
+    /// A message with every state, for a session that has none.
+    pub(crate) fn all(&self) -> Vec<u8> {
+        message(self.states.keys().filter_map(|&client| self.entry(client)))
+    }
+
+    fn entry(&self, client: u64) -> Option<Entry<'_>> {
+        self.states.get(&client).map(|state| Entry { client, clock: state.clock, state: Some(&state.json) })
+    }
+}
+
+fn message<'a>(entries: impl Iterator<Item = Entry<'a>> + Clone) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    sync::put_awareness(&mut bytes, entries);
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{SessionId, ShardId};
+
+    const ROOM: Room = Room { per_session: 2, in_all: 3 };
+
+    fn session(index: u32) -> SessionRef {
+        SessionRef { shard: ShardId(0), session: SessionId { index, generation: 0 } }
+    }
+
+    fn offer(presence: &mut Presence, by: u32, client: u64, clock: u32, state: Option<&str>) -> Offered {
+        presence.offer(session(by), &Entry { client, clock, state }, ROOM, Now(0))
+    }
+
+    fn state(presence: &Presence, client: u64) -> Option<(u32, &str, u32)> {
+        presence.states.get(&client).map(|state| (state.clock, &*state.json, state.owner.session.index))
+    }
+
+    #[test]
+    fn every_id_that_a_session_announced_goes_with_it() {
+        let mut presence = Presence::default();
+        offer(&mut presence, 1, 7, 1, Some("1"));
+        offer(&mut presence, 1, 8, 4, Some("2"));
+        offer(&mut presence, 2, 9, 1, Some("3"));
+        presence.take_news();
+        presence.leave(session(1));
+        assert_eq!(presence.changed, BTreeMap::from([(7, Some(1)), (8, Some(4))]));
+        assert_eq!(state(&presence, 9), Some((1, "3", 2)));
+    }
+
+    #[test]
+    fn somebody_else_cannot_change_or_remove_the_state_of_one_who_is_alive() {
+        let mut presence = Presence::default();
+        offer(&mut presence, 1, 7, 1, Some("1"));
+        presence.take_news();
+        assert_eq!(offer(&mut presence, 2, 7, 9, None), Offered::Done);
+        assert_eq!(offer(&mut presence, 2, 7, 1, Some("\"bad\"")), Offered::Done);
+        assert_eq!(offer(&mut presence, 2, 7, 9, Some("\"bad\"")), Offered::Contested { owner: session(1) });
+        presence.alive(session(1));
+        presence.expire_claims(Now(CLAIM_MS * 10));
+        assert_eq!(state(&presence, 7), Some((1, "1", 1)));
+        assert!(!presence.has_news());
+    }
+
+    #[test]
+    fn a_client_that_is_back_takes_over_from_its_dead_connection() {
+        let mut presence = Presence::default();
+        offer(&mut presence, 1, 7, 1, Some("1"));
+        offer(&mut presence, 2, 7, 2, Some("2"));
+        presence.expire_claims(Now(CLAIM_MS - 1));
+        assert_eq!(state(&presence, 7), Some((1, "1", 1)));
+        presence.expire_claims(Now(CLAIM_MS));
+        assert_eq!(state(&presence, 7), Some((2, "2", 2)));
+        presence.leave(session(1));
+        assert_eq!(state(&presence, 7), Some((2, "2", 2)));
+    }
+
+    #[test]
+    fn the_end_of_the_old_connection_does_not_remove_what_the_new_one_announced() {
+        let mut presence = Presence::default();
+        offer(&mut presence, 1, 7, 1, Some("1"));
+        offer(&mut presence, 2, 7, 2, Some("2"));
+        presence.alive(session(1));
+        presence.leave(session(1));
+        assert_eq!(state(&presence, 7), Some((2, "2", 2)));
+        presence.leave(session(2));
+        assert_eq!(state(&presence, 7), None);
+        assert!(presence.clients_of.is_empty() && presence.claims.is_empty());
+    }
+
+    #[test]
+    fn a_claimant_that_leaves_leaves_no_claim() {
+        let mut presence = Presence::default();
+        offer(&mut presence, 1, 7, 1, Some("1"));
+        offer(&mut presence, 2, 7, 2, Some("2"));
+        presence.leave(session(2));
+        presence.leave(session(1));
+        assert_eq!(presence.changed, BTreeMap::from([(7, Some(1))]));
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_ids_and_no_more() {
+        let mut presence = Presence::default();
+        offer(&mut presence, 1, 1, 1, Some("1"));
+        offer(&mut presence, 1, 2, 1, Some("1"));
+        assert_eq!(offer(&mut presence, 1, 3, 1, Some("1")), Offered::Full);
+        offer(&mut presence, 2, 3, 1, Some("1"));
+        assert_eq!(offer(&mut presence, 3, 4, 1, Some("1")), Offered::Full);
+        assert_eq!(offer(&mut presence, 1, 1, 1, None), Offered::Done);
+        assert_eq!(offer(&mut presence, 3, 4, 1, Some("1")), Offered::Done);
+    }
+
+    #[test]
+    fn an_equal_clock_with_null_removes_and_an_older_one_does_not() {
+        let mut presence = Presence::default();
+        offer(&mut presence, 1, 7, 5, Some("1"));
+        offer(&mut presence, 1, 7, 4, None);
+        assert!(state(&presence, 7).is_some());
+        offer(&mut presence, 1, 7, 5, None);
+        assert!(state(&presence, 7).is_none());
+        assert_eq!(presence.changed, BTreeMap::from([(7, Some(5))]));
+    }
+}

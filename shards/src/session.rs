@@ -1,0 +1,280 @@
+//! The sessions whose sockets are on this core: what each has been sent, and what waits for it. Does not know documents.
+
+use std::collections::VecDeque;
+
+use crate::effect::Effect;
+use crate::frame::Frame;
+use crate::id::{Now, Sequence, SessionId};
+use crate::input::Access;
+use crate::outbox::{Kind, Outbox};
+
+/// Which of the shard's tables a session's document is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// No session lives here.
+    Vacant,
+    /// A document of this shard, by its place.
+    Document(u32),
+    /// A document of another shard, by the place of its mirror here.
+    Mirror(u32),
+}
+
+/// Where a session stands in its document's history.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Delivery {
+    /// All that was published is with the socket or in the outbox.
+    Live,
+    /// Wrote a record that is not committed yet, so what comes after the cursor waits: the commit releases it.
+    Held(Sequence),
+    /// Its outbox overflowed: it has everything up to the cursor. Invariant: no update waits in the outbox.
+    Behind(Sequence),
+    /// What it lacks after the cursor is being made.
+    CatchingUp(Sequence),
+}
+
+#[derive(Debug)]
+pub(crate) struct Session {
+    generation: u32,
+    pub(crate) place: Place,
+    /// Index in the member list of its place.
+    pub(crate) member: u32,
+    pub(crate) delivery: Delivery,
+    /// The last record that it wrote. It is held while this is not committed.
+    pub(crate) authored: Sequence,
+    outbox: Option<Box<Outbox>>,
+    /// When something was last sent, in seconds.
+    sent_at_s: u32,
+    /// Since when it has had something to take and has not, in seconds. 0: it has kept up.
+    slow_since_s: u32,
+    pub(crate) access: Access,
+    in_flight: bool,
+    /// Awareness frames were dropped: it gets all states when it drains.
+    pub(crate) awareness_dropped: bool,
+    /// So many answers wait for it that it is not read from.
+    glutted: bool,
+    /// How many reasons there are to read nothing from it.
+    pauses: u8,
+}
+
+const VACANT: Session = Session {
+    generation: 0,
+    place: Place::Vacant,
+    member: 0,
+    delivery: Delivery::Live,
+    authored: Sequence(0),
+    outbox: None,
+    sent_at_s: 0,
+    slow_since_s: 0,
+    access: Access::ReadOnly,
+    in_flight: false,
+    awareness_dropped: false,
+    glutted: false,
+    pauses: 0,
+};
+
+/// Table of sessions by the place that the caller chose, and the way out to their sockets.
+#[derive(Debug)]
+pub(crate) struct Sessions {
+    table: Vec<Session>,
+    live: u32,
+    outbox_bytes_max: usize,
+    now_s: u32,
+    /// Where the rolling look at all sessions goes on.
+    scan_at: usize,
+}
+
+/// What a look at a session found.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Overdue {
+    /// Nothing was sent for too long.
+    Heartbeat(SessionId),
+    /// It was behind and did not take what it was sent.
+    TooSlow(SessionId),
+}
+
+impl Sessions {
+    pub(crate) fn new(outbox_bytes_max: usize) -> Self {
+        Self { table: Vec::new(), live: 0, outbox_bytes_max, now_s: 1, scan_at: 0 }
+    }
+
+    /// Seconds begin at 1, so that 0 can stand for "not".
+    pub(crate) fn set_now(&mut self, now: Now) {
+        self.now_s = u32::try_from(now.0 / 1_000 + 1).unwrap_or(u32::MAX);
+    }
+
+    pub(crate) fn len(&self) -> u32 {
+        self.live
+    }
+
+    pub(crate) fn add(&mut self, id: SessionId, place: Place, member: u32, access: Access) {
+        let index = id.index as usize;
+        if index >= self.table.len() {
+            self.table.resize_with(index + 1, || VACANT);
+        }
+        assert!(self.table[index].place == Place::Vacant, "a session's place is free when it is attached");
+        self.live += 1;
+        self.table[index] =
+            Session { generation: id.generation, place, member, access, sent_at_s: self.now_s, ..VACANT };
+    }
+
+    pub(crate) fn remove(&mut self, id: SessionId) -> Option<Session> {
+        let session = self.get_mut(id)?;
+        let removed = std::mem::replace(session, VACANT);
+        self.live -= 1;
+        Some(removed)
+    }
+
+    pub(crate) fn get(&self, id: SessionId) -> Option<&Session> {
+        self.table.get(id.index as usize).filter(|s| s.generation == id.generation && s.place != Place::Vacant)
+    }
+
+    pub(crate) fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
+        self.table.get_mut(id.index as usize).filter(|s| s.generation == id.generation && s.place != Place::Vacant)
+    }
+
+    /// A member by its place alone. Members are removed with their session, so the place is taken.
+    pub(crate) fn at_mut(&mut self, index: u32) -> &mut Session {
+        &mut self.table[index as usize]
+    }
+
+    pub(crate) fn id_at(&self, index: u32) -> SessionId {
+        SessionId { index, generation: self.table[index as usize].generation }
+    }
+
+    /// An answer: always sent, in order. When too many wait, nothing more is asked of this server until they are taken.
+    pub(crate) fn reply(&mut self, id: SessionId, frame: Frame, effects: &mut VecDeque<Effect>) {
+        self.push(id, Kind::Answer, frame, effects);
+        if let Some(session) = self.get_mut(id)
+            && !session.glutted
+            && session.outbox.as_ref().is_some_and(|outbox| outbox.is_glutted())
+        {
+            session.glutted = true;
+            self.pause(id, effects);
+        }
+    }
+
+    /// A catch-up: an answer in parts, which the session has to take in time.
+    pub(crate) fn catch_up(&mut self, id: SessionId, frames: &[Frame], effects: &mut VecDeque<Effect>) {
+        let now_s = self.now_s;
+        let Some(session) = self.get_mut(id) else { return };
+        session.slow_since_s = now_s;
+        let Some((last, parts)) = frames.split_last() else { return };
+        for part in parts {
+            self.push(id, Kind::Part, part.clone(), effects);
+        }
+        self.reply(id, last.clone(), effects);
+    }
+
+    /// Records from `first` on, which follow on what the session has. Where they do not fit, it is behind from there.
+    pub(crate) fn update(&mut self, id: SessionId, first: Sequence, frame: &Frame, effects: &mut VecDeque<Effect>) {
+        if self.has_room(id, frame) {
+            self.push(id, Kind::Update(first), frame.clone(), effects);
+        } else {
+            self.fall_behind(id, first);
+        }
+    }
+
+    /// States that changed. Where they do not fit, the session gets all states later.
+    pub(crate) fn awareness(&mut self, id: SessionId, frame: &Frame, effects: &mut VecDeque<Effect>) {
+        if self.has_room(id, frame) {
+            self.push(id, Kind::Awareness, frame.clone(), effects);
+        } else if let Some(session) = self.get_mut(id) {
+            session.awareness_dropped = true;
+        }
+    }
+
+    fn has_room(&self, id: SessionId, frame: &Frame) -> bool {
+        let outbox = self.get(id).and_then(|session| session.outbox.as_ref());
+        outbox.is_none_or(|outbox| outbox.has_room(frame, self.outbox_bytes_max))
+    }
+
+    fn fall_behind(&mut self, id: SessionId, first: Sequence) {
+        let now_s = self.now_s;
+        let Some(session) = self.get_mut(id) else { return };
+        let dropped = session.outbox.as_mut().map(|outbox| outbox.drop_what_can_be_made_again()).unwrap_or_default();
+        let first = dropped.update.unwrap_or(first);
+        session.delivery = Delivery::Behind(Sequence(first.0 - 1));
+        session.awareness_dropped |= dropped.awareness;
+        if session.slow_since_s == 0 {
+            session.slow_since_s = now_s;
+        }
+    }
+
+    fn push(&mut self, id: SessionId, kind: Kind, frame: Frame, effects: &mut VecDeque<Effect>) {
+        let now_s = self.now_s;
+        let Some(session) = self.get_mut(id) else { return };
+        if session.in_flight {
+            session.outbox.get_or_insert_default().push(kind, frame);
+            return;
+        }
+        session.in_flight = true;
+        session.sent_at_s = now_s;
+        effects.push_back(Effect::Send { session: id, frame });
+    }
+
+    /// The socket has taken what it had. Sends what waits next; true where nothing does.
+    pub(crate) fn drained(&mut self, id: SessionId, effects: &mut VecDeque<Effect>) -> bool {
+        let now_s = self.now_s;
+        let Some(session) = self.get_mut(id) else { return false };
+        session.in_flight = false;
+        let next = session.outbox.as_mut().and_then(|outbox| outbox.pop());
+        if session.outbox.as_ref().is_some_and(|outbox| outbox.is_empty()) {
+            session.outbox = None;
+        }
+        let Some(frame) = next else {
+            session.slow_since_s = 0;
+            if std::mem::take(&mut session.glutted) {
+                self.resume(id, effects);
+            }
+            return true;
+        };
+        session.in_flight = true;
+        session.sent_at_s = now_s;
+        if session.slow_since_s != 0 {
+            session.slow_since_s = now_s;
+        }
+        effects.push_back(Effect::Send { session: id, frame });
+        false
+    }
+
+    /// Reads nothing from the session until there is a [`Sessions::resume`] for each pause.
+    pub(crate) fn pause(&mut self, id: SessionId, effects: &mut VecDeque<Effect>) {
+        if let Some(session) = self.get_mut(id) {
+            session.pauses += 1;
+            if session.pauses == 1 {
+                effects.push_back(Effect::Pause { session: id });
+            }
+        }
+    }
+
+    pub(crate) fn resume(&mut self, id: SessionId, effects: &mut VecDeque<Effect>) {
+        if let Some(session) = self.get_mut(id) {
+            session.pauses = session.pauses.checked_sub(1).expect("a pause comes before its resume");
+            if session.pauses == 0 {
+                effects.push_back(Effect::Resume { session: id });
+            }
+        }
+    }
+
+    /// Looks at the next `count` sessions.
+    pub(crate) fn scan(&mut self, count: usize, heartbeat_s: u32, patience_s: u32, found: &mut Vec<Overdue>) {
+        for _ in 0..count.min(self.table.len()) {
+            self.scan_at = if self.scan_at + 1 < self.table.len() { self.scan_at + 1 } else { 0 };
+            let session = &self.table[self.scan_at];
+            if session.place == Place::Vacant {
+                continue;
+            }
+            let index = u32::try_from(self.scan_at).expect("a session's place fits a u32");
+            let id = SessionId { index, generation: session.generation };
+            if session.slow_since_s != 0 && self.now_s - session.slow_since_s >= patience_s {
+                found.push(Overdue::TooSlow(id));
+            } else if !session.in_flight && self.now_s - session.sent_at_s >= heartbeat_s {
+                found.push(Overdue::Heartbeat(id));
+            }
+        }
+    }
+
+    pub(crate) fn table_len(&self) -> usize {
+        self.table.len()
+    }
+}

@@ -1,0 +1,388 @@
+//! A shard: the documents that one core owns and the sessions whose sockets it has. One input with the time, its effects, the next.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use selvedge_protocol::sync::{self, Message};
+
+use crate::TICK_MS;
+use crate::config::{Config, SCAN_MS};
+use crate::core::Core;
+use crate::counters::Counters;
+use crate::document::Document;
+use crate::effect::{CloseReason, Effect};
+use crate::envelope::Envelope;
+use crate::fan_out::{Lacks, empty_awareness};
+use crate::frame::Frame;
+use crate::id::{DocumentId, Now, SessionId, SessionRef, ShardId};
+use crate::input::{Access, Input};
+use crate::mirror::Mirror;
+use crate::session::{Overdue, Place};
+use crate::slots::Slots;
+
+/// The state machine. It waits for nothing and asks nobody: the same code runs on sockets and in a simulation.
+#[derive(Debug)]
+pub struct Shard {
+    core: Core,
+    documents: Slots<Document>,
+    document_slots: HashMap<DocumentId, u32>,
+    mirrors: Slots<Mirror>,
+    mirror_slots: HashMap<DocumentId, u32>,
+    /// Documents with something to publish at the end of the turn.
+    dirty: Vec<u32>,
+    /// Documents in which something waits for time to pass.
+    ticking: Vec<u32>,
+    /// Documents that somebody left, and may have been the last to.
+    resting: Vec<DocumentId>,
+    heartbeat: Frame,
+}
+
+impl Shard {
+    /// A shard without documents.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self {
+            core: Core::new(config),
+            documents: Slots::default(),
+            document_slots: HashMap::new(),
+            mirrors: Slots::default(),
+            mirror_slots: HashMap::new(),
+            dirty: Vec::new(),
+            ticking: Vec::new(),
+            resting: Vec::new(),
+            heartbeat: empty_awareness(),
+        }
+    }
+
+    /// Takes one input. Its effects are to be taken with [`Shard::poll_effect`] before the next.
+    ///
+    /// # Panics
+    ///
+    /// When the caller breaks what [`Input`] promises: then nothing that this shard says can be relied on.
+    pub fn handle(&mut self, now: Now, input: Input<'_>) {
+        self.core.now = self.core.now.max(now);
+        self.core.sessions.set_now(self.core.now);
+        match input {
+            Input::Attached { session, name, access } => self.attached(session, name, access),
+            Input::Message { session, message } => self.message(session, message),
+            Input::Detached { session } => self.detached(session),
+            Input::Drained { session } => self.drained(session),
+            Input::Alive { session } => self.alive(session),
+            Input::Loaded { document, result } => {
+                let Some(&slot) = self.document_slots.get(&document) else { return };
+                if self.documents[slot].loaded(result, &mut self.core) {
+                    self.look_after(slot);
+                } else {
+                    self.forget(document);
+                }
+            }
+            Input::CaughtUp { document, job, result } => {
+                self.with(document, |found, core| found.caught_up(job, result, core));
+            }
+            Input::SnapshotTaken { document, result } => {
+                self.with(document, |found, core| found.snapshot_taken(result, core));
+            }
+            Input::Committed { document, sequence } => {
+                self.recover();
+                self.with(document, |found, core| found.committed(sequence, core));
+            }
+            Input::CommitFailed { reason } => self.core.stalled = Some(reason),
+            Input::Envelope { from, envelope } => self.envelope(from, envelope),
+            Input::TurnEnded => self.turn_ended(),
+            Input::Tick => self.tick(),
+        }
+    }
+
+    /// The next thing to do, in order.
+    pub fn poll_effect(&mut self) -> Option<Effect> {
+        self.core.effects.pop_front()
+    }
+
+    /// What was counted so far.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        Counters {
+            sessions: u64::from(self.core.sessions.len()),
+            documents: self.document_slots.len() as u64,
+            uncommitted_bytes: self.core.uncommitted_bytes as u64,
+            ..self.core.counters
+        }
+    }
+
+    fn here(&self, session: SessionId) -> SessionRef {
+        SessionRef { shard: self.core.config.shard, session }
+    }
+
+    fn place(&self, session: SessionId) -> Place {
+        self.core.sessions.get(session).map_or(Place::Vacant, |session| session.place)
+    }
+
+    /// Lets a document do something, and then looks what that means for it.
+    fn with(&mut self, document: DocumentId, act: impl FnOnce(&mut Document, &mut Core)) {
+        if let Some(&slot) = self.document_slots.get(&document) {
+            self.with_slot(slot, act);
+        }
+    }
+
+    fn with_slot(&mut self, slot: u32, act: impl FnOnce(&mut Document, &mut Core)) {
+        act(&mut self.documents[slot], &mut self.core);
+        self.look_after(slot);
+    }
+
+    fn look_after(&mut self, slot: u32) {
+        let document = &mut self.documents[slot];
+        if document.is_dirty() && !std::mem::replace(&mut document.listed.dirty, true) {
+            self.dirty.push(slot);
+        }
+        if document.needs_ticks() && !std::mem::replace(&mut document.listed.ticking, true) {
+            self.ticking.push(slot);
+        }
+        if document.idle_since().is_some() && !std::mem::replace(&mut document.listed.resting, true) {
+            self.resting.push(document.id);
+        }
+    }
+
+    fn forget(&mut self, document: DocumentId) {
+        if let Some(slot) = self.document_slots.remove(&document) {
+            self.documents.remove(slot);
+            self.dirty.retain(|&other| other != slot);
+            self.ticking.retain(|&other| other != slot);
+            self.resting.retain(|&other| other != document);
+            self.core.effects.push_back(Effect::Evicted { document });
+        }
+    }
+
+    fn attached(&mut self, session: SessionId, name: Arc<str>, access: Access) {
+        let id = DocumentId::of(&name);
+        let owner = id.owner(self.core.config.shards);
+        if owner == self.core.config.shard {
+            let session = self.here(session);
+            self.attach_to_own(id, name, session, access);
+            return;
+        }
+        let slot =
+            *self.mirror_slots.entry(id).or_insert_with(|| self.mirrors.add(|slot| Mirror::new(id, owner, slot)));
+        self.mirrors[slot].attach(session, name, access, &mut self.core);
+    }
+
+    fn attach_to_own(&mut self, id: DocumentId, name: Arc<str>, session: SessionRef, access: Access) {
+        let slot = match self.document_slots.get(&id) {
+            Some(&slot) => slot,
+            None => {
+                let documents_max = self.core.config.documents_max;
+                if self.document_slots.len() >= documents_max as usize && !self.evict_one() {
+                    self.core.counters.sessions_closed += 1;
+                    self.core.close(session, CloseReason::DocumentsFull { documents_max });
+                    return;
+                }
+                let core = &mut self.core;
+                let slot = self.documents.add(|slot| Document::load(id, name, slot, core));
+                self.document_slots.insert(id, slot);
+                slot
+            }
+        };
+        self.with_slot(slot, |document, core| document.attach(session, access, core));
+    }
+
+    fn message(&mut self, session: SessionId, message: Message<'_>) {
+        match self.place(session) {
+            Place::Vacant => {}
+            Place::Document(slot) => {
+                let session = self.here(session);
+                self.with_slot(slot, |document, core| document.message(session, message, core));
+            }
+            Place::Mirror(slot) => {
+                let mut bytes = Vec::with_capacity(message.encoded_len());
+                message.put(&mut bytes);
+                self.mirrors[slot].message(session, bytes, &mut self.core);
+            }
+        }
+    }
+
+    fn detached(&mut self, session: SessionId) {
+        match self.place(session) {
+            Place::Vacant => {}
+            Place::Document(slot) => {
+                let session = self.here(session);
+                self.with_slot(slot, |document, core| document.detach(session, core));
+            }
+            Place::Mirror(slot) => {
+                self.mirrors[slot].detach(session, &mut self.core);
+                self.forget_mirror_if_empty(slot);
+            }
+        }
+    }
+
+    fn forget_mirror_if_empty(&mut self, slot: u32) {
+        if self.mirrors[slot].is_empty() {
+            let mirror = self.mirrors.remove(slot);
+            self.mirror_slots.remove(&mirror.id);
+        }
+    }
+
+    fn drained(&mut self, session: SessionId) {
+        if !self.core.sessions.drained(session, &mut self.core.effects) {
+            return;
+        }
+        match self.place(session) {
+            Place::Vacant => {}
+            Place::Document(slot) => self.with_slot(slot, |document, core| document.drained(session, core)),
+            Place::Mirror(slot) => self.mirrors[slot].drained(session, &mut self.core),
+        }
+    }
+
+    fn alive(&mut self, session: SessionId) {
+        match self.place(session) {
+            Place::Vacant => {}
+            Place::Document(slot) => {
+                let session = self.here(session);
+                self.with_slot(slot, |document, _| document.alive(session));
+            }
+            Place::Mirror(slot) => self.mirrors[slot].alive(session, &mut self.core),
+        }
+    }
+
+    fn envelope(&mut self, from: ShardId, envelope: Envelope) {
+        let sent_by = |session| SessionRef { shard: from, session };
+        match envelope {
+            Envelope::Attach { document, name, session, access } => {
+                self.attach_to_own(document, name, sent_by(session), access);
+            }
+            Envelope::Detach { document, session } => {
+                self.with(document, |found, core| found.detach(sent_by(session), core));
+            }
+            Envelope::Message { document, session, bytes } => {
+                let message = sync::parse(&bytes).expect("the home shard has parsed what it passes on");
+                self.with(document, |found, core| found.message(sent_by(session), message, core));
+            }
+            Envelope::CatchUp { document, session, since, awareness } => {
+                let lacks = Lacks { since, awareness };
+                self.with(document, |found, core| found.supply(sent_by(session), lacks, core));
+            }
+            Envelope::Alive { document, session } => self.with(document, |found, _| found.alive(sent_by(session))),
+            Envelope::Attached { document, session, sequence, committed, greeting } => {
+                self.with_mirror(document, |mirror, core| {
+                    mirror.attached(session, (sequence, committed), greeting, core);
+                });
+            }
+            Envelope::Close { session, reason } => {
+                if let Place::Mirror(slot) = self.place(session) {
+                    self.mirrors[slot].close(session, reason, &mut self.core);
+                    self.forget_mirror_if_empty(slot);
+                }
+            }
+            Envelope::Send { session, frame } => self.core.sessions.reply(session, frame, &mut self.core.effects),
+            Envelope::Pause { session, paused: true } => self.core.sessions.pause(session, &mut self.core.effects),
+            Envelope::Pause { session, paused: false } => self.core.sessions.resume(session, &mut self.core.effects),
+            Envelope::Probe { session } => {
+                if self.place(session) != Place::Vacant {
+                    self.core.effects.push_back(Effect::Probe { session });
+                }
+            }
+            Envelope::Publish { document, sequence, frame, authors } => {
+                self.with_mirror(document, |mirror, core| mirror.published(sequence, frame, &authors, core));
+            }
+            Envelope::Awareness { document, frame } => {
+                self.with_mirror(document, |mirror, core| mirror.awareness(&frame, core));
+            }
+            Envelope::Committed { document, sequence } => {
+                self.with_mirror(document, |mirror, core| mirror.committed(sequence, core));
+            }
+            Envelope::CaughtUp { document, session, frames, through } => {
+                self.with_mirror(document, |mirror, core| mirror.caught_up(session, &frames, through, core));
+            }
+        }
+    }
+
+    fn with_mirror(&mut self, document: DocumentId, act: impl FnOnce(&mut Mirror, &mut Core)) {
+        if let Some(&slot) = self.mirror_slots.get(&document) {
+            act(&mut self.mirrors[slot], &mut self.core);
+        }
+    }
+
+    /// A commit: if nothing could be written before, it can now.
+    fn recover(&mut self) {
+        if self.core.stalled.take().is_some() {
+            for document in self.documents.iter_mut() {
+                document.storage_recovered(&mut self.core);
+            }
+        }
+    }
+
+    fn turn_ended(&mut self) {
+        for slot in std::mem::take(&mut self.dirty) {
+            self.documents[slot].listed.dirty = false;
+            self.documents[slot].turn_ended(&mut self.core);
+            // Awareness that is not due yet waits for a tick.
+            let document = &mut self.documents[slot];
+            if document.needs_ticks() && !std::mem::replace(&mut document.listed.ticking, true) {
+                self.ticking.push(slot);
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        for slot in std::mem::take(&mut self.ticking) {
+            self.documents[slot].listed.ticking = false;
+            self.with_slot(slot, Document::tick);
+        }
+        self.scan_sessions();
+        self.evict_idle();
+    }
+
+    fn scan_sessions(&mut self) {
+        let len = self.core.sessions.table_len();
+        let count = (len * TICK_MS as usize).div_ceil(SCAN_MS as usize);
+        let heartbeat_s = u32::try_from(self.core.config.heartbeat_ms / 1_000).unwrap_or(u32::MAX);
+        let patience_s = u32::try_from(self.core.config.catch_up_timeout_ms / 1_000).unwrap_or(u32::MAX);
+        let mut found = Vec::new();
+        self.core.sessions.scan(count, heartbeat_s, patience_s, &mut found);
+        for overdue in found {
+            match overdue {
+                Overdue::Heartbeat(session) => {
+                    self.core.counters.heartbeats += 1;
+                    self.core.sessions.reply(session, self.heartbeat.clone(), &mut self.core.effects);
+                }
+                Overdue::TooSlow(session) => match self.place(session) {
+                    Place::Vacant => {}
+                    Place::Document(slot) => {
+                        let session = self.here(session);
+                        self.with_slot(slot, |document, core| document.too_slow(session, core));
+                    }
+                    Place::Mirror(slot) => {
+                        self.mirrors[slot].too_slow(session, &mut self.core);
+                        self.forget_mirror_if_empty(slot);
+                    }
+                },
+            }
+        }
+    }
+
+    fn evict_idle(&mut self) {
+        let (now, idle_ms) = (self.core.now, self.core.config.document_idle_ms);
+        for id in std::mem::take(&mut self.resting) {
+            let Some(&slot) = self.document_slots.get(&id) else { continue };
+            match self.documents[slot].idle_since() {
+                Some(since) if now.since(since) >= idle_ms => self.evict(id),
+                Some(_) => self.resting.push(id),
+                None => self.documents[slot].listed.resting = false,
+            }
+        }
+    }
+
+    /// Makes room for a document, if one is not in use.
+    fn evict_one(&mut self) -> bool {
+        let idle = |id: &DocumentId| {
+            self.document_slots.get(id).is_some_and(|&slot| self.documents[slot].idle_since().is_some())
+        };
+        let Some(at) = self.resting.iter().position(idle) else { return false };
+        let id = self.resting.remove(at);
+        self.evict(id);
+        true
+    }
+
+    fn evict(&mut self, document: DocumentId) {
+        self.core.counters.evictions += 1;
+        self.forget(document);
+    }
+}

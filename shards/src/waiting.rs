@@ -1,0 +1,162 @@
+//! Updates that refer to something the document does not have yet, each under the one struct that it lacks. Does not know what
+//! an update is.
+
+use std::collections::BTreeMap;
+
+use crate::id::{Now, SessionRef};
+
+/// An update that waits.
+#[derive(Debug)]
+pub(crate) struct Parked {
+    pub(crate) session: SessionRef,
+    pub(crate) update: Vec<u8>,
+    pub(crate) since: Now,
+    /// It came as an update of its own, not as the answer to a SyncStep1.
+    pub(crate) echo: bool,
+}
+
+/// Bounded in bytes for each session and for the document; the bounds are checked by [`Waiting::has_room`].
+#[derive(Debug, Default)]
+pub(crate) struct Waiting {
+    /// By client and clock of the struct that is lacking.
+    by_lack: BTreeMap<(u64, u32), Vec<Parked>>,
+    bytes: usize,
+    bytes_of: BTreeMap<SessionRef, usize>,
+    /// When each session was last asked to sync. Invariant: a session that has something here stands in it.
+    asked: BTreeMap<SessionRef, Now>,
+    oldest: Option<Now>,
+}
+
+/// What one entry costs beside its bytes.
+const ENTRY_BYTES: usize = 96;
+
+impl Waiting {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.by_lack.is_empty()
+    }
+
+    pub(crate) fn has_room(&self, session: SessionRef, len: usize, per_session: usize, in_all: usize) -> bool {
+        let cost = len + ENTRY_BYTES;
+        let of_session = self.bytes_of.get(&session).copied().unwrap_or_default();
+        of_session + cost <= per_session && self.bytes + cost <= in_all
+    }
+
+    pub(crate) fn park(&mut self, lacks: (u64, u32), parked: Parked) {
+        let cost = parked.update.len() + ENTRY_BYTES;
+        self.bytes += cost;
+        *self.bytes_of.entry(parked.session).or_default() += cost;
+        self.oldest = Some(self.oldest.map_or(parked.since, |oldest| oldest.min(parked.since)));
+        self.by_lack.entry(lacks).or_default().push(parked);
+    }
+
+    /// Should the session be asked for what is lacking? Once, and again after a while if that did not help.
+    pub(crate) fn should_ask(&mut self, session: SessionRef, now: Now, again_ms: u64) -> bool {
+        let asks = self.asked.get(&session).is_none_or(|&then| now.since(then) >= again_ms);
+        if asks {
+            self.asked.insert(session, now);
+        }
+        asks
+    }
+
+    /// Takes out what lacked a struct of this client below `clock`.
+    pub(crate) fn take_ready(&mut self, client: u64, clock: u32, into: &mut Vec<Parked>) {
+        while let Some((&lack, _)) = self.by_lack.range((client, 0)..(client, clock)).next() {
+            let parked = self.by_lack.remove(&lack).unwrap_or_default();
+            self.taken(&parked);
+            into.extend(parked);
+        }
+    }
+
+    /// Takes out what has waited for `timeout_ms`, and says whose it was.
+    pub(crate) fn expire(&mut self, now: Now, timeout_ms: u64) -> Vec<SessionRef> {
+        if self.oldest.is_none_or(|oldest| now.since(oldest) < timeout_ms) {
+            return Vec::new();
+        }
+        let (mut gone, mut oldest) = (Vec::new(), None);
+        self.by_lack.retain(|_, parked| {
+            gone.extend(parked.extract_if(.., |parked| now.since(parked.since) >= timeout_ms));
+            oldest = parked.iter().map(|parked| parked.since).chain(oldest).min();
+            !parked.is_empty()
+        });
+        self.oldest = oldest;
+        self.taken(&gone);
+        let mut sessions: Vec<SessionRef> = gone.iter().map(|parked| parked.session).collect();
+        sessions.sort_unstable();
+        sessions.dedup();
+        sessions
+    }
+
+    /// The session has gone: it need not be asked again. What it sent may still become complete.
+    pub(crate) fn forget(&mut self, session: SessionRef) {
+        self.asked.remove(&session);
+    }
+
+    fn taken(&mut self, parked: &[Parked]) {
+        for parked in parked {
+            let cost = parked.update.len() + ENTRY_BYTES;
+            self.bytes -= cost;
+            if let Some(bytes) = self.bytes_of.get_mut(&parked.session) {
+                *bytes -= cost;
+                if *bytes == 0 {
+                    self.bytes_of.remove(&parked.session);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::{SessionId, ShardId};
+
+    const SESSION: SessionRef = SessionRef { shard: ShardId(0), session: SessionId { index: 3, generation: 1 } };
+
+    fn parked(len: usize, since: u64) -> Parked {
+        Parked { session: SESSION, update: vec![0; len], since: Now(since), echo: true }
+    }
+
+    #[test]
+    fn what_lacked_a_lower_clock_is_ready_and_the_rest_stays() {
+        let mut waiting = Waiting::default();
+        waiting.park((7, 4), parked(1, 0));
+        waiting.park((7, 9), parked(2, 0));
+        waiting.park((8, 0), parked(3, 0));
+        let mut ready = Vec::new();
+        waiting.take_ready(7, 9, &mut ready);
+        assert_eq!(ready.iter().map(|parked| parked.update.len()).collect::<Vec<_>>(), [1]);
+        waiting.take_ready(7, 10, &mut ready);
+        waiting.take_ready(8, 1, &mut ready);
+        assert_eq!(ready.len(), 3);
+        assert!(waiting.is_empty() && waiting.bytes == 0 && waiting.bytes_of.is_empty());
+    }
+
+    #[test]
+    fn room_is_counted_by_session_and_in_all() {
+        let mut waiting = Waiting::default();
+        assert!(waiting.has_room(SESSION, 4, 100, 100));
+        assert!(!waiting.has_room(SESSION, 5, 100, 1000));
+        waiting.park((1, 1), parked(4, 0));
+        assert!(!waiting.has_room(SESSION, 4, 1000, 150));
+    }
+
+    #[test]
+    fn what_waited_too_long_goes_and_its_sender_is_named_once() {
+        let mut waiting = Waiting::default();
+        waiting.park((1, 1), parked(4, 10));
+        waiting.park((1, 1), parked(4, 20));
+        waiting.park((2, 1), parked(4, 500));
+        assert_eq!(waiting.expire(Now(109), 100), []);
+        assert_eq!(waiting.expire(Now(120), 100), [SESSION]);
+        assert_eq!(waiting.by_lack.len(), 1);
+        assert_eq!(waiting.oldest, Some(Now(500)));
+    }
+
+    #[test]
+    fn a_session_is_asked_once_and_after_a_while_again() {
+        let mut waiting = Waiting::default();
+        assert!(waiting.should_ask(SESSION, Now(0), 1_000));
+        assert!(!waiting.should_ask(SESSION, Now(999), 1_000));
+        assert!(waiting.should_ask(SESSION, Now(1_000), 1_000));
+    }
+}

@@ -1,0 +1,536 @@
+//! What a shard does, by its inputs and effects alone.
+
+#[path = "shard/host.rs"]
+mod host;
+
+use host::{At, Got, Host, NAME, at, state_vector, typed};
+use selvedge_protocol::sync::Message;
+use selvedge_protocol::update::Refused;
+use selvedge_shards::reading::{CatchUpFrom, ReadFailed};
+use selvedge_shards::{Access, CloseReason, Input, Sequence};
+
+const EMPTY_STEP_1: &[u8] = &[0];
+
+/// Two sessions that have been greeted.
+fn two(shards: u16) -> (Host, At, At) {
+    let mut host = Host::new(shards);
+    // The owner of the document is shard 0; with more shards, one of the two is remote.
+    let (a, b) = (at(0, 1), at(usize::from(shards) - 1, 2));
+    host.attach(a);
+    host.attach(b);
+    assert_eq!(host.got(a), [Got::Step1(state_vector(&[]))]);
+    assert_eq!(host.got(b), [Got::Step1(state_vector(&[]))]);
+    (host, a, b)
+}
+
+#[test]
+fn the_tests_document_belongs_to_shard_0() {
+    assert_eq!(selvedge_shards::DocumentId::of(NAME).owner(2).0, 0);
+}
+
+#[test]
+fn others_see_an_update_at_once_and_its_author_after_the_commit() {
+    for shards in [1, 2] {
+        let (mut host, a, b) = two(shards);
+        for (author, other, client) in [(a, b, 1), (b, a, 2)] {
+            let update = typed(client, 0, "hi");
+            host.update(author, &update);
+            assert_eq!(host.got(other), [Got::Update(update.clone())]);
+            assert_eq!(host.got(author), []);
+            host.commit();
+            assert_eq!(host.got(author), [Got::Update(update)]);
+            assert_eq!(host.got(other), []);
+        }
+    }
+}
+
+#[test]
+fn the_answer_to_a_sync_step_1_waits_for_the_commit_of_what_was_written_before() {
+    for shards in [1, 2] {
+        let (mut host, a, b) = two(shards);
+        for (author, other, client) in [(a, b, 1), (b, a, 2)] {
+            host.update(author, &typed(client, 0, "hi"));
+            host.step_1(author, &[2, 2, 2, 1, 2]);
+            assert_eq!(host.got(author), []);
+            host.commit();
+            let got = host.got(author);
+            assert!(matches!(got[..], [Got::Update(_), Got::Step2(_)]), "{got:?}");
+            host.got(other);
+        }
+    }
+}
+
+#[test]
+fn a_known_update_is_acknowledged_after_the_commit_and_neither_stored_nor_relayed() {
+    let (mut host, a, b) = two(1);
+    let update = typed(1, 0, "hi");
+    host.update(a, &update);
+    host.got(b);
+    host.update(b, &update);
+    assert_eq!(host.appended.len(), 1);
+    assert_eq!((host.got(a), host.got(b)), (vec![], vec![]));
+    host.commit();
+    assert_eq!(host.got(a), [Got::Update(update.clone())]);
+    assert_eq!(host.got(b), [Got::Update(update.clone())]);
+    host.update(b, &update);
+    assert_eq!(host.got(b), [Got::Update(update)]);
+    assert!(host.appended.is_empty());
+}
+
+#[test]
+fn all_updates_of_a_turn_leave_as_one() {
+    let (mut host, a, b) = two(1);
+    let c = at(0, 3);
+    host.attach(c);
+    host.got(c);
+    host.say(a, Message::Update { update: &typed(1, 0, "a") });
+    host.say(b, Message::Update { update: &typed(2, 0, "b") });
+    host.say(a, Message::Update { update: &typed(1, 1, "c") });
+    host.turn();
+    // Client 1 typed "a" and "c" in one go: one struct of two letters.
+    let merged = [2, 1, 2, 0, 4, 1, 1, b't', 1, b'b', 1, 1, 0, 4, 1, 1, b't', 2, b'a', b'c', 0];
+    assert_eq!(host.got(c), [Got::Update(merged.to_vec())]);
+    assert_eq!((host.got(a), host.got(b)), (vec![], vec![]));
+    host.commit();
+    assert_eq!(host.got(a), [Got::Update(merged.to_vec())]);
+    assert_eq!(host.got(b), [Got::Update(merged.to_vec())]);
+}
+
+#[test]
+fn an_author_gets_later_turns_after_its_own() {
+    for shards in [1, 2] {
+        let (mut host, a, b) = two(shards);
+        host.update(b, &typed(1, 0, "a"));
+        host.update(a, &typed(2, 0, "b"));
+        assert_eq!(host.got(b), []);
+        host.commit();
+        let got = host.got(b);
+        assert!(matches!(got[..], [Got::Update(_), Got::Update(_)] | [Got::Update(_)]), "{got:?}");
+        host.update(a, &typed(2, 1, "c"));
+        assert_eq!(host.got(b), [Got::Update(typed(2, 1, "c"))]);
+    }
+}
+
+#[test]
+fn nothing_is_sent_or_read_before_the_first_load_has_ended() {
+    for shards in [1, 2] {
+        let mut host = Host::new(shards);
+        host.loads_end = false;
+        let (a, b) = (at(0, 1), at(usize::from(shards) - 1, 2));
+        host.attach(a);
+        host.attach(b);
+        assert_eq!(host.loads.len(), 1, "one load for all");
+        assert_eq!((host.got(a), host.got(b)), (vec![], vec![]));
+        assert_eq!((host.paused.get(&a), host.paused.get(&b)), (Some(&true), Some(&true)));
+        host.loads_end = true;
+        host.turn();
+        assert_eq!((host.paused.get(&a), host.paused.get(&b)), (Some(&false), Some(&false)));
+        assert_eq!((host.got(a).len(), host.got(b).len()), (1, 1));
+    }
+}
+
+#[test]
+fn a_failed_load_ends_its_sessions_and_leaves_nothing() {
+    for shards in [1, 2] {
+        let mut host = Host::new(shards);
+        host.loads_end = false;
+        let (a, b) = (at(0, 1), at(usize::from(shards) - 1, 2));
+        host.attach(a);
+        host.attach(b);
+        host.fail_load();
+        let failed = CloseReason::LoadFailed(ReadFailed::Corrupt("checksum".into()));
+        assert_eq!((host.closed.get(&a), host.closed.get(&b)), (Some(&failed), Some(&failed)));
+        for shard in 0..usize::from(shards) {
+            let counters = host.shard(shard).counters();
+            assert_eq!((counters.sessions, counters.documents), (0, 0));
+        }
+        host.attach(a);
+        assert_eq!(host.loads.len(), 1, "the next who comes tries again");
+    }
+}
+
+#[test]
+fn who_has_every_struct_is_answered_from_memory() {
+    let (mut host, a, b) = two(1);
+    host.update(a, &typed(1, 0, "hi"));
+    host.update(a, &[0, 1, 1, 1, 0, 1]);
+    host.commit();
+    host.got(b);
+    host.step_1(b, &[1, 1, 2]);
+    assert_eq!(host.got(b), [Got::Step2(vec![0, 1, 1, 1, 0, 1])]);
+    assert!(host.jobs.is_empty());
+}
+
+#[test]
+fn equal_questions_of_the_same_moment_are_answered_by_one_catch_up() {
+    let (mut host, a, b) = two(2);
+    host.update(a, &typed(1, 0, "hi"));
+    host.commit();
+    let late = [at(0, 3), at(0, 4), at(1, 5)];
+    for session in late {
+        host.attach(session);
+        host.step_1(session, EMPTY_STEP_1);
+        assert_eq!(host.got(session), [Got::Step1(state_vector(&[(1, 2)]))]);
+    }
+    assert_eq!(host.jobs.len(), 1);
+    // What happens meanwhile comes after the answer on the core of the document.
+    host.got(b);
+    host.update(a, &typed(1, 2, "!"));
+    assert_eq!(host.got(late[0]), []);
+    host.catch_up();
+    for session in &late[..2] {
+        assert_eq!(host.got(*session), [Got::Step2(typed(1, 0, "hi")), Got::Update(typed(1, 2, "!"))]);
+    }
+    let got = host.got(late[2]);
+    assert!(got.contains(&Got::Step2(typed(1, 0, "hi"))) && got.contains(&Got::Update(typed(1, 2, "!"))));
+}
+
+#[test]
+fn overflow_puts_the_session_behind_and_one_merged_update_catches_it_up() {
+    for shards in [1, 2] {
+        let (mut host, a, b) = two(shards);
+        host.sockets_take = false;
+        // The first is with the socket, some wait, then there is no room.
+        for clock in 0..12 {
+            host.update(a, &typed(1, clock, "x"));
+        }
+        assert_eq!(host.got(b), [Got::Update(typed(1, 0, "x"))]);
+        host.take(b);
+        let everything_after =
+            Got::Update(vec![1, 1, 1, 1, 0x84, 1, 0, 11].into_iter().chain(*b"xxxxxxxxxxx").chain([0]).collect());
+        assert_eq!(host.got(b), [everything_after], "what is not committed is still here");
+        host.take(b);
+        host.update(a, &typed(1, 12, "y"));
+        assert_eq!(host.got(b), [Got::Update(typed(1, 12, "y"))], "it is live again");
+    }
+}
+
+#[test]
+fn a_session_behind_what_is_in_memory_is_caught_up_from_the_log() {
+    for shards in [1, 2] {
+        let (mut host, a, b) = two(shards);
+        host.sockets_take = false;
+        for clock in 0..12 {
+            host.update(a, &typed(1, clock, "x"));
+        }
+        host.commit();
+        host.got(b);
+        host.take(b);
+        assert_eq!(host.got(b), []);
+        assert_eq!(host.jobs.len(), 1);
+        assert_eq!(host.jobs[0].3, CatchUpFrom::Sequence(Sequence(1)));
+        host.update(a, &typed(1, 12, "y"));
+        host.catch_up();
+        assert!(matches!(&host.got(b)[..], [Got::Update(update)] if update.len() > 11));
+        host.take(b);
+        assert_eq!(host.got(b), [Got::Update(typed(1, 12, "y"))]);
+    }
+}
+
+#[test]
+fn a_session_that_does_not_take_its_catch_up_is_closed_and_one_that_does_is_not() {
+    let (mut host, a, b) = two(1);
+    host.sockets_take = false;
+    for clock in 0..12 {
+        host.update(a, &typed(1, clock, "x"));
+        host.commit();
+    }
+    host.pass(29_000);
+    assert!(host.closed.is_empty());
+    host.take(b);
+    host.pass(29_000);
+    assert_eq!(host.closed.get(&b), None);
+    host.catch_up();
+    host.pass(33_000);
+    assert_eq!(host.closed.get(&b), Some(&CloseReason::TooSlow));
+}
+
+#[test]
+fn an_update_waits_for_what_it_refers_to_and_its_sender_is_asked_for_it() {
+    for shards in [1, 2] {
+        let (mut host, a, b) = two(shards);
+        host.update(b, &typed(1, 2, "c"));
+        host.update(b, &typed(1, 1, "b"));
+        assert_eq!(host.got(b), [Got::Step1(state_vector(&[]))], "asked once");
+        assert_eq!(host.got(a), []);
+        assert!(host.appended.is_empty());
+        host.update(b, &typed(1, 0, "a"));
+        assert_eq!(host.appended.len(), 1);
+        assert_eq!(host.got(a), [Got::Update(typed(1, 0, "abc"))]);
+        host.commit();
+        assert_eq!(host.got(b), [Got::Update(typed(1, 0, "abc"))]);
+    }
+}
+
+#[test]
+fn what_waits_in_vain_is_dropped_and_its_sender_is_told_to_sync() {
+    let (mut host, a, _) = two(1);
+    host.update(a, &typed(1, 2, "c"));
+    host.got(a);
+    host.pass(10_250);
+    assert_eq!(host.got(a), [Got::Step1(state_vector(&[]))]);
+    host.update(a, &typed(1, 0, "ab"));
+    assert_eq!(host.shard(0).counters().updates_dropped, 1);
+    assert_eq!(host.appended.len(), 1);
+    assert_eq!(host.appended[0].3, typed(1, 0, "ab"));
+}
+
+#[test]
+fn waiting_updates_are_bounded() {
+    let (mut host, a, _) = two(1);
+    for clock in 1..100 {
+        host.update(a, &typed(1, clock, "x"));
+    }
+    let counters = host.shard(0).counters();
+    assert!(counters.updates_waited > 0 && counters.updates_dropped > 50, "{counters:?}");
+}
+
+#[test]
+fn a_reader_is_told_that_it_may_not_write() {
+    for shards in [1, 2] {
+        let (mut host, a, _) = two(shards);
+        let reader = at(usize::from(shards) - 1, 7);
+        host.attach_as(reader, NAME, Access::ReadOnly);
+        host.got(reader);
+        host.update(reader, &typed(1, 0, "hi"));
+        assert!(matches!(&host.got(reader)[..], [Got::Denied(_)]));
+        assert_eq!(host.got(a), []);
+        assert!(host.appended.is_empty());
+        host.update(a, &typed(1, 0, "hi"));
+        assert_eq!(host.got(reader).len(), 1);
+    }
+}
+
+#[test]
+fn what_no_document_can_take_costs_its_sender_the_session_and_nobody_else_notices() {
+    for shards in [1, 2] {
+        let (mut host, a, b) = two(shards);
+        host.update(b, &[9]);
+        assert!(matches!(host.closed.get(&b), Some(CloseReason::UpdateRefused(Refused::Malformed(_)))));
+        let c = at(0, 3);
+        host.attach(c);
+        host.step_1(c, &[0xff]);
+        assert!(matches!(host.closed.get(&c), Some(CloseReason::StateVectorRefused(_))));
+        assert_eq!(host.got(a), []);
+        assert_eq!(host.sessions(), 1);
+    }
+}
+
+#[test]
+fn awareness_reaches_everybody_its_sender_too_and_leaves_with_its_connection() {
+    for shards in [1, 2] {
+        let (mut host, a, b) = two(shards);
+        host.announce(b, 7, 1, Some("{}"));
+        let there = [Got::Awareness(vec![(7, 1, Some("{}".into()))])];
+        assert_eq!(host.got(a), there);
+        assert_eq!(host.got(b), there);
+        let late = at(0, 9);
+        host.attach(late);
+        assert_eq!(host.got(late)[1..], there);
+        host.detach(b);
+        assert_eq!(host.got(a), [Got::Awareness(vec![(7, 1, None)])]);
+    }
+}
+
+#[test]
+fn an_owner_that_does_not_answer_loses_its_client_id() {
+    for shards in [1, 2] {
+        let (mut host, a, b) = two(shards);
+        host.announce(b, 7, 1, Some("1"));
+        host.announce(a, 7, 2, Some("2"));
+        assert_eq!(host.probed, [b]);
+        host.got(a);
+        host.pass(5_250);
+        assert_eq!(host.got(a), [Got::Awareness(vec![(7, 2, Some("2".into()))])]);
+        host.announce(b, 8, 1, Some("3"));
+        host.announce(a, 8, 2, Some("4"));
+        host.handle(b.0, Input::Alive { session: b.1 });
+        host.got(a);
+        host.pass(10_000);
+        assert_eq!(host.got(a), []);
+    }
+}
+
+#[test]
+fn too_much_awareness_costs_the_session() {
+    let (mut host, a, b) = two(1);
+    for client in 1..=3 {
+        host.announce(a, client, 1, Some("1"));
+    }
+    assert_eq!(host.closed.get(&a), Some(&CloseReason::AwarenessFull { entries_max: 2 }));
+    host.say(b, Message::Awareness { update: &[1, 1, 1, 1, b'{'] });
+    assert!(matches!(host.closed.get(&b), Some(CloseReason::AwarenessRefused(_))));
+}
+
+#[test]
+fn while_nothing_can_be_written_changes_are_refused_and_then_asked_for() {
+    for shards in [1, 2] {
+        let (mut host, a, b) = two(shards);
+        host.update(b, &typed(1, 0, "a"));
+        for shard in 0..usize::from(shards) {
+            host.handle(shard, Input::CommitFailed { reason: "disk full".into() });
+        }
+        host.got(a);
+        host.update(b, &typed(1, 1, "b"));
+        host.update(b, &typed(1, 2, "c"));
+        let got = host.got(b);
+        assert!(matches!(&got[..], [Got::Denied(reason)] if reason.contains("disk full")), "{got:?}");
+        assert_eq!(host.got(a), []);
+        host.announce(b, 7, 1, Some("{}"));
+        assert_eq!(host.got(a).len(), 1, "presence goes on");
+        host.got(b);
+        host.step_1(a, &[1, 1, 1]);
+        assert_eq!(host.got(a), [Got::Step2(vec![0, 0])], "reading goes on");
+        host.commit();
+        let got = host.got(b);
+        assert!(
+            got.contains(&Got::Update(typed(1, 0, "a"))) && got.contains(&Got::Step1(state_vector(&[(1, 1)]))),
+            "{got:?}"
+        );
+        host.update(b, &typed(1, 1, "bc"));
+        assert_eq!(host.got(a), [Got::Update(typed(1, 1, "bc"))]);
+    }
+}
+
+#[test]
+fn a_slow_disk_pauses_those_who_write() {
+    for shards in [1, 2] {
+        let (mut host, a, b) = two(shards);
+        for clock in 0..11 {
+            host.update(b, &typed(1, clock, "x"));
+        }
+        assert_eq!(host.paused.get(&b), Some(&true));
+        assert_ne!(host.paused.get(&a), Some(&true));
+        host.commit();
+        assert_eq!(host.paused.get(&b), Some(&false));
+        assert_eq!(host.shard(0).counters().uncommitted_bytes, 0);
+    }
+}
+
+#[test]
+fn a_document_takes_so_many_sessions_and_bytes_and_a_shard_so_many_documents() {
+    let mut host = Host::new(1);
+    for index in 0..6 {
+        host.attach(at(0, index));
+    }
+    assert_eq!(host.closed.get(&at(0, 5)), Some(&CloseReason::SessionsFull { sessions_max: 5 }));
+    for index in 6..9 {
+        host.attach_as(at(0, index), &format!("other {index}"), Access::ReadWrite);
+    }
+    assert_eq!(host.closed.get(&at(0, 8)), Some(&CloseReason::DocumentsFull { documents_max: 3 }));
+    host.detach(at(0, 7));
+    host.attach_as(at(0, 9), "room now", Access::ReadWrite);
+    assert_eq!(host.closed.get(&at(0, 9)), None, "one that nobody uses makes room");
+    let mut long = vec![1, 1, 1, 0, 4, 1, 1, b't', 0xd1, 0x0f];
+    long.extend(vec![b'x'; 2001]);
+    long.push(0);
+    host.update(at(0, 0), &long);
+    assert_eq!(host.closed.get(&at(0, 0)), Some(&CloseReason::DocumentFull { bytes_max: 2_000 }));
+}
+
+#[test]
+fn something_is_sent_to_a_quiet_session_before_25_seconds_have_passed() {
+    for shards in [1, 2] {
+        let (mut host, a, b) = two(shards);
+        host.pass(19_000);
+        assert_eq!((host.got(a), host.got(b)), (vec![], vec![]));
+        host.pass(5_000);
+        assert_eq!((host.got(a), host.got(b)), (vec![Got::Awareness(vec![])], vec![Got::Awareness(vec![])]));
+    }
+}
+
+#[test]
+fn a_document_that_nobody_has_is_let_go_after_a_while() {
+    for shards in [1, 2] {
+        let (mut host, a, b) = two(shards);
+        host.update(b, &typed(1, 0, "hi"));
+        host.detach(a);
+        host.detach(b);
+        host.pass(6_000);
+        assert!(host.evicted.is_empty(), "something is on its way to the disk");
+        host.commit();
+        host.pass(4_000);
+        assert!(host.evicted.is_empty());
+        host.pass(2_000);
+        assert_eq!(host.evicted.len(), 1);
+        for shard in 0..usize::from(shards) {
+            let counters = host.shard(shard).counters();
+            assert_eq!((counters.sessions, counters.documents, counters.uncommitted_bytes), (0, 0, 0));
+        }
+    }
+}
+
+#[test]
+fn a_long_log_is_compacted_once_at_a_time() {
+    let (mut host, a, _) = two(1);
+    for clock in 0..8 {
+        host.update(a, &typed(1, clock, "x"));
+        host.commit();
+    }
+    assert_eq!(host.snapshots.len(), 1);
+    for clock in 8..20 {
+        host.update(a, &typed(1, clock, "x"));
+        host.commit();
+    }
+    assert_eq!(host.snapshots.len(), 1);
+    let (shard, document, through) = host.snapshots.pop_front().expect("one");
+    assert_eq!(through, Sequence(8));
+    host.handle(shard, Input::SnapshotTaken { document, result: Ok((through, 20)) });
+    host.update(a, &typed(1, 20, "x"));
+    host.commit();
+    assert_eq!(host.snapshots.len(), 1);
+}
+
+#[test]
+fn what_comes_for_sessions_that_are_gone_is_ignored() {
+    for shards in [1, 2] {
+        let (mut host, a, b) = two(shards);
+        host.update(b, &typed(1, 0, "hi"));
+        host.step_1(a, EMPTY_STEP_1);
+        host.detach(a);
+        host.detach(b);
+        for session in [a, b] {
+            host.handle(session.0, Input::Drained { session: session.1 });
+            host.handle(session.0, Input::Alive { session: session.1 });
+            host.handle(session.0, Input::Detached { session: session.1 });
+            host.say(session, Message::QueryAwareness);
+        }
+        host.commit();
+        if !host.jobs.is_empty() {
+            host.catch_up();
+        }
+        assert!(host.got(a).is_empty() || host.got(b).is_empty());
+    }
+}
+
+#[test]
+fn who_asks_on_without_taking_the_answers_is_not_read_from() {
+    for shards in [1, 2] {
+        let (mut host, _, b) = two(shards);
+        host.sockets_take = false;
+        let mut asked = 0;
+        while host.paused.get(&b) != Some(&true) {
+            host.say(b, Message::QueryAwareness);
+            asked += 1;
+            assert!(asked < 20);
+        }
+        host.got(b);
+        host.take(b);
+        assert_eq!(host.got(b).len(), asked - 1, "the first was with the socket, the others leave together");
+        host.take(b);
+        assert_eq!(host.paused.get(&b), Some(&false));
+    }
+}
+
+#[test]
+fn a_session_has_one_catch_up_made_at_a_time() {
+    for shards in [1, 2] {
+        let (mut host, a, b) = two(shards);
+        host.update(a, &typed(1, 0, "hi"));
+        host.commit();
+        host.step_1(b, EMPTY_STEP_1);
+        assert_eq!(host.paused.get(&b), Some(&true));
+        host.catch_up();
+        assert_eq!(host.paused.get(&b), Some(&false));
+    }
+}

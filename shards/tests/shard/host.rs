@@ -1,0 +1,338 @@
+//! A host for shards in tests: it carries effects out as a server would, but only when it is told to.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use selvedge_protocol::sync::{self, Message};
+use selvedge_protocol::update::{self, Known};
+use selvedge_protocol::websocket::{FrameHeader, Role};
+use selvedge_protocol::{awareness, update::StateVector};
+use selvedge_shards::reading::{CatchUpFrom, CaughtUp, Loaded, ReadFailed};
+use selvedge_shards::{
+    Access, CloseReason, Config, DocumentId, Effect, Frame, Input, Now, Sequence, SessionId, Shard, ShardId,
+};
+
+/// The name of a document that shard 0 owns, however many there are in these tests.
+pub(crate) const NAME: &str = "document";
+
+pub(crate) fn config(shard: u16, shards: u16) -> Config {
+    Config {
+        shard: ShardId(shard),
+        shards,
+        update: update::Limits::default(),
+        awareness: awareness::Limits {
+            update_bytes_max: 1024,
+            entries_max: 10,
+            state_bytes_max: 100,
+            json_depth_max: 8,
+        },
+        outbox_bytes_max: 64,
+        sessions_per_document_max: 5,
+        documents_max: 3,
+        document_bytes_max: 2_000,
+        waiting_bytes_per_session_max: 400,
+        waiting_bytes_per_document_max: 600,
+        waiting_timeout_ms: 10_000,
+        awareness_entries_max: 5,
+        awareness_entries_per_session_max: 2,
+        uncommitted_bytes_max: 100,
+        catch_up_timeout_ms: 30_000,
+        heartbeat_ms: 20_000,
+        document_idle_ms: 5_000,
+        snapshot_records: 8,
+        snapshot_bytes: 10_000,
+    }
+}
+
+/// A session: where its socket is, and its name there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct At(pub(crate) usize, pub(crate) SessionId);
+
+pub(crate) fn at(shard: usize, index: u32) -> At {
+    At(shard, SessionId { index, generation: 0 })
+}
+
+/// A message as a client got it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Got {
+    Step1(StateVector),
+    Step2(Vec<u8>),
+    Update(Vec<u8>),
+    Awareness(Vec<(u64, u32, Option<String>)>),
+    Denied(String),
+}
+
+pub(crate) struct Host {
+    shards: Vec<Shard>,
+    pub(crate) now: u64,
+    got: BTreeMap<At, Vec<Got>>,
+    in_flight: VecDeque<At>,
+    /// Sockets take what they are sent at once.
+    pub(crate) sockets_take: bool,
+    /// Loads are answered at once.
+    pub(crate) loads_end: bool,
+    pub(crate) loads: VecDeque<(usize, DocumentId)>,
+    /// What is appended and not committed.
+    pub(crate) appended: VecDeque<(usize, DocumentId, Sequence, Vec<u8>)>,
+    /// What is committed.
+    pub(crate) stored: Vec<(Sequence, Vec<u8>)>,
+    pub(crate) jobs: VecDeque<(usize, DocumentId, u64, CatchUpFrom, Sequence)>,
+    pub(crate) snapshots: VecDeque<(usize, DocumentId, Sequence)>,
+    pub(crate) closed: BTreeMap<At, CloseReason>,
+    pub(crate) paused: BTreeMap<At, bool>,
+    pub(crate) probed: Vec<At>,
+    pub(crate) evicted: Vec<DocumentId>,
+}
+
+impl Host {
+    pub(crate) fn new(shards: u16) -> Self {
+        Self::with(shards, |_| {})
+    }
+
+    pub(crate) fn with(shards: u16, change: impl Fn(&mut Config)) -> Self {
+        let make = |shard| {
+            let mut config = config(shard, shards);
+            change(&mut config);
+            Shard::new(config)
+        };
+        Self {
+            shards: (0..shards).map(make).collect(),
+            now: 1_000,
+            got: BTreeMap::new(),
+            in_flight: VecDeque::new(),
+            sockets_take: true,
+            loads_end: true,
+            loads: VecDeque::new(),
+            appended: VecDeque::new(),
+            stored: Vec::new(),
+            jobs: VecDeque::new(),
+            snapshots: VecDeque::new(),
+            closed: BTreeMap::new(),
+            paused: BTreeMap::new(),
+            probed: Vec::new(),
+            evicted: Vec::new(),
+        }
+    }
+
+    pub(crate) fn shard(&self, at: usize) -> &Shard {
+        &self.shards[at]
+    }
+
+    /// Sessions on all shards.
+    pub(crate) fn sessions(&self) -> u64 {
+        self.shards.iter().map(|shard| shard.counters().sessions).sum()
+    }
+
+    /// Hands in one input and carries its effects out.
+    pub(crate) fn handle(&mut self, shard: usize, input: Input<'_>) {
+        self.shards[shard].handle(Now(self.now), input);
+        while let Some(effect) = self.shards[shard].poll_effect() {
+            self.carry_out(shard, effect);
+        }
+    }
+
+    fn carry_out(&mut self, shard: usize, effect: Effect) {
+        match effect {
+            Effect::Send { session, frame } => {
+                let to = At(shard, session);
+                assert!(!self.in_flight.contains(&to), "one send at a time for each session");
+                self.got.entry(to).or_default().extend(read(&frame));
+                self.in_flight.push_back(to);
+            }
+            Effect::Close { session, reason } => {
+                self.in_flight.retain(|&other| other != At(shard, session));
+                self.paused.remove(&At(shard, session));
+                self.closed.insert(At(shard, session), reason);
+            }
+            Effect::Pause { session } => {
+                assert_ne!(self.paused.insert(At(shard, session), true), Some(true));
+            }
+            Effect::Resume { session } => {
+                assert_eq!(self.paused.insert(At(shard, session), false), Some(true));
+            }
+            Effect::Probe { session } => self.probed.push(At(shard, session)),
+            Effect::Append { document, sequence, update, .. } => {
+                self.appended.push_back((shard, document, sequence, update));
+            }
+            Effect::Load { document, .. } => self.loads.push_back((shard, document)),
+            Effect::CatchUp { document, job, from, through } => {
+                self.jobs.push_back((shard, document, job, from, through));
+            }
+            Effect::Snapshot { document, through } => self.snapshots.push_back((shard, document, through)),
+            Effect::Evicted { document } => self.evicted.push(document),
+            Effect::Envelope { to, envelope } => {
+                let from = ShardId(u16::try_from(shard).expect("few shards"));
+                self.handle(usize::from(to.0), Input::Envelope { from, envelope });
+            }
+        }
+    }
+
+    /// Ends the turn on all shards, and lets happen what happens by itself.
+    pub(crate) fn turn(&mut self) {
+        loop {
+            for shard in 0..self.shards.len() {
+                self.handle(shard, Input::TurnEnded);
+            }
+            if self.loads_end
+                && let Some((shard, document)) = self.loads.pop_front()
+            {
+                self.handle(shard, Input::Loaded { document, result: Ok(Box::new(empty())) });
+            } else if self.sockets_take
+                && let Some(At(shard, session)) = self.in_flight.pop_front()
+            {
+                self.handle(shard, Input::Drained { session });
+            } else {
+                return;
+            }
+        }
+    }
+
+    /// One session's socket takes what it was sent.
+    pub(crate) fn take(&mut self, session: At) {
+        let place = self.in_flight.iter().position(|&other| other == session).expect("something was sent");
+        self.in_flight.remove(place);
+        self.handle(session.0, Input::Drained { session: session.1 });
+        self.turn();
+    }
+
+    pub(crate) fn attach(&mut self, session: At) {
+        self.attach_as(session, NAME, Access::ReadWrite);
+    }
+
+    pub(crate) fn attach_as(&mut self, session: At, name: &str, access: Access) {
+        self.handle(session.0, Input::Attached { session: session.1, name: Arc::from(name), access });
+        self.turn();
+    }
+
+    pub(crate) fn detach(&mut self, session: At) {
+        self.in_flight.retain(|&other| other != session);
+        self.handle(session.0, Input::Detached { session: session.1 });
+        self.turn();
+    }
+
+    /// Hands in a message within a turn.
+    pub(crate) fn say(&mut self, session: At, message: Message<'_>) {
+        self.handle(session.0, Input::Message { session: session.1, message });
+    }
+
+    pub(crate) fn update(&mut self, session: At, update: &[u8]) {
+        self.say(session, Message::Update { update });
+        self.turn();
+    }
+
+    pub(crate) fn step_1(&mut self, session: At, state_vector: &[u8]) {
+        self.say(session, Message::SyncStep1 { state_vector });
+        self.turn();
+    }
+
+    pub(crate) fn announce(&mut self, session: At, client: u64, clock: u32, state: Option<&str>) {
+        let mut update = Vec::new();
+        awareness::put_update(&mut update, std::iter::once(awareness::Entry { client, clock, state }));
+        self.say(session, Message::Awareness { update: &update });
+        self.turn();
+    }
+
+    /// Everything appended becomes durable.
+    pub(crate) fn commit(&mut self) {
+        while let Some((shard, document, sequence, update)) = self.appended.pop_front() {
+            self.stored.push((sequence, update));
+            self.handle(shard, Input::Committed { document, sequence });
+        }
+        self.turn();
+    }
+
+    /// The oldest catch-up is made from what is committed.
+    pub(crate) fn catch_up(&mut self) {
+        let (shard, document, job, from, through) = self.jobs.pop_front().expect("a catch-up was asked for");
+        let wanted = |sequence: Sequence| match &from {
+            CatchUpFrom::StateVector(_) => true,
+            CatchUpFrom::Sequence(since) => sequence > *since,
+        };
+        let records: Vec<&[u8]> = self
+            .stored
+            .iter()
+            .filter(|(sequence, _)| *sequence <= through && wanted(*sequence))
+            .map(|(_, update)| update.as_slice())
+            .collect();
+        let mut bytes = Vec::new();
+        match &from {
+            CatchUpFrom::StateVector(known) => {
+                let missing = update::merge_above(&records, known).expect("stored updates merge");
+                sync::put_sync_step_2(&mut bytes, &missing);
+            }
+            CatchUpFrom::Sequence(_) => sync::put_update(&mut bytes, &update::merge(&records).expect("as above")),
+        }
+        let result = Ok(CaughtUp { frames: Arc::new([Frame::new(bytes)]), through });
+        self.handle(shard, Input::CaughtUp { document, job, result });
+        self.turn();
+    }
+
+    pub(crate) fn fail_load(&mut self) {
+        let (shard, document) = self.loads.pop_front().expect("a load was asked for");
+        self.handle(shard, Input::Loaded { document, result: Err(ReadFailed::Corrupt("checksum".into())) });
+        self.turn();
+    }
+
+    /// Lets time pass, tick by tick.
+    pub(crate) fn pass(&mut self, ms: u64) {
+        let end = self.now + ms;
+        while self.now < end {
+            self.now = (self.now + selvedge_shards::TICK_MS).min(end);
+            for shard in 0..self.shards.len() {
+                self.handle(shard, Input::Tick);
+            }
+            self.turn();
+        }
+    }
+
+    /// What the session got since this was asked last.
+    pub(crate) fn got(&mut self, session: At) -> Vec<Got> {
+        self.got.remove(&session).unwrap_or_default()
+    }
+}
+
+pub(crate) fn empty() -> Loaded {
+    Loaded { sequence: Sequence(0), known: Known::default(), log_records: 0, log_bytes: 0, bytes: 0 }
+}
+
+fn read(frame: &Frame) -> Vec<Got> {
+    let mut bytes = frame.as_ref();
+    let mut got = Vec::new();
+    while !bytes.is_empty() {
+        let (header, len) = FrameHeader::parse(bytes, Role::Client).expect("valid").expect("whole");
+        let end = len + usize::try_from(header.payload_bytes).expect("small");
+        got.push(match sync::parse(&bytes[len..end]).expect("one message in each frame") {
+            Message::SyncStep1 { state_vector } => {
+                Got::Step1(StateVector::decode(state_vector, &update::Limits::default()).expect("valid"))
+            }
+            Message::SyncStep2 { update } => Got::Step2(update.to_vec()),
+            Message::Update { update } => Got::Update(update.to_vec()),
+            Message::Awareness { update } => {
+                let update = awareness::parse(update, &config(0, 1).awareness).expect("valid");
+                Got::Awareness(update.entries().map(|e| (e.client, e.clock, e.state.map(str::to_owned))).collect())
+            }
+            Message::PermissionDenied { reason } => Got::Denied(reason.to_owned()),
+            Message::QueryAwareness => panic!("servers do not ask"),
+        });
+        bytes = &bytes[end..];
+    }
+    got
+}
+
+/// One client types one word, right behind what it typed before, into the root text `t`.
+pub(crate) fn typed(client: u8, clock: u8, text: &str) -> Vec<u8> {
+    let mut out = vec![1, 1, client, clock];
+    match clock.checked_sub(1) {
+        None => out.extend([4, 1, 1, b't']),
+        Some(last) => out.extend([0x84, client, last]),
+    }
+    out.push(u8::try_from(text.len()).expect("short"));
+    out.extend(text.as_bytes());
+    out.push(0);
+    out
+}
+
+/// The state vector of clients that typed so many letters.
+pub(crate) fn state_vector(clocks: &[(u64, u32)]) -> StateVector {
+    clocks.iter().copied().collect()
+}
