@@ -8,6 +8,8 @@ pub mod endpoints;
 pub mod handoff;
 pub mod health;
 pub mod inbox;
+pub mod logging;
 pub mod mesh;
 pub mod reactor;
+pub mod settings;
 pub mod timers;
