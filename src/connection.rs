@@ -218,26 +218,29 @@ impl Connection {
     /// gives `None`, as long as the connection is open and not held back; the rest belongs to [`Connection::keep`].
     pub fn hear<'a>(&'a mut self, data: &'a mut [u8], consumed: &mut usize, limits: &Limits) -> Option<Heard<'a>> {
         assert_eq!(self.phase, Phase::Open, "only an open connection has messages");
-        match self.reader.next(data, consumed, limits) {
+        // Field by field, because a message borrows the reader to its end.
+        let Self { reader, pending, phase, route, .. } = self;
+        match reader.next(data, consumed, limits) {
             Ok(None) => None,
-            Ok(Some(Event::Message { kind: MessageKind::Text, .. })) if self.route == Route::Session => {
-                self.begin_close(&Goodbye::text());
+            Ok(Some(Event::Message { kind: MessageKind::Text, .. })) if *route == Route::Session => {
+                *phase = Phase::Closing { peer_done: false };
+                queue_close(pending, Some(&Goodbye::text()));
                 Some(Heard::Closing(Ending::Text))
             }
             Ok(Some(Event::Message { kind, payload })) => Some(Heard::Message { kind, payload }),
             Ok(Some(Event::Ping(payload))) => {
-                pending_of(&mut self.pending).queue.pong(payload);
+                pending_of(pending).queue.pong(payload);
                 Some(Heard::Control)
             }
             Ok(Some(Event::Pong(_))) => Some(Heard::Control),
             Ok(Some(Event::Close(frame))) => {
-                let code = frame.map(|frame| frame.code);
-                self.phase = Phase::Closing { peer_done: true };
-                self.queue_close(code.map(|code| CloseFrame { code, reason: "" }));
+                *phase = Phase::Closing { peer_done: true };
+                queue_close(pending, frame.map(|frame| Goodbye { code: frame.code, reason: "".into() }).as_ref());
                 Some(Heard::Closing(Ending::Peer))
             }
             Err(violation) => {
-                self.begin_close(&Goodbye::violation(violation));
+                *phase = Phase::Closing { peer_done: false };
+                queue_close(pending, Some(&Goodbye::violation(violation)));
                 Some(Heard::Closing(Ending::Violation(violation)))
             }
         }
@@ -263,15 +266,11 @@ impl Connection {
     /// among the bytes that were kept.
     pub fn close(&mut self, goodbye: &Goodbye, limits: &Limits) {
         assert_eq!(self.phase, Phase::Open, "only an open connection says goodbye");
-        self.begin_close(goodbye);
+        self.phase = Phase::Closing { peer_done: false };
+        queue_close(&mut self.pending, Some(goodbye));
         let mut unread = self.take_unread();
         let (bytes, consumed) = unread.parts();
         self.discard(&mut bytes[*consumed..], limits);
-    }
-
-    fn begin_close(&mut self, goodbye: &Goodbye) {
-        self.phase = Phase::Closing { peer_done: false };
-        self.queue_close(Some(CloseFrame { code: goodbye.code, reason: &goodbye.reason }));
     }
 
     /// The socket is of no more use.
@@ -407,12 +406,6 @@ impl Connection {
         })
     }
 
-    fn queue_close(&mut self, frame: Option<CloseFrame<'_>>) {
-        let mut bytes = Vec::new();
-        put_close(&mut bytes, frame);
-        self.pending_mut().queue.last(bytes);
-    }
-
     fn pending_mut(&mut self) -> &mut Pending {
         pending_of(&mut self.pending)
     }
@@ -433,6 +426,13 @@ impl Default for Connection {
 /// Borrows one field only, for where the reader is borrowed too.
 fn pending_of(pending: &mut Option<Box<Pending>>) -> &mut Pending {
     pending.get_or_insert_default()
+}
+
+/// Queues a Close frame, which goes out behind what waits.
+fn queue_close(pending: &mut Option<Box<Pending>>, goodbye: Option<&Goodbye>) {
+    let mut bytes = Vec::new();
+    put_close(&mut bytes, goodbye.map(|goodbye| CloseFrame { code: goodbye.code, reason: &goodbye.reason }));
+    pending_of(pending).queue.last(bytes);
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ const LINGER_MS: u64 = 500;
 
 impl Core {
     /// Takes this step with all connections.
-    pub(super) fn take_step(&mut self, step: Step) {
+    pub(in super::super) fn take_step(&mut self, step: Step) {
         self.step = step;
         match step {
             Step::Serve | Step::Settle => {}
