@@ -1,0 +1,56 @@
+// Starts, stops and kills the built server. Knows nothing of documents.
+import { spawn } from 'node:child_process'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { homedir, tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+const target = process.env.CARGO_TARGET_DIR ?? join(homedir(), '.cache/selvedge/target')
+export const binary = process.env.SELVEDGE_BINARY ?? join(target, 'release/selvedge')
+
+/** The drivers that every test here runs on. */
+export const drivers = (process.env.SELVEDGE_TEST_DRIVERS ?? 'uring,monoio').split(',')
+
+/** A folder for a server's data that goes when the test ends. */
+export function dataFolder (t) {
+  const folder = mkdtempSync(join(tmpdir(), 'selvedge-test-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  return folder
+}
+
+const START_MS = 20_000
+
+/**
+ * Starts a server and waits until it listens. `settings` become flags: `{ dataDir: 'x' }` is `--data-dir x`.
+ * The server is killed when the test ends, if it still runs.
+ */
+export async function start (t, settings) {
+  const flags = Object.entries({ listen: '127.0.0.1:0', ...settings }).flatMap(([name, value]) => [
+    '--' + name.replace(/[A-Z]/g, letter => '-' + letter.toLowerCase()), String(value)
+  ])
+  const child = spawn(binary, flags, { stdio: ['ignore', 'pipe', 'pipe'] })
+  let log = ''
+  const ended = new Promise(resolve => child.once('exit', (code, signal) => resolve({ code, signal })))
+  t.after(() => { if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL') })
+  const port = await new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`the server did not start:\n${log}`)), START_MS)
+    const read = data => {
+      log += data
+      // eslint-disable-next-line no-control-regex
+      const found = /listening on [^\n]*127\.0\.0\.1:(\d+)/.exec(log.replace(/\u001b\[[0-9;]*m/g, ''))
+      if (found) { clearTimeout(timer); resolve(Number(found[1])) }
+    }
+    child.stdout.on('data', read)
+    child.stderr.on('data', read)
+    ended.then(({ code, signal }) => reject(new Error(`the server ended with ${code ?? signal}:\n${log}`)))
+  })
+  return {
+    port,
+    pid: child.pid,
+    url: `ws://127.0.0.1:${port}/yjs`,
+    http: `http://127.0.0.1:${port}`,
+    log: () => log,
+    ended,
+    stop: async () => { child.kill('SIGTERM'); return ended },
+    kill: async () => { child.kill('SIGKILL'); return ended }
+  }
+}

@@ -1,0 +1,58 @@
+// Recorded editing sessions, replayed through the server, end in the exact text; also when the updates come out of order.
+import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
+import { test } from 'node:test'
+import { gunzipSync } from 'node:zlib'
+import * as Y from 'yjs'
+import * as encoding from 'lib0/encoding'
+import * as sync from 'y-protocols/sync'
+import { BareClient, provider, synced, until } from './lib/clients.mjs'
+import { randomFrom, seedOf } from './lib/random.mjs'
+import { dataFolder, drivers, start } from './lib/server.mjs'
+
+function recorded (name) {
+  const [head, ...lines] = gunzipSync(readFileSync(new URL(`../traces/${name}.yup.jsonl.gz`, import.meta.url)))
+    .toString().trim().split('\n').map(line => JSON.parse(line))
+  const updates = lines.map(([agent, , update]) => ({ agent, update: Buffer.from(update, 'base64') }))
+  return { sha256: head.endSha256, updates }
+}
+
+const sha256 = text => createHash('sha256').update(text).digest('hex')
+
+function shuffled (list, window, random) {
+  const out = [...list]
+  for (let at = out.length - 1; at > 0; at--) {
+    const other = Math.max(0, at - random.below(window))
+    ;[out[at], out[other]] = [out[other], out[at]]
+  }
+  return out
+}
+
+for (const driver of drivers) {
+  for (const [name, order] of [['friendsforever', 'recorded'], ['friendsforever', 'shuffled'], ['rustcode', 'recorded']]) {
+    test(`${driver}: ${name} in ${order} order ends in the exact text`, { timeout: 180_000 }, async t => {
+      const random = randomFrom(seedOf(t))
+      const { sha256: wanted, updates } = recorded(name)
+      const server = await start(t, { driver, dataDir: dataFolder(t), shards: 2 })
+      const reader = provider(t, server.url, name)
+      await synced(reader)
+      const agents = new Map()
+      for (const { agent } of updates) if (!agents.has(agent)) agents.set(agent, await new BareClient(server.url, name).open())
+      const sending = order === 'shuffled' ? shuffled(updates, 400, random) : updates
+      // In recorded order each agent's socket keeps its own order; between agents there is none, as in life.
+      for (const { agent, update } of sending) {
+        agents.get(agent).send(encoder => {
+          encoding.writeVarUint(encoder, sync.messageYjsUpdate)
+          encoding.writeVarUint8Array(encoder, update)
+        })
+      }
+      await until(() => sha256(reader.doc.getText('text').toString()) === wanted, `the text of ${updates.length} updates`, 90_000)
+      const late = provider(t, server.url, name)
+      await synced(late)
+      assert.equal(sha256(late.doc.getText('text').toString()), wanted)
+      assert.equal(late.doc.store.pendingStructs, null)
+      for (const agent of agents.values()) agent.close()
+    })
+  }
+}
