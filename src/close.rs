@@ -42,15 +42,20 @@ impl Goodbye {
             CloseReason::DocumentFull { bytes_max } => {
                 Self::new(DOCUMENT_FULL, format!("the document would exceed {bytes_max} bytes"))
             }
-            CloseReason::SessionsFull { sessions_max } => {
-                Self::new(CloseCode::TRY_AGAIN_LATER, format!("the document has {sessions_max} sessions, which is the limit"))
-            }
+            CloseReason::SessionsFull { sessions_max } => Self::new(
+                CloseCode::TRY_AGAIN_LATER,
+                format!("the document has {sessions_max} sessions, which is the limit"),
+            ),
             CloseReason::DocumentsFull { documents_max } => Self::new(
                 CloseCode::TRY_AGAIN_LATER,
                 format!("{documents_max} documents are open on this core, which is the limit"),
             ),
-            CloseReason::AwarenessFull { .. } => Self::new(CloseCode::TRY_AGAIN_LATER, "too many clients are present in the document"),
-            CloseReason::TooSlow => Self::new(CloseCode::TRY_AGAIN_LATER, "the connection is too slow for the document"),
+            CloseReason::AwarenessFull { .. } => {
+                Self::new(CloseCode::TRY_AGAIN_LATER, "too many clients are present in the document")
+            }
+            CloseReason::TooSlow => {
+                Self::new(CloseCode::TRY_AGAIN_LATER, "the connection is too slow for the document")
+            }
         }
     }
 

@@ -1,16 +1,25 @@
 //! How the process is, for whoever asks over HTTP: a few atomics, shared by all threads. Does not know who sets them.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crate::persister;
 
 /// One for the process.
 #[derive(Debug, Default)]
 pub struct Health {
     connections: AtomicUsize,
     draining: AtomicBool,
-    writes_fail: AtomicBool,
+    writing: Arc<persister::Health>,
 }
 
 impl Health {
+    /// Of a process that serves, and writes as well as this says.
+    #[must_use]
+    pub fn new(writing: Arc<persister::Health>) -> Self {
+        Self { writing, ..Self::default() }
+    }
+
     /// A connection came. Says how many there are with it.
     pub fn connected(&self) -> usize {
         self.connections.fetch_add(1, Ordering::Relaxed) + 1
@@ -38,17 +47,12 @@ impl Health {
         self.draining.load(Ordering::Relaxed)
     }
 
-    /// Whether commits fail now.
-    pub fn set_writes_fail(&self, fail: bool) {
-        self.writes_fail.store(fail, Ordering::Relaxed);
-    }
-
     /// Why no new clients should be sent here, if so.
     #[must_use]
     pub fn unready(&self) -> Option<&'static str> {
         if self.is_draining() {
             Some("draining")
-        } else if self.writes_fail.load(Ordering::Relaxed) {
+        } else if !self.writing.is_writable() {
             Some("storage writes fail")
         } else {
             None

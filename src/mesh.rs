@@ -68,7 +68,13 @@ impl Mesh {
             let peers = outgoing.into_iter().zip(incoming).zip(doorbells);
             let peers = peers.map(|((outgoing, incoming), doorbell)| {
                 let doorbell = Arc::clone(doorbell);
-                Some(Peer { outgoing: outgoing?, incoming: incoming?, doorbell, spill: VecDeque::new(), touched: false })
+                Some(Peer {
+                    outgoing: outgoing?,
+                    incoming: incoming?,
+                    doorbell,
+                    spill: VecDeque::new(),
+                    touched: false,
+                })
             });
             Self { peers: peers.collect(), spilled: 0 }
         })

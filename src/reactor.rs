@@ -52,6 +52,8 @@ pub struct Reactor<D> {
     tick_due: Now,
     /// The step of the end that is taken.
     step: Step,
+    /// The last step that is done.
+    finished: Step,
     /// Until when goodbyes wait for what is owed.
     owed_until: Option<Now>,
     operations: Vec<Operation>,
@@ -73,6 +75,7 @@ impl<D: Driver> Reactor<D> {
             busy: Instant::now(),
             tick_due: Now(now.0 + TICK_MS),
             step: Step::Serve,
+            finished: Step::Serve,
             owed_until: None,
             operations: Vec::new(),
             notes: Vec::new(),
@@ -95,7 +98,7 @@ impl<D: Driver> Reactor<D> {
                 self.tick();
             }
             leftover = self.core.end_turn();
-            self.follow_drain();
+            leftover |= self.follow_drain();
         }
         Ok(())
     }
@@ -173,37 +176,41 @@ impl<D: Driver> Reactor<D> {
         self.busy = moment;
     }
 
-    /// Takes the next step of the end when it is called for, and says when it is done.
-    fn follow_drain(&mut self) {
+    /// Takes the next step of the end when it is called for, and says when it is done. `true`: the next turn must not wait.
+    fn follow_drain(&mut self) -> bool {
         let wanted = self.lines.drain.step();
-        if wanted == Step::Serve {
-            return;
+        if wanted == self.step {
+            return self.finish_step();
         }
-        if self.step != wanted && wanted != Step::Close {
-            self.step = wanted;
-            self.core.take_step(wanted);
-            // What arrived in this turn was handed in before; and what that led to has left with the turn's end.
-            return;
+        if wanted == Step::Close && !self.may_say_goodbye() {
+            return false;
         }
-        match wanted {
-            Step::Serve => {}
-            Step::Quiet | Step::Settle => {
-                let settled = self.core.has_handed_all_over() && !(wanted == Step::Settle && self.core.has_parcels());
-                if settled {
-                    self.lines.drain.finish(self.id, wanted);
-                }
-            }
-            Step::Close if self.step != Step::Close => {
-                let now = self.clock.now();
-                let until = *self.owed_until.get_or_insert(Now(now.0 + OWED_MS_MAX));
-                let owed = !self.inbox().is_empty() || self.core.has_parcels() || !self.core.has_sent_all();
-                if !owed || now >= until {
-                    self.step = Step::Close;
-                    self.core.take_step(Step::Close);
-                }
-            }
-            Step::Close => {}
+        self.step = wanted;
+        self.core.take_step(wanted);
+        true
+    }
+
+    /// Says that a step is done, once it is. What arrived in the turn in which it was taken was handed in before, and what that led to has
+    /// left at that turn's end; so it is done one turn later at the earliest.
+    fn finish_step(&mut self) -> bool {
+        let done = match self.step {
+            Step::Serve | Step::Close => return false,
+            Step::Quiet => self.core.has_handed_all_over(),
+            Step::Settle => self.core.has_handed_all_over() && !self.core.has_parcels(),
+        };
+        if done && self.finished != self.step {
+            self.finished = self.step;
+            self.lines.drain.finish(self.id, self.step);
         }
+        !done
+    }
+
+    /// What clients are owed is with the kernel, or they did not take it in time.
+    fn may_say_goodbye(&mut self) -> bool {
+        let now = self.clock.now();
+        let until = *self.owed_until.get_or_insert(Now(now.0 + OWED_MS_MAX));
+        let owed = !self.inbox().is_empty() || self.core.has_parcels() || !self.core.has_sent_all();
+        !owed || now >= until
     }
 
     fn has_ended(&self) -> bool {

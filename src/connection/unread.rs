@@ -64,7 +64,12 @@ mod tests {
         let mut unread = Unread::default();
         let (mut added, mut read) = (0_u8, 0_u8);
         for round in 0..40_usize {
-            let data: Vec<u8> = (0..round % 7).map(|_| { added = added.wrapping_add(1); added }).collect();
+            let data: Vec<u8> = (0..round % 7)
+                .map(|_| {
+                    added = added.wrapping_add(1);
+                    added
+                })
+                .collect();
             unread.append(&data);
             let take = unread.bytes().len().min(round % 5);
             for &byte in &unread.bytes()[..take] {

@@ -81,8 +81,9 @@ impl Core {
     /// The socket is free, and goes to the core that owns its document.
     pub(super) fn released(&mut self, key: ConnectionKey, socket: Socket) {
         let connection = self.table.remove(key);
-        let (upgrade, unread) =
-            connection.and_then(|mut connection| connection.take_upgrade()).expect("only a leaving connection is released");
+        let (upgrade, unread) = connection
+            .and_then(|mut connection| connection.take_upgrade())
+            .expect("only a leaving connection is released");
         let owner = self.owner_of(&upgrade);
         self.mesh.push(owner, Parcel::Handed(Box::new(Handed { socket, upgrade, unread })));
     }
