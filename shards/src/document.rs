@@ -681,21 +681,29 @@ impl Document {
         let id = core.next_job();
         core.counters.catch_ups += 1;
         core.effects.push_back(Effect::CatchUp { document: self.id, job: id, from: from.clone(), through });
+        self.fan_out.begin_job(id);
         self.jobs.push(Job { id, from, through, sessions: vec![session] });
     }
 
     pub(crate) fn caught_up(&mut self, job: u64, result: Result<CaughtUp, ReadFailed>, core: &mut Core) {
         let Some(at) = self.jobs.iter().position(|other| other.id == job) else { return };
         let job = self.jobs.swap_remove(at);
+        let joins = matches!(job.from, CatchUpFrom::StateVector(_));
         for session in job.sessions {
-            if matches!(job.from, CatchUpFrom::StateVector(_)) {
+            if joins {
                 core.resume(session);
             }
             match &result {
-                Ok(CaughtUp { frames, through }) => self.hand_over(session, Arc::clone(frames), *through, core),
+                Ok(CaughtUp { frames, through }) => {
+                    self.hand_over(session, Arc::clone(frames), *through, core);
+                    if joins && !core.is_here(session) {
+                        self.hand_over_news(session, *through, core);
+                    }
+                }
                 Err(failed) => self.end(session, CloseReason::LoadFailed(failed.clone()), core),
             }
         }
+        self.fan_out.end_job(job.id);
         self.settle(core.now);
     }
 
@@ -705,6 +713,13 @@ impl Document {
         } else {
             let document = self.id;
             core.envelope(session.shard, Envelope::CaughtUp { document, session: session.session, frames, through });
+        }
+    }
+
+    /// The mirror of a session that joins knows nothing of what was published before the session came.
+    fn hand_over_news(&mut self, session: SessionRef, through: Sequence, core: &mut Core) {
+        if let Some((frame, through)) = self.fan_out.published_since(through) {
+            self.hand_over(session, Arc::new([frame]), through, core);
         }
     }
 

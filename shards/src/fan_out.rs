@@ -40,6 +40,8 @@ pub(crate) struct FanOut {
     held: Vec<SessionId>,
     /// Sessions in [`Delivery::CatchingUp`], and from where on each will need records.
     catching_up: Vec<(SessionId, Sequence)>,
+    /// Catch-ups that are being made here for sessions of other cores, and the same of them.
+    jobs: Vec<(u64, Sequence)>,
 }
 
 /// What a session that has taken everything lacks.
@@ -144,11 +146,11 @@ impl FanOut {
         let Some(session) = sessions.get_mut(id) else { return };
         match session.delivery {
             Delivery::Live => {
-                session.delivery = Delivery::CatchingUp(self.sequence);
+                session.delivery = Delivery::CatchingUp;
                 self.catching_up.push((id, self.committed));
             }
             // Its own record comes first; the answer waits for the same commit.
-            Delivery::Held(_) | Delivery::Behind(_) | Delivery::CatchingUp(_) => {}
+            Delivery::Held(_) | Delivery::Behind(_) | Delivery::CatchingUp => {}
         }
     }
 
@@ -162,11 +164,28 @@ impl FanOut {
         effects: &mut VecDeque<Effect>,
     ) {
         sessions.catch_up(id, frames, effects);
-        if let Some(Delivery::CatchingUp(cursor)) = sessions.get(id).map(|session| session.delivery) {
+        if let Some(Delivery::CatchingUp) = sessions.get(id).map(|session| session.delivery) {
             self.catching_up.retain(|&(other, _)| other != id);
-            self.go_on(id, cursor.max(through), &mut None, sessions, effects);
+            // Not from where it was: what was published before it came, and was not committed, it has not seen.
+            self.go_on(id, through, &mut None, sessions, effects);
             self.trim();
         }
+    }
+
+    /// A catch-up is made from what is committed by now: what follows stays until [`FanOut::end_job`].
+    pub(crate) fn begin_job(&mut self, job: u64) {
+        self.jobs.push((job, self.committed));
+    }
+
+    pub(crate) fn end_job(&mut self, job: u64) {
+        self.jobs.retain(|&(other, _)| other != job);
+        self.trim();
+    }
+
+    /// What was published after a record, as one frame, and the last record in it.
+    pub(crate) fn published_since(&self, through: Sequence) -> Option<(Frame, Sequence)> {
+        let is_new = through < self.sequence && self.reaches_back_to(through);
+        is_new.then(|| (self.gather(through, self.sequence), self.sequence))
     }
 
     /// Nothing waits for the session any more. Says what it lacks and cannot be given from here.
@@ -178,7 +197,7 @@ impl FanOut {
             if self.reaches_back_to(cursor) {
                 self.go_on(id, cursor, &mut None, sessions, effects);
             } else {
-                session.delivery = Delivery::CatchingUp(cursor);
+                session.delivery = Delivery::CatchingUp;
                 self.catching_up.push((id, self.committed));
                 lacks.since = Some(cursor);
             }
@@ -242,7 +261,8 @@ impl FanOut {
     }
 
     fn trim(&mut self) {
-        let needed = self.catching_up.iter().map(|&(_, from)| from).min().unwrap_or(self.committed);
+        let sessions = self.catching_up.iter().map(|&(_, from)| from);
+        let needed = self.jobs.iter().map(|&(_, from)| from).chain(sessions).min().unwrap_or(self.committed);
         while let Some(first) = self.recent.front()
             && first.sequence <= self.committed
             && (first.sequence <= needed || self.recent_bytes > RECENT_BYTES_MAX)

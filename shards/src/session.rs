@@ -28,8 +28,8 @@ pub(crate) enum Delivery {
     Held(Sequence),
     /// Its outbox overflowed: it has everything up to the cursor. Invariant: no update waits in the outbox.
     Behind(Sequence),
-    /// What it lacks after the cursor is being made.
-    CatchingUp(Sequence),
+    /// What it lacks is being made, and will say how far it reaches.
+    CatchingUp,
 }
 
 #[derive(Debug)]

@@ -534,3 +534,25 @@ fn a_session_has_one_catch_up_made_at_a_time() {
         assert_eq!(host.paused.get(&b), Some(&false));
     }
 }
+
+#[test]
+fn who_joins_gets_what_was_published_before_and_is_not_committed() {
+    for shards in [1, 2] {
+        let (mut host, a, _) = two(shards);
+        host.update(a, &typed(1, 0, "a"));
+        host.commit();
+        host.update(a, &typed(1, 1, "b"));
+        let late = at(usize::from(shards) - 1, 9);
+        host.attach(late);
+        host.step_1(late, EMPTY_STEP_1);
+        host.commit();
+        host.update(a, &typed(1, 2, "c"));
+        host.got(late);
+        host.stored.truncate(1);
+        host.catch_up();
+        let got = host.got(late);
+        assert!(got.contains(&Got::Step2(typed(1, 0, "a"))), "{got:?}");
+        let rest = [Got::Update(typed(1, 1, "bc")), Got::Update(typed(1, 1, "b"))];
+        assert!(got.iter().any(|got| rest.contains(got)), "{got:?}");
+    }
+}
