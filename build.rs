@@ -13,7 +13,7 @@ fn main() {
     }
     let package = env!("CARGO_PKG_VERSION");
     let version = commit().map_or_else(|| package.to_string(), |commit| format!("{package} ({commit})"));
-    println!("cargo::rustc-env=SELVEDGE_VERSION={version}");
+    println!("cargo::rustc-env=VERSION_WITH_COMMIT={version}");
 }
 
 fn commit() -> Option<String> {

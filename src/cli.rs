@@ -66,7 +66,7 @@ fn command() -> Command {
     let json = Arg::new("json").long("json").num_args(0).action(clap::ArgAction::SetTrue).help("Same as --format json");
 
     Command::new("selvedge")
-        .version(env!("SELVEDGE_VERSION"))
+        .version(env!("VERSION_WITH_COMMIT"))
         .about("A self-hosted server for real-time collaboration")
         .after_help(
             "Each setting can also be given as a variable (SELVEDGE_ and its name in capitals, such as SELVEDGE_LISTEN) or as a \
