@@ -1,2 +1,21 @@
 //! DISK: op log and snapshots. Knows nothing of CRDTs, sockets or threads of others.
+//!
+//! An update is opaque bytes with a sequence. [`Store`] is the contract; [`RocksStore`] keeps it on a disk and
+//! [`MemoryStore`] in memory, where faults can be ordered. `docs/STORAGE.md` describes the format byte for byte.
 #![forbid(unsafe_code)]
+
+mod document;
+mod error;
+mod memory;
+mod record;
+mod rocks;
+mod store;
+
+pub use document::DocumentKey;
+pub use error::{Corruption, Limit, StoreError};
+pub use memory::{Faults, MemoryStore};
+pub use rocks::{Description, RocksOptions, RocksStore};
+pub use store::{
+    Append, Durability, NAME_BYTES_MAX, Record, SNAPSHOT_BYTES_MAX, Store, Stored, UPDATE_BYTES_MAX, check_append,
+    check_snapshot,
+};

@@ -1,0 +1,71 @@
+//! A store in memory, for simulation and tests: deterministic, and with a disk that fails when told to. Does not know
+//! files; what it keeps is gone with it.
+
+mod disk;
+mod faults;
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use crate::{
+    Append, DocumentKey, Durability, Record, Store, StoreError, Stored, check_append, check_snapshot,
+};
+use disk::{Change, Disk};
+pub use faults::Faults;
+
+/// A store in memory. What a crash leaves of it is what the contract of [`Store`] promises and nothing more; where the
+/// contract leaves it open, the seed decides.
+pub struct MemoryStore {
+    disk: Arc<Mutex<Disk>>,
+}
+
+impl MemoryStore {
+    /// An empty store. The seed decides what survives of unsynced and failed writes.
+    pub fn new(seed: u64) -> MemoryStore {
+        MemoryStore { disk: Arc::new(Mutex::new(Disk::new(seed))) }
+    }
+
+    /// The handle that makes this store fail and crash.
+    pub fn faults(&self) -> Faults {
+        Faults::new(Arc::clone(&self.disk))
+    }
+
+    fn disk(&self) -> MutexGuard<'_, Disk> {
+        lock(&self.disk)
+    }
+}
+
+impl Store for MemoryStore {
+    fn append(&self, records: &[Append<'_>], durability: Durability) -> Result<(), StoreError> {
+        check_append(records)?;
+        self.disk().write(Change::append(records), durability)
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.disk().sync()
+    }
+
+    fn load(&self, document: DocumentKey) -> Result<Option<Stored>, StoreError> {
+        self.disk().load(document)
+    }
+
+    fn tail(&self, document: DocumentKey, after: u64) -> Result<Option<Vec<Record>>, StoreError> {
+        self.disk().tail(document, after)
+    }
+
+    fn snapshot(&self, document: DocumentKey, sequence: u64, update: &[u8]) -> Result<(), StoreError> {
+        check_snapshot(document, sequence, update)?;
+        let mut disk = self.disk();
+        match disk.snapshot_sequence(document)? {
+            Some(stored) if sequence <= stored => Ok(()),
+            Some(_) | None => disk.write(Change::snapshot(document, sequence, update), Durability::Synced),
+        }
+    }
+
+    fn recover(&self) -> Result<(), StoreError> {
+        self.disk().recover()
+    }
+}
+
+fn lock(disk: &Mutex<Disk>) -> MutexGuard<'_, Disk> {
+    disk.lock().expect("nothing panics while the disk is locked")
+}

@@ -1,0 +1,188 @@
+//! The store on a disk, in RocksDB. Does not know what an update means, nor who waits for its commit.
+
+mod database;
+mod directory;
+mod keys;
+mod options;
+
+use std::{
+    path::Path,
+    sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use crate::{
+    Append, DocumentKey, Durability, Record, Store, StoreError, Stored, check_append, check_snapshot,
+};
+use database::{Access, Database};
+use directory::Directory;
+pub use options::RocksOptions;
+
+/// A store in a directory of its own, which it holds locked as long as it lives.
+pub struct RocksStore {
+    directory: Directory,
+    options: RocksOptions,
+    /// Held for writing only while a failed database is closed and opened again, so that no read ever delays an append.
+    /// None where that failed and the database could not even be opened for reading.
+    database: RwLock<Option<Database>>,
+    /// One write at a time, so that none begins after one that failed. Taken before `database`.
+    writes: Mutex<Gate>,
+    /// One snapshot at a time, because it reads the document's meta record before it writes it. Taken before `writes`.
+    snapshots: Mutex<()>,
+}
+
+/// Whether writes may pass.
+enum Gate {
+    Open,
+    /// A write failed with this. RocksDB is not asked again before it was opened anew: what it would do after a failed
+    /// sync is not what acknowledgements need (see `docs/STORAGE.md`, "Recovery").
+    Closed(StoreError),
+}
+
+/// What is known of a document without reading its updates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// The document's name.
+    pub name: String,
+    /// When its first record was appended, in milliseconds since 1970, by this machine's clock.
+    pub created_ms: u64,
+    /// The sequence of its snapshot; 0 where it has none.
+    pub snapshot_sequence: u64,
+    /// The size of its snapshot in bytes; 0 where it has none.
+    pub snapshot_bytes: u64,
+    /// When its snapshot was taken, in milliseconds since 1970, by this machine's clock; 0 where it has none.
+    pub snapshot_ms: u64,
+}
+
+impl RocksStore {
+    /// Opens the store in `path`, or makes one where `path` is missing or empty. Anything else there is left untouched.
+    pub fn open(path: impl AsRef<Path>, options: RocksOptions) -> Result<RocksStore, StoreError> {
+        let mut directory = Directory::claim(path.as_ref())?;
+        let access = if directory.is_new() { Access::Create } else { Access::Write };
+        let database = Database::open(&directory.database(), &options, access)?;
+        directory.finish()?;
+        Ok(RocksStore {
+            directory,
+            options,
+            database: RwLock::new(Some(database)),
+            writes: Mutex::new(Gate::Open),
+            snapshots: Mutex::new(()),
+        })
+    }
+
+    /// What is known of a document without reading its updates; `None` where nothing was ever appended to it.
+    pub fn describe(&self, document: DocumentKey) -> Result<Option<Description>, StoreError> {
+        let meta = self.read(|database| database.meta(document))?;
+        Ok(meta.map(|meta| Description {
+            name: meta.name,
+            created_ms: meta.created_ms,
+            snapshot_sequence: meta.snapshot.map_or(0, |snapshot| snapshot.sequence),
+            snapshot_bytes: meta.snapshot.map_or(0, |snapshot| snapshot.bytes),
+            snapshot_ms: meta.snapshot.map_or(0, |snapshot| snapshot.taken_ms),
+        }))
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&Database) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        read(self.database().as_ref().ok_or_else(unreadable)?)
+    }
+
+    /// Passes the gate, and closes it behind a write that failed.
+    fn write<T>(&self, write: impl FnOnce(&Database) -> Result<T, StoreError>) -> Result<T, StoreError> {
+        let mut gate = self.gate();
+        if let Gate::Closed(failure) = &*gate {
+            return Err(failure.clone());
+        }
+        let result = self.read(write);
+        if let Err(failure) = &result
+            && failure.stops_writes()
+        {
+            *gate = Gate::Closed(failure.clone());
+        }
+        result
+    }
+
+    /// Closes the database and opens it again. Where it cannot be opened for writing it is opened for reading, so that
+    /// documents stay readable until the next try.
+    fn reopen(&self) -> Result<(), StoreError> {
+        let mut database = self.database_mut();
+        // The old one must be closed first: it holds RocksDB's lock.
+        *database = None;
+        let path = self.directory.database();
+        match Database::open(&path, &self.options, Access::Write) {
+            Ok(writable) => {
+                *database = Some(writable);
+                Ok(())
+            }
+            Err(failure) => {
+                *database = Database::open(&path, &self.options, Access::Read).ok();
+                Err(failure)
+            }
+        }
+    }
+
+    fn gate(&self) -> MutexGuard<'_, Gate> {
+        self.writes.lock().expect("nothing panics while writing")
+    }
+
+    fn database(&self) -> RwLockReadGuard<'_, Option<Database>> {
+        self.database.read().expect("nothing panics while reopening")
+    }
+
+    fn database_mut(&self) -> RwLockWriteGuard<'_, Option<Database>> {
+        self.database.write().expect("nothing panics while reopening")
+    }
+}
+
+impl Store for RocksStore {
+    fn append(&self, records: &[Append<'_>], durability: Durability) -> Result<(), StoreError> {
+        check_append(records)?;
+        self.write(|database| database.append(records, durability, now_ms()))
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.write(Database::sync)
+    }
+
+    fn load(&self, document: DocumentKey) -> Result<Option<Stored>, StoreError> {
+        self.read(|database| database.load(document))
+    }
+
+    fn tail(&self, document: DocumentKey, after: u64) -> Result<Option<Vec<Record>>, StoreError> {
+        self.read(|database| database.tail(document, after))
+    }
+
+    fn snapshot(&self, document: DocumentKey, sequence: u64, update: &[u8]) -> Result<(), StoreError> {
+        check_snapshot(document, sequence, update)?;
+        let _one_at_a_time = self.snapshots.lock().expect("nothing panics while taking a snapshot");
+        // The batch is built before the gate is passed: copying megabytes must not delay appends.
+        let batch = self.read(|database| database.prepare_snapshot(document, sequence, update, now_ms()))?;
+        match batch {
+            Some(batch) => self.write(|database| database.commit(batch, Durability::Synced)),
+            None => Ok(()),
+        }
+    }
+
+    fn recover(&self) -> Result<(), StoreError> {
+        let mut gate = self.gate();
+        match &*gate {
+            Gate::Open => return Ok(()),
+            Gate::Closed(_) => {}
+        }
+        let tried = self.directory.probe().and_then(|()| self.reopen());
+        *gate = match &tried {
+            Ok(()) => Gate::Open,
+            Err(failure) => Gate::Closed(failure.clone()),
+        };
+        tried
+    }
+}
+
+fn unreadable() -> StoreError {
+    StoreError::Io { why: "the database could not be opened again after a failed write".to_owned() }
+}
+
+/// The edge where the time comes in: it is kept for people to read and decides nothing.
+fn now_ms() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,284 @@
+//! RocksDB, opened: the documents in its column families. Does not know when writes are refused, nor how it is reopened.
+
+use std::path::Path;
+
+use rocksdb::{
+    ColumnFamily, ColumnFamilyDescriptor, DB, DEFAULT_COLUMN_FAMILY_NAME, Direction, ErrorKind, IteratorMode,
+    ReadOptions, Snapshot, WriteBatch, WriteOptions,
+};
+
+use super::{RocksOptions, directory, keys};
+use crate::{
+    Append, Corruption, DocumentKey, Durability, Record, StoreError, Stored,
+    record::{self, Meta, SnapshotMeta},
+};
+
+const LOG: &str = "log";
+const SNAPSHOT: &str = "snapshot";
+const META: &str = "meta";
+/// In the default column family: the format as a little-endian u32, as in the directory's marker.
+const FORMAT_KEY: &[u8] = b"format";
+
+/// The bytes of a snapshot in one value. RocksDB reads, checks, compresses and caches values whole: parts keep what it
+/// allocates at once small, and a snapshot is never in memory twice while it is read.
+const PART_BYTES: usize = 256 << 10;
+
+/// What a batch takes for each record beside the update: keys, archive, checksum and RocksDB's own framing.
+const RECORD_OVERHEAD_BYTES: usize = 64;
+
+pub(super) struct Database {
+    db: DB,
+}
+
+/// What a database is opened for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Access {
+    /// For reading and writing; made where it is missing.
+    Create,
+    /// For reading and writing.
+    Write,
+    /// For reading, without changing anything on the disk.
+    Read,
+}
+
+impl Database {
+    pub(super) fn open(path: &Path, options: &RocksOptions, access: Access) -> Result<Database, StoreError> {
+        let cache = options.cache();
+        let families = [DEFAULT_COLUMN_FAMILY_NAME, LOG, SNAPSHOT, META].map(|name| {
+            // Whether a document is new is asked of `meta`, and the answer is often yes.
+            ColumnFamilyDescriptor::new(name, options.column_family(&cache, name == META))
+        });
+        let settings = options.database(access == Access::Create);
+        let opened = match access {
+            Access::Create | Access::Write => DB::open_cf_descriptors(&settings, path, families),
+            Access::Read => DB::open_cf_descriptors_read_only(&settings, path, families, false),
+        };
+        let database = Database { db: opened.map_err(|error| opening(path, &error))? };
+        database.check_format(path, access)?;
+        Ok(database)
+    }
+
+    /// Writes all records in one batch.
+    pub(super) fn append(
+        &self,
+        records: &[Append<'_>],
+        durability: Durability,
+        now_ms: u64,
+    ) -> Result<(), StoreError> {
+        let bytes = records.iter().map(|record| record.update.len() + RECORD_OVERHEAD_BYTES).sum();
+        let mut batch = WriteBatch::with_capacity_bytes(bytes);
+        let log = self.family(LOG);
+        let mut value = Vec::new();
+        for append in records {
+            if append.sequence == 1 && self.is_new(append.document)? {
+                let meta = Meta { name: append.name.to_owned(), created_ms: now_ms, snapshot: None };
+                record::encode_meta(append.document, &meta, &mut value);
+                batch.put_cf(self.family(META), append.document.0, &value);
+            }
+            record::encode_log(append.document, append.sequence, append.update, &mut value);
+            batch.put_cf(log, keys::log(append.document, append.sequence), &value);
+        }
+        self.commit(batch, durability)
+    }
+
+    /// The batch that puts a snapshot in place of the older one and of the records in it; `None` where the stored one is
+    /// as new.
+    pub(super) fn prepare_snapshot(
+        &self,
+        document: DocumentKey,
+        sequence: u64,
+        update: &[u8],
+        now_ms: u64,
+    ) -> Result<Option<WriteBatch>, StoreError> {
+        let mut meta = self.meta(document)?.ok_or(StoreError::Unknown { document })?;
+        let (older_sequence, older_parts) = meta.snapshot.map_or((0, 0), |older| (older.sequence, older.parts));
+        if sequence <= older_sequence {
+            return Ok(None);
+        }
+        let mut batch = WriteBatch::with_capacity_bytes(update.len() + update.len() / 64 + 4096);
+        let mut value = Vec::with_capacity(update.len().min(PART_BYTES) + RECORD_OVERHEAD_BYTES);
+        let mut parts = 0_u32;
+        for bytes in update.chunks(PART_BYTES) {
+            record::encode_snapshot_part(document, sequence, parts, bytes, &mut value);
+            batch.put_cf(self.family(SNAPSHOT), keys::snapshot_part(document, parts), &value);
+            parts += 1;
+        }
+        for part in parts..older_parts {
+            batch.delete_cf(self.family(SNAPSHOT), keys::snapshot_part(document, part));
+        }
+        self.trim(&mut batch, document, older_sequence + 1, sequence);
+        meta.snapshot = Some(SnapshotMeta { sequence, bytes: update.len() as u64, parts, taken_ms: now_ms });
+        record::encode_meta(document, &meta, &mut value);
+        batch.put_cf(self.family(META), document.0, &value);
+        Ok(Some(batch))
+    }
+
+    pub(super) fn commit(&self, batch: WriteBatch, durability: Durability) -> Result<(), StoreError> {
+        let mut options = WriteOptions::new();
+        options.set_sync(match durability {
+            Durability::Synced => true,
+            Durability::Written => false,
+        });
+        self.db.write_opt(batch, &options).map_err(|error| writing(&error))
+    }
+
+    pub(super) fn sync(&self) -> Result<(), StoreError> {
+        self.db.flush_wal(true).map_err(|error| writing(&error))
+    }
+
+    pub(super) fn load(&self, document: DocumentKey) -> Result<Option<Stored>, StoreError> {
+        let view = self.db.snapshot();
+        let Some(meta) = self.meta_in(&view, document)? else { return Ok(None) };
+        let snapshot = match meta.snapshot {
+            Some(snapshot) => Some(self.snapshot_in(&view, document, snapshot)?),
+            None => None,
+        };
+        let after = snapshot.as_ref().map_or(0, |snapshot| snapshot.sequence);
+        let log = self.log_in(&view, document, after)?;
+        if after == 0 && log.is_empty() {
+            return Err(StoreError::Corrupt { document, sequence: 1, why: Corruption::Missing });
+        }
+        Ok(Some(Stored { name: meta.name, snapshot, log }))
+    }
+
+    pub(super) fn tail(&self, document: DocumentKey, after: u64) -> Result<Option<Vec<Record>>, StoreError> {
+        let view = self.db.snapshot();
+        match self.meta_in(&view, document)? {
+            None => Ok(Some(Vec::new())),
+            Some(Meta { snapshot: Some(snapshot), .. }) if after < snapshot.sequence => Ok(None),
+            Some(_) => self.log_in(&view, document, after).map(Some),
+        }
+    }
+
+    pub(super) fn meta(&self, document: DocumentKey) -> Result<Option<Meta>, StoreError> {
+        self.meta_in(&self.db.snapshot(), document)
+    }
+
+    fn meta_in(&self, view: &Snapshot<'_>, document: DocumentKey) -> Result<Option<Meta>, StoreError> {
+        let found = view.get_pinned_cf_opt(self.family(META), document.0, ReadOptions::default());
+        match found.map_err(|error| reading(document, 0, &error))? {
+            Some(value) => {
+                let corrupt = |why| StoreError::Corrupt { document, sequence: 0, why };
+                record::parse_meta(document, &value).map(Some).map_err(corrupt)
+            }
+            None if self.log_in(view, document, 0)?.is_empty() => Ok(None),
+            None => Err(StoreError::Corrupt { document, sequence: 0, why: Corruption::Missing }),
+        }
+    }
+
+    fn snapshot_in(
+        &self,
+        view: &Snapshot<'_>,
+        document: DocumentKey,
+        meta: SnapshotMeta,
+    ) -> Result<Record, StoreError> {
+        let sequence = meta.sequence;
+        let corrupt = |why| StoreError::Corrupt { document, sequence, why };
+        let mut update = Vec::with_capacity(usize::try_from(meta.bytes).unwrap_or(0));
+        for part in 0..meta.parts {
+            let mut options = ReadOptions::default();
+            // Whoever reads a snapshot keeps it; the cache is for what is small and asked for often.
+            options.fill_cache(false);
+            let found = view.get_pinned_cf_opt(self.family(SNAPSHOT), keys::snapshot_part(document, part), options);
+            let value = found.map_err(|error| reading(document, sequence, &error))?;
+            let value = value.ok_or_else(|| corrupt(Corruption::Missing))?;
+            let bytes = record::parse_snapshot_part(document, sequence, part, &value).map_err(corrupt)?;
+            update.extend_from_slice(bytes);
+        }
+        if update.len() as u64 != meta.bytes {
+            return Err(corrupt(Corruption::Missing));
+        }
+        Ok(Record { sequence, update })
+    }
+
+    /// The records after a sequence. Records at or below a snapshot's are never looked at: neither deleted ones, over
+    /// which an iteration would be slow, nor such as were appended again after they had been trimmed.
+    fn log_in(&self, view: &Snapshot<'_>, document: DocumentKey, after: u64) -> Result<Vec<Record>, StoreError> {
+        let Some(first) = after.checked_add(1) else { return Ok(Vec::new()) };
+        let keys = keys::log_from(document, first);
+        let mut options = ReadOptions::default();
+        options.set_iterate_upper_bound(keys.end);
+        let mode = IteratorMode::From(&keys.start, Direction::Forward);
+        let mut log = Vec::new();
+        for (expected, entry) in (first..).zip(view.iterator_cf_opt(self.family(LOG), options, mode)) {
+            let corrupt = |why| StoreError::Corrupt { document, sequence: expected, why };
+            let (key, value) = entry.map_err(|error| reading(document, expected, &error))?;
+            if keys::log_sequence(&key) != Some(expected) {
+                return Err(corrupt(Corruption::Missing));
+            }
+            let update = record::parse_log(document, expected, &value).map_err(corrupt)?.to_vec();
+            log.push(Record { sequence: expected, update });
+        }
+        Ok(log)
+    }
+
+    /// Removes the records `first..=last`.
+    fn trim(&self, batch: &mut WriteBatch, document: DocumentKey, first: u64, last: u64) {
+        for sequence in first..=last {
+            batch.delete_cf(self.family(LOG), keys::log(document, sequence));
+        }
+    }
+
+    fn is_new(&self, document: DocumentKey) -> Result<bool, StoreError> {
+        match self.db.get_pinned_cf(self.family(META), document.0) {
+            Ok(found) => Ok(found.is_none()),
+            // It is there, damaged: writing a new one would hide that, and failing would stop other documents.
+            Err(error) if error.kind() == ErrorKind::Corruption => Ok(false),
+            Err(error) => Err(writing(&error)),
+        }
+    }
+
+    fn check_format(&self, path: &Path, access: Access) -> Result<(), StoreError> {
+        let found = self.db.get_pinned(FORMAT_KEY).map_err(|error| opening(path, &error))?;
+        let not_ours = |why: &str| StoreError::NotADatabase { path: path.to_owned(), why: why.to_owned() };
+        match (found, access) {
+            (Some(value), _) => match value.as_ref().try_into().map(u32::from_le_bytes) {
+                Ok(directory::FORMAT) => Ok(()),
+                Ok(found) => Err(StoreError::Version { found, supported: directory::FORMAT }),
+                Err(_) => Err(not_ours("its format is not a number")),
+            },
+            (None, Access::Create) => {
+                let mut batch = WriteBatch::default();
+                batch.put(FORMAT_KEY, directory::FORMAT.to_le_bytes());
+                self.commit(batch, Durability::Synced)
+            }
+            (None, Access::Write | Access::Read) => Err(not_ours("it has no format")),
+        }
+    }
+
+    fn family(&self, name: &str) -> &ColumnFamily {
+        self.db.cf_handle(name).expect("the database was opened with all column families")
+    }
+}
+
+/// An error while opening.
+fn opening(path: &Path, error: &rocksdb::Error) -> StoreError {
+    let why = error.to_string();
+    match error.kind() {
+        ErrorKind::IOError if is_full(&why) => StoreError::Full,
+        ErrorKind::IOError if why.contains("/LOCK:") => StoreError::Locked { path: path.to_owned() },
+        // A missing database or manifest, or column families that are not ours.
+        ErrorKind::InvalidArgument => StoreError::NotADatabase { path: path.to_owned(), why },
+        _other => StoreError::NotAccessible { path: path.to_owned(), why },
+    }
+}
+
+/// An error of a write, whatever RocksDB calls it: after each it takes no further ones.
+fn writing(error: &rocksdb::Error) -> StoreError {
+    let why = error.to_string();
+    if is_full(&why) { StoreError::Full } else { StoreError::Io { why } }
+}
+
+/// An error of a read: the document's where RocksDB found damage, the disk's otherwise.
+fn reading(document: DocumentKey, sequence: u64, error: &rocksdb::Error) -> StoreError {
+    let why = error.to_string();
+    match error.kind() {
+        ErrorKind::Corruption => StoreError::Corrupt { document, sequence, why: Corruption::Block { why } },
+        _other => StoreError::Io { why },
+    }
+}
+
+/// RocksDB gives the system's error only as text: ENOSPC's and EDQUOT's.
+fn is_full(why: &str) -> bool {
+    why.contains("No space left on device") || why.contains("Disk quota exceeded")
+}

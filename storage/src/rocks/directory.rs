@@ -1,0 +1,208 @@
+//! The directory of a store: whose it is, who holds it, whether it takes writes. Does not know RocksDB's files.
+
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io::{self, ErrorKind, Read, Seek, Write},
+    path::{Path, PathBuf},
+};
+
+use crate::StoreError;
+
+/// The format of the directory and the keys in it. The values carry their own.
+pub(super) const FORMAT: u32 = 1;
+
+/// The marker file: one line that says that the directory is ours, its format, and whether the store in it is complete.
+/// It is locked as long as the store is open.
+const MARKER: &str = "SELVEDGE";
+const MARKER_WORDS: &str = "selvedge storage";
+/// A new store, of which nothing was ever acknowledged. As long as the other, so that one overwrites the other in place.
+const STATE_NEW: &str = "new  ";
+const STATE_READY: &str = "ready";
+/// A marker is never longer; more is not read.
+const MARKER_BYTES_MAX: u64 = 64;
+
+/// The subdirectory that RocksDB keeps.
+const DATABASE: &str = "rocksdb";
+/// The file that is written to find out whether writes succeed.
+const PROBE: &str = "probe";
+/// What a probe writes beside the size of the write-ahead log: RocksDB's manifest, diary and file ends.
+const PROBE_BYTES: u64 = 256 << 10;
+/// What lies in the root of a new file system.
+const LOST_AND_FOUND: &str = "lost+found";
+
+pub(super) struct Directory {
+    path: PathBuf,
+    marker: File,
+    state: State,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    New,
+    Ready,
+}
+
+impl Directory {
+    /// Takes the directory for this store alone. Writes nothing but a marker into a missing or empty directory.
+    pub(super) fn claim(path: &Path) -> Result<Directory, StoreError> {
+        let marker_path = path.join(MARKER);
+        let marker = match OpenOptions::new().read(true).write(true).open(&marker_path) {
+            Ok(marker) => marker,
+            Err(error) if error.kind() == ErrorKind::NotFound => begin(path, &marker_path)?,
+            Err(error) => return Err(not_accessible(&marker_path, &error)),
+        };
+        match marker.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(StoreError::Locked { path: path.to_owned() }),
+            Err(TryLockError::Error(error)) => return Err(not_accessible(&marker_path, &error)),
+        }
+        let mut text = String::new();
+        match (&marker).take(MARKER_BYTES_MAX).read_to_string(&mut text) {
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::InvalidData => return Err(foreign(path, "its marker is no text")),
+            Err(error) => return Err(not_accessible(&marker_path, &error)),
+        }
+        let state = if text.is_empty() {
+            // Whoever made it was stopped before it wrote anything, here or elsewhere in the directory.
+            check_empty(path, Some(MARKER))?;
+            State::New
+        } else {
+            parse_marker(path, &text)?
+        };
+        let directory = Directory { path: path.to_owned(), marker, state };
+        if text.is_empty() {
+            directory.mark(STATE_NEW)?;
+        }
+        Ok(directory)
+    }
+
+    /// Whether the store has not been completed yet.
+    pub(super) fn is_new(&self) -> bool {
+        self.state == State::New
+    }
+
+    /// Says, durably, that the store is complete: from now on a missing database is a loss and not a beginning.
+    pub(super) fn finish(&mut self) -> Result<(), StoreError> {
+        match self.state {
+            State::Ready => Ok(()),
+            State::New => {
+                sync_directory(&self.path)?;
+                self.mark(STATE_READY)?;
+                self.state = State::Ready;
+                Ok(())
+            }
+        }
+    }
+
+    /// Where RocksDB keeps its files.
+    pub(super) fn database(&self) -> PathBuf {
+        self.path.join(DATABASE)
+    }
+
+    /// Writes and syncs as many bytes as opening the database will need, and removes them.
+    pub(super) fn probe(&self) -> Result<(), StoreError> {
+        let path = self.path.join(PROBE);
+        let bytes = self.write_ahead_log_bytes().map_err(|error| disk(&error))?.saturating_add(PROBE_BYTES);
+        let written = write_probe(&path, bytes).and_then(|()| sync_all(&self.path));
+        let removed = fs::remove_file(&path);
+        written.map_err(|error| disk(&error))?;
+        removed.map_err(|error| disk(&error))
+    }
+
+    /// The size of the logs that an opening replays and sorts into files, which takes as much again.
+    fn write_ahead_log_bytes(&self) -> io::Result<u64> {
+        let mut bytes = 0;
+        for entry in fs::read_dir(self.database())? {
+            let entry = entry?;
+            if Path::new(&entry.file_name()).extension().is_some_and(|extension| extension == "log") {
+                bytes += entry.metadata()?.len();
+            }
+        }
+        Ok(bytes)
+    }
+
+    fn mark(&self, state: &str) -> Result<(), StoreError> {
+        let mut marker = &self.marker;
+        let line = format!("{MARKER_WORDS} {FORMAT} {state}\n");
+        let written = marker.rewind().and_then(|()| marker.write_all(line.as_bytes()));
+        written.and_then(|()| marker.sync_all()).map_err(|error| match disk(&error) {
+            StoreError::Full => StoreError::Full,
+            _not_full => not_accessible(&self.path.join(MARKER), &error),
+        })
+    }
+}
+
+/// Makes the directory where it is missing, and an empty marker where nothing else is in it.
+fn begin(path: &Path, marker_path: &Path) -> Result<File, StoreError> {
+    fs::create_dir_all(path).map_err(|error| not_accessible(path, &error))?;
+    check_empty(path, None)?;
+    let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(marker_path);
+    let marker = opened.map_err(|error| not_accessible(marker_path, &error))?;
+    sync_directory(path)?;
+    if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        sync_directory(parent)?;
+    }
+    Ok(marker)
+}
+
+fn check_empty(path: &Path, but_for: Option<&str>) -> Result<(), StoreError> {
+    for entry in fs::read_dir(path).map_err(|error| not_accessible(path, &error))? {
+        let name = entry.map_err(|error| not_accessible(path, &error))?.file_name();
+        if name != LOST_AND_FOUND && but_for.is_none_or(|known| name != known) {
+            return Err(foreign(path, &format!("it holds {} and no marker", name.display())));
+        }
+    }
+    Ok(())
+}
+
+fn parse_marker(path: &Path, text: &str) -> Result<State, StoreError> {
+    let unknown = || foreign(path, "its marker is not one of ours");
+    let line = text.strip_prefix(MARKER_WORDS).and_then(|rest| rest.strip_prefix(' ')).ok_or_else(unknown)?;
+    let (format, state) = line.split_once(' ').ok_or_else(unknown)?;
+    // The format first: another one may end its line in its own way.
+    match format.parse().map_err(|_| unknown())? {
+        FORMAT => {}
+        found => return Err(StoreError::Version { found, supported: FORMAT }),
+    }
+    match state.strip_suffix('\n') {
+        Some(STATE_NEW) => Ok(State::New),
+        Some(STATE_READY) => Ok(State::Ready),
+        Some(_) | None => Err(unknown()),
+    }
+}
+
+fn write_probe(path: &Path, bytes: u64) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    // Not zeros, which some file systems store as holes.
+    let chunk = [0x5e; 64 << 10];
+    let mut left = bytes;
+    while left > 0 {
+        let length = usize::try_from(left).map_or(chunk.len(), |left| left.min(chunk.len()));
+        file.write_all(&chunk[..length])?;
+        left -= length as u64;
+    }
+    file.sync_all()
+}
+
+fn sync_directory(path: &Path) -> Result<(), StoreError> {
+    sync_all(path).map_err(|error| not_accessible(path, &error))
+}
+
+fn sync_all(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}
+
+fn disk(error: &io::Error) -> StoreError {
+    match error.kind() {
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Full,
+        _other => StoreError::Io { why: error.to_string() },
+    }
+}
+
+fn not_accessible(path: &Path, error: &io::Error) -> StoreError {
+    StoreError::NotAccessible { path: path.to_owned(), why: error.to_string() }
+}
+
+fn foreign(path: &Path, why: &str) -> StoreError {
+    StoreError::NotADatabase { path: path.to_owned(), why: why.to_owned() }
+}
