@@ -1,10 +1,10 @@
 //! Runs the codec for the tests in `tests/yjs`.
 //!
 //! Standard input is a list of jobs: a byte that names the command, a count of arguments (u32, little-endian), and for
-//! each a length (u32) and so many bytes. Standard output has one answer for each: 0 and a list of results (a u32 count,
-//! and for each a u32 length and the bytes), or 1 and such a list with the reason for a refusal.
+//! each a length (u32) and so many bytes. Standard output has one answer for each, at once: 0 for results or 1 for the
+//! reason of a refusal, how many bytes follow (u32), and for each result a length (u32) and so many bytes.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 
 use selvedge_protocol::update::{
     Accepted, Compaction, DeletedContent, Known, Limits, StateVector, Verdict, accept, check, compact, diff, merge,
@@ -12,37 +12,39 @@ use selvedge_protocol::update::{
 };
 
 fn main() -> io::Result<()> {
-    let mut input = Vec::new();
-    io::stdin().read_to_end(&mut input)?;
-    let mut jobs = &input[..];
-    let mut out = Vec::new();
-    while let Some((&command, rest)) = jobs.split_first() {
-        jobs = rest;
-        let args: Vec<&[u8]> = (0..take_word(&mut jobs)?).map(|_| take_bytes(&mut jobs)).collect::<io::Result<_>>()?;
-        let (status, results) = match run(command, &args) {
+    let (mut jobs, mut out) = (BufReader::new(io::stdin().lock()), io::stdout().lock());
+    while !jobs.fill_buf()?.is_empty() {
+        let mut command = [0];
+        jobs.read_exact(&mut command)?;
+        let args: Vec<Vec<u8>> =
+            (0..read_word(&mut jobs)?).map(|_| read_bytes(&mut jobs)).collect::<io::Result<_>>()?;
+        let args: Vec<&[u8]> = args.iter().map(Vec::as_slice).collect();
+        let (status, results) = match run(command[0], &args) {
             Ok(results) => (0, results),
             Err(reason) => (1, vec![reason.into_bytes()]),
         };
-        out.push(status);
-        out.extend((results.len() as u32).to_le_bytes());
+        let mut answer = Vec::new();
         for result in results {
-            out.extend((result.len() as u32).to_le_bytes());
-            out.extend(result);
+            answer.extend((result.len() as u32).to_le_bytes());
+            answer.extend(result);
         }
+        out.write_all(&[status])?;
+        out.write_all(&(answer.len() as u32).to_le_bytes())?;
+        out.write_all(&answer)?;
+        out.flush()?;
     }
-    io::stdout().write_all(&out)
+    Ok(())
 }
 
-fn take_word(jobs: &mut &[u8]) -> io::Result<usize> {
+fn read_word(jobs: &mut impl Read) -> io::Result<usize> {
     let mut word = [0; 4];
     jobs.read_exact(&mut word)?;
     Ok(u32::from_le_bytes(word) as usize)
 }
 
-fn take_bytes<'a>(jobs: &mut &'a [u8]) -> io::Result<&'a [u8]> {
-    let len = take_word(jobs)?;
-    let (bytes, rest) = jobs.split_at_checked(len).ok_or(io::ErrorKind::UnexpectedEof)?;
-    *jobs = rest;
+fn read_bytes(jobs: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; read_word(jobs)?];
+    jobs.read_exact(&mut bytes)?;
     Ok(bytes)
 }
 

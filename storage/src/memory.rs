@@ -6,9 +6,7 @@ mod faults;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::{
-    Append, DocumentKey, Durability, Record, Store, StoreError, Stored, check_append, check_snapshot,
-};
+use crate::{Append, DocumentKey, Durability, Record, Store, StoreError, Stored, check_append, check_snapshot};
 use disk::{Change, Disk};
 pub use faults::Faults;
 

@@ -90,13 +90,7 @@ pub(crate) fn parse_log(document: DocumentKey, sequence: u64, value: &[u8]) -> R
 }
 
 /// Writes the value of one part of a snapshot into `value`, in place of what is there.
-pub(crate) fn encode_snapshot_part(
-    document: DocumentKey,
-    sequence: u64,
-    part: u32,
-    bytes: &[u8],
-    value: &mut Vec<u8>,
-) {
+pub(crate) fn encode_snapshot_part(document: DocumentKey, sequence: u64, part: u32, bytes: &[u8], value: &mut Vec<u8>) {
     let checksum = snapshot_checksum(document, sequence, part, bytes);
     encode(&SnapshotPartValue { bytes, checksum, format: FORMAT }, value);
 }
@@ -149,10 +143,7 @@ pub(crate) fn parse_meta(document: DocumentKey, value: &[u8]) -> Result<Meta, Co
     Ok(Meta { name: archived.name.to_string(), created_ms, snapshot })
 }
 
-fn encode(
-    archive: &impl for<'a> Serialize<LowSerializer<Vec<u8>, SubAllocator<'a>, Failure>>,
-    value: &mut Vec<u8>,
-) {
+fn encode(archive: &impl for<'a> Serialize<LowSerializer<Vec<u8>, SubAllocator<'a>, Failure>>, value: &mut Vec<u8>) {
     value.clear();
     // None of the values needs scratch space.
     let encoded = to_bytes_in_with_alloc::<_, _, Failure>(archive, mem::take(value), SubAllocator::new(&mut []));
@@ -215,14 +206,9 @@ mod tests {
         let value = log_value(7, b"abc");
         let checksum = crc32c::crc32c(&[&[1][..], &[0xd0; 16], &7_u64.to_le_bytes(), b"abc"].concat());
         let offset = -3_i32;
-        let expected = [
-            &b"abc"[..],
-            &offset.to_le_bytes(),
-            &3_u32.to_le_bytes(),
-            &checksum.to_le_bytes(),
-            &1_u16.to_le_bytes(),
-        ]
-        .concat();
+        let expected =
+            [&b"abc"[..], &offset.to_le_bytes(), &3_u32.to_le_bytes(), &checksum.to_le_bytes(), &1_u16.to_le_bytes()]
+                .concat();
         assert_eq!(value, expected);
     }
 

@@ -11,25 +11,27 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use crate::{
-    Append, DocumentKey, Durability, Record, Store, StoreError, Stored, check_append, check_snapshot,
-};
+use crate::{Append, DocumentKey, Durability, Record, Store, StoreError, Stored, check_append, check_snapshot};
 use database::{Access, Database};
 use directory::Directory;
 pub use options::RocksOptions;
 
 /// A store in a directory of its own, which it holds locked as long as it lives.
 pub struct RocksStore {
-    directory: Directory,
-    options: RocksOptions,
     /// Held for writing only while a failed database is closed and opened again, so that no read ever delays an append.
     /// None where that failed and the database could not even be opened for reading.
     database: RwLock<Option<Database>>,
+    /// Dropped, and with that unlocked, after the database in it is closed.
+    directory: Directory,
+    options: RocksOptions,
     /// One write at a time, so that none begins after one that failed. Taken before `database`.
     writes: Mutex<Gate>,
     /// One snapshot at a time, because it reads the document's meta record before it writes it. Taken before `writes`.
     snapshots: Mutex<()>,
 }
+
+/// Every this many refusals of one write, some seconds, the disk is probed.
+const STALL_PROBE_INTERVAL: u32 = 200;
 
 /// Whether writes may pass.
 enum Gate {
@@ -62,9 +64,9 @@ impl RocksStore {
         let database = Database::open(&directory.database(), &options, access)?;
         directory.finish()?;
         Ok(RocksStore {
+            database: RwLock::new(Some(database)),
             directory,
             options,
-            database: RwLock::new(Some(database)),
             writes: Mutex::new(Gate::Open),
             snapshots: Mutex::new(()),
         })
@@ -120,6 +122,14 @@ impl RocksStore {
         }
     }
 
+    /// Whether a write that RocksDB refuses for now should wait: not where the disk takes no flush, which it waits for.
+    fn check_stall(&self, refusals: u32) -> Result<(), StoreError> {
+        if refusals.is_multiple_of(STALL_PROBE_INTERVAL) {
+            self.directory.probe(self.options.memtables_bytes as u64)?;
+        }
+        Ok(())
+    }
+
     fn gate(&self) -> MutexGuard<'_, Gate> {
         self.writes.lock().expect("nothing panics while writing")
     }
@@ -136,7 +146,7 @@ impl RocksStore {
 impl Store for RocksStore {
     fn append(&self, records: &[Append<'_>], durability: Durability) -> Result<(), StoreError> {
         check_append(records)?;
-        self.write(|database| database.append(records, durability, now_ms()))
+        self.write(|database| database.append(records, durability, now_ms(), |refusals| self.check_stall(refusals)))
     }
 
     fn sync(&self) -> Result<(), StoreError> {
@@ -157,7 +167,9 @@ impl Store for RocksStore {
         // The batch is built before the gate is passed: copying megabytes must not delay appends.
         let batch = self.read(|database| database.prepare_snapshot(document, sequence, update, now_ms()))?;
         match batch {
-            Some(batch) => self.write(|database| database.commit(batch, Durability::Synced)),
+            Some(batch) => {
+                self.write(|database| database.commit(batch, Durability::Synced, |refusals| self.check_stall(refusals)))
+            }
             None => Ok(()),
         }
     }
@@ -168,7 +180,7 @@ impl Store for RocksStore {
             Gate::Open => return Ok(()),
             Gate::Closed(_) => {}
         }
-        let tried = self.directory.probe().and_then(|()| self.reopen());
+        let tried = self.directory.probe_opening().and_then(|()| self.reopen());
         *gate = match &tried {
             Ok(()) => Gate::Open,
             Err(failure) => Gate::Closed(failure.clone()),

@@ -130,7 +130,10 @@ impl<'a> Rewriting<'a> {
                     {
                         ranges = rest;
                     }
-                    push_item(glue, s, item, ranges, *how);
+                    let stays = ranges.first().is_none_or(|range| range.start >= s.end);
+                    if !(stays && glue.grow(s, item)) {
+                        push_item(glue, s, item, ranges, *how);
+                    }
                 }
             }
             Ok(())

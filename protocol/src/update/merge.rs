@@ -46,7 +46,7 @@ pub(super) fn write_runs(
     known: &StateVector,
     deletes: &DeleteSet,
 ) -> Vec<u8> {
-    runs.sort_by_key(|run| (Reverse(run.client), run.clock, run.update));
+    sort(&mut runs);
     let by_client = || runs.chunk_by(|a, b| a.client == b.client);
     let bytes: usize = runs.iter().map(|run| (run.at_end - run.at) as usize).sum();
     let mut out = SectionWriter::new(by_client().count(), bytes + 16 + 8 * deletes.ranges().len());
@@ -82,6 +82,17 @@ pub(super) fn write_runs(
         out.close(client, start);
     }
     out.finish(deletes)
+}
+
+/// By client, descending, then by clock, then by update.
+///
+/// In two steps, because nearly always each client's runs come in order already: the first has few different keys, and the
+/// second finds nothing to do. Both are stable, so of runs with one clock that of the earlier update stays first.
+fn sort(runs: &mut [Run]) {
+    runs.sort_by_key(|run| Reverse(run.client));
+    for of_client in runs.chunk_by_mut(|a, b| a.client == b.client) {
+        of_client.sort_by_key(|run| run.clock);
+    }
 }
 
 /// The part of a run from clock `from` on, which lies inside it. `bytes` end with the run.

@@ -20,6 +20,10 @@ use crate::lib0::Reader;
 /// A text, or a list of values, that is larger than a part is cut at a clock, never inside a surrogate pair. What cannot
 /// be cut (one binary value, one character) makes a part as large as it is. References to what is not in the update are
 /// taken to be known to whoever the parts are for. An update with gaps is refused: it has no such order.
+///
+/// Let parts be as large as they may. After each update Yjs tidies the formatting of texts that are shown: marks with
+/// nothing between them are deleted, also when a later part would bring text that stands there. Of documents that are
+/// mostly formatting, cut every few bytes, about one in a hundred loses a mark so; sent whole, none does.
 pub fn split(update: &[u8], bytes_max: usize) -> Result<Vec<Vec<u8>>> {
     let mut r = open(update, &Limits::UNLIMITED)?;
     let sections = sections(&mut r)?;

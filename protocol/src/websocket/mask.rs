@@ -1,30 +1,21 @@
 //! Masking of payloads (RFC 6455, section 5.3). Knows nothing of frames.
 
-/// Bytes that one step of the wide loop covers: a whole number of keys, and of vector registers on every target.
-const BLOCK_BYTES: usize = 64;
-
 /// Masks or unmasks `payload`, which begins `offset` bytes into the payload of its frame.
 ///
 /// The key repeats every four bytes, so a frame that arrives in several reads is unmasked piece by piece.
 #[inline]
 pub fn apply_mask(payload: &mut [u8], key: [u8; 4], offset: usize) {
-    let phase = offset % key.len();
-    let key: [u8; 4] = std::array::from_fn(|index| key[(index + phase) % key.len()]);
-    let block: [u8; BLOCK_BYTES] = std::array::from_fn(|index| key[index % key.len()]);
+    // Little-endian on every machine, so that the lowest byte is the one that comes first.
+    let phase_bits = 8 * (offset % key.len()) as u32;
+    let key = u64::from(u32::from_le_bytes(key).rotate_right(phase_bits));
+    let word = key << 32 | key;
 
-    // Fixed-size blocks are what the compiler turns into vector instructions, without any of ours being unsafe.
-    let (blocks, rest) = payload.as_chunks_mut::<BLOCK_BYTES>();
-    for bytes in blocks {
-        for (byte, mask) in bytes.iter_mut().zip(block) {
-            *byte ^= mask;
-        }
-    }
-    let word = u64::from_ne_bytes([key[0], key[1], key[2], key[3], key[0], key[1], key[2], key[3]]);
-    let (words, rest) = rest.as_chunks_mut::<8>();
+    // Words of fixed size are what the compiler turns into vector instructions, without any of ours being unsafe.
+    let (words, rest) = payload.as_chunks_mut::<8>();
     for bytes in words {
-        *bytes = (u64::from_ne_bytes(*bytes) ^ word).to_ne_bytes();
+        *bytes = (u64::from_le_bytes(*bytes) ^ word).to_le_bytes();
     }
-    for (byte, mask) in rest.iter_mut().zip(block) {
+    for (byte, mask) in rest.iter_mut().zip(word.to_le_bytes()) {
         *byte ^= mask;
     }
 }

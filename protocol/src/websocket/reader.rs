@@ -1,17 +1,20 @@
 //! Reading of messages from what arrives, cut anywhere. Owns memory only for what is incomplete. Answers nothing: Pongs
 //! and Close frames are the caller's.
 
+mod partial;
+
 use std::ops::Range;
 
-use super::{CONTROL_PAYLOAD_BYTES_MAX, CloseFrame, FRAME_HEADER_BYTES_MAX, FrameHeader, OpCode, Role, Utf8Validator};
-use super::{Violation, apply_mask};
+use super::{CloseFrame, FrameHeader, OpCode, Role, Utf8Validator, Violation, apply_mask};
+use partial::{Frame, Message, Partial, Payload, Target};
 
 /// What one connection may make this end hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Largest message, and so also largest frame. Checked as soon as a header declares more.
     pub message_bytes_max: usize,
-    /// Most frames in one message. Without it, empty fragments would be work without an end and without an event.
+    /// Most frames in one message, at least 1. Without it, empty fragments would be work without an end and without an
+    /// event. Some clients cut large messages, so it should grow with the size allowed.
     pub fragments_max: u32,
 }
 
@@ -152,9 +155,10 @@ impl Reader {
             self.release();
         }
         let ready = self.read_frames(data, consumed, limits)?;
-        // Set before the payload of a Close frame is looked at: the stream ends there, valid or not.
+        // Before the payload of a Close frame is looked at: the stream ends there, valid or not.
         if let Some(Ready::Data(Whole::Control(Control::Close), _) | Ready::Control(Control::Close)) = ready {
             self.ended = true;
+            *consumed = data.len();
         }
         Ok(ready)
     }
@@ -314,187 +318,6 @@ fn check_text(text: &[u8]) -> Result<(), Violation> {
     }
     let offset = Utf8Validator::new().feed(text).err().map_or(text.len(), |error| error.offset);
     Err(Violation::TextNotUtf8 { offset })
-}
-
-/// What is incomplete of one connection.
-#[derive(Debug)]
-struct Partial {
-    /// The first bytes of a header that is not complete.
-    header: [u8; FRAME_HEADER_BYTES_MAX],
-    header_len: usize,
-    /// The frame whose payload is being read.
-    frame: Option<Frame>,
-    /// The message that frames are being added to. Stays while control frames come in between.
-    message: Option<Message>,
-    control: ControlPayload,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Frame {
-    target: Target,
-    fin: bool,
-    mask: Option<[u8; 4]>,
-    payload_bytes: usize,
-    read_bytes: usize,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Target {
-    Message,
-    Control(Control),
-}
-
-#[derive(Debug)]
-struct Message {
-    kind: MessageKind,
-    payload: Vec<u8>,
-    text: Utf8Validator,
-    fragments: u32,
-    /// Its event has been given out; the next call releases it.
-    whole: bool,
-}
-
-#[derive(Debug)]
-struct ControlPayload {
-    bytes: [u8; CONTROL_PAYLOAD_BYTES_MAX],
-    len: usize,
-}
-
-/// How far the payload of a frame came.
-enum Payload {
-    /// The data is used up.
-    Incomplete,
-    /// The frame is whole, its message is not.
-    Fragment,
-    Ready(Whole),
-}
-
-impl Partial {
-    fn new() -> Self {
-        Self {
-            header: [0; FRAME_HEADER_BYTES_MAX],
-            header_len: 0,
-            frame: None,
-            message: None,
-            control: ControlPayload { bytes: [0; CONTROL_PAYLOAD_BYTES_MAX], len: 0 },
-        }
-    }
-
-    fn assembled(&self) -> &[u8] {
-        &self.message.as_ref().expect("the message that is ready has not been released").payload
-    }
-
-    /// Keeps as much of `rest` as could belong to the header; says how much.
-    fn keep_header(&mut self, rest: &[u8]) -> usize {
-        let taken = rest.len().min(FRAME_HEADER_BYTES_MAX - self.header_len);
-        self.header[self.header_len..self.header_len + taken].copy_from_slice(&rest[..taken]);
-        self.header_len += taken;
-        taken
-    }
-
-    fn read_header(&mut self, rest: &[u8], consumed: &mut usize, role: Role) -> Result<Option<FrameHeader>, Violation> {
-        let kept = self.header_len;
-        let taken = self.keep_header(rest);
-        let Some((header, length)) = FrameHeader::parse(&self.header[..self.header_len], role)? else {
-            *consumed += taken;
-            return Ok(None);
-        };
-        self.header_len = 0;
-        *consumed += length - kept;
-        Ok(Some(header))
-    }
-
-    fn read_payload(
-        &mut self,
-        mut frame: Frame,
-        data: &mut [u8],
-        consumed: &mut usize,
-        limits: &Limits,
-    ) -> Result<Payload, Violation> {
-        let rest = &mut data[*consumed..];
-        let taken = rest.len().min(frame.payload_bytes - frame.read_bytes);
-        let piece = &mut rest[..taken];
-        if let Some(key) = frame.mask {
-            apply_mask(piece, key, frame.read_bytes);
-        }
-        *consumed += taken;
-        let unread_bytes = frame.payload_bytes - frame.read_bytes - taken;
-        match frame.target {
-            Target::Control(_) => self.control.push(piece),
-            Target::Message => {
-                // The final size is known only in the last frame; before, it is anything up to the limit.
-                let message = self.message.as_mut().expect("a data frame belongs to a message");
-                let final_bytes_max =
-                    if frame.fin { message.payload.len() + taken + unread_bytes } else { limits.message_bytes_max };
-                message.push(piece, final_bytes_max)?;
-            }
-        }
-        if unread_bytes > 0 {
-            frame.read_bytes += taken;
-            self.frame = Some(frame);
-            return Ok(Payload::Incomplete);
-        }
-
-        self.frame = None;
-        match frame.target {
-            Target::Control(control) => Ok(Payload::Ready(Whole::Control(control))),
-            Target::Message => {
-                let message = self.message.as_mut().expect("a data frame belongs to a message");
-                if !frame.fin {
-                    message.fragments += 1;
-                    return Ok(Payload::Fragment);
-                }
-                message.finish()?;
-                Ok(Payload::Ready(Whole::Message(message.kind)))
-            }
-        }
-    }
-}
-
-impl Message {
-    fn new(kind: MessageKind) -> Self {
-        Self { kind, payload: Vec::new(), text: Utf8Validator::new(), fragments: 0, whole: false }
-    }
-
-    fn push(&mut self, piece: &[u8], final_bytes_max: usize) -> Result<(), Violation> {
-        let read_bytes = self.payload.len();
-        match self.kind {
-            MessageKind::Text => {
-                self.text.feed(piece).map_err(|error| Violation::TextNotUtf8 { offset: read_bytes + error.offset })?
-            }
-            MessageKind::Binary => {}
-        }
-        // Memory follows what has arrived, never what was declared: doubling, and no further than the message can go.
-        let needed = read_bytes + piece.len();
-        if needed > self.payload.capacity() {
-            let capacity = (self.payload.capacity() * 2).min(final_bytes_max).max(needed);
-            self.payload.reserve_exact(capacity - read_bytes);
-        }
-        self.payload.extend_from_slice(piece);
-        Ok(())
-    }
-
-    fn finish(&mut self) -> Result<(), Violation> {
-        match self.kind {
-            MessageKind::Text => {
-                self.text.finish().map_err(|_| Violation::TextNotUtf8 { offset: self.payload.len() })?;
-            }
-            MessageKind::Binary => {}
-        }
-        self.whole = true;
-        Ok(())
-    }
-}
-
-impl ControlPayload {
-    fn payload(&self) -> &[u8] {
-        &self.bytes[..self.len]
-    }
-
-    fn push(&mut self, piece: &[u8]) {
-        self.bytes[self.len..self.len + piece.len()].copy_from_slice(piece);
-        self.len += piece.len();
-    }
 }
 
 #[cfg(test)]

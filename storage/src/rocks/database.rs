@@ -1,6 +1,6 @@
 //! RocksDB, opened: the documents in its column families. Does not know when writes are refused, nor how it is reopened.
 
-use std::path::Path;
+use std::{path::Path, thread, time::Duration};
 
 use rocksdb::{
     ColumnFamily, ColumnFamilyDescriptor, DB, DEFAULT_COLUMN_FAMILY_NAME, Direction, ErrorKind, IteratorMode,
@@ -25,6 +25,13 @@ const PART_BYTES: usize = 256 << 10;
 
 /// What a batch takes for each record beside the update: keys, archive, checksum and RocksDB's own framing.
 const RECORD_OVERHEAD_BYTES: usize = 64;
+
+/// How long a refused write waits before it is tried again.
+const STALL_PAUSE: Duration = Duration::from_millis(10);
+
+/// As many records are removed one by one; more as a range. Reads begin behind them either way. But every read of a
+/// column family weighs all ranges that its memtable holds, and with many documents there would be one for each snapshot.
+const TRIM_POINTS_MAX: u64 = 4096;
 
 pub(super) struct Database {
     db: DB,
@@ -64,6 +71,7 @@ impl Database {
         records: &[Append<'_>],
         durability: Durability,
         now_ms: u64,
+        stalled: impl Fn(u32) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let bytes = records.iter().map(|record| record.update.len() + RECORD_OVERHEAD_BYTES).sum();
         let mut batch = WriteBatch::with_capacity_bytes(bytes);
@@ -78,7 +86,7 @@ impl Database {
             record::encode_log(append.document, append.sequence, append.update, &mut value);
             batch.put_cf(log, keys::log(append.document, append.sequence), &value);
         }
-        self.commit(batch, durability)
+        self.commit(batch, durability, stalled)
     }
 
     /// The batch that puts a snapshot in place of the older one and of the records in it; `None` where the stored one is
@@ -113,13 +121,35 @@ impl Database {
         Ok(Some(batch))
     }
 
-    pub(super) fn commit(&self, batch: WriteBatch, durability: Durability) -> Result<(), StoreError> {
+    /// Writes a batch. Where RocksDB wants writes to wait, `stalled` is asked again and again whether waiting makes sense.
+    ///
+    /// RocksDB would wait itself, but on a full disk it waits for space, in the middle of the write and for ever.
+    pub(super) fn commit(
+        &self,
+        batch: WriteBatch,
+        durability: Durability,
+        stalled: impl Fn(u32) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
         let mut options = WriteOptions::new();
         options.set_sync(match durability {
             Durability::Synced => true,
             Durability::Written => false,
         });
-        self.db.write_opt(batch, &options).map_err(|error| writing(&error))
+        options.set_no_slowdown(true);
+        // The binding takes the batch with it, even if nothing was written.
+        let data = batch.data().to_vec();
+        let mut batch = batch;
+        let mut refusals = 0_u32;
+        loop {
+            match self.db.write_opt(batch, &options) {
+                Ok(()) => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Incomplete => stalled(refusals)?,
+                Err(error) => return Err(writing(&error)),
+            }
+            refusals = refusals.saturating_add(1);
+            thread::sleep(STALL_PAUSE);
+            batch = WriteBatch::from_data(&data);
+        }
     }
 
     pub(super) fn sync(&self) -> Result<(), StoreError> {
@@ -161,8 +191,10 @@ impl Database {
                 let corrupt = |why| StoreError::Corrupt { document, sequence: 0, why };
                 record::parse_meta(document, &value).map(Some).map_err(corrupt)
             }
-            None if self.log_in(view, document, 0)?.is_empty() => Ok(None),
-            None => Err(StoreError::Corrupt { document, sequence: 0, why: Corruption::Missing }),
+            None if self.has_records(view, document)? => {
+                Err(StoreError::Corrupt { document, sequence: 0, why: Corruption::Missing })
+            }
+            None => Ok(None),
         }
     }
 
@@ -212,10 +244,26 @@ impl Database {
         Ok(log)
     }
 
+    fn has_records(&self, view: &Snapshot<'_>, document: DocumentKey) -> Result<bool, StoreError> {
+        let keys = keys::log_from(document, 0);
+        let mut options = ReadOptions::default();
+        options.set_iterate_upper_bound(keys.end);
+        let mode = IteratorMode::From(&keys.start, Direction::Forward);
+        match view.iterator_cf_opt(self.family(LOG), options, mode).next() {
+            None => Ok(false),
+            Some(Ok(_)) => Ok(true),
+            Some(Err(error)) => Err(reading(document, 0, &error)),
+        }
+    }
+
     /// Removes the records `first..=last`.
     fn trim(&self, batch: &mut WriteBatch, document: DocumentKey, first: u64, last: u64) {
-        for sequence in first..=last {
-            batch.delete_cf(self.family(LOG), keys::log(document, sequence));
+        let log = self.family(LOG);
+        if last - first < TRIM_POINTS_MAX {
+            (first..=last).for_each(|sequence| batch.delete_cf(log, keys::log(document, sequence)));
+        } else {
+            let end = [&keys::log(document, last)[..], &[0]].concat();
+            batch.delete_range_cf(log, &keys::log(document, first)[..], &end);
         }
     }
 
@@ -240,7 +288,7 @@ impl Database {
             (None, Access::Create) => {
                 let mut batch = WriteBatch::default();
                 batch.put(FORMAT_KEY, directory::FORMAT.to_le_bytes());
-                self.commit(batch, Durability::Synced)
+                self.commit(batch, Durability::Synced, |_| Ok(()))
             }
             (None, Access::Write | Access::Read) => Err(not_ours("it has no format")),
         }

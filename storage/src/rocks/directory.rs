@@ -99,10 +99,15 @@ impl Directory {
         self.path.join(DATABASE)
     }
 
-    /// Writes and syncs as many bytes as opening the database will need, and removes them.
-    pub(super) fn probe(&self) -> Result<(), StoreError> {
+    /// Probes whether the disk takes what opening the database will need.
+    pub(super) fn probe_opening(&self) -> Result<(), StoreError> {
+        let bytes = self.write_ahead_log_bytes().map_err(|error| disk(&error))?;
+        self.probe(bytes.saturating_add(PROBE_BYTES))
+    }
+
+    /// Writes and syncs this many bytes, and removes them.
+    pub(super) fn probe(&self, bytes: u64) -> Result<(), StoreError> {
         let path = self.path.join(PROBE);
-        let bytes = self.write_ahead_log_bytes().map_err(|error| disk(&error))?.saturating_add(PROBE_BYTES);
         let written = write_probe(&path, bytes).and_then(|()| sync_all(&self.path));
         let removed = fs::remove_file(&path);
         written.map_err(|error| disk(&error))?;
@@ -129,6 +134,15 @@ impl Directory {
             StoreError::Full => StoreError::Full,
             _not_full => not_accessible(&self.path.join(MARKER), &error),
         })
+    }
+}
+
+impl Drop for Directory {
+    /// Unlocks by name and not by closing: a process that is being started at this moment has the marker open, too, until it
+    /// runs its program.
+    fn drop(&mut self) {
+        // Closing it unlocks it as well, only later.
+        let _unlocked = self.marker.unlock();
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::lib0::uint_size;
 use crate::update::delete_set::DeleteSet;
-use crate::update::structs::{Id, Kind, PARENT_SUB};
+use crate::update::structs::{Id, Item, Kind, PARENT_SUB, Struct};
 use crate::update::write::{Header, NO_PAYLOAD, Payload, SectionWriter, put_gc, put_skip};
 
 /// A struct, or a part of one. Pieces come in clock order, so each follows the one before it.
@@ -115,7 +115,30 @@ impl<'a> Glue<'a> {
                 return;
             }
         }
-        piece.payload.iter().for_each(|part| self.payload.extend_from_slice(part));
+        for part in piece.payload.iter().filter(|part| !part.is_empty()) {
+            self.payload.extend_from_slice(part);
+        }
+    }
+
+    /// Adds a struct, no unit of which goes, to one of the same kind. Says whether it could; [`Self::push`] always can.
+    ///
+    /// Most structs of most updates are single letters that were typed one after the other. This is [`Self::push`] for
+    /// those, at half the cost.
+    #[inline]
+    pub(super) fn grow(&mut self, s: &Struct<'a>, item: &Item<'a>) -> bool {
+        let Some(open) = &mut self.open else { return false };
+        let What::Item(header) = &open.what else { return false };
+        let grown = item.kind == header.kind
+            && open.soft == 0
+            && item.origin == Some(Id { client: open.id.client, clock: open.id.clock + (open.len - 1) })
+            && open.id.client == s.id.client
+            && item.right_origin == header.right_origin
+            && grows(item.kind, item.info | header.info);
+        if grown {
+            open.len += s.len;
+            self.payload.extend_from_slice(item.payload);
+        }
+        grown
     }
 
     fn start(&mut self, piece: &Piece<'a>) {

@@ -316,6 +316,19 @@ fn nothing_is_read_after_a_violation() {
 }
 
 #[test]
+fn what_follows_a_close_frame_is_consumed_even_if_the_close_frame_is_wrong() {
+    for payload in [&b""[..], b"\x03\xe8", b"\x03"] {
+        let mut data = [frame(true, OpCode::Close, payload), vec![0xff; 20]].concat();
+        let mut reader = Reader::new(Role::Server);
+        let mut consumed = 0;
+        let close = reader.next(&mut data, &mut consumed, &LIMITS).map(|event| event.map(Seen::from));
+        assert_ne!(close, Ok(None), "{payload:02x?}");
+        assert_eq!(consumed, data.len(), "{payload:02x?}");
+        assert_eq!(reader.next(&mut data, &mut 0, &LIMITS), Ok(None), "{payload:02x?}");
+    }
+}
+
+#[test]
 fn a_bad_byte_of_a_text_is_refused_as_soon_as_it_arrives() {
     let bad: &[&[u8]] = &[b"\xff", b"\xc0", b"\xe0\x9f", b"\xed\xa0", b"\xf0\x8f", b"\xf4\x90", b"\xce\xba\x80"];
     for sequence in bad {
@@ -381,6 +394,19 @@ fn a_reader_between_messages_holds_nothing() {
             while reader.next(&mut piece, &mut consumed, &LIMITS).expect("the stream is valid").is_some() {}
         }
         assert_eq!(reader.memory_bytes(), 0, "cut at {cut}");
+    }
+}
+
+#[test]
+fn a_message_of_exactly_the_limit_is_read() {
+    let limits = Limits { message_bytes_max: 1000, ..LIMITS };
+    let whole = frame(true, OpCode::Binary, &[1; 1000]);
+    let fragments = [frame(false, OpCode::Binary, &[1; 999]), frame(true, OpCode::Continuation, &[1])].concat();
+    for stream in [whole, fragments] {
+        for cut in 0..stream.len() {
+            let read = read(Role::Server, &stream, &[cut], &limits);
+            assert_eq!(read, (vec![Seen::Binary(vec![1; 1000])], None), "cut at {cut}");
+        }
     }
 }
 

@@ -1,0 +1,96 @@
+//! Group commit through the persister to RocksDB, every batch synced: how many updates a second, and how long an author waits for
+//! its acknowledgement, with 1, 16 and 256 authors who each write again when they are acknowledged.
+//!
+//! Not a criterion bench: a closed loop decides by itself how large its batches are, and the waits are the point.
+//! `SELVEDGE_BENCH_DIRECTORY` says where to write; a memory disk proves nothing.
+
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use std::{env, fs, process};
+
+use selvedge::inbox::{Deliver, Note};
+use selvedge::persister::{Append, Fsync, Persister};
+use selvedge_shards::{DocumentId, Sequence};
+use selvedge_storage::{RocksOptions, RocksStore};
+
+const AUTHORS: [u64; 3] = [1, 16, 256];
+const UPDATE_BYTES: usize = 64;
+const WARM_UP: Duration = Duration::from_millis(500);
+const MEASURED: Duration = Duration::from_secs(4);
+
+fn main() {
+    println!("{:>8} {:>12} {:>12} {:>10} {:>10}", "authors", "updates/s", "per batch", "p50", "p99");
+    for authors in AUTHORS {
+        measure(authors);
+    }
+}
+
+struct Author {
+    document: DocumentId,
+    name: Arc<str>,
+    sequence: Sequence,
+    sent: Instant,
+}
+
+impl Author {
+    fn new(number: u64) -> Self {
+        let name: Arc<str> = format!("document {number}").into();
+        Self { document: DocumentId::of(&name), name, sequence: Sequence(0), sent: Instant::now() }
+    }
+
+    fn next(&mut self) -> Append {
+        self.sequence = self.sequence.next();
+        self.sent = Instant::now();
+        let (document, name, sequence) = (self.document, Arc::clone(&self.name), self.sequence);
+        Append { core: 0, document, name, sequence, update: vec![0x5e; UPDATE_BYTES] }
+    }
+}
+
+fn measure(count: u64) {
+    let parent = env::var_os("SELVEDGE_BENCH_DIRECTORY").map_or_else(env::temp_dir, PathBuf::from);
+    let directory = parent.join(format!("selvedge-commit-{}-{count}", process::id()));
+    let store = RocksStore::open(&directory, RocksOptions::default()).expect("the directory can be made");
+    let (sender, notes) = mpsc::channel();
+    let sender = Mutex::new(sender);
+    let deliver: Deliver = Arc::new(move |_, note| {
+        // At the end nobody listens any more.
+        drop(sender.lock().expect("sending does not panic").send(note));
+    });
+    let persister = Persister::spawn(Arc::new(store), Fsync::Always, deliver).expect("a thread");
+    let appender = persister.appender();
+
+    let mut authors: std::collections::HashMap<DocumentId, Author> =
+        (0..count).map(Author::new).map(|author| (author.document, author)).collect();
+    let mut waits = Vec::new();
+    authors.values_mut().for_each(|author| appender.append(author.next()));
+    let start = Instant::now();
+    let (mut measuring, mut batches) = (false, 0);
+    while start.elapsed() < WARM_UP + MEASURED {
+        if !measuring && start.elapsed() >= WARM_UP {
+            measuring = true;
+            waits.clear();
+            batches = persister.health().batches();
+        }
+        match notes.recv().expect("the persister lives") {
+            Note::Committed(commits) => {
+                for (document, _) in commits {
+                    let author = authors.get_mut(&document).expect("one of ours");
+                    waits.push(author.sent.elapsed());
+                    appender.append(author.next());
+                }
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    batches = persister.health().batches() - batches;
+    persister.drain(Duration::from_secs(10)).expect("the disk works");
+    fs::remove_dir_all(&directory).expect("ours");
+
+    waits.sort_unstable();
+    let at = |percent: usize| format!("{:.2?}", waits[(waits.len() - 1) * percent / 100]);
+    let rate = waits.len() as f64 / MEASURED.as_secs_f64();
+    let per_batch = waits.len() as f64 / batches.max(1) as f64;
+    println!("{count:>8} {rate:>12.0} {per_batch:>12.1} {:>10} {:>10}", at(50), at(99));
+}

@@ -1,0 +1,121 @@
+//! The command line: which command, and the settings that it gives. It does not know what a setting means; the flags come from the table.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::PathBufValueParser;
+use clap::{Arg, ArgMatches, Command};
+use selvedge::settings::{CONFIG_VARIABLE, Literal, SETTINGS, Setting, Settings, Sources, report};
+
+/// What the process was started to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Task {
+    /// Run the server.
+    Serve,
+    /// Print the settings.
+    Config(ConfigFormat),
+}
+
+/// How the settings are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ConfigFormat {
+    /// For people.
+    Table,
+    /// As a settings file.
+    Toml,
+    /// For programs.
+    Json,
+}
+
+/// Reads the command line; settings stay unread text.
+///
+/// # Errors
+///
+/// What to print and the exit code, also where that is the help or the version that was asked for.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Task, Sources), clap::Error> {
+    let matches = command().try_get_matches_from(arguments)?;
+    let task = match matches.subcommand() {
+        Some(("config", config)) => Task::Config(config_format(config)),
+        _ => Task::Serve,
+    };
+    let given = |setting: &Setting| Some((setting.name.into(), matches.get_one::<String>(setting.name)?.clone()));
+    let sources = Sources {
+        file: matches.get_one::<PathBuf>("config").cloned(),
+        environment: std::env::vars_os().collect(),
+        command_line: SETTINGS.iter().filter_map(given).collect(),
+    };
+    Ok((task, sources))
+}
+
+fn config_format(config: &ArgMatches) -> ConfigFormat {
+    match config.get_one::<String>("format").map(String::as_str) {
+        Some("toml") => ConfigFormat::Toml,
+        Some("json") => ConfigFormat::Json,
+        Some(_) | None if config.get_flag("json") => ConfigFormat::Json,
+        Some(_) | None => ConfigFormat::Table,
+    }
+}
+
+fn command() -> Command {
+    let format = Arg::new("format")
+        .long("format")
+        .value_name("FORMAT")
+        .value_parser(["table", "toml", "json"])
+        .default_value("table")
+        .help("A table for people, a file for --config, or a list for programs");
+    let json = Arg::new("json").long("json").num_args(0).action(clap::ArgAction::SetTrue).help("Same as --format json");
+
+    Command::new("selvedge")
+        .version(env!("SELVEDGE_VERSION"))
+        .about("A self-hosted server for real-time collaboration")
+        .after_help(
+            "Each setting can also be given as a variable (SELVEDGE_ and its name in capitals, such as SELVEDGE_LISTEN) or as a \
+             key in the settings file (listen).\nFlags win over variables, variables over the file. `selvedge config` shows \
+             all that is in force and where it comes from;\n`selvedge --help` says more about each than `selvedge -h`.",
+        )
+        .subcommand(Command::new("serve").about("Run the server; what `selvedge` does by itself"))
+        .subcommand(
+            Command::new("config")
+                .about("Print every setting with its value, default, unit, bounds, origin and meaning")
+                .arg(format)
+                .arg(json.conflicts_with("format")),
+        )
+        .arg(
+            Arg::new("config")
+                .long("config")
+                .value_name("FILE")
+                .value_parser(PathBufValueParser::new())
+                .global(true)
+                .help(format!("Settings file (TOML); none is read unless it is named [env: {CONFIG_VARIABLE}]")),
+        )
+        .args(SETTINGS.iter().map(flag))
+        .next_line_help(true)
+}
+
+fn flag(setting: &'static Setting) -> Arg {
+    let default = (setting.write)(&Settings::default());
+    let meaning = setting.meaning();
+    let first = meaning.split_once(". ").map_or(meaning.as_str(), |(first, _)| first).trim_end_matches('.');
+    let details = format!("Allowed: {}\nDefault: {default}\nVariable: {}", (setting.allowed)(), setting.variable());
+
+    let flag = Arg::new(setting.name)
+        .long(setting.flag().trim_start_matches('-').to_string())
+        .help_heading(setting.group)
+        .help(format!("{first} [default: {default}]"))
+        .long_help(format!("{}\n{details}", report::wrapped(&meaning, HELP_COLUMNS).join("\n")))
+        .global(true);
+    match default {
+        // `--conformance` alone means true; a value has to be tied to it, or the next word would be taken for one.
+        Literal::Switch(_) => {
+            flag.value_name("BOOL").num_args(0..=1).require_equals(true).default_missing_value("true")
+        }
+        // A negative number is out of every range, which is a better answer than that there is no flag `-1`.
+        Literal::Number(_) | Literal::Bytes(_) => {
+            flag.value_name((setting.unit)().to_uppercase()).allow_negative_numbers(true)
+        }
+        Literal::Text(_) => flag.value_name("VALUE"),
+    }
+}
+
+/// Width of what the long help says of a setting, before its indentation.
+const HELP_COLUMNS: usize = 90;

@@ -1,0 +1,121 @@
+//! Which driver runs, chosen once at the start. Knows nothing of how either works.
+
+use std::fmt;
+use std::io;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use super::monoio::Monoio;
+use super::uring::{Refusal, Uring};
+use super::{Completion, Driver, Operation, Waker};
+
+/// Which driver is wanted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// [`Kind::Uring`] where the kernel grants it, otherwise [`Kind::Monoio`].
+    Auto,
+    /// io_uring, used directly; Linux 6.1 or newer.
+    Uring,
+    /// The portable driver: monoio, on io_uring where the kernel grants it, otherwise on epoll.
+    Monoio,
+    /// The portable driver on epoll, whatever the kernel grants.
+    MonoioEpoll,
+}
+
+/// A driver that was opened.
+pub struct Opened {
+    /// Ready for its first turn.
+    pub engine: Engine,
+    /// Why it is not the uring driver although [`Kind::Auto`] was asked for: worth a warning.
+    pub refused: Option<Refusal>,
+}
+
+/// Opens a driver for the core that calls this, with the listener that it shall accept on, if it shall accept.
+///
+/// # Errors
+///
+/// Where the kernel does not grant what `kind` needs, or a descriptor is lacking.
+pub fn open(kind: Kind, listener: Option<TcpListener>) -> io::Result<Opened> {
+    let (engine, refused) = match kind {
+        Kind::Auto => match Uring::open() {
+            Ok(uring) => (Engine::Uring(uring), None),
+            Err(refusal) => (Engine::Monoio(Monoio::open()?), Some(refusal)),
+        },
+        Kind::Uring => (Engine::Uring(Uring::open().map_err(io::Error::other)?), None),
+        Kind::Monoio => (Engine::Monoio(Monoio::open()?), None),
+        Kind::MonoioEpoll => (Engine::Monoio(Monoio::open_epoll()?), None),
+    };
+    let mut opened = Opened { engine, refused };
+    match (&mut opened.engine, listener) {
+        (_, None) => {}
+        (Engine::Uring(uring), Some(listener)) => uring.listen(listener),
+        (Engine::Monoio(monoio), Some(listener)) => monoio.listen(listener)?,
+    }
+    Ok(opened)
+}
+
+/// One of the drivers. The loop is generic over [`Driver`]; this is what it gets outside of tests.
+pub enum Engine {
+    /// io_uring, used directly.
+    Uring(Uring),
+    /// The portable driver.
+    Monoio(Monoio),
+}
+
+impl Engine {
+    /// Bytes of user memory that it holds for connections with nothing in flight, for each place of its table.
+    #[must_use]
+    pub const fn idle_connection_bytes(&self) -> usize {
+        match self {
+            Self::Uring(_) => Uring::IDLE_CONNECTION_BYTES,
+            Self::Monoio(_) => Monoio::IDLE_CONNECTION_BYTES,
+        }
+    }
+
+    /// Connections that the driver holds.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        match self {
+            Self::Uring(uring) => uring.connections(),
+            Self::Monoio(monoio) => monoio.connections(),
+        }
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Uring(_) => f.write_str("uring"),
+            Self::Monoio(monoio) if monoio.is_epoll() => f.write_str("monoio on epoll"),
+            Self::Monoio(_) => f.write_str("monoio on io_uring"),
+        }
+    }
+}
+
+impl Driver for Engine {
+    fn connect(&mut self, wakers: Vec<Waker>) {
+        match self {
+            Self::Uring(uring) => uring.connect(wakers),
+            Self::Monoio(monoio) => monoio.connect(wakers),
+        }
+    }
+
+    fn waker(&self) -> Waker {
+        match self {
+            Self::Uring(uring) => uring.waker(),
+            Self::Monoio(monoio) => monoio.waker(),
+        }
+    }
+
+    fn turn(
+        &mut self,
+        operations: &mut Vec<Operation>,
+        timeout: Option<Duration>,
+        visit: &mut dyn FnMut(Completion<'_>),
+    ) -> io::Result<()> {
+        match self {
+            Self::Uring(uring) => uring.turn(operations, timeout, visit),
+            Self::Monoio(monoio) => monoio.turn(operations, timeout, visit),
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! The listener's side of the driver: whether accepting is wanted, watched for, or put off. Knows nothing of connections.
+
+use std::io;
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+use rustix::net::{Shutdown, SocketFlags, accept_with, shutdown};
+
+use super::socket::Socket;
+use super::watches::{Event, Watches};
+
+/// Connections taken in one turn; others wait for the next, behind the data that came meanwhile.
+const ACCEPTS_PER_TURN_MAX: usize = 256;
+
+/// How long accepting rests when the kernel could not: long enough not to spin while no descriptor is free, short enough that
+/// nobody who connects notices.
+const ACCEPT_BACK_OFF: Duration = Duration::from_millis(5);
+
+#[derive(Default)]
+pub(super) struct Acceptor {
+    /// Accepted on by us.
+    listener: Option<TcpListener>,
+    /// The same listener once more, watched by the runtime.
+    watched: Option<Rc<Socket>>,
+    wanted: bool,
+    watching: bool,
+    retry_at: Option<Instant>,
+}
+
+impl Acceptor {
+    pub(super) fn listen(&mut self, listener: TcpListener) -> io::Result<()> {
+        listener.set_nonblocking(true)?;
+        self.listener = Some(listener);
+        Ok(())
+    }
+
+    pub(super) fn start(&mut self) {
+        assert!(self.listener.is_some(), "accepting needs a listener");
+        self.wanted = true;
+    }
+
+    /// Refuses whoever has not been accepted, also where the runtime still watches.
+    pub(super) fn stop(&mut self) {
+        self.wanted = false;
+        self.retry_at = None;
+        if let Some(listener) = self.listener.take() {
+            // Ends the watch, which holds the same listener. Fails only where it is not listening any more.
+            let _ = shutdown(&listener, Shutdown::Both);
+        }
+        self.close_if_done();
+    }
+
+    /// Waits for somebody to accept, if that is wanted and not being done.
+    pub(super) fn watch(&mut self, watches: &Watches) -> io::Result<()> {
+        let Some(listener) = &self.listener else { return Ok(()) };
+        if !self.wanted || self.watching || self.retry_at.is_some_and(|at| Instant::now() < at) {
+            return Ok(());
+        }
+        self.retry_at = None;
+        let watched = match &self.watched {
+            Some(watched) => watched.clone(),
+            None => {
+                let copy = OwnedFd::from(listener.try_clone()?);
+                self.watched.insert(Rc::new(Socket::new(copy)?)).clone()
+            }
+        };
+        self.watching = true;
+        watches.readable(watched, Event::Acceptable);
+        Ok(())
+    }
+
+    /// Somebody can be accepted, or the listener is gone.
+    pub(super) fn handle_acceptable(&mut self, mut visit: impl FnMut(io::Result<OwnedFd>)) {
+        self.watching = false;
+        self.close_if_done();
+        let Some(listener) = &self.listener else { return };
+        for _ in 0..ACCEPTS_PER_TURN_MAX {
+            match accept_with(listener, SocketFlags::CLOEXEC) {
+                Ok(socket) => visit(Ok(socket)),
+                Err(Errno::AGAIN) => return,
+                // A peer that left the queue: no reason to rest.
+                Err(Errno::CONNABORTED | Errno::INTR) => {}
+                Err(error) => {
+                    self.retry_at = Some(Instant::now() + ACCEPT_BACK_OFF);
+                    return visit(Err(error.into()));
+                }
+            }
+        }
+    }
+
+    /// How long a turn may wait.
+    pub(super) fn limit(&self, timeout: Option<Duration>) -> Option<Duration> {
+        match self.retry_at {
+            None => timeout,
+            Some(at) => {
+                let left = at.saturating_duration_since(Instant::now());
+                Some(timeout.map_or(left, |timeout| timeout.min(left)))
+            }
+        }
+    }
+
+    /// The runtime's copy is given back inside of the runtime.
+    fn close_if_done(&mut self) {
+        if self.listener.is_none() && !self.watching {
+            let watched = self.watched.take().map(|socket| Rc::into_inner(socket).expect("its watch is over"));
+            drop(watched.map(Socket::into_descriptor));
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! Why this kernel, or its administrator, does not let the uring driver run.
+
+use std::fmt;
+use std::io;
+
+use rustix::io::Errno;
+
+/// Why this kernel, or its administrator, does not let the uring driver run.
+#[derive(Debug)]
+pub enum Refusal {
+    /// No ring could be made.
+    Setup(io::Error),
+    /// The ring lacks a feature.
+    Feature(&'static str),
+    /// The ring does not know an operation.
+    Operation(&'static str),
+    /// The ring takes no provided buffers.
+    Buffers(io::Error),
+    /// A descriptor beside the ring is lacking.
+    Descriptor(io::Error),
+}
+
+impl Refusal {
+    fn setup_hint(error: &io::Error) -> &'static str {
+        match Errno::from_io_error(error) {
+            Some(Errno::NOSYS) => "this kernel has no io_uring",
+            Some(Errno::PERM | Errno::ACCESS) => {
+                "forbidden here, by kernel.io_uring_disabled or a container's seccomp profile"
+            }
+            Some(Errno::INVAL) => "IORING_SETUP_SINGLE_ISSUER and IORING_SETUP_DEFER_TASKRUN need Linux 6.1",
+            Some(Errno::NOMEM) => "no memory for the rings; on old kernels RLIMIT_MEMLOCK bounds it",
+            Some(Errno::MFILE | Errno::NFILE) => "no descriptor is free",
+            Some(_) | None => "unexpected",
+        }
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Setup(error) => write!(f, "io_uring_setup: {error}: {}", Self::setup_hint(error)),
+            Self::Feature(name) => write!(f, "this kernel's io_uring lacks the feature {name}"),
+            Self::Operation(name) => write!(f, "this kernel's io_uring lacks the operation {name}"),
+            Self::Buffers(error) => write!(f, "IORING_REGISTER_PBUF_RING (Linux 5.19): {error}"),
+            Self::Descriptor(error) => write!(f, "no descriptor for the driver: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for Refusal {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Setup(error) | Self::Buffers(error) | Self::Descriptor(error) => Some(error),
+            Self::Feature(_) | Self::Operation(_) => None,
+        }
+    }
+}

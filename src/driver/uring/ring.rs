@@ -1,0 +1,183 @@
+//! The ring itself: made, filled, entered, emptied. Knows nothing of connections.
+#![expect(unsafe_code, reason = "the queues are memory shared with the kernel")]
+
+use std::io;
+use std::os::fd::{AsRawFd, RawFd};
+use std::ptr::NonNull;
+use std::time::Duration;
+
+use io_uring::types::{SubmitArgs, Timespec};
+use io_uring::{EnterFlags, IoUring, Probe, Submitter, cqueue, opcode, squeue};
+use rustix::io::Errno;
+
+use super::refusal::Refusal;
+use super::request::Request;
+use super::tag::Tag;
+
+/// Requests that gather before the kernel is entered; when it is full, it is submitted and the turn goes on.
+const SUBMISSION_ENTRIES: u32 = 4096;
+/// Completions of one turn that need no memory of the kernel's own; what goes beyond waits there and comes in the next turn.
+const COMPLETION_ENTRIES: u32 = 32_768;
+/// Attempts to bring out a full submission queue before the engine counts as broken; each waits this long.
+const SUBMIT_ATTEMPTS_MAX: u32 = 1000;
+const SUBMIT_RETRY: Duration = Duration::from_millis(1);
+
+/// One ring with its queues. Belongs to the thread that made it: the kernel serves no other.
+pub(super) struct Ring {
+    /// Remembers the registered descriptor, which spares the kernel a look-up for every turn. Borrows `ring`.
+    submitter: Submitter<'static>,
+    /// Owned. A pointer and not a box, because `submitter` borrows it while `self` is moved.
+    ring: NonNull<IoUring>,
+    /// Completions that had to be taken out before their turn, so that the kernel accepts submissions.
+    early: Vec<cqueue::Entry>,
+    /// Requests whose final completion has not been collected.
+    in_flight: usize,
+}
+
+impl Ring {
+    pub(super) fn open() -> Result<Self, Refusal> {
+        let mut builder = IoUring::builder();
+        // DEFER_TASKRUN contains what COOP_TASKRUN gives: completions are worked on when this thread asks for them, and never
+        // interrupt it.
+        builder.setup_single_issuer().setup_defer_taskrun().setup_submit_all().setup_cqsize(COMPLETION_ENTRIES);
+        let ring = builder.build(SUBMISSION_ENTRIES).map_err(Refusal::Setup)?;
+        probe(&ring)?;
+        let ring = NonNull::from(Box::leak(Box::new(ring)));
+        // SAFETY: `ring` was made from a box above and is only freed by `Drop`, which is the end of `submitter` as well.
+        let mut submitter = unsafe { ring.as_ref() }.submitter();
+        // A thread may register sixteen; without, entering costs a descriptor look-up and nothing else changes.
+        let _ = submitter.register_ring_fd();
+        Ok(Self { submitter, ring, early: Vec::new(), in_flight: 0 })
+    }
+
+    /// By which other rings send messages to this one.
+    pub(super) fn descriptor(&self) -> RawFd {
+        // SAFETY: valid until `Drop`, as said in `open`.
+        unsafe { self.ring.as_ref() }.as_raw_fd()
+    }
+
+    pub(super) fn submitter(&self) -> &Submitter<'static> {
+        &self.submitter
+    }
+
+    /// Requests whose final completion has not been collected.
+    pub(super) fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    /// Queues a request; it starts with the next [`Ring::submit`] or [`Ring::enter`], or at once if the queue is full.
+    pub(super) fn push(&mut self, request: Request, tag: Tag) -> io::Result<()> {
+        let entry = request.0.user_data(tag.encode());
+        // SAFETY: `Request` keeps the invariant that what it refers to is valid until its final completion.
+        if unsafe { self.submissions().push(&entry) }.is_err() {
+            self.submit()?;
+            // SAFETY: as above.
+            unsafe { self.submissions().push(&entry) }.expect("an emptied queue has room");
+        }
+        self.in_flight += usize::from(tag.is_answered());
+        Ok(())
+    }
+
+    /// Starts everything that is queued.
+    pub(super) fn submit(&mut self) -> io::Result<()> {
+        for _ in 0..SUBMIT_ATTEMPTS_MAX {
+            if self.submissions().is_empty() {
+                return Ok(());
+            }
+            match self.call(0, EnterFlags::empty(), None) {
+                Ok(()) | Err(Errno::INTR) => {}
+                Err(Errno::AGAIN | Errno::BUSY) => {
+                    // No memory, or too many completions wait: taking them out gives room, time gives the rest.
+                    self.enter(Some(SUBMIT_RETRY))?;
+                    let mut early = std::mem::take(&mut self.early);
+                    self.collect(&mut early);
+                    self.early = early;
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(io::Error::new(io::ErrorKind::WouldBlock, "io_uring accepts no submissions"))
+    }
+
+    /// Starts everything that is queued and waits for one completion, for as long as `timeout` says. One system call.
+    pub(super) fn enter(&mut self, timeout: Option<Duration>) -> io::Result<()> {
+        let want = if timeout == Some(Duration::ZERO) || !self.early.is_empty() { 0 } else { 1 };
+        // Completions are made under GETEVENTS only, even when nothing is waited for.
+        match self.call(want, EnterFlags::GETEVENTS, timeout.filter(|_| want > 0)) {
+            // What could not be submitted stays queued for the next turn.
+            Ok(()) | Err(Errno::TIME | Errno::INTR | Errno::AGAIN | Errno::BUSY) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Appends all completions that have come, in order.
+    pub(super) fn collect(&mut self, completions: &mut Vec<cqueue::Entry>) {
+        completions.append(&mut self.early);
+        let fresh = completions.len();
+        // SAFETY: valid until `Drop`; `self` is borrowed mutably, so that no other view of this queue exists.
+        completions.extend(unsafe { self.ring.as_ref().completion_shared() });
+        for entry in &completions[fresh..] {
+            let last = !cqueue::more(entry.flags());
+            self.in_flight -= usize::from(last && Tag::decode(entry.user_data()).is_answered());
+        }
+    }
+
+    fn call(&mut self, want: u32, flags: EnterFlags, timeout: Option<Duration>) -> Result<(), Errno> {
+        let queued = self.submissions().len() as u32;
+        let timespec = timeout.map(Timespec::from);
+        let mut arguments = SubmitArgs::new();
+        if let Some(timespec) = &timespec {
+            arguments = arguments.timespec(timespec);
+        }
+        let flags = flags | EnterFlags::EXT_ARG;
+        // SAFETY: EXT_ARG announces `arguments`, which outlives the call; the queued requests keep their own invariant.
+        let entered = unsafe { self.submitter.enter(queued, want, flags.bits(), Some(&arguments)) };
+        match entered {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Errno::from_io_error(&error).expect("the kernel's errors have a number")),
+        }
+    }
+
+    fn submissions(&mut self) -> squeue::SubmissionQueue<'_> {
+        // SAFETY: valid until `Drop`; `self` is borrowed mutably, so that no other view of this queue exists.
+        unsafe { self.ring.as_ref().submission_shared() }
+    }
+}
+
+impl Drop for Ring {
+    fn drop(&mut self) {
+        // Fails only if it never was registered.
+        let _ = self.submitter.unregister_ring_fd();
+        // SAFETY: made from a box in `open` and freed nowhere else; `submitter` is not used after this line.
+        drop(unsafe { Box::from_raw(self.ring.as_ptr()) });
+    }
+}
+
+/// Finds out at the start what would otherwise fail under load.
+fn probe(ring: &IoUring) -> Result<(), Refusal> {
+    let parameters = ring.params();
+    let features = [
+        ("IORING_FEAT_NODROP", parameters.is_feature_nodrop()),
+        ("IORING_FEAT_EXT_ARG", parameters.is_feature_ext_arg()),
+        ("IORING_FEAT_CQE_SKIP", parameters.is_feature_skip_cqe_on_success()),
+        ("IORING_FEAT_FAST_POLL", parameters.is_feature_fast_poll()),
+    ];
+    if let Some((name, _)) = features.iter().find(|(_, supported)| !supported) {
+        return Err(Refusal::Feature(name));
+    }
+    let mut probe = Probe::new();
+    ring.submitter().register_probe(&mut probe).map_err(Refusal::Setup)?;
+    // Their multishot forms need nothing newer than DEFER_TASKRUN, which was granted.
+    let operations = [
+        ("IORING_OP_ACCEPT", opcode::AcceptMulti::CODE),
+        ("IORING_OP_POLL_ADD", opcode::PollAdd::CODE),
+        ("IORING_OP_RECV", opcode::Recv::CODE),
+        ("IORING_OP_SEND", opcode::Send::CODE),
+        ("IORING_OP_ASYNC_CANCEL", opcode::AsyncCancel::CODE),
+        ("IORING_OP_MSG_RING", opcode::MsgRingData::CODE),
+    ];
+    match operations.iter().find(|(_, code)| !probe.is_supported(*code)) {
+        Some((name, _)) => Err(Refusal::Operation(name)),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,339 @@
+//! The one thread that writes: it commits in groups what all cores append, and tells each core what is durable. It does not know
+//! what is in a record, and decides nothing itself: that is [`Batcher`]'s.
+//!
+//! While one batch is being synced the next gathers by itself, so batches grow with the load and the cost of a sync is shared by
+//! all who wait for it.
+//!
+//! Cores hand records over through `std::sync::mpsc`, whose unbounded channel is a lock-free list of blocks: a send is one atomic
+//! addition and a write, and only the send that finds the persister asleep pays for waking it. A core never waits here. The
+//! channel needs no bound of its own: a shard stops reading from sessions when too many of its bytes are uncommitted, so the cores
+//! bound what can be in it.
+
+mod batcher;
+mod health;
+
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use selvedge_shards::{DocumentId, Now, Sequence};
+use selvedge_storage::{self as storage, DocumentKey, Durability, Store, StoreError};
+
+pub use batcher::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Batcher, Report, Step, UNSYNCED_BYTES_MAX};
+pub use health::{Health, SYNC_BUCKETS};
+
+use crate::inbox::{Deliver, Note};
+
+/// How long the thread still tries to write what it has when everybody who could drain it is gone.
+const ABANDONED_DRAIN: Duration = Duration::from_secs(5);
+
+/// How much longer than its deadline a drain waits for the answer of a disk that is in the middle of a write.
+const DRAIN_GRACE: Duration = Duration::from_millis(500);
+
+/// What "committed" means: the `fsync` setting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fsync {
+    /// On disk: survives power loss.
+    Always,
+    /// With the kernel: survives the death of the process. On disk, and safe from power loss, this much later at most.
+    Interval {
+        /// Milliseconds between two syncs.
+        ms: u64,
+    },
+    /// With the kernel, which writes when it likes. What the disk then fails to take is lost without a word.
+    Never,
+}
+
+/// A record on its way to the disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Append {
+    /// Who is told of the commit.
+    pub core: usize,
+    /// The document.
+    pub document: DocumentId,
+    /// Its name, for the first record.
+    pub name: Arc<str>,
+    /// Number of the record. Each document's records come in order, without a gap.
+    pub sequence: Sequence,
+    /// A canonical update.
+    pub update: Vec<u8>,
+}
+
+/// A core's way to the persister. Clones lead to the same one.
+#[derive(Clone, Debug)]
+pub struct Appender {
+    commands: Sender<Command>,
+    health: Arc<Health>,
+}
+
+impl Appender {
+    /// Queues the record; [`Note::Committed`] follows. Never waits.
+    pub fn append(&self, append: Append) {
+        self.health.queued();
+        // Gone only if it panicked, and then nothing would be acknowledged ever again.
+        self.commands.send(Command::Append(append)).expect("the persister lives as long as anybody appends");
+    }
+}
+
+/// The thread's owner.
+#[derive(Debug)]
+pub struct Persister {
+    appender: Appender,
+    drained: Receiver<Result<(), DrainFailed>>,
+    thread: JoinHandle<()>,
+}
+
+/// Not everything that was received could be committed before the deadline. What was not was never acknowledged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DrainFailed {
+    /// Records that are not on disk, as far as is known.
+    pub records: u64,
+    /// Why.
+    pub reason: Arc<str>,
+}
+
+impl fmt::Display for DrainFailed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} records were not committed: {}", self.records, self.reason)
+    }
+}
+
+impl std::error::Error for DrainFailed {}
+
+#[derive(Debug)]
+enum Command {
+    Append(Append),
+    Drain { deadline: Instant },
+}
+
+impl Persister {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// The system has no thread to give.
+    pub fn spawn(store: Arc<dyn Store>, fsync: Fsync, deliver: Deliver) -> io::Result<Self> {
+        let (commands, received) = mpsc::channel();
+        let (done, drained) = mpsc::channel();
+        let health = Arc::new(Health::default());
+        let writer = Writer {
+            store,
+            deliver,
+            received,
+            health: Arc::clone(&health),
+            batcher: Batcher::new(fsync),
+            started: Instant::now(),
+            deadline: None,
+        };
+        let thread = thread::Builder::new().name("persister".to_owned()).spawn(move || {
+            let result = writer.run();
+            // Nobody listens when the owner is gone or has given up.
+            drop(done.send(result));
+        })?;
+        Ok(Self { appender: Appender { commands, health }, drained, thread })
+    }
+
+    /// A way to the thread, for a core.
+    #[must_use]
+    pub fn appender(&self) -> Appender {
+        self.appender.clone()
+    }
+
+    /// How writing goes.
+    #[must_use]
+    pub fn health(&self) -> Arc<Health> {
+        Arc::clone(&self.appender.health)
+    }
+
+    /// Commits and syncs everything appended before this call, and ends the thread. To be called when the cores have ended: what
+    /// is appended later is lost.
+    ///
+    /// # Errors
+    ///
+    /// When that could not be done in time; also where the disk does not answer at all.
+    pub fn drain(self, timeout: Duration) -> Result<(), DrainFailed> {
+        let Self { appender: Appender { commands, health }, drained, thread } = self;
+        let failed = |reason: &str| DrainFailed { records: health.queued_records(), reason: reason.into() };
+        if commands.send(Command::Drain { deadline: Instant::now() + timeout }).is_err() {
+            return Err(failed("the persister has panicked"));
+        }
+        match drained.recv_timeout(timeout.saturating_add(DRAIN_GRACE)) {
+            Ok(result) => {
+                thread.join().map_err(|_| failed("the persister has panicked"))?;
+                result
+            }
+            Err(RecvTimeoutError::Timeout) => Err(failed("the disk does not answer")),
+            Err(RecvTimeoutError::Disconnected) => Err(failed("the persister has panicked")),
+        }
+    }
+}
+
+/// The thread's own half: carries out what the batcher decides.
+struct Writer {
+    store: Arc<dyn Store>,
+    deliver: Deliver,
+    received: Receiver<Command>,
+    health: Arc<Health>,
+    batcher: Batcher,
+    started: Instant,
+    /// Set while draining.
+    deadline: Option<Instant>,
+}
+
+impl Drop for Writer {
+    /// Also when unwinding: whoever asks afterwards must not hear that writes work.
+    fn drop(&mut self) {
+        self.health.set_writable(false);
+    }
+}
+
+impl Writer {
+    fn run(mut self) -> Result<(), DrainFailed> {
+        loop {
+            self.gather();
+            if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) && !self.batcher.is_drained() {
+                return Err(self.give_up());
+            }
+            match self.batcher.next(self.now()) {
+                Step::Write(durability) => self.write(durability),
+                Step::Sync => self.sync(),
+                Step::Recover => {
+                    let result = self.store.recover();
+                    self.conclude(result);
+                }
+                Step::Wait { until } => self.wait(until),
+                Step::Drained => return Ok(()),
+            }
+        }
+    }
+
+    fn now(&self) -> Now {
+        Now(u64::try_from(self.started.elapsed().as_millis()).expect("no process runs for 2^64 milliseconds"))
+    }
+
+    /// Takes what has come, as far as one batch goes; the rest waits as well where it is.
+    fn gather(&mut self) {
+        while self.batcher.wants_more() {
+            match self.received.try_recv() {
+                Ok(command) => self.take(command),
+                Err(TryRecvError::Empty) => return,
+                Err(TryRecvError::Disconnected) => return self.abandoned(),
+            }
+        }
+    }
+
+    /// Sleeps until there is something to do.
+    fn wait(&mut self, until: Option<Now>) {
+        let until = until.map(|now| self.started + Duration::from_millis(now.0));
+        let until = until.into_iter().chain(self.deadline).min();
+        let command = match until {
+            None => self.received.recv().map_err(RecvTimeoutError::from),
+            Some(until) => self.received.recv_timeout(until.saturating_duration_since(Instant::now())),
+        };
+        match command {
+            Ok(command) => self.take(command),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                self.abandoned();
+                // The channel does not wait any more.
+                if let Some(until) = until {
+                    thread::sleep(until.saturating_duration_since(Instant::now()));
+                }
+            }
+        }
+    }
+
+    fn take(&mut self, command: Command) {
+        match command {
+            Command::Append(append) => {
+                self.batcher.gather(append);
+                self.report();
+            }
+            Command::Drain { deadline } => {
+                self.deadline = Some(deadline);
+                self.batcher.drain();
+            }
+        }
+    }
+
+    fn abandoned(&mut self) {
+        self.deadline.get_or_insert_with(|| Instant::now() + ABANDONED_DRAIN);
+        self.batcher.drain();
+    }
+
+    fn write(&mut self, durability: Durability) {
+        let records: Vec<storage::Append<'_>> = self.batcher.batch().map(borrowed).collect();
+        let (count, bytes) = (records.len(), records.iter().map(|record| record.update.len()).sum());
+        let start = Instant::now();
+        let result = self.store.append(&records, durability);
+        drop(records);
+        if result.is_ok() {
+            self.health.wrote(count, bytes);
+            if durability == Durability::Synced {
+                self.health.synced(start.elapsed());
+            }
+        }
+        self.conclude(result);
+    }
+
+    fn sync(&mut self) {
+        let start = Instant::now();
+        let result = self.store.sync();
+        if result.is_ok() {
+            self.health.synced(start.elapsed());
+        }
+        self.conclude(result);
+    }
+
+    fn conclude(&mut self, result: Result<(), StoreError>) {
+        let failed = result.as_ref().err().map(|error| Arc::from(error.to_string()));
+        let stalled = self.batcher.is_stalled();
+        self.batcher.conclude(self.now(), failed.map_or(Ok(()), Err));
+        match (stalled, self.batcher.stalled()) {
+            (false, Some(reason)) => tracing::error!(%reason, "commits stall"),
+            (true, None) => tracing::info!("commits go on"),
+            (true, Some(_)) | (false, None) => {}
+        }
+        if let Err(error) = result {
+            self.health.failed();
+            // Only a mistake of ours is refused for itself; it is tried again like the rest, because giving up a record would make a gap.
+            if !error.stops_writes() {
+                tracing::error!(%error, "the store refuses what no shard may append");
+            }
+        }
+        self.health.set_writable(!self.batcher.is_stalled());
+        self.report();
+    }
+
+    fn report(&mut self) {
+        while let Some(report) = self.batcher.poll_report() {
+            match report {
+                Report::Committed { core, records, commits } => {
+                    self.health.committed(records);
+                    (self.deliver)(core, Note::Committed(commits));
+                }
+                Report::Failed { core, reason } => (self.deliver)(core, Note::CommitFailed(reason)),
+            }
+        }
+    }
+
+    fn give_up(&mut self) -> DrainFailed {
+        let reason = self.batcher.stalled().cloned().unwrap_or_else(|| "the time is over".into());
+        DrainFailed { records: self.health.queued_records().max(self.batcher.len() as u64), reason }
+    }
+}
+
+fn borrowed(append: &Append) -> storage::Append<'_> {
+    storage::Append {
+        document: DocumentKey(append.document.0),
+        name: &append.name,
+        sequence: append.sequence.0,
+        update: &append.update,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,343 @@
+//! What the persister does next: which records make a batch, when to sync, what a failure means. Knows neither the store, the
+//! clock nor the thread that carries it out, so a simulator can.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use selvedge_shards::{DocumentId, Now, Sequence};
+use selvedge_storage::{Durability, UPDATE_BYTES_MAX};
+
+use super::{Append, Fsync};
+
+/// Records in one batch at most: some milliseconds of a fast disk. More would only make the first of them wait for the last.
+pub const BATCH_RECORDS_MAX: usize = 4096;
+
+/// Bytes in one batch from which on nothing is added to it. One record may be larger.
+pub const BATCH_BYTES_MAX: usize = 16 << 20;
+
+/// Bytes that are written but not synced, from which on [`Fsync::Interval`] does not wait for its time: they are kept in memory,
+/// because a failed sync means writing them again.
+pub const UNSYNCED_BYTES_MAX: usize = 64 << 20;
+
+// A batch overshoots by one record at most.
+const _: () = assert!(BATCH_BYTES_MAX + UPDATE_BYTES_MAX < u32::MAX as usize);
+
+/// First wait before a failed write is tried again. Each further one is twice as long, up to [`BACKOFF_MS_MAX`].
+const BACKOFF_MS_MIN: u64 = 50;
+
+/// Longest wait: how long after a full disk has room again at most commits go on.
+const BACKOFF_MS_MAX: u64 = 5_000;
+
+/// Counted for each record beside its update: name, sequence and the struct itself.
+const RECORD_OVERHEAD_BYTES: usize = 128;
+
+/// What to do next. All but [`Step::Wait`] and [`Step::Drained`] are answered with [`Batcher::conclude`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Append [`Batcher::batch`].
+    Write(Durability),
+    /// Sync what was only written.
+    Sync,
+    /// Make the store writable again.
+    Recover,
+    /// Nothing to do before something is appended, or this moment comes.
+    Wait {
+        /// `None`: only an append changes anything.
+        until: Option<Now>,
+    },
+    /// Nothing to do ever again: [`Batcher::drain`] was called and everything is durable.
+    Drained,
+}
+
+/// What a core is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// One for each batch and core that has records in it.
+    Committed {
+        /// Who.
+        core: usize,
+        /// How many records.
+        records: u64,
+        /// Each of its documents in the batch with the last record of it.
+        commits: Vec<(DocumentId, Sequence)>,
+    },
+    /// Writing fails. Once in a stall for each core that has something to commit, so every core that hears it hears of a commit when
+    /// it is over; a core with nothing at stake hears it when it appends.
+    Failed {
+        /// Who.
+        core: usize,
+        /// What is wrong.
+        reason: Arc<str>,
+    },
+}
+
+/// The records that are not durable, and what is being done about it.
+#[derive(Debug)]
+pub struct Batcher {
+    fsync: Fsync,
+    /// Oldest first. The first `written` are acknowledged and wait for a sync, the next `batch` are being written, the rest waits.
+    records: VecDeque<Append>,
+    written: usize,
+    written_bytes: usize,
+    batch: usize,
+    /// So many of the first were reported. Above `written` only after a failure: what was acknowledged is then written again,
+    /// and not reported again.
+    acknowledged: usize,
+    waiting_bytes: usize,
+    /// When the first write of those that no sync followed was done.
+    unsynced_since: Option<Now>,
+    stall: Option<Stall>,
+    /// Given by [`Self::next`] and not concluded.
+    step: Option<Step>,
+    draining: bool,
+    reports: VecDeque<Report>,
+}
+
+#[derive(Debug)]
+struct Stall {
+    reason: Arc<str>,
+    retry_at: Now,
+    backoff_ms: u64,
+    /// The store says that it is writable again; what is written next must prove it.
+    recovered: bool,
+    told: BTreeSet<usize>,
+}
+
+impl Batcher {
+    /// Nothing to do yet.
+    #[must_use]
+    pub fn new(fsync: Fsync) -> Self {
+        Self {
+            fsync,
+            records: VecDeque::new(),
+            written: 0,
+            written_bytes: 0,
+            batch: 0,
+            acknowledged: 0,
+            waiting_bytes: 0,
+            unsynced_since: None,
+            stall: None,
+            step: None,
+            draining: false,
+            reports: VecDeque::new(),
+        }
+    }
+
+    /// Takes a record in. Also while a step is being carried out.
+    pub fn gather(&mut self, append: Append) {
+        if let Some(stall) = &mut self.stall
+            && stall.told.insert(append.core)
+        {
+            self.reports.push_back(Report::Failed { core: append.core, reason: Arc::clone(&stall.reason) });
+        }
+        self.waiting_bytes += size(&append);
+        self.records.push_back(append);
+    }
+
+    /// The next batch is not full yet.
+    #[must_use]
+    pub fn wants_more(&self) -> bool {
+        self.records.len() - self.written < BATCH_RECORDS_MAX && self.waiting_bytes < BATCH_BYTES_MAX
+    }
+
+    /// Nothing will be gathered any more: as soon as everything is durable, [`Step::Drained`] comes.
+    pub fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// Everything gathered is durable, and a drain was asked for.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.draining && self.records.is_empty() && self.unsynced_since.is_none()
+    }
+
+    /// Records that are not known to be durable.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Everything gathered is durable.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty()
+    }
+
+    /// Why nothing is committed at present.
+    #[must_use]
+    pub fn stalled(&self) -> Option<&Arc<str>> {
+        self.stall.as_ref().map(|stall| &stall.reason)
+    }
+
+    /// Nothing is committed at present.
+    #[must_use]
+    pub fn is_stalled(&self) -> bool {
+        self.stall.is_some()
+    }
+
+    /// What to do. A step that is to be concluded must be before the next is asked for.
+    pub fn next(&mut self, now: Now) -> Step {
+        assert!(self.step.is_none(), "a step is concluded before the next");
+        let step = self.decide(now);
+        match step {
+            Step::Write(_) => self.batch = self.batch_len(),
+            Step::Sync | Step::Recover => {}
+            Step::Wait { .. } | Step::Drained => return step,
+        }
+        self.step = Some(step);
+        step
+    }
+
+    fn decide(&self, now: Now) -> Step {
+        let waiting = self.records.len() > self.written;
+        if let Some(stall) = &self.stall {
+            return match () {
+                // Whatever the setting: a write that is not synced proves nothing after a failed sync.
+                () if stall.recovered => Step::Write(Durability::Synced),
+                () if now < stall.retry_at => Step::Wait { until: Some(stall.retry_at) },
+                () => Step::Recover,
+            };
+        }
+        let sync_at = self.sync_at();
+        if sync_at.is_some_and(|at| at <= now) {
+            Step::Sync
+        } else if waiting {
+            Step::Write(match self.fsync {
+                Fsync::Always => Durability::Synced,
+                Fsync::Interval { .. } | Fsync::Never => Durability::Written,
+            })
+        } else if self.draining {
+            if self.unsynced_since.is_some() { Step::Sync } else { Step::Drained }
+        } else {
+            Step::Wait { until: sync_at }
+        }
+    }
+
+    /// When what is written must be synced.
+    fn sync_at(&self) -> Option<Now> {
+        let since = self.unsynced_since?;
+        match self.fsync {
+            Fsync::Interval { .. } if self.written_bytes >= UNSYNCED_BYTES_MAX => Some(since),
+            Fsync::Interval { ms } => Some(Now(since.0.saturating_add(ms))),
+            Fsync::Always | Fsync::Never => None,
+        }
+    }
+
+    /// As many records as a batch takes; at least one where there is one.
+    fn batch_len(&self) -> usize {
+        let mut bytes = 0;
+        let waiting = self.records.range(self.written..).take(BATCH_RECORDS_MAX);
+        waiting
+            .take_while(|append| {
+                let fits = bytes < BATCH_BYTES_MAX;
+                bytes += size(append);
+                fits
+            })
+            .count()
+    }
+
+    /// The records to be written by [`Step::Write`], in order.
+    pub fn batch(&self) -> impl ExactSizeIterator<Item = &Append> {
+        self.records.range(self.written..self.written + self.batch)
+    }
+
+    /// What came of the step; of a failure, what is wrong in a few words.
+    pub fn conclude(&mut self, now: Now, result: Result<(), Arc<str>>) {
+        let step = self.step.take().expect("there is a step to conclude");
+        if let Err(reason) = result {
+            self.fail(now, reason);
+            return;
+        }
+        match step {
+            Step::Write(durability) => {
+                self.stall = None;
+                self.acknowledge();
+                self.wrote(now, durability);
+            }
+            Step::Sync => self.release(self.written),
+            Step::Recover => match &mut self.stall {
+                // What could prove it does not exist.
+                Some(_) if self.records.is_empty() => self.stall = None,
+                Some(stall) => stall.recovered = true,
+                None => unreachable!("only a stalled store is recovered"),
+            },
+            Step::Wait { .. } | Step::Drained => unreachable!("these are not concluded"),
+        }
+    }
+
+    fn wrote(&mut self, now: Now, durability: Durability) {
+        let through = self.written + std::mem::take(&mut self.batch);
+        match (durability, self.fsync) {
+            (Durability::Synced, _) => self.release(through),
+            (Durability::Written, Fsync::Interval { .. }) => {
+                let bytes: usize = self.records.range(self.written..through).map(size).sum();
+                self.written_bytes += bytes;
+                self.waiting_bytes -= bytes;
+                self.written = through;
+                self.unsynced_since.get_or_insert(now);
+            }
+            (Durability::Written, Fsync::Always | Fsync::Never) => {
+                self.release(through);
+                self.unsynced_since = Some(now);
+            }
+        }
+    }
+
+    /// Forgets the first records: nothing has to be done for them again.
+    fn release(&mut self, through: usize) {
+        for (at, append) in self.records.drain(..through).enumerate() {
+            let bytes = size(&append);
+            *(if at < self.written { &mut self.written_bytes } else { &mut self.waiting_bytes }) -= bytes;
+        }
+        self.written = 0;
+        self.acknowledged = self.acknowledged.saturating_sub(through);
+        self.unsynced_since = None;
+    }
+
+    /// Reports the batch, but for what was reported before.
+    fn acknowledge(&mut self) {
+        let through = self.written + self.batch;
+        let from = self.acknowledged.max(self.written).min(through);
+        let mut commits: BTreeMap<usize, (u64, BTreeMap<DocumentId, Sequence>)> = BTreeMap::new();
+        for append in self.records.range(from..through) {
+            let (records, documents) = commits.entry(append.core).or_default();
+            *records += 1;
+            documents.insert(append.document, append.sequence);
+        }
+        self.acknowledged = self.acknowledged.max(through);
+        self.reports.extend(commits.into_iter().map(|(core, (records, documents))| Report::Committed {
+            core,
+            records,
+            commits: documents.into_iter().collect(),
+        }));
+    }
+
+    /// Starts a stall, or makes it last longer. All that is not known to be durable will be written again, in order: what the failed
+    /// step wrote, and after a failed sync what only waited for it, may be there or not.
+    fn fail(&mut self, now: Now, reason: Arc<str>) {
+        self.waiting_bytes += std::mem::take(&mut self.written_bytes);
+        (self.written, self.batch) = (0, 0);
+        let backoff_ms = self.stall.as_ref().map_or(BACKOFF_MS_MIN, |stall| BACKOFF_MS_MAX.min(stall.backoff_ms * 2));
+        let retry_at = Now(now.0.saturating_add(backoff_ms));
+        if let Some(stall) = &mut self.stall {
+            // The clients were told the first reason; the operator finds the last in the log and the health check.
+            (stall.reason, stall.retry_at, stall.backoff_ms, stall.recovered) = (reason, retry_at, backoff_ms, false);
+            return;
+        }
+        let told: BTreeSet<usize> = self.records.range(self.acknowledged..).map(|append| append.core).collect();
+        self.reports.extend(told.iter().map(|&core| Report::Failed { core, reason: Arc::clone(&reason) }));
+        self.stall = Some(Stall { reason, retry_at, backoff_ms, recovered: false, told });
+    }
+
+    /// What is to be told, in order.
+    pub fn poll_report(&mut self) -> Option<Report> {
+        self.reports.pop_front()
+    }
+}
+
+fn size(append: &Append) -> usize {
+    append.update.len() + RECORD_OVERHEAD_BYTES
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,94 @@
+//! Choices: the settings that are one of a few words, and what each word asks for. They do not know who acts on them.
+
+/// A closed list of words.
+pub trait Choice: Copy + PartialEq + Sized + 'static {
+    /// Every choice with its word, in the order in which they are shown.
+    const WORDS: &'static [(&'static str, Self)];
+}
+
+/// What stands between the server and the kernel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DriverChoice {
+    /// io_uring where the kernel lets us, else the portable driver, with a warning.
+    Auto,
+    /// io_uring; refused is an error.
+    Uring,
+    /// The portable driver, which works on epoll.
+    Monoio,
+}
+
+impl Choice for DriverChoice {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("auto", Self::Auto), ("uring", Self::Uring), ("monoio", Self::Monoio)];
+}
+
+/// How much of what clients deleted is really gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum History {
+    /// Everything stays, for clients that hold documents with `gc: false` and go back to earlier versions.
+    Keep,
+    /// Deleted text may stay where keeping it takes fewer bytes than cutting it out.
+    Smallest,
+    /// Deleted content is removed from disk when its document is next compacted.
+    Delete,
+}
+
+impl Choice for History {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("keep", Self::Keep), ("smallest", Self::Smallest), ("delete", Self::Delete)];
+}
+
+/// Who reads the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// A person: one line of text for each event.
+    Human,
+    /// A program: one JSON object for each event.
+    Json,
+}
+
+impl Choice for LogFormat {
+    const WORDS: &'static [(&'static str, Self)] = &[("human", Self::Human), ("json", Self::Json)];
+}
+
+/// The least important event that is still logged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Nothing is logged.
+    Off,
+    /// Something is broken.
+    Error,
+    /// Something is not as it should be, and the server goes on.
+    Warn,
+    /// The life of the server.
+    Info,
+    /// The life of connections and documents.
+    Debug,
+    /// Every message.
+    Trace,
+}
+
+impl Choice for LogLevel {
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("off", Self::Off),
+        ("error", Self::Error),
+        ("warn", Self::Warn),
+        ("info", Self::Info),
+        ("debug", Self::Debug),
+        ("trace", Self::Trace),
+    ];
+}
+
+/// When a commit is on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fsync {
+    /// Before it is acknowledged: an acknowledgement survives power loss.
+    Always,
+    /// At most so long after it was acknowledged: power loss may take that much.
+    Interval {
+        /// Time between two syncs.
+        ms: u64,
+    },
+    /// When the kernel sees fit. A crash of the process still loses nothing, a crash of the machine may.
+    Never,
+}

@@ -1,0 +1,196 @@
+//! Every setting: name, kind, default, bounds, meaning. The one place where a setting is added or changed. It does not know
+//! where values come from, nor who reads them.
+//!
+//! From a name here come the key in a file (`heartbeat_ms`), the variable (`SELVEDGE_HEARTBEAT_MS`) and the flag (`--heartbeat-ms`).
+//! The unit stands last in the name wherever it is not a plain count. The first sentence of a meaning stands alone in `-h`.
+
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+
+use super::choice::{DriverChoice, Fsync, History, LogFormat, LogLevel};
+use super::declare::{relations, settings};
+use super::kind::{Address, Bytes, Cores, Count, Folder, GIB, KIB, Kind, MIB, Milliseconds, OneOf, Switch, SyncPolicy};
+use super::{Relation, Setting};
+
+settings! {
+    "Server" {
+        /// Where connections are accepted.
+        /// An address of this machine that others reach has to be given on purpose; port 0 takes a free one.
+        listen: Address { default: SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8420)) };
+
+        /// The folder that holds the documents.
+        /// Made if it is not there. One server at a time works on it.
+        data_dir: Folder { default: "./data" };
+
+        /// Threads that own documents and connections, each pinned to a core.
+        /// Without it, one for each core that the process may use.
+        shards: Cores { max: 1024 };
+
+        /// What stands between the server and the kernel.
+        /// auto takes io_uring, or where it is forbidden the portable driver with a warning; uring and monoio insist.
+        driver: OneOf<DriverChoice> { default: DriverChoice::Auto };
+
+        /// Connections of the whole process; further ones are closed as soon as they are accepted.
+        /// Each takes a file descriptor: the limit of open files (ulimit -n) has to allow as many.
+        connections_max: Count { default: 1_000_000, min: 1, max: 1 << 24, unit: "connections" };
+
+        /// Threads that read and compact documents beside the shards.
+        /// More of them shorten the wait when many documents are opened at once.
+        reader_threads: Count { default: 2, min: 1, max: 64, unit: "threads" };
+
+        /// How long a stopping server lets connections take what they are owed.
+        /// What is accepted is committed first. The default is below the 10 s after which containers are killed.
+        drain_timeout_ms: Milliseconds { default: 8_000, min: 100, max: 600_000 };
+
+        /// Also serve the echo endpoint that WebSocket conformance suites drive.
+        /// For testing only: whoever reaches it makes the server send.
+        conformance: Switch { default: false };
+    }
+
+    "Logging" {
+        /// Who reads the log on standard error: a person (human) or a program (json, one object a line).
+        log_format: OneOf<LogFormat> { default: LogFormat::Human };
+
+        /// The least important event that is logged.
+        /// info is the life of the server; debug adds that of connections and documents; trace adds every message.
+        log_level: OneOf<LogLevel> { default: LogLevel::Info };
+    }
+
+    "Durability" {
+        /// When a commit is synced to disk.
+        /// always: before it is acknowledged, so that nothing acknowledged is lost with the power; interval=<ms>: so long after
+        /// that at most; never: when the kernel does. A crash of the server alone loses nothing acknowledged in any of them.
+        fsync: SyncPolicy { default: Fsync::Always, interval_ms_min: 1, interval_ms_max: 60_000 };
+
+        /// Updates of one shard that are accepted and not yet committed.
+        /// Above, the shard stops reading from those who write until commits catch up.
+        uncommitted_bytes_max: Bytes { default: 64 * MIB, min: 64 * KIB, max: 16 * GIB };
+
+        /// A document is compacted into a snapshot when its log holds so many records.
+        /// Fewer make joins cheaper and writing dearer.
+        snapshot_records: Count { default: 1_024, min: 1, max: 1_000_000, unit: "records" };
+
+        /// A document is compacted into a snapshot when its log holds so many bytes.
+        /// Fewer make joins cheaper and writing dearer.
+        snapshot_bytes: Bytes { default: 4 * MIB, min: 4 * KIB, max: GIB };
+
+        /// What happens to deleted content when a document is compacted.
+        /// keep: it stays, for clients with gc: false; smallest: deleted text may stay where that takes fewer bytes; delete:
+        /// it is really gone.
+        history: OneOf<History> { default: History::Smallest };
+    }
+
+    "Memory" {
+        /// Memory of the storage engine: its cache of blocks and what it has not yet written to tables.
+        storage_memory_bytes: Bytes { default: 512 * MIB, min: 16 * MIB, max: 1024 * GIB };
+
+        /// Memory for the bytes of documents that were read to be sent to those who join; 0 reads them every time.
+        state_cache_bytes: Bytes { default: 256 * MIB, min: 0, max: 1024 * GIB };
+
+        /// How long a document stays in memory after its last session left.
+        /// Clients that reconnect within it need no read from disk.
+        document_idle_ms: Milliseconds { default: 60_000, min: 0, max: 86_400_000 };
+
+        /// Documents that one shard holds in memory; who asks for a further one is told to try again.
+        documents_per_shard_max: Count { default: 1 << 18, min: 1, max: 1 << 24, unit: "documents" };
+    }
+
+    "Documents" {
+        /// A message from a client; a larger one closes its connection with 1009.
+        /// A client that was offline sends all it has in one message.
+        message_bytes_max: Bytes { default: 64 * MIB, min: KIB, max: GIB };
+
+        /// A document, compacted; updates that would make it larger are refused.
+        document_bytes_max: Bytes { default: 256 * MIB, min: 64 * KIB, max: GIB };
+
+        /// Sessions of one document; who comes later is told to try again.
+        sessions_per_document_max: Count { default: 1 << 16, min: 1, max: 1 << 24, unit: "sessions" };
+
+        /// A document is sent in parts of about this size, so that a slow client sees data arrive.
+        /// Whole structs only: one that is larger goes alone.
+        update_chunk_bytes: Bytes { default: 256 * KIB, min: 4 * KIB, max: 16 * MIB };
+
+        /// Updates of one session that wait for what they refer to; what does not fit is dropped, and the session syncs again.
+        waiting_bytes_per_session_max: Bytes { default: MIB, min: KIB, max: GIB };
+
+        /// Updates of all sessions of a document that wait for what they refer to; what does not fit is dropped.
+        waiting_bytes_per_document_max: Bytes { default: 8 * MIB, min: KIB, max: GIB };
+
+        /// How long an update waits for what it refers to before it is dropped and its session syncs again.
+        waiting_timeout_ms: Milliseconds { default: 10_000, min: 100, max: 600_000 };
+    }
+
+    "Awareness" {
+        /// The awareness state of one client; an update with a larger one is refused.
+        awareness_state_bytes_max: Bytes { default: 8 * KIB, min: 64, max: MIB };
+
+        /// Clients with an awareness state in one document; further ones are not shown to others.
+        awareness_entries_max: Count { default: 4_096, min: 1, max: 1 << 20, unit: "clients" };
+
+        /// Clients whose awareness one session may announce.
+        /// One is usual; tabs of one browser that talk to each other may announce more through one socket.
+        awareness_entries_per_session_max: Count { default: 32, min: 1, max: 4_096, unit: "clients" };
+    }
+
+    "Connections" {
+        /// The head of an upgrade request; a larger one is answered with 431.
+        /// A token in the query is part of it.
+        request_head_bytes_max: Bytes { default: 8 * KIB, min: KIB, max: 64 * KIB };
+
+        /// How long a new connection may take until the head of its upgrade request is complete.
+        upgrade_timeout_ms: Milliseconds { default: 10_000, min: 100, max: 600_000 };
+
+        /// A connection to which nothing was sent for so long is sent something.
+        /// y-websocket clients drop a socket on which nothing arrived for 30 s.
+        heartbeat_ms: Milliseconds { default: 20_000, min: 1_000, max: HEARTBEAT_MS_LIMIT - 1 };
+
+        /// A connection whose peer acknowledges nothing for so long is closed by the kernel (TCP_USER_TIMEOUT).
+        tcp_user_timeout_ms: Milliseconds { default: 30_000, min: 1_000, max: 3_600_000 };
+
+        /// How long a peer may take to answer a closing handshake before its socket is closed all the same.
+        close_timeout_ms: Milliseconds { default: 5_000, min: 100, max: 60_000 };
+
+        /// What waits to be sent in one session; above, the session falls behind and gets one merged update once its socket drains.
+        /// An empty outbox takes one frame of any size.
+        outbox_bytes_max: Bytes { default: MIB, min: 64 * KIB, max: GIB };
+
+        /// A session that is behind and cannot take its catch-up within this time is closed with 1013, to try again.
+        catch_up_timeout_ms: Milliseconds { default: 60_000, min: 1_000, max: 3_600_000 };
+    }
+}
+
+relations! {
+    /// no message may hold more than its document can
+    message_bytes_max <= document_bytes_max;
+    /// a message that cannot be uncommitted would stop its shard from reading
+    message_bytes_max <= uncommitted_bytes_max;
+    /// a state arrives inside a message
+    awareness_state_bytes_max <= message_bytes_max;
+    /// a part of a document that does not fit an outbox would put its session behind again
+    update_chunk_bytes <= outbox_bytes_max;
+    /// one session cannot hold more than all of them
+    waiting_bytes_per_session_max <= waiting_bytes_per_document_max;
+    /// one session cannot announce more than all of them
+    awareness_entries_per_session_max <= awareness_entries_max;
+    /// a drain waits for closing handshakes
+    close_timeout_ms <= drain_timeout_ms;
+}
+
+/// Heartbeats stay below this, in milliseconds.
+const HEARTBEAT_MS_LIMIT: u64 = 25_000;
+
+/// After this long without a byte y-websocket clients give a connection up, in milliseconds (`messageReconnectTimeout`).
+const CLIENT_SILENCE_MS: u64 = 30_000;
+
+// A heartbeat may come late by a turn of the loop and by the way to the client.
+const _: () = assert!(HEARTBEAT_MS_LIMIT + 5_000 <= CLIENT_SILENCE_MS);
+
+// A snapshot is one value of RocksDB, whose length is 32 bits, in a record whose offsets are 32 bits with a sign.
+const _: () = assert!(DECLARED.document_bytes_max.max < i32::MAX as usize);
+
+// Bytes and counts are `usize`, and their largest bounds need 64 bits.
+const _: () = assert!(usize::BITS == 64);
+
+/// What the setting means, without the line breaks of this file.
+pub(super) fn sentence(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,106 @@
+//! A full disk stops writes and nothing else, and frees them without a restart.
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    path::Path,
+};
+
+use selvedge_storage::{Append, Durability::Synced, Store, StoreError};
+
+use crate::support::{Mount, Scratch, document, name, open, skip};
+
+/// What is left on the disk before the store fills it.
+const ROOM_BYTES: u64 = 3 << 20;
+
+/// Incompressible, so that the disk fills as reckoned.
+fn noise(sequence: u64) -> Vec<u8> {
+    let mut random = crate::support::Random::new(sequence.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    (0..4096).map(|_| u8::try_from(random.below(256)).expect("a byte")).collect()
+}
+
+fn append(store: &dyn Store, sequence: u64) -> Result<(), StoreError> {
+    let name = name(document(1));
+    store.append(&[Append { document: document(1), name: &name, sequence, update: &noise(sequence) }], Synced)
+}
+
+fn check_all(store: &dyn Store, acknowledged: u64) -> u64 {
+    let stored = store.load(document(1)).expect("reads go on").expect("there");
+    let last = stored.log.last().map_or(0, |record| record.sequence);
+    assert!(last >= acknowledged, "{acknowledged} was acknowledged, {last} is there");
+    for record in stored.log {
+        assert!(record.update == noise(record.sequence), "record {} is another", record.sequence);
+    }
+    last
+}
+
+/// Fills the disk but for some bytes.
+fn fill(path: &Path, room_bytes: u64) {
+    let mut file = File::create(path).expect("the disk takes a name");
+    let chunk = [1; 4 << 10];
+    let mut bytes = 0;
+    while file.write_all(&chunk).is_ok() {
+        bytes += chunk.len() as u64;
+    }
+    let kept = bytes.checked_sub(room_bytes).expect("there is more room than is to be left");
+    file.set_len(kept).expect("a file can be cut");
+}
+
+/// Appends until the disk is full; the last sequence that was acknowledged.
+fn append_until_full(store: &dyn Store, mut acknowledged: u64) -> u64 {
+    loop {
+        match append(store, acknowledged + 1) {
+            Ok(()) => acknowledged += 1,
+            Err(failure) => {
+                assert_eq!(failure, StoreError::Full);
+                return acknowledged;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_stops_writes_until_there_is_space_and_takes_nothing() {
+    let scratch = Scratch::new();
+    let options = ["-t", "tmpfs", "-o", "size=32m", "tmpfs"];
+    let disk = match Mount::new(&scratch.path().join("disk"), &options) {
+        Ok(disk) => disk,
+        Err(why) => return skip("full disk", &why),
+    };
+    let (ballast, topping) = (disk.path().join("ballast"), disk.path().join("topping"));
+    let store = open(&disk.path().join("store")).expect("opens");
+    let mut acknowledged = 0;
+    for _round in 0..3 {
+        fill(&ballast, ROOM_BYTES);
+        // RocksDB frees what it no longer needs whenever it likes, and then recovery rightly succeeds: until there is
+        // nothing left to free.
+        loop {
+            acknowledged = append_until_full(&store, acknowledged);
+            check_all(&store, acknowledged);
+            fill(&topping, 0);
+            match store.recover() {
+                Ok(()) => fs::remove_file(&topping).expect("the topping is ours"),
+                Err(failure) => break assert_eq!(failure, StoreError::Full),
+            }
+        }
+        assert_eq!(append(&store, acknowledged + 1), Err(StoreError::Full));
+        assert_eq!(store.snapshot(document(1), acknowledged, b"s"), Err(StoreError::Full));
+        check_all(&store, acknowledged);
+
+        fs::remove_file(&ballast).expect("the ballast is ours");
+        fs::remove_file(&topping).expect("the topping is ours");
+        store.recover().expect("there is space");
+        let found = check_all(&store, acknowledged);
+        assert!(found <= acknowledged + 1, "{found} was never appended");
+        for _record in 0..10 {
+            append(&store, acknowledged + 1).expect("there is space");
+            acknowledged += 1;
+        }
+        store.snapshot(document(1), acknowledged, b"").expect("there is space");
+        append(&store, acknowledged + 1).expect("there is space");
+        acknowledged += 1;
+    }
+    drop(store);
+    let store = open(&disk.path().join("store")).expect("opens again");
+    assert_eq!(check_all(&store, acknowledged), acknowledged);
+}

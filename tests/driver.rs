@@ -1,0 +1,496 @@
+//! The driver seam, proven on every driver by the same bodies.
+
+#[path = "driver/core.rs"]
+mod core;
+
+use std::collections::BTreeMap;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Barrier, Mutex, mpsc};
+use std::time::{Duration, Instant};
+
+use core::{Core, PATIENCE, Seen, bytes, in_child};
+use selvedge::driver::{Kind, Operation, RECEIVE_BYTES_MAX};
+use selvedge_shards::Frame;
+
+/// More than the kernel takes for a socket that nobody reads.
+const LARGE: usize = 20 << 20;
+
+macro_rules! on_every_driver {
+    ($($body:ident),+ $(,)?) => {
+        mod uring { $( #[test] fn $body() { super::$body(selvedge::driver::Kind::Uring); } )+ }
+        mod monoio { $( #[test] fn $body() { super::$body(selvedge::driver::Kind::Monoio); } )+ }
+        mod monoio_epoll { $( #[test] fn $body() { super::$body(selvedge::driver::Kind::MonoioEpoll); } )+ }
+    };
+}
+
+on_every_driver!(
+    many_clients_get_their_bytes_back,
+    a_slow_reader_holds_up_nobody_and_gets_everything,
+    data_before_the_end_is_not_lost,
+    a_reset_ends_the_connection_with_an_error,
+    a_paused_sender_blocks_until_it_is_resumed,
+    a_socket_moves_to_another_core_with_its_unread_bytes,
+    closing_ends_a_send_in_flight,
+    a_send_given_just_before_the_close_arrives,
+    closing_a_paused_connection_brings_no_more_data,
+    a_wake_before_the_turn_is_kept_and_many_make_one,
+    cores_wake_each_other,
+    a_core_wakes_itself,
+    after_waves_of_connections_nothing_is_left,
+    more_operations_than_the_queue_holds_start_in_one_turn,
+    accepting_recovers_when_descriptors_were_lacking,
+    an_idle_driver_waits,
+    after_stop_nobody_is_accepted,
+    dropping_the_driver_closes_its_sockets,
+);
+
+fn many_clients_get_their_bytes_back(kind: Kind) {
+    const CLIENTS: u64 = 24;
+    let mut core = Core::listening(kind);
+    let address = core.address();
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|seed| {
+            std::thread::spawn(move || {
+                let mut stream = TcpStream::connect(address).expect("listening");
+                let mut back = vec![0; 3 * RECEIVE_BYTES_MAX];
+                for round in 0..100 {
+                    let length = 1 + (seed as usize * 7919 + round * 104_729) % back.len();
+                    let sent = bytes(seed * 1000 + round as u64, length);
+                    stream.write_all(&sent).expect("an open connection");
+                    stream.read_exact(&mut back[..length]).expect("an open connection");
+                    assert_eq!(back[..length], sent, "seed {seed}, round {round}");
+                }
+            })
+        })
+        .collect();
+    let mut closed = 0;
+    core.until("all clients have come and gone", |core| {
+        closed += core.echo();
+        (closed == CLIENTS as usize).then_some(())
+    });
+    for client in clients {
+        client.join().expect("it got its bytes back");
+    }
+    assert_eq!(core.connections(), 0);
+}
+
+fn a_slow_reader_holds_up_nobody_and_gets_everything(kind: Kind) {
+    let mut core = Core::listening(kind);
+    let (mut slow, slow_key) = core.connect();
+    let (mut quick, quick_key) = core.connect();
+    core.give(Operation::Receive { key: quick_key });
+    let large = bytes(1, LARGE);
+    core.give(Operation::Send { key: slow_key, frame: Frame::new(large.clone()) });
+    for round in 0..50 {
+        quick.write_all(&[round]).expect("an open connection");
+        assert_eq!(core.receive(quick_key, 1), [round]);
+        core.send(quick_key, vec![round; 3]);
+        let mut back = [0; 3];
+        quick.read_exact(&mut back).expect("an open connection");
+        assert_eq!(back, [round; 3]);
+    }
+    assert!(!core.has_sent(slow_key), "the kernel cannot hold that much");
+    let reader = std::thread::spawn(move || {
+        let mut all = vec![0; LARGE];
+        slow.read_exact(&mut all).expect("an open connection");
+        all
+    });
+    core.expect_sent(slow_key).expect("the reader took it all");
+    assert!(reader.join().expect("it read everything") == large, "the bytes arrive as they were");
+}
+
+fn data_before_the_end_is_not_lost(kind: Kind) {
+    let mut core = Core::listening(kind);
+    for length in [1, 100, RECEIVE_BYTES_MAX, RECEIVE_BYTES_MAX + 1, 5 * RECEIVE_BYTES_MAX, 100_000] {
+        let (mut client, key) = core.connect();
+        let sent = bytes(length as u64, length);
+        client.write_all(&sent).expect("an open connection");
+        client.shutdown(Shutdown::Write).expect("an open connection");
+        // Both wait in the kernel before anybody looks.
+        core.give(Operation::Receive { key });
+        assert_eq!(core.receive(key, length), sent);
+        assert!(core.expect_end(key).is_none(), "the peer ended in order");
+        core.send(key, b"still here".to_vec());
+        let mut back = [0; 10];
+        client.read_exact(&mut back).expect("half of the connection is open");
+        core.close(key);
+        assert_eq!(client.read(&mut back).expect("closed in order"), 0);
+        assert!(core.nothing_seen(), "the end is said once: {:?}", core.seen);
+    }
+}
+
+fn a_reset_ends_the_connection_with_an_error(kind: Kind) {
+    let mut core = Core::listening(kind);
+    let (mut client, key) = core.connect();
+    core.give(Operation::Receive { key });
+    client.write_all(b"x").expect("an open connection");
+    core.receive(key, 1);
+    socket2::SockRef::from(&client).set_linger(Some(Duration::ZERO)).expect("a socket");
+    drop(client);
+    let error = core.expect_end(key).expect("not in order");
+    assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+    core.close(key);
+    assert!(core.nothing_seen(), "{:?}", core.seen);
+}
+
+fn a_paused_sender_blocks_until_it_is_resumed(kind: Kind) {
+    let mut core = Core::listening(kind);
+    let (mut client, key) = core.connect();
+    let (mut other, other_key) = core.connect();
+    core.give(Operation::Receive { key });
+    core.give(Operation::Receive { key: other_key });
+    client.write_all(b"x").expect("an open connection");
+    core.receive(key, 1);
+    core.give(Operation::Pause { key });
+    core.round_trip(&mut other, other_key);
+    client.set_nonblocking(true).expect("a socket");
+    let mut written = 0;
+    let chunk = bytes(2, 65_536);
+    // Until the window is closed and stays so, while another connection is served.
+    let mut blocked = 0;
+    while blocked < 20 {
+        match client.write(&chunk[written % chunk.len()..]) {
+            Ok(count) => {
+                (written, blocked) = (written + count, 0);
+                assert!(written < 4 * LARGE, "somebody takes the data");
+            }
+            Err(error) => {
+                assert_eq!(error.kind(), ErrorKind::WouldBlock);
+                blocked += 1;
+                core.round_trip(&mut other, other_key);
+            }
+        }
+    }
+    assert!(core.nothing_seen(), "data came during the pause: {:?}", core.seen);
+    core.give(Operation::Receive { key });
+    let received = core.receive(key, written);
+    assert!(received.iter().enumerate().all(|(at, &byte)| byte == chunk[at % chunk.len()]), "in order and complete");
+    client.write_all(b"y").expect("the window is open again");
+    assert_eq!(core.receive(key, 1), b"y");
+}
+
+fn a_socket_moves_to_another_core_with_its_unread_bytes(kind: Kind) {
+    let (sockets, arrivals) = mpsc::channel();
+    let (wakers, waker) = mpsc::channel();
+    let owner = std::thread::spawn(move || {
+        let mut core = Core::silent(kind);
+        wakers.send(core.waker()).expect("the other core waits for it");
+        let socket = core.until("a socket arrives", |_| arrivals.try_recv().ok());
+        let key = core.adopt(socket);
+        core.give(Operation::Receive { key });
+        let rest = core.receive(key, 10_000);
+        core.send(key, b"done".to_vec());
+        core.close(key);
+        rest
+    });
+    let waker = waker.recv().expect("the owner has a driver");
+    let mut core = Core::listening(kind);
+    let (mut client, key) = core.connect();
+    let sent = bytes(3, RECEIVE_BYTES_MAX + 10_000);
+    client.write_all(&sent).expect("an open connection");
+    core.give(Operation::ReceiveOnce { key });
+    // One piece, however large: the rest stays in the kernel.
+    let first = core.until("the first piece", |core| core.take_received(key));
+    core.turn(Some(Duration::ZERO));
+    assert!(core.nothing_seen(), "more than one piece: {:?}", core.seen);
+    core.give(Operation::Release { key });
+    let socket = core
+        .until("the socket", |core| core.take(|seen| matches!(seen, Seen::Released(released, _) if *released == key)));
+    let Seen::Released(_, socket) = socket else { unreachable!("just matched") };
+    assert_eq!(core.connections(), 0);
+    client.write_all(&sent[..RECEIVE_BYTES_MAX - first.len()]).expect("an open connection");
+    sockets.send(socket).expect("the owner waits for it");
+    waker.wake();
+    let mut answer = [0; 4];
+    client.read_exact(&mut answer).expect("the owner answers");
+    let rest = owner.join().expect("the owner got its bytes");
+    assert_eq!(
+        [&first[..], &rest].concat()[..sent.len().min(first.len() + rest.len())],
+        sent[..first.len() + rest.len()]
+    );
+}
+
+fn closing_ends_a_send_in_flight(kind: Kind) {
+    let mut core = Core::listening(kind);
+    for receiving in [false, true] {
+        let (mut client, key) = core.connect();
+        if receiving {
+            core.give(Operation::Receive { key });
+        }
+        core.give(Operation::Send { key, frame: Frame::new(vec![7; LARGE]) });
+        core.turn(Some(Duration::ZERO));
+        core.turn(Some(Duration::ZERO));
+        core.give(Operation::Close { key });
+        core.expect_sent(key).expect_err("the reader never read");
+        core.expect_closed(key);
+        assert_eq!(core.connections(), 0);
+        assert!(client.read_to_end(&mut Vec::new()).is_ok_and(|count| count < LARGE), "cut off in order");
+        assert!(core.nothing_seen(), "{:?}", core.seen);
+    }
+}
+
+fn a_send_given_just_before_the_close_arrives(kind: Kind) {
+    let mut core = Core::listening(kind);
+    let (mut client, key) = core.connect();
+    core.give(Operation::Receive { key });
+    core.turn(Some(Duration::ZERO));
+    core.give(Operation::Send { key, frame: Frame::new(b"goodbye".to_vec()) });
+    core.give(Operation::Close { key });
+    core.expect_sent(key).expect("there is room for seven bytes");
+    core.expect_closed(key);
+    let mut all = Vec::new();
+    client.read_to_end(&mut all).expect("closed in order");
+    assert_eq!(all, b"goodbye");
+}
+
+fn closing_a_paused_connection_brings_no_more_data(kind: Kind) {
+    let mut core = Core::listening(kind);
+    let (mut client, key) = core.connect();
+    core.give(Operation::Receive { key });
+    client.write_all(b"x").expect("an open connection");
+    core.receive(key, 1);
+    core.give(Operation::Pause { key });
+    core.turn(Some(Duration::ZERO));
+    client.write_all(&bytes(4, 100_000)).expect("the kernel has room");
+    core.turn(Some(Duration::ZERO));
+    core.close(key);
+    assert!(core.nothing_seen(), "{:?}", core.seen);
+    assert_eq!(core.connections(), 0);
+}
+
+fn a_wake_before_the_turn_is_kept_and_many_make_one(kind: Kind) {
+    let mut core = Core::silent(kind);
+    let waker = core.waker();
+    for _ in 0..3 {
+        let foreign = waker.clone();
+        std::thread::spawn(move || (0..1000).for_each(|_| foreign.wake())).join().expect("waking works everywhere");
+        // Would never end otherwise.
+        core.turn(None);
+        let (started, timeout) = (Instant::now(), Duration::from_millis(100));
+        core.turn(Some(timeout));
+        assert!(started.elapsed() >= timeout * 9 / 10, "a second wake was left over");
+    }
+    // And in the middle of a turn.
+    let (go, start) = mpsc::channel();
+    let thread = std::thread::spawn(move || {
+        start.recv().expect("the test goes on");
+        waker.wake();
+    });
+    go.send(()).expect("the thread waits");
+    core.turn(None);
+    thread.join().expect("waking works everywhere");
+}
+
+fn cores_wake_each_other(kind: Kind) {
+    const ROUNDS: usize = 200;
+    // Two cores that write to each other's counter by turns, and sleep until the other has.
+    let counters = [const { AtomicUsize::new(0) }; 2];
+    let meeting = Barrier::new(2);
+    let wakers = Mutex::new(BTreeMap::new());
+    std::thread::scope(|scope| {
+        for number in 0..2 {
+            let (counters, meeting, wakers) = (&counters, &meeting, &wakers);
+            scope.spawn(move || {
+                let mut core = Core::silent(kind);
+                wakers.lock().expect("no panic").insert(number, core.waker());
+                meeting.wait();
+                core.connect_to(wakers.lock().expect("no panic").values().cloned().collect());
+                for round in 1..=ROUNDS {
+                    if number == 0 {
+                        counters[1].store(round, Ordering::Release);
+                        core.give(Operation::Wake { core: 1 });
+                    }
+                    while counters[number].load(Ordering::Acquire) < round {
+                        let started = Instant::now();
+                        core.turn(Some(PATIENCE));
+                        assert!(started.elapsed() < PATIENCE, "a wake was lost in round {round}");
+                    }
+                    if number == 1 {
+                        counters[0].store(round, Ordering::Release);
+                        core.give(Operation::Wake { core: 0 });
+                    }
+                }
+                core.turn(Some(Duration::ZERO));
+                assert!(core.nothing_seen());
+                // A ring that is gone takes no messages.
+                meeting.wait();
+            });
+        }
+    });
+}
+
+fn a_core_wakes_itself(kind: Kind) {
+    let mut core = Core::silent(kind);
+    core.connect_to(vec![core.waker()]);
+    core.give(Operation::Wake { core: 0 });
+    // Would never end otherwise.
+    core.turn(None);
+}
+
+fn after_waves_of_connections_nothing_is_left(kind: Kind) {
+    in_child(&format!("after_waves_of_connections_nothing_is_left {kind:?}"), || {
+        const AT_ONCE: usize = 250;
+        let mut core = Core::listening(kind);
+        drop(core.connect());
+        let key = core.keys()[0];
+        core.close(key);
+        let before = descriptors();
+        for wave in 0..8 {
+            let clients: Vec<_> = (0..AT_ONCE).map(|_| core.connect()).collect();
+            assert_eq!(core.connections(), AT_ONCE);
+            for (at, (_, key)) in clients.iter().enumerate() {
+                match at % 3 {
+                    0 => core.give(Operation::Receive { key: *key }),
+                    1 => core.give(Operation::ReceiveOnce { key: *key }),
+                    _ => {}
+                }
+            }
+            core.turn(Some(Duration::ZERO));
+            let keys: Vec<_> = clients.iter().map(|(_, key)| *key).collect();
+            // The peers go first, or we do, or both at once.
+            let clients = clients.into_iter().filter(|_| wave % 2 == 1).collect::<Vec<_>>();
+            for key in keys {
+                core.give(Operation::Close { key });
+            }
+            let mut closed = 0;
+            core.until("all are closed", |core| {
+                closed += core.seen.extract_if(.., |seen| matches!(seen, Seen::Closed(_))).count();
+                core.seen.retain(|seen| !matches!(seen, Seen::Ended(..)));
+                (closed == AT_ONCE).then_some(())
+            });
+            drop(clients);
+            assert!(core.nothing_seen(), "{:?}", core.seen);
+            assert_eq!(core.connections(), 0);
+            assert_eq!(descriptors(), before, "wave {wave}");
+        }
+    });
+}
+
+fn more_operations_than_the_queue_holds_start_in_one_turn(kind: Kind) {
+    in_child(&format!("more_operations_than_the_queue_holds_start_in_one_turn {kind:?}"), || {
+        const CONNECTIONS: usize = 3000;
+        let mut core = Core::silent(kind);
+        let mut peers = Vec::new();
+        for _ in 0..CONNECTIONS {
+            let (peer, socket) = std::os::unix::net::UnixStream::pair().expect("descriptors are free");
+            (&peer).write_all(b"hello").expect("a new socket");
+            peers.push(peer);
+            let key = core.adopt(selvedge::driver::Socket(socket.into()));
+            core.give(Operation::Receive { key });
+            core.give(Operation::Send { key, frame: Frame::new(b"world".to_vec()) });
+        }
+        let (mut received, mut sent) = (0, 0);
+        core.until("all bytes have come and gone", |core| {
+            for seen in core.seen.drain(..) {
+                match seen {
+                    Seen::Received(_, data) => received += data.len(),
+                    Seen::Sent(_, result) => {
+                        result.expect("a new socket has room");
+                        sent += 1;
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+            (received == 5 * CONNECTIONS && sent == CONNECTIONS).then_some(())
+        });
+        for peer in &mut peers {
+            let mut answer = [0; 5];
+            peer.read_exact(&mut answer).expect("it was sent");
+            assert_eq!(&answer, b"world");
+        }
+    });
+}
+
+fn accepting_recovers_when_descriptors_were_lacking(kind: Kind) {
+    in_child(&format!("accepting_recovers_when_descriptors_were_lacking {kind:?}"), || {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+        const CLIENTS: usize = 40;
+        let mut core = Core::bound(kind);
+        let address = core.address();
+        // They wait in the queue: nobody has said to accept. (An accept that is in flight keeps the limit that it began with.)
+        let clients: Vec<_> = (0..CLIENTS).map(|_| TcpStream::connect(address).expect("in the queue")).collect();
+        let maximum = getrlimit(Resource::Nofile).maximum;
+        let limit = descriptors() as u64 + 10;
+        setrlimit(Resource::Nofile, Rlimit { current: Some(limit), maximum }).expect("lower is always allowed");
+        core.give(Operation::Accept);
+        let (mut accepted, mut failed) = (Vec::new(), 0);
+        let sort = |core: &mut Core, accepted: &mut Vec<_>, failed: &mut usize| {
+            for seen in core.seen.drain(..) {
+                match seen {
+                    Seen::Accepted(socket) => accepted.push(socket),
+                    Seen::AcceptFailed(error) => {
+                        assert_eq!(error.raw_os_error(), Some(rustix::io::Errno::MFILE.raw_os_error()));
+                        *failed += 1;
+                    }
+                    other => panic!("{other:?}"),
+                }
+            }
+        };
+        let started = Instant::now();
+        core.until("it failed several times", |core| {
+            sort(core, &mut accepted, &mut failed);
+            (failed >= 10).then_some(())
+        });
+        // Ten failures have nine rests between them.
+        assert!(started.elapsed() >= Duration::from_millis(9 * 4), "it does not rest: {:?}", started.elapsed());
+        assert!(accepted.len() < CLIENTS);
+        let mut total = 0;
+        core.until("all were accepted", |core| {
+            sort(core, &mut accepted, &mut failed);
+            // Dropping one makes room for the next.
+            total += accepted.drain(..).count();
+            (total == CLIENTS).then_some(())
+        });
+        drop(clients);
+    });
+}
+
+fn an_idle_driver_waits(kind: Kind) {
+    let mut core = Core::listening(kind);
+    let clients: Vec<_> = (0..10).map(|_| core.connect()).collect();
+    for (_, key) in &clients {
+        core.give(Operation::Receive { key: *key });
+    }
+    core.turn(Some(Duration::from_millis(50)));
+    let (started, mut turns) = (Instant::now(), 0);
+    while started.elapsed() < Duration::from_secs(1) {
+        core.turn(Some(Duration::from_millis(200)));
+        turns += 1;
+    }
+    assert!(turns <= 7, "{turns} turns in a second, of 200 ms each");
+    assert!(core.nothing_seen(), "{:?}", core.seen);
+}
+
+fn after_stop_nobody_is_accepted(kind: Kind) {
+    let mut core = Core::listening(kind);
+    let address = core.address();
+    let (mut client, key) = core.connect();
+    core.give(Operation::Receive { key });
+    core.give(Operation::StopAccepting);
+    core.until("the port is closed", |_| {
+        TcpStream::connect(address).is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused).then_some(())
+    });
+    core.seen.clear();
+    core.round_trip(&mut client, key);
+}
+
+fn dropping_the_driver_closes_its_sockets(kind: Kind) {
+    let mut core = Core::listening(kind);
+    let clients: Vec<_> = (0..5).map(|_| core.connect()).collect();
+    core.give(Operation::Receive { key: clients[0].1 });
+    core.give(Operation::ReceiveOnce { key: clients[1].1 });
+    core.give(Operation::Send { key: clients[2].1, frame: Frame::new(vec![1; LARGE]) });
+    core.give(Operation::Close { key: clients[3].1 });
+    core.turn(Some(Duration::ZERO));
+    drop(core);
+    for (mut client, _) in clients {
+        // Ends, in order or not: nobody holds the other side.
+        let _ = client.read_to_end(&mut Vec::new());
+    }
+}
+
+fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").expect("this is Linux").count()
+}
