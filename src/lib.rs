@@ -1,9 +1,18 @@
 //! THE SERVER: sockets, threads, time, settings. It waits; it decides nothing.
 
+pub mod close;
+pub mod connection;
 pub mod doorbell;
 pub mod driver;
+pub mod endpoints;
+pub mod handoff;
+pub mod health;
 pub mod inbox;
 pub mod logging;
+pub mod mesh;
 pub mod persister;
+pub mod reactor;
 pub mod reader;
+pub mod server;
 pub mod settings;
+pub mod timers;

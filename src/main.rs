@@ -5,8 +5,8 @@ mod cli;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use selvedge::logging;
 use selvedge::settings::{Effective, report};
+use selvedge::{logging, server};
 
 use cli::{ConfigFormat, Task};
 
@@ -37,8 +37,7 @@ fn main() -> ExitCode {
         Task::Config(ConfigFormat::Json) => print(&report::json(&effective)),
         Task::Serve => {
             logging::start(&effective.settings);
-            tracing::error!(settings = ?effective.settings, "serving is not yet part of this build");
-            ExitCode::FAILURE
+            server::run(&effective.settings)
         }
     }
 }

@@ -1,0 +1,439 @@
+//! One socket's life: request head, WebSocket, closing, gone. Bytes in, events and frames out: has no socket, clock or shard, so
+//! that the loop and a simulator run the same code.
+
+mod hold;
+mod outgoing;
+mod unread;
+
+use std::fmt;
+
+use selvedge_protocol::websocket::{CloseFrame, Event, Limits, MessageKind, Reader, Role, Violation, put_close};
+use selvedge_shards::Frame;
+
+use crate::close::Goodbye;
+use crate::endpoints::Upgrade;
+pub use hold::Hold;
+use hold::Holds;
+use outgoing::Outgoing;
+pub use outgoing::Sent;
+use unread::Unread;
+
+/// Bytes that may wait unread at one connection that is held back. The driver is told to receive no more at once, so that only what it
+/// had collected before comes on top of the rest of one receive; a connection with more than this is closed as too fast.
+pub const UNREAD_BYTES_MAX: usize = 4 << 20;
+
+// Whatever a driver has collected in one turn (a few hundred buffers) must fit, or a hold would punish the innocent.
+const _: () = assert!(UNREAD_BYTES_MAX >= 512 * crate::driver::RECEIVE_BYTES_MAX);
+
+/// One connection. An open, idle one is these few bytes and nothing else.
+#[derive(Debug)]
+pub struct Connection {
+    reader: Reader,
+    /// Invariant: absent where everything in it would be empty.
+    pending: Option<Box<Pending>>,
+    phase: Phase,
+    route: Route,
+    outgoing: Outgoing,
+    holds: Holds,
+    /// A ping was sent, and nothing has arrived since.
+    probed: bool,
+    /// The peer has ended its side; what it sent before may still wait unread.
+    ended: bool,
+    /// Refuses instead of serving: there were too many connections when it came.
+    surplus: bool,
+    /// The driver was told to receive for it.
+    receiving: bool,
+}
+
+// A million idle connections hold a million of these.
+const _: () = assert!(size_of::<Connection>() <= 32);
+
+/// What a connection has only for a while.
+#[derive(Debug, Default)]
+struct Pending {
+    /// The head of the request so far; later what arrived while the connection was held back.
+    unread: Unread,
+    /// Frames and answers that wait for the one in flight.
+    queue: outgoing::Queue,
+    /// What was asked for, while the socket is being released for the way to another core.
+    upgrade: Option<Upgrade>,
+}
+
+impl Pending {
+    fn is_empty(&self) -> bool {
+        self.unread.is_empty() && self.queue.is_empty() && self.upgrade.is_none()
+    }
+}
+
+/// Where in its life a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Reads the request.
+    Head,
+    /// Has a request for another core, and waits for its socket to be free.
+    Leaving,
+    /// The WebSocket is open.
+    Open,
+    /// The last bytes are on their way, or the peer's last word is waited for.
+    Closing {
+        /// Nothing more is expected from the peer.
+        peer_done: bool,
+    },
+    /// Nothing is left to do but to close the socket.
+    Gone,
+}
+
+/// What an open connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// A session of a shard.
+    Session,
+    /// Sends back what it hears.
+    Echo,
+}
+
+/// What came out of received bytes.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Heard<'a> {
+    /// A message.
+    Message {
+        /// Text only on the echo route.
+        kind: MessageKind,
+        /// Borrowed from where it was received.
+        payload: &'a [u8],
+    },
+    /// A control frame, which is dealt with.
+    Control,
+    /// The connection is closing from here on.
+    Closing(Ending),
+}
+
+/// Why an open connection began to close by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The peer said goodbye.
+    Peer,
+    /// The peer broke the protocol.
+    Violation(Violation),
+    /// The peer sent text where only binary is spoken.
+    Text,
+}
+
+impl fmt::Display for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Peer => f.write_str("the peer says goodbye"),
+            Self::Violation(violation) => write!(f, "the peer broke the protocol: {violation}"),
+            Self::Text => f.write_str("the peer sent text"),
+        }
+    }
+}
+
+impl Connection {
+    /// A connection of which nothing has been received.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            reader: Reader::new(Role::Server),
+            pending: None,
+            phase: Phase::Head,
+            route: Route::Session,
+            outgoing: Outgoing::default(),
+            holds: Holds::default(),
+            probed: false,
+            ended: false,
+            surplus: false,
+            receiving: false,
+        }
+    }
+
+    /// A connection that can only be told that there are too many, or how the server is.
+    #[must_use]
+    pub fn surplus() -> Self {
+        Self { surplus: true, ..Self::new() }
+    }
+
+    /// There were too many connections when it came.
+    #[must_use]
+    pub fn is_surplus(&self) -> bool {
+        self.surplus
+    }
+
+    /// Where in its life it is.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// What it is for, once it is open.
+    #[must_use]
+    pub fn route(&self) -> Route {
+        self.route
+    }
+
+    /// Adds a piece of the request's head, and gives all of it so far.
+    pub fn gather_head(&mut self, data: &[u8]) -> &[u8] {
+        assert_eq!(self.phase, Phase::Head, "only the head is gathered");
+        let unread = &mut self.pending_mut().unread;
+        unread.append(data);
+        unread.bytes()
+    }
+
+    /// The head is read: what follows it, `from` this place in what was gathered, stays as the first bytes of the WebSocket.
+    pub fn finish_head(&mut self, from: usize) {
+        if let Some(pending) = &mut self.pending {
+            pending.unread.advance(from);
+        }
+        self.tidy();
+    }
+
+    /// The request goes to another core: until the socket is released nothing is to be done.
+    pub fn leave(&mut self, upgrade: Upgrade) {
+        self.phase = Phase::Leaving;
+        self.pending_mut().upgrade = Some(upgrade);
+    }
+
+    /// The socket is released: what has to travel with it.
+    pub fn take_upgrade(&mut self) -> Option<(Upgrade, Vec<u8>)> {
+        let mut pending = self.pending.take()?;
+        Some((pending.upgrade.take()?, pending.unread.take()))
+    }
+
+    /// The request is granted: queues the answer and speaks WebSocket from here on.
+    pub fn open(&mut self, route: Route, response: Vec<u8>) {
+        self.phase = Phase::Open;
+        self.route = route;
+        self.pending_mut().queue.opening(response);
+    }
+
+    /// Queues the whole answer to a request, after which the connection ends. Where there may be more to come from the peer, that is read
+    /// and dropped for a while: closing a socket with unread bytes resets it, and could take the answer away from the peer.
+    pub fn answer(&mut self, response: Vec<u8>, peer_done: bool) {
+        self.phase = Phase::Closing { peer_done };
+        drop(self.take_unread());
+        self.pending_mut().queue.last(response);
+    }
+
+    /// Takes the next thing out of `data`, which continues what was received before: see [`Reader::next`]. To be called until it
+    /// gives `None`, as long as the connection is open and not held back; the rest belongs to [`Connection::keep`].
+    pub fn hear<'a>(&'a mut self, data: &'a mut [u8], consumed: &mut usize, limits: &Limits) -> Option<Heard<'a>> {
+        assert_eq!(self.phase, Phase::Open, "only an open connection has messages");
+        // Field by field, because a message borrows the reader to its end.
+        let Self { reader, pending, phase, route, .. } = self;
+        match reader.next(data, consumed, limits) {
+            Ok(None) => None,
+            Ok(Some(Event::Message { kind: MessageKind::Text, .. })) if *route == Route::Session => {
+                *phase = Phase::Closing { peer_done: false };
+                queue_close(pending, Some(&Goodbye::text()));
+                Some(Heard::Closing(Ending::Text))
+            }
+            Ok(Some(Event::Message { kind, payload })) => Some(Heard::Message { kind, payload }),
+            Ok(Some(Event::Ping(payload))) => {
+                pending_of(pending).queue.pong(payload);
+                Some(Heard::Control)
+            }
+            Ok(Some(Event::Pong(_))) => Some(Heard::Control),
+            Ok(Some(Event::Close(frame))) => {
+                *phase = Phase::Closing { peer_done: true };
+                queue_close(pending, frame.map(|frame| Goodbye { code: frame.code, reason: "".into() }).as_ref());
+                Some(Heard::Closing(Ending::Peer))
+            }
+            Err(violation) => {
+                *phase = Phase::Closing { peer_done: false };
+                queue_close(pending, Some(&Goodbye::violation(violation)));
+                Some(Heard::Closing(Ending::Violation(violation)))
+            }
+        }
+    }
+
+    /// Reads on while closing, only to find the peer's Close frame. Everything else is dropped; so is all that follows a request which
+    /// was answered, as the reader finds no frame in it.
+    pub fn discard(&mut self, data: &mut [u8], limits: &Limits) {
+        let Phase::Closing { peer_done: false } = self.phase else { return };
+        let mut consumed = 0;
+        let peer_done = loop {
+            match self.reader.next(data, &mut consumed, limits) {
+                Ok(Some(Event::Close(_))) => break true,
+                Ok(Some(Event::Message { .. } | Event::Ping(_) | Event::Pong(_))) => {}
+                // After a violation nothing can be read any more: the peer's end, or the deadline, will end it.
+                Ok(None) | Err(_) => break false,
+            }
+        };
+        self.phase = Phase::Closing { peer_done };
+    }
+
+    /// Begins to close an open connection from this side: a Close frame goes out behind what waits, and the peer's is waited for, be it
+    /// among the bytes that were kept.
+    pub fn close(&mut self, goodbye: &Goodbye, limits: &Limits) {
+        assert_eq!(self.phase, Phase::Open, "only an open connection says goodbye");
+        self.phase = Phase::Closing { peer_done: false };
+        queue_close(&mut self.pending, Some(goodbye));
+        let mut unread = self.take_unread();
+        let (bytes, consumed) = unread.parts();
+        self.discard(&mut bytes[*consumed..], limits);
+    }
+
+    /// The socket is of no more use.
+    pub fn gone(&mut self) {
+        self.phase = Phase::Gone;
+        self.pending = None;
+        self.reader = Reader::new(Role::Server);
+    }
+
+    /// Everything is said on both sides: the socket can be closed.
+    #[must_use]
+    pub fn is_finished(&self) -> bool {
+        match self.phase {
+            Phase::Closing { peer_done } => (peer_done || self.ended) && self.outgoing.is_last_sent(),
+            Phase::Head | Phase::Leaving | Phase::Open | Phase::Gone => false,
+        }
+    }
+
+    /// Something arrived: says whether it answers a probe.
+    pub fn is_alive(&mut self) -> bool {
+        std::mem::take(&mut self.probed)
+    }
+
+    /// Queues a ping. Says `false` where the answer could not be heard, because the connection is held back: whoever asks then has
+    /// to take it as alive.
+    pub fn probe(&mut self) -> bool {
+        if self.phase != Phase::Open || self.is_held() {
+            return false;
+        }
+        self.probed = true;
+        self.pending_mut().queue.ping();
+        true
+    }
+
+    /// The peer will send nothing more.
+    pub fn end(&mut self) {
+        self.ended = true;
+        self.receiving = false;
+    }
+
+    /// The peer has ended its side.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    /// Holds messages back for this reason. Says whether the connection was free before, so that receiving has to be paused.
+    pub fn hold(&mut self, hold: Hold) -> bool {
+        self.holds.insert(hold)
+    }
+
+    /// Ends one reason to hold back. Says whether it was the last.
+    pub fn unhold(&mut self, hold: Hold) -> bool {
+        self.holds.remove(hold)
+    }
+
+    /// Messages must wait.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.holds.any()
+    }
+
+    /// Keeps received bytes for later. Says `false` if that is too much.
+    #[must_use]
+    pub fn keep(&mut self, data: &[u8]) -> bool {
+        if data.is_empty() {
+            return true;
+        }
+        let unread = &mut self.pending_mut().unread;
+        if unread.bytes().len() + data.len() > UNREAD_BYTES_MAX {
+            return false;
+        }
+        unread.append(data);
+        true
+    }
+
+    /// Bytes wait that nobody has looked at.
+    #[must_use]
+    pub fn has_unread(&self) -> bool {
+        self.pending.as_ref().is_some_and(|pending| !pending.unread.is_empty())
+    }
+
+    /// Takes what waits unread out, to be read; [`Connection::put_back`] what is left.
+    pub fn take_unread(&mut self) -> Unread {
+        let unread = self.pending.as_mut().map_or_else(Unread::default, |pending| std::mem::take(&mut pending.unread));
+        self.tidy();
+        unread
+    }
+
+    /// Puts back what [`Connection::take_unread`] gave and what could not be read yet.
+    pub fn put_back(&mut self, unread: Unread) {
+        if !unread.is_empty() {
+            self.pending_mut().unread = unread;
+        }
+    }
+
+    /// Queues a frame. Never while another one waits or is in flight: that one's [`Sent::Data`] comes first.
+    pub fn send(&mut self, frame: Frame) {
+        if self.phase == Phase::Open {
+            self.pending_mut().queue.data(frame);
+        }
+    }
+
+    /// The next thing to send, if nothing is in flight.
+    pub fn poll_send(&mut self) -> Option<Frame> {
+        let frame = self.outgoing.poll(&mut self.pending.as_mut()?.queue);
+        self.tidy();
+        frame
+    }
+
+    /// What was in flight is in the kernel's hands.
+    pub fn sent(&mut self) -> Sent {
+        self.outgoing.sent()
+    }
+
+    /// A send is in flight, or waits for one.
+    #[must_use]
+    pub fn is_sending(&self) -> bool {
+        self.outgoing.in_flight() || self.pending.as_ref().is_some_and(|pending| !pending.queue.is_empty())
+    }
+
+    /// Whether the driver has to be told to receive (`true`) or to pause (`false`).
+    pub fn poll_receiving(&mut self) -> Option<bool> {
+        let wanted = match self.phase {
+            Phase::Open => !self.is_held() && !self.has_unread() && !self.ended,
+            Phase::Closing { peer_done: false } => !self.ended,
+            // The head is received piece by piece; and what ends soon is left as it is.
+            Phase::Head | Phase::Leaving | Phase::Closing { peer_done: true } | Phase::Gone => self.receiving,
+        };
+        (self.receiving != wanted).then(|| {
+            self.receiving = wanted;
+            wanted
+        })
+    }
+
+    fn pending_mut(&mut self) -> &mut Pending {
+        pending_of(&mut self.pending)
+    }
+
+    fn tidy(&mut self) {
+        if self.pending.as_ref().is_some_and(|pending| pending.is_empty()) {
+            self.pending = None;
+        }
+    }
+}
+
+impl Default for Connection {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Borrows one field only, for where the reader is borrowed too.
+fn pending_of(pending: &mut Option<Box<Pending>>) -> &mut Pending {
+    pending.get_or_insert_default()
+}
+
+/// Queues a Close frame, which goes out behind what waits.
+fn queue_close(pending: &mut Option<Box<Pending>>, goodbye: Option<&Goodbye>) {
+    let mut bytes = Vec::new();
+    put_close(&mut bytes, goodbye.map(|goodbye| CloseFrame { code: goodbye.code, reason: &goodbye.reason }));
+    pending_of(pending).queue.last(bytes);
+}
+
+#[cfg(test)]
+mod tests;

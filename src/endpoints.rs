@@ -1,0 +1,260 @@
+//! What is served under which path. Decides from one request; has no socket, and does not know which core does what.
+
+use std::sync::Arc;
+
+use selvedge_protocol::document_name::{DocumentName, DocumentNameError};
+use selvedge_protocol::http::{
+    Connection, Limits, Request, RequestError, RequestKind, Status, UpgradeKey, parse_request, write_refusal,
+    write_response, write_upgrade,
+};
+
+use crate::health::Health;
+
+const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
+const JSON: &str = "application/json";
+
+/// What a request comes to.
+#[derive(Debug)]
+pub enum Routed {
+    /// More of the head has to come.
+    Incomplete,
+    /// To be granted: what follows the head, from this many bytes on, is WebSocket.
+    Upgrade {
+        /// What for.
+        upgrade: Upgrade,
+        /// Length of the head.
+        head_bytes: usize,
+    },
+    /// To be answered by this, and closed.
+    Answer {
+        /// The whole response.
+        response: Vec<u8>,
+        /// The peer may still be sending.
+        unread: bool,
+    },
+}
+
+/// A WebSocket that was asked for and may be granted.
+#[derive(Debug)]
+pub struct Upgrade {
+    /// What for.
+    pub target: Target,
+    key: UpgradeKey,
+}
+
+/// What a WebSocket is for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// A session of this document.
+    Document(Arc<str>),
+    /// The echo, for conformance tests.
+    Echo,
+}
+
+impl Upgrade {
+    /// The response that grants it.
+    #[must_use]
+    pub fn response(&self) -> Vec<u8> {
+        let mut response = Vec::new();
+        write_upgrade(&mut response, &self.key, None);
+        response
+    }
+}
+
+/// What is served beyond documents, and how the server is.
+#[derive(Clone, Copy, Debug)]
+pub struct Endpoints<'a> {
+    /// Longest request head.
+    pub head_bytes_max: usize,
+    /// Whether there is an echo.
+    pub conformance: bool,
+    /// Where answers about health come from.
+    pub health: &'a Health,
+}
+
+impl Endpoints<'_> {
+    /// Looks at all that has arrived of a request. `surplus`: there are too many connections already.
+    #[must_use]
+    pub fn route(&self, received: &[u8], surplus: bool) -> Routed {
+        match parse_request(received, &Limits { head_bytes_max: self.head_bytes_max }) {
+            Ok(None) => Routed::Incomplete,
+            Ok(Some((request, head_bytes))) => match self.upgrade_of(&request, surplus) {
+                Ok(upgrade) => Routed::Upgrade { upgrade, head_bytes },
+                Err(answer) => Routed::Answer { response: answer.response(), unread: received.len() > head_bytes },
+            },
+            Err(error) => {
+                let mut response = Vec::new();
+                write_refusal(&mut response, &error);
+                // Where the head ends is unknown, except that a method is found out with it.
+                Routed::Answer {
+                    response,
+                    unread: error != RequestError::MethodNotAllowed || !received.ends_with(b"\r\n\r\n"),
+                }
+            }
+        }
+    }
+
+    fn upgrade_of(&self, request: &Request<'_>, surplus: bool) -> Result<Upgrade, Answer> {
+        let mut segments = request.path_segments();
+        let path = (segments.next(), segments.next(), segments.next());
+        let target = match path {
+            (Some("healthz"), None, _) => return Err(Answer::healthy()),
+            (Some("readyz"), None, _) => return Err(self.readiness()),
+            (Some("yjs"), Some(segment), None) => {
+                let name = DocumentName::from_path_segment(segment).map_err(Answer::BadName)?;
+                Target::Document(name.as_str().into())
+            }
+            (Some("echo"), None, _) if self.conformance => Target::Echo,
+            _ => return Err(Answer::NotFound { conformance: self.conformance }),
+        };
+        match request.kind {
+            RequestKind::Get => Err(Answer::WebSocketOnly),
+            RequestKind::Upgrade { .. } if self.health.is_draining() => Err(Answer::Unavailable("the server stops")),
+            RequestKind::Upgrade { .. } if surplus => Err(Answer::Unavailable("too many connections")),
+            RequestKind::Upgrade { key } => Ok(Upgrade { target, key }),
+        }
+    }
+
+    fn readiness(&self) -> Answer {
+        let connections = self.health.connections();
+        match self.health.unready() {
+            None => Answer::Health {
+                status: Status::Ok,
+                body: format!("{{\"status\":\"ready\",\"connections\":{connections}}}\n"),
+            },
+            Some(reason) => Answer::Health {
+                status: Status::ServiceUnavailable,
+                body: format!("{{\"status\":\"not ready\",\"reason\":\"{reason}\",\"connections\":{connections}}}\n"),
+            },
+        }
+    }
+}
+
+/// An answer other than an upgrade.
+#[derive(Debug)]
+enum Answer {
+    Health { status: Status, body: String },
+    NotFound { conformance: bool },
+    BadName(DocumentNameError),
+    WebSocketOnly,
+    Unavailable(&'static str),
+}
+
+impl Answer {
+    fn healthy() -> Self {
+        Self::Health { status: Status::Ok, body: "{\"status\":\"ok\"}\n".to_owned() }
+    }
+
+    fn response(self) -> Vec<u8> {
+        let (status, content_type, body, headers): (_, _, _, &[(&str, &str)]) = match self {
+            Self::Health { status, body } => (status, JSON, body, &[("Cache-Control", "no-store")]),
+            Self::NotFound { conformance } => (Status::NotFound, PLAIN_TEXT, directory(conformance), &[]),
+            Self::BadName(error) => (Status::BadRequest, PLAIN_TEXT, format!("{error}\n"), &[]),
+            Self::WebSocketOnly => (
+                Status::UpgradeRequired,
+                PLAIN_TEXT,
+                "this path speaks WebSocket; connect with a WebSocket client\n".to_owned(),
+                &[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")],
+            ),
+            Self::Unavailable(reason) => (
+                Status::ServiceUnavailable,
+                PLAIN_TEXT,
+                format!("{reason}; try again later\n"),
+                &[("Retry-After", "2")],
+            ),
+        };
+        let mut response = Vec::new();
+        write_response(&mut response, status, content_type, body.as_bytes(), headers, Connection::Close);
+        response
+    }
+}
+
+fn directory(conformance: bool) -> String {
+    let echo = if conformance { "/echo            WebSocket: sends back what it hears\n" } else { "" };
+    format!(
+        "nothing is served under this path; there are\n\
+         /yjs/{{document}}  WebSocket: the y-websocket protocol for one document\n\
+         {echo}\
+         /healthz         the process runs\n\
+         /readyz          the process takes new clients\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(target: &str, upgrade: bool) -> Vec<u8> {
+        let upgrade = if upgrade {
+            "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        } else {
+            ""
+        };
+        format!("GET {target} HTTP/1.1\r\nHost: test\r\n{upgrade}\r\n").into_bytes()
+    }
+
+    fn answer(endpoints: &Endpoints<'_>, request: &[u8], surplus: bool) -> String {
+        match endpoints.route(request, surplus) {
+            Routed::Answer { response, .. } => String::from_utf8(response).expect("answers are text"),
+            other @ (Routed::Incomplete | Routed::Upgrade { .. }) => panic!("not an answer: {other:?}"),
+        }
+    }
+
+    fn target(endpoints: &Endpoints<'_>, path: &str) -> Target {
+        let request = request(path, true);
+        match endpoints.route(&request, false) {
+            Routed::Upgrade { upgrade, head_bytes } => {
+                assert_eq!(head_bytes, request.len());
+                upgrade.target
+            }
+            other @ (Routed::Incomplete | Routed::Answer { .. }) => panic!("not an upgrade: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn documents_are_named_by_one_decoded_segment() {
+        let health = Health::default();
+        let endpoints = Endpoints { head_bytes_max: 8192, conformance: false, health: &health };
+        for (path, name) in [("/yjs/notes", "notes"), ("/yjs/a%2Fb?token=1", "a/b"), ("/yjs/%2541", "%41")] {
+            assert_eq!(target(&endpoints, path), Target::Document(name.into()), "{path}");
+        }
+        for path in ["/yjs/", "/yjs/%00", "/yjs/%FF", "/yjs/%2"] {
+            let answer = answer(&endpoints, &request(path, true), false);
+            assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("allowed are"), "{path}: {answer}");
+        }
+    }
+
+    #[test]
+    fn unknown_paths_are_told_what_exists() {
+        let health = Health::default();
+        for (conformance, echo) in [(false, 404), (true, 426)] {
+            let endpoints = Endpoints { head_bytes_max: 8192, conformance, health: &health };
+            for path in ["/", "/yjs", "/yjs/a/b", "/healthz/", "//yjs/a", "/echo/x"] {
+                let answer = answer(&endpoints, &request(path, true), false);
+                assert!(answer.starts_with("HTTP/1.1 404 ") && answer.contains("/yjs/{document}"), "{path}: {answer}");
+                assert_eq!(answer.contains("/echo"), conformance);
+            }
+            assert!(answer(&endpoints, &request("/echo", false), false).starts_with(&format!("HTTP/1.1 {echo} ")));
+        }
+        let endpoints = Endpoints { head_bytes_max: 8192, conformance: true, health: &health };
+        assert_eq!(target(&endpoints, "/echo"), Target::Echo);
+    }
+
+    #[test]
+    fn health_is_told_and_refusals_follow_it() {
+        let health = Health::default();
+        let endpoints = Endpoints { head_bytes_max: 8192, conformance: false, health: &health };
+        let status = |path, upgrade, surplus| {
+            let answer = answer(&endpoints, &request(path, upgrade), surplus);
+            answer.split(' ').nth(1).map(str::to_owned).expect("a status line")
+        };
+        assert_eq!(status("/readyz", false, true), "200");
+        assert_eq!(status("/yjs/a", true, true), "503");
+        assert_eq!(status("/yjs/a", false, false), "426");
+        assert_eq!(target(&endpoints, "/yjs/a"), Target::Document("a".into()));
+        health.drain();
+        assert_eq!(status("/readyz", false, false), "503");
+        assert_eq!(status("/yjs/a", true, false), "503");
+        assert_eq!(status("/healthz", false, false), "200");
+    }
+}

@@ -1,0 +1,220 @@
+//! One core's loop: completions, notes, parcels and time in, operations out. It waits, and it knows in which order things are asked for;
+//! what follows from each, [`core`] knows.
+
+mod clock;
+mod core;
+pub mod drain;
+mod table;
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use selvedge_shards::{Now, ShardId, TICK_MS};
+
+use self::core::Core;
+use self::drain::{Drain, Step};
+use crate::doorbell::Doorbell;
+use crate::driver::{Driver, Operation};
+use crate::inbox::{Inbox, Note};
+use crate::mesh::Parcel;
+
+pub use self::clock::Clock;
+pub use self::core::{Parts, Rules};
+
+/// How long a core looks for more before it sleeps, when something came a moment ago. Waking a sleeping core takes about as long.
+const SPIN: Duration = Duration::from_micros(30);
+
+/// How long a draining core waits at most until what is owed is sent, before it says goodbye all the same.
+const OWED_MS_MAX: u64 = 2_000;
+
+/// Where a core is called from, and where it looks whether it was.
+pub struct Lines {
+    /// Says whether it sleeps.
+    pub doorbell: Arc<Doorbell>,
+    /// Notes of all cores, of which one place is its own.
+    pub inboxes: Arc<[Inbox]>,
+    /// When to end.
+    pub drain: Arc<Drain>,
+}
+
+/// One core.
+pub struct Reactor<D> {
+    driver: D,
+    core: Core,
+    id: usize,
+    lines: Lines,
+    clock: Clock,
+    /// Whether it pays to look for more before sleeping: not where cores share a CPU.
+    spin: bool,
+    /// When something came last.
+    busy: Instant,
+    tick_due: Now,
+    /// The step of the end that is taken.
+    step: Step,
+    /// The last step that is done.
+    finished: Step,
+    /// Until when goodbyes wait for what is owed.
+    owed_until: Option<Now>,
+    operations: Vec<Operation>,
+    notes: Vec<Note>,
+    parcels: Vec<(ShardId, Parcel)>,
+}
+
+impl<D: Driver> Reactor<D> {
+    /// A core that serves from its first turn on. Its driver is connected to the others.
+    pub fn new(driver: D, parts: Parts, lines: Lines, clock: Clock, spin: bool) -> Self {
+        let now = clock.now();
+        Self {
+            driver,
+            id: usize::from(parts.id.0),
+            core: Core::new(parts, now),
+            lines,
+            clock,
+            spin,
+            busy: Instant::now(),
+            tick_due: Now(now.0 + TICK_MS),
+            step: Step::Serve,
+            finished: Step::Serve,
+            owed_until: None,
+            operations: Vec::new(),
+            notes: Vec::new(),
+            parcels: Vec::new(),
+        }
+    }
+
+    /// Serves until the drain has ended.
+    ///
+    /// # Errors
+    ///
+    /// The driver's engine is broken.
+    pub fn run(mut self) -> io::Result<()> {
+        let mut leftover = false;
+        while !self.has_ended() {
+            self.turn(leftover)?;
+            self.take_notes();
+            self.take_parcels();
+            if self.clock.now() >= self.tick_due {
+                self.tick();
+            }
+            leftover = self.core.end_turn();
+            leftover |= self.follow_drain();
+        }
+        Ok(())
+    }
+
+    /// One turn of the driver.
+    fn turn(&mut self, leftover: bool) -> io::Result<()> {
+        let timeout = self.timeout(leftover);
+        self.core.take_operations(&mut self.operations);
+        let (core, clock) = (&mut self.core, &self.clock);
+        let mut busy = None;
+        let result = self.driver.turn(&mut self.operations, Some(timeout), &mut |completion| {
+            if busy.is_none() {
+                // The clock is read once for a turn, after the wait.
+                let moment = Instant::now();
+                core.set_now(clock.at(moment));
+                busy = Some(moment);
+            }
+            core.handle_completion(completion);
+        });
+        self.lines.doorbell.awake();
+        self.busy = busy.unwrap_or(self.busy);
+        result
+    }
+
+    /// How long the driver may wait. Where that is not zero the core has said that it sleeps.
+    fn timeout(&self, leftover: bool) -> Duration {
+        if leftover || (self.spin && self.busy.elapsed() < SPIN) {
+            return Duration::ZERO;
+        }
+        self.lines.doorbell.announce_sleep();
+        if !self.inbox().is_empty() || self.core.has_parcels() || self.lines.drain.step() != self.step {
+            return Duration::ZERO;
+        }
+        let now = self.clock.now();
+        Duration::from_millis(self.tick_due.since(now))
+    }
+
+    fn inbox(&self) -> &Inbox {
+        &self.lines.inboxes[self.id]
+    }
+
+    fn take_notes(&mut self) {
+        self.lines.inboxes[self.id].take(&mut self.notes);
+        if self.notes.is_empty() {
+            return;
+        }
+        self.noticed();
+        for note in self.notes.drain(..) {
+            self.core.handle_note(note);
+        }
+    }
+
+    fn take_parcels(&mut self) {
+        self.core.take_parcels(&mut self.parcels);
+        if self.parcels.is_empty() {
+            return;
+        }
+        self.noticed();
+        for (from, parcel) in self.parcels.drain(..) {
+            self.core.handle_parcel(from, parcel);
+        }
+    }
+
+    fn tick(&mut self) {
+        let now = self.clock.now();
+        self.core.set_now(now);
+        self.core.tick();
+        // A core that was stopped for long does not catch up on ticks.
+        self.tick_due = Now(now.0 + TICK_MS);
+    }
+
+    fn noticed(&mut self) {
+        let moment = Instant::now();
+        self.core.set_now(self.clock.at(moment));
+        self.busy = moment;
+    }
+
+    /// Takes the next step of the end when it is called for, and says when it is done. `true`: the next turn must not wait.
+    fn follow_drain(&mut self) -> bool {
+        let wanted = self.lines.drain.step();
+        if wanted == self.step {
+            return self.finish_step();
+        }
+        if wanted == Step::Close && !self.may_say_goodbye() {
+            return false;
+        }
+        self.step = wanted;
+        self.core.take_step(wanted);
+        true
+    }
+
+    /// Says that a step is done, once it is. What arrived in the turn in which it was taken was handed in before, and what that led to has
+    /// left at that turn's end; so it is done one turn later at the earliest.
+    fn finish_step(&mut self) -> bool {
+        let done = match self.step {
+            Step::Serve | Step::Close => return false,
+            Step::Quiet => self.core.has_handed_all_over(),
+            Step::Settle => self.core.has_handed_all_over() && !self.core.has_parcels(),
+        };
+        if done && self.finished != self.step {
+            self.finished = self.step;
+            self.lines.drain.finish(self.id, self.step);
+        }
+        !done
+    }
+
+    /// What clients are owed is with the kernel, or they did not take it in time.
+    fn may_say_goodbye(&mut self) -> bool {
+        let now = self.clock.now();
+        let until = *self.owed_until.get_or_insert(Now(now.0 + OWED_MS_MAX));
+        let owed = !self.inbox().is_empty() || self.core.has_parcels() || !self.core.has_sent_all();
+        !owed || now >= until
+    }
+
+    fn has_ended(&self) -> bool {
+        let overdue = || self.lines.drain.deadline().is_some_and(|deadline| Instant::now() >= deadline);
+        self.step == Step::Close && (self.core.connections() == 0 || overdue())
+    }
+}

@@ -1,0 +1,30 @@
+//! The one clock of the process, as shards read it.
+
+use std::time::Instant;
+
+use selvedge_shards::Now;
+
+/// Counts from the same moment on every core.
+#[derive(Clone, Copy, Debug)]
+pub struct Clock(Instant);
+
+impl Clock {
+    /// Counts from now.
+    #[must_use]
+    pub fn start() -> Self {
+        Self(Instant::now())
+    }
+
+    /// This moment.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        self.at(Instant::now())
+    }
+
+    /// That moment.
+    #[must_use]
+    pub fn at(&self, moment: Instant) -> Now {
+        let elapsed = moment.saturating_duration_since(self.0).as_millis();
+        Now(u64::try_from(elapsed).expect("no process runs for 2^64 milliseconds"))
+    }
+}

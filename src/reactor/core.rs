@@ -1,0 +1,290 @@
+//! What one core has and knows: its connections, its shard, and its ways to everyone else. Told what happened, it gathers operations; it
+//! does not wait, and has no driver and no clock.
+
+mod accepting;
+mod closing;
+mod effects;
+mod listening;
+mod sending;
+
+use std::sync::Arc;
+
+use selvedge_protocol::websocket::Limits;
+use selvedge_shards::{Input, Now, SessionId, Shard, ShardId};
+
+use super::drain::Step;
+use super::table::Table;
+use crate::connection::{Connection, Hold, Phase};
+use crate::driver::{Completion, ConnectionKey, Operation};
+use crate::handoff::Handed;
+use crate::health::Health;
+use crate::inbox::Note;
+use crate::mesh::{Mesh, Parcel};
+use crate::persister::Appender;
+use crate::reader::Reader;
+use crate::timers::TimerWheel;
+
+/// What the connections of a core are held to.
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    /// Messages of sessions.
+    pub session: Limits,
+    /// Messages on the echo route.
+    pub echo: Limits,
+    /// Longest request head.
+    pub head_bytes_max: usize,
+    /// From accepting a socket to the end of its request.
+    pub upgrade_timeout_ms: u64,
+    /// From the first word of a close to its end.
+    pub close_timeout_ms: u64,
+    /// Connections of the whole process.
+    pub connections_max: usize,
+    /// Whether there is an echo.
+    pub conformance: bool,
+}
+
+/// What a core is given at the start.
+pub struct Parts {
+    /// Which core.
+    pub id: ShardId,
+    /// How many there are.
+    pub cores: u16,
+    /// Its decisions.
+    pub shard: Shard,
+    /// Its ways to the other cores.
+    pub mesh: Mesh,
+    /// Its way to the disk.
+    pub appender: Appender,
+    /// Its way back from the disk.
+    pub reader: Reader,
+    /// What its connections are held to.
+    pub rules: Rules,
+    /// How the process is.
+    pub health: Arc<Health>,
+}
+
+/// One core without its driver.
+pub(super) struct Core {
+    id: ShardId,
+    cores: u16,
+    shard: Shard,
+    table: Table<Connection>,
+    /// For the next turn of the driver, in order.
+    operations: Vec<Operation>,
+    mesh: Mesh,
+    timers: TimerWheel<Deadline>,
+    appender: Appender,
+    reader: Reader,
+    rules: Rules,
+    health: Arc<Health>,
+    now: Now,
+    step: Step,
+    /// Sends in flight.
+    sends: usize,
+    /// Connections that are no longer held back and have to be read on; done between effects, not within them.
+    freed: Vec<ConnectionKey>,
+    /// Sessions whose probe was answered without a ping.
+    alive: Vec<SessionId>,
+    /// Connections that are held back by a full mesh.
+    held_by_mesh: Vec<ConnectionKey>,
+    /// Something was handed to the shard in this turn.
+    busy: bool,
+}
+
+/// What a connection has to have done by some time.
+#[derive(Clone, Copy, Debug)]
+enum Deadline {
+    /// Sent its whole request.
+    Head(ConnectionKey),
+    /// Closed.
+    Close(ConnectionKey),
+}
+
+impl Core {
+    pub(super) fn new(parts: Parts, now: Now) -> Self {
+        let Parts { id, cores, shard, mesh, appender, reader, rules, health } = parts;
+        Self {
+            id,
+            cores,
+            shard,
+            table: Table::new(),
+            operations: vec![Operation::Accept],
+            mesh,
+            timers: TimerWheel::new(now.0),
+            appender,
+            reader,
+            rules,
+            health,
+            now,
+            step: Step::Serve,
+            sends: 0,
+            freed: Vec::new(),
+            alive: Vec::new(),
+            held_by_mesh: Vec::new(),
+            busy: false,
+        }
+    }
+
+    /// The time for whatever is handled next.
+    pub(super) fn set_now(&mut self, now: Now) {
+        self.now = now;
+    }
+
+    /// Takes what is to be done, and gives an empty list back.
+    pub(super) fn take_operations(&mut self, operations: &mut Vec<Operation>) {
+        debug_assert!(operations.is_empty(), "the driver empties the list");
+        std::mem::swap(&mut self.operations, operations);
+    }
+
+    /// Something of the driver's.
+    pub(super) fn handle_completion(&mut self, completion: Completion<'_>) {
+        match completion {
+            Completion::Accepted { socket } => self.accepted(socket),
+            Completion::AcceptFailed { error } => tracing::warn!(%error, core = self.id.0, "accepting fails"),
+            Completion::Received { key, data } => self.received(key, data),
+            Completion::Ended { key, error } => self.ended(key, error.as_ref()),
+            Completion::Sent { key, frame, result } => {
+                drop(frame);
+                self.sent(key, result);
+            }
+            Completion::Released { key, socket } => self.released(key, socket),
+            Completion::Closed { key } => {
+                self.table.remove(key);
+                self.health.disconnected();
+            }
+        }
+    }
+
+    /// Something of the persister's or a reader's.
+    pub(super) fn handle_note(&mut self, note: Note) {
+        note.visit(&mut |input| self.handle(input));
+    }
+
+    /// Something of another core's.
+    pub(super) fn handle_parcel(&mut self, from: ShardId, parcel: Parcel) {
+        match parcel {
+            Parcel::Handed(handed) => {
+                let Handed { socket, upgrade, unread } = *handed;
+                self.adopt(socket, upgrade, unread);
+            }
+            Parcel::Envelope(envelope) => self.handle(Input::Envelope { from, envelope }),
+        }
+    }
+
+    /// Time has passed: deadlines, and the shard's tick.
+    pub(super) fn tick(&mut self) {
+        let mut due = Vec::new();
+        self.timers.sweep(self.now.0, &mut due);
+        for deadline in due {
+            self.overdue(deadline);
+        }
+        self.handle(Input::Tick);
+    }
+
+    /// Everything that has arrived was handed in. Says whether something is left that should not wait for the next arrival.
+    pub(super) fn end_turn(&mut self) -> bool {
+        self.settle_effects();
+        if std::mem::take(&mut self.busy) {
+            self.shard.handle(self.now, Input::TurnEnded);
+            self.drain_effects();
+        }
+        let operations = &mut self.operations;
+        self.mesh.flush(|core| operations.push(Operation::Wake { core }));
+        if !self.mesh.is_congested() {
+            for key in std::mem::take(&mut self.held_by_mesh) {
+                self.unhold(key, Hold::Mesh);
+            }
+        }
+        self.mesh.is_congested() || !self.freed.is_empty() || !self.alive.is_empty()
+    }
+
+    /// Moves what other cores have sent out of the mesh.
+    pub(super) fn take_parcels(&mut self, taken: &mut Vec<(ShardId, Parcel)>) {
+        self.mesh.take(taken);
+    }
+
+    /// Other cores have sent something.
+    pub(super) fn has_parcels(&self) -> bool {
+        self.mesh.has_incoming()
+    }
+
+    /// Nothing waits in front of a full ring.
+    pub(super) fn has_handed_all_over(&self) -> bool {
+        !self.mesh.is_congested()
+    }
+
+    /// Everything that was to be sent is with the kernel.
+    pub(super) fn has_sent_all(&self) -> bool {
+        self.sends == 0
+    }
+
+    /// Connections left.
+    pub(super) fn connections(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Hands something to the shard and carries out what follows.
+    fn handle(&mut self, input: Input<'_>) {
+        self.busy = true;
+        self.shard.handle(self.now, input);
+        self.drain_effects();
+    }
+
+    /// Does what effects led to and what leads to effects again. Ends, because every step reads bytes that have arrived or answers a
+    /// question of the shard's, and neither grows from it.
+    fn settle_effects(&mut self) {
+        while !self.freed.is_empty() || !self.alive.is_empty() {
+            for session in std::mem::take(&mut self.alive) {
+                self.handle(Input::Alive { session });
+            }
+            for key in std::mem::take(&mut self.freed) {
+                self.read_on(key);
+            }
+        }
+    }
+
+    /// Gives the driver what a connection has for it. To be called after everything that was done to one.
+    fn tend(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.table.get(key) else { return };
+        if let Some(frame) = connection.poll_send() {
+            self.sends += 1;
+            self.operations.push(Operation::Send { key, frame });
+        }
+        if connection.is_finished() {
+            connection.gone();
+            self.operations.push(Operation::Close { key });
+        }
+        match connection.poll_receiving() {
+            Some(true) => self.operations.push(Operation::Receive { key }),
+            Some(false) => self.operations.push(Operation::Pause { key }),
+            None => {}
+        }
+    }
+
+    fn hold(&mut self, key: ConnectionKey, hold: Hold) {
+        if let Some(connection) = self.table.get(key)
+            && connection.phase() == Phase::Open
+        {
+            connection.hold(hold);
+            self.tend(key);
+        }
+    }
+
+    fn unhold(&mut self, key: ConnectionKey, hold: Hold) {
+        if let Some(connection) = self.table.get(key)
+            && connection.unhold(hold)
+        {
+            self.freed.push(key);
+        }
+    }
+}
+
+/// A session has the name of its connection.
+fn session_of(key: ConnectionKey) -> SessionId {
+    SessionId { index: key.index, generation: key.generation }
+}
+
+/// A connection has the name of its session.
+fn key_of(session: SessionId) -> ConnectionKey {
+    ConnectionKey { index: session.index, generation: session.generation }
+}

@@ -1,0 +1,129 @@
+//! From an accepted socket to an open WebSocket, be it on this core or on the document's.
+
+use std::sync::Arc;
+
+use selvedge_shards::{Access, Input, ShardId};
+
+use super::super::drain::Step;
+use super::{Core, Deadline, session_of};
+use crate::connection::{Connection, Phase, Route};
+use crate::driver::{ConnectionKey, Operation, Socket};
+use crate::endpoints::{Endpoints, Routed, Target, Upgrade};
+use crate::handoff::{Handed, owner_of};
+use crate::mesh::Parcel;
+
+/// Connections beyond the limit that are still heard, so that they can be told so, and that health checks get through. Any more are closed
+/// without a word.
+const SURPLUS_CONNECTIONS_MAX: usize = 256;
+
+impl Core {
+    pub(super) fn accepted(&mut self, socket: Socket) {
+        let connections = self.health.connected();
+        let surplus = connections > self.rules.connections_max;
+        if self.step != Step::Serve || connections > self.rules.connections_max + SURPLUS_CONNECTIONS_MAX {
+            self.health.disconnected();
+            return drop(socket);
+        }
+        let key = self.table.insert(if surplus { Connection::surplus() } else { Connection::new() });
+        self.operations.push(Operation::Adopt { key, socket });
+        self.operations.push(Operation::ReceiveOnce { key });
+        self.timers.insert(self.now.0 + self.rules.upgrade_timeout_ms, Deadline::Head(key));
+    }
+
+    /// A piece of the request has arrived. The usual one comes in one piece, and is read where it lies.
+    pub(super) fn received_head(&mut self, key: ConnectionKey, data: &[u8]) {
+        let Some(connection) = self.table.get(key) else { return };
+        let endpoints = Endpoints {
+            head_bytes_max: self.rules.head_bytes_max,
+            conformance: self.rules.conformance,
+            health: &self.health,
+        };
+        let surplus = connection.is_surplus();
+        let in_one_piece = !connection.has_unread();
+        let received = if in_one_piece { data } else { connection.gather_head(data) };
+        match endpoints.route(received, surplus) {
+            Routed::Incomplete => {
+                if in_one_piece {
+                    connection.gather_head(data);
+                }
+                self.operations.push(Operation::ReceiveOnce { key });
+            }
+            Routed::Upgrade { upgrade, head_bytes } => {
+                if in_one_piece {
+                    // An empty head keeps nothing: a client waits for the answer before it sends more.
+                    if data.len() > head_bytes {
+                        connection.gather_head(&data[head_bytes..]);
+                    }
+                } else {
+                    connection.finish_head(head_bytes);
+                }
+                self.upgrade(key, upgrade);
+            }
+            Routed::Answer { response, unread } => {
+                connection.answer(response, !unread);
+                self.lingering(key);
+            }
+        }
+    }
+
+    fn upgrade(&mut self, key: ConnectionKey, upgrade: Upgrade) {
+        match &upgrade.target {
+            Target::Document(name) if owner_of(name, self.cores) != self.id => {
+                if let Some(connection) = self.table.get(key) {
+                    connection.leave(upgrade);
+                    self.operations.push(Operation::Release { key });
+                }
+            }
+            Target::Document(_) | Target::Echo => self.open(key, upgrade),
+        }
+    }
+
+    /// The socket is free, and goes to the core that owns its document.
+    pub(super) fn released(&mut self, key: ConnectionKey, socket: Socket) {
+        let connection = self.table.remove(key);
+        let (upgrade, unread) = connection
+            .and_then(|mut connection| connection.take_upgrade())
+            .expect("only a leaving connection is released");
+        let owner = self.owner_of(&upgrade);
+        self.mesh.push(owner, Parcel::Handed(Box::new(Handed { socket, upgrade, unread })));
+    }
+
+    fn owner_of(&self, upgrade: &Upgrade) -> ShardId {
+        match &upgrade.target {
+            Target::Document(name) => owner_of(name, self.cores),
+            Target::Echo => self.id,
+        }
+    }
+
+    /// A socket comes from the core that accepted it.
+    pub(super) fn adopt(&mut self, socket: Socket, upgrade: Upgrade, unread: Vec<u8>) {
+        if self.step != Step::Serve {
+            self.health.disconnected();
+            return drop(socket);
+        }
+        let mut connection = Connection::new();
+        connection.put_back(unread.into());
+        let key = self.table.insert(connection);
+        self.operations.push(Operation::Adopt { key, socket });
+        self.open(key, upgrade);
+    }
+
+    /// Grants the request. From here on the connection is a session, or an echo.
+    fn open(&mut self, key: ConnectionKey, upgrade: Upgrade) {
+        let Some(connection) = self.table.get(key) else { return };
+        debug_assert_eq!(connection.phase(), Phase::Head, "a connection is opened once");
+        let response = upgrade.response();
+        match upgrade.target {
+            Target::Document(name) => {
+                connection.open(Route::Session, response);
+                self.attach(key, name);
+            }
+            Target::Echo => connection.open(Route::Echo, response),
+        }
+        self.read_on(key);
+    }
+
+    fn attach(&mut self, key: ConnectionKey, name: Arc<str>) {
+        self.handle(Input::Attached { session: session_of(key), name, access: Access::ReadWrite });
+    }
+}

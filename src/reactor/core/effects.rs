@@ -1,0 +1,62 @@
+//! Carries out what follows from an input: each effect becomes an operation, a job, a record or a parcel.
+
+use selvedge_shards::Effect;
+
+use super::super::drain::Step;
+use super::{Core, key_of};
+use crate::close::Goodbye;
+use crate::connection::Hold;
+use crate::mesh::Parcel;
+use crate::persister::Append;
+use crate::reader::{Job, Task};
+
+impl Core {
+    pub(super) fn drain_effects(&mut self) {
+        while let Some(effect) = self.shard.poll_effect() {
+            self.carry_out(effect);
+        }
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        let core = usize::from(self.id.0);
+        match effect {
+            Effect::Send { session, frame } => {
+                let key = key_of(session);
+                if let Some(connection) = self.table.get(key) {
+                    connection.send(frame);
+                    self.tend(key);
+                }
+            }
+            Effect::Close { session, reason } => self.end_session(session, &Goodbye::session(&reason)),
+            Effect::Pause { session } => self.hold(key_of(session), Hold::Shard),
+            Effect::Resume { session } => self.unhold(key_of(session), Hold::Shard),
+            Effect::Probe { session } => {
+                let key = key_of(session);
+                if let Some(connection) = self.table.get(key) {
+                    if connection.probe() {
+                        self.tend(key);
+                    } else {
+                        self.alive.push(session);
+                    }
+                }
+            }
+            Effect::Append { document, name, sequence, update } => {
+                if self.step == Step::Close {
+                    // The persister has ended. Nobody was told that this is stored, so whoever wrote it will send it again.
+                    tracing::warn!(?document, "an update came after the last commit");
+                    return;
+                }
+                self.appender.append(Append { core, document, name, sequence, update });
+            }
+            Effect::Load { document, name } => self.reader.submit(Job { core, document, task: Task::Load { name } }),
+            Effect::CatchUp { document, job, from, through } => {
+                self.reader.submit(Job { core, document, task: Task::CatchUp { job, from, through } });
+            }
+            Effect::Snapshot { document, through } => {
+                self.reader.submit(Job { core, document, task: Task::Snapshot { through } });
+            }
+            Effect::Evicted { document } => self.reader.evict(document),
+            Effect::Envelope { to, envelope } => self.mesh.push(to, Parcel::Envelope(envelope)),
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! From received bytes to messages: to the shard, or back as an echo.
+
+use std::io;
+
+use selvedge_protocol::sync::{self, SyncError};
+use selvedge_protocol::websocket::{Limits, MessageKind, OpCode, put_frame};
+use selvedge_shards::{Frame, Input};
+
+use super::{Core, Rules, session_of};
+use crate::close::Goodbye;
+use crate::connection::{Connection, Ending, Heard, Hold, Phase, Route};
+use crate::driver::ConnectionKey;
+
+/// What one message led to.
+enum Next {
+    /// The next message.
+    GoOn,
+    /// The connection is not heard any further.
+    Closing,
+}
+
+impl Core {
+    pub(super) fn received(&mut self, key: ConnectionKey, data: &mut [u8]) {
+        let Some(connection) = self.table.get(key) else { return };
+        if connection.is_alive() {
+            self.handle(Input::Alive { session: session_of(key) });
+        }
+        let Some(connection) = self.table.get(key) else { return };
+        match connection.phase() {
+            Phase::Head => self.received_head(key, data),
+            Phase::Open if connection.is_held() || connection.has_unread() => self.keep(key, data),
+            Phase::Open => {
+                let mut consumed = 0;
+                self.listen(key, data, &mut consumed);
+                self.keep(key, &data[consumed..]);
+            }
+            Phase::Closing { .. } => connection.discard(data, limits_of(&self.rules, connection)),
+            Phase::Leaving | Phase::Gone => {}
+        }
+        self.tend(key);
+    }
+
+    /// Goes on where a connection was held back: with what waits unread.
+    pub(super) fn read_on(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.table.get(key) else { return };
+        if connection.phase() == Phase::Open && !connection.is_held() {
+            let mut unread = connection.take_unread();
+            let (data, consumed) = unread.parts();
+            self.listen(key, data, consumed);
+            if let Some(connection) = self.table.get(key) {
+                match connection.phase() {
+                    Phase::Open => connection.put_back(unread),
+                    Phase::Closing { .. } => {
+                        let (data, consumed) = unread.parts();
+                        connection.discard(&mut data[*consumed..], limits_of(&self.rules, connection));
+                    }
+                    Phase::Head | Phase::Leaving | Phase::Gone => {}
+                }
+            }
+            self.end_if_heard_out(key);
+        }
+        self.tend(key);
+    }
+
+    /// The peer has ended its side, or the socket failed. What it said before that still counts.
+    pub(super) fn ended(&mut self, key: ConnectionKey, error: Option<&io::Error>) {
+        let Some(connection) = self.table.get(key) else { return };
+        if let Some(error) = error {
+            tracing::debug!(%error, ?key, "a socket failed");
+        }
+        connection.end();
+        match connection.phase() {
+            Phase::Open => self.end_if_heard_out(key),
+            Phase::Closing { .. } if error.is_none() => {}
+            Phase::Head | Phase::Closing { .. } => self.abort(key),
+            Phase::Leaving | Phase::Gone => {}
+        }
+        self.tend(key);
+    }
+
+    fn end_if_heard_out(&mut self, key: ConnectionKey) {
+        if let Some(connection) = self.table.get(key)
+            && connection.phase() == Phase::Open
+            && connection.has_ended()
+            && !connection.has_unread()
+        {
+            self.abort(key);
+        }
+    }
+
+    /// Hands in message after message, until there is none, or the connection is held back.
+    fn listen(&mut self, key: ConnectionKey, data: &mut [u8], consumed: &mut usize) {
+        loop {
+            let Some(connection) = self.table.get(key) else { return };
+            if connection.phase() != Phase::Open || connection.is_held() {
+                return;
+            }
+            if self.mesh.is_congested() {
+                connection.hold(Hold::Mesh);
+                self.held_by_mesh.push(key);
+                return;
+            }
+            let route = connection.route();
+            let limits = limits_of(&self.rules, connection);
+            let next = match connection.hear(data, consumed, limits) {
+                None => return,
+                Some(Heard::Control) => Next::GoOn,
+                Some(Heard::Closing(ending)) => {
+                    tracing::debug!(?key, %ending, "closing");
+                    self.detach(key);
+                    match ending {
+                        Ending::Peer | Ending::Text => self.closing(key),
+                        Ending::Violation(_) => self.lingering(key),
+                    }
+                    Next::Closing
+                }
+                Some(Heard::Message { kind, payload }) => match route {
+                    Route::Echo => {
+                        let echo = echo_of(kind, payload);
+                        connection.send(echo);
+                        connection.hold(Hold::Echo);
+                        Next::GoOn
+                    }
+                    Route::Session => match sync::parse(payload) {
+                        Ok(message) => {
+                            self.busy = true;
+                            self.shard.handle(self.now, Input::Message { session: session_of(key), message });
+                            self.drain_effects();
+                            Next::GoOn
+                        }
+                        // Other software uses types of its own between its clients; a server passes over them.
+                        Err(SyncError::UnknownMessage { .. }) => Next::GoOn,
+                        Err(error) => {
+                            self.say_goodbye(key, &Goodbye::malformed_message(error));
+                            Next::Closing
+                        }
+                    },
+                },
+            };
+            match next {
+                Next::GoOn => {}
+                Next::Closing => return,
+            }
+        }
+    }
+
+    /// Keeps what a connection that is held back has sent; what a closing one has sent is only looked through for the end.
+    fn keep(&mut self, key: ConnectionKey, data: &[u8]) {
+        let Some(connection) = self.table.get(key) else { return };
+        match connection.phase() {
+            Phase::Open if connection.keep(data) => {}
+            Phase::Open => self.say_goodbye(key, &Goodbye::too_fast()),
+            Phase::Closing { .. } => connection.discard(&mut data.to_vec(), limits_of(&self.rules, connection)),
+            Phase::Head | Phase::Leaving | Phase::Gone => {}
+        }
+    }
+}
+
+pub(super) fn limits_of<'a>(rules: &'a Rules, connection: &Connection) -> &'a Limits {
+    match connection.route() {
+        Route::Session => &rules.session,
+        Route::Echo => &rules.echo,
+    }
+}
+
+fn echo_of(kind: MessageKind, payload: &[u8]) -> Frame {
+    let opcode = match kind {
+        MessageKind::Text => OpCode::Text,
+        MessageKind::Binary => OpCode::Binary,
+    };
+    let mut echo = Vec::new();
+    put_frame(&mut echo, opcode, payload);
+    Frame::new(echo)
+}

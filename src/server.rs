@@ -1,0 +1,219 @@
+//! The whole server: opens everything, starts all threads, waits for a signal, and ends in order. Knows the order of things, and nothing
+//! of what they do.
+
+mod cores;
+mod limits;
+mod process;
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use selvedge_shards::{Shard, ShardId};
+use selvedge_storage::{RocksStore, Store, StoreError};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::doorbell::Doorbell;
+use crate::driver::listener::{self, ListenError};
+use crate::health::Health;
+use crate::inbox::{self, Inbox};
+use crate::mesh::Mesh;
+use crate::persister::{DrainFailed, Persister};
+use crate::reactor::drain::{Drain, Step};
+use crate::reactor::{Clock, Lines, Parts};
+use crate::reader::Readers;
+use crate::settings::Settings;
+use cores::{Cores, Start, StartFailed};
+
+/// Descriptors that are not connections: files of the store, rings, listeners, standard streams.
+const OTHER_DESCRIPTORS: u64 = 1_200;
+
+/// Why the server did not start, or did not end as it should.
+#[derive(Debug)]
+enum Failed {
+    /// Signals could not be caught.
+    Signals(io::Error),
+    Listen(ListenError),
+    Store(StoreError),
+    /// A thread beside the cores could not be started.
+    Thread(io::Error),
+    Cores(StartFailed),
+    /// A core did not come to rest in time.
+    Restless,
+    Drain(DrainFailed),
+}
+
+impl fmt::Display for Failed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Signals(error) => write!(f, "cannot catch signals: {error}"),
+            Self::Listen(error) => error.fmt(f),
+            Self::Store(error) => error.fmt(f),
+            Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
+            Self::Cores(error) => error.fmt(f),
+            Self::Restless => f.write_str("the drain timeout was over before all cores came to rest"),
+            Self::Drain(error) => error.fmt(f),
+        }
+    }
+}
+
+/// Serves until SIGTERM or SIGINT, then drains. Exit codes: 0 after a complete drain, 1 where the server could not start or the drain
+/// was not complete; a second signal ends the process at once with 128 plus its number.
+#[must_use]
+pub fn run(settings: &Settings) -> ExitCode {
+    process::abort_on_panic();
+    match Server::start(settings).and_then(|server| server.serve()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => {
+            // The log may be off, or read by nobody.
+            eprintln!("error: {failed}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Everything that runs.
+struct Server {
+    signals: Signals,
+    /// Set by the first signal: the next one ends the process.
+    stopping: Arc<AtomicBool>,
+    address: SocketAddr,
+    health: Arc<Health>,
+    drain: Arc<Drain>,
+    drain_timeout: Duration,
+    cores: Cores,
+    persister: Persister,
+    readers: Readers,
+}
+
+impl Server {
+    fn start(settings: &Settings) -> Result<Self, Failed> {
+        let stopping = Arc::new(AtomicBool::new(false));
+        let signals = catch_signals(&stopping).map_err(Failed::Signals)?;
+        check_open_files(settings);
+        let shards = u16::try_from(settings.shards).expect("the setting is bounded below the number of shard ids");
+
+        // The address first: where another server has it, its data must not even be looked at.
+        let listeners = listener::claim(settings.listen, usize::from(shards), &limits::listening(settings));
+        let listeners = listeners.map_err(Failed::Listen)?;
+        let address = listeners[0]
+            .local_addr()
+            .map_err(|error| Failed::Listen(ListenError::Refused { address: settings.listen, error }))?;
+        let store = RocksStore::open(&settings.data_dir, limits::storage(settings)).map_err(Failed::Store)?;
+        let store: Arc<dyn Store> = Arc::new(store);
+
+        let doorbells: Vec<Arc<Doorbell>> = (0..shards).map(|_| Arc::default()).collect();
+        let inboxes: Arc<[Inbox]> = doorbells.iter().map(|doorbell| Inbox::new(Arc::clone(doorbell))).collect();
+        let deliver = inbox::deliver(Arc::clone(&inboxes));
+        let persister = Persister::spawn(Arc::clone(&store), limits::fsync(settings), Arc::clone(&deliver));
+        let persister = persister.map_err(Failed::Thread)?;
+        let readers = Readers::spawn(store, limits::reading(settings), deliver).map_err(Failed::Thread)?;
+
+        let health = Arc::new(Health::new(persister.health()));
+        let drain = Arc::new(Drain::new(doorbells.clone()));
+        let cpus = process::allowed_cpus();
+        let plan = Plan { settings, shards, doorbells, inboxes, health: &health, drain: &drain, cpus: &cpus };
+        let starts = plan.starts(listeners, &persister, &readers);
+        // A core that spins on a CPU that it shares takes the time from the one that it waits for.
+        let spin = starts.len() < cpus.len();
+        let cores = Cores::start(starts, limits::driver(settings), Clock::start(), spin).map_err(Failed::Cores)?;
+        let drain_timeout = Duration::from_millis(settings.drain_timeout_ms);
+        Ok(Self { signals, stopping, address, health, drain, drain_timeout, cores, persister, readers })
+    }
+
+    fn serve(mut self) -> Result<(), Failed> {
+        tracing::info!(address = %self.address, pid = std::process::id(), "listening on {}", self.address);
+        if let Some(signal) = self.signals.forever().next() {
+            tracing::info!(signal, connections = self.health.connections(), "draining");
+        }
+        self.stopping.store(true, Ordering::SeqCst);
+        self.drain()
+    }
+
+    /// Takes nothing new, commits what was taken, tells the clients, ends.
+    fn drain(self) -> Result<(), Failed> {
+        let deadline = Instant::now() + self.drain_timeout;
+        self.health.drain();
+        // What a quiet core has sent to another is taken in there before that one has settled; after that nothing new is appended.
+        let mut at_rest = true;
+        for step in [Step::Quiet, Step::Settle] {
+            self.drain.lead(step, deadline);
+            at_rest = at_rest && self.drain.wait(step, deadline);
+        }
+        let committed = self.persister.drain(deadline.saturating_duration_since(Instant::now()));
+        // Also where not everything could be committed: the clients know best what was not acknowledged.
+        self.drain.lead(Step::Close, deadline);
+        self.cores.join();
+        self.readers.stop();
+        committed.map_err(Failed::Drain)?;
+        if !at_rest {
+            return Err(Failed::Restless);
+        }
+        tracing::info!("drained");
+        Ok(())
+    }
+}
+
+/// What the cores are made from.
+struct Plan<'a> {
+    settings: &'a Settings,
+    shards: u16,
+    doorbells: Vec<Arc<Doorbell>>,
+    inboxes: Arc<[Inbox]>,
+    health: &'a Arc<Health>,
+    drain: &'a Arc<Drain>,
+    cpus: &'a [usize],
+}
+
+impl Plan<'_> {
+    fn starts(self, listeners: Vec<TcpListener>, persister: &Persister, readers: &Readers) -> Vec<Start> {
+        let meshes = Mesh::all(&self.doorbells);
+        let places = listeners.into_iter().zip(meshes).zip(self.doorbells).zip(0..self.shards);
+        let start = |(((listener, mesh), doorbell), id)| {
+            let id = ShardId(id);
+            Start {
+                listener,
+                parts: Parts {
+                    id,
+                    cores: self.shards,
+                    shard: Shard::new(limits::shard(self.settings, id, self.shards)),
+                    mesh,
+                    appender: persister.appender(),
+                    reader: readers.reader(),
+                    rules: limits::rules(self.settings),
+                    health: Arc::clone(self.health),
+                },
+                lines: Lines { doorbell, inboxes: Arc::clone(&self.inboxes), drain: Arc::clone(self.drain) },
+                // More shards than CPUs share them in turn.
+                cpu: self.cpus.get(usize::from(id.0) % self.cpus.len().max(1)).copied(),
+            }
+        };
+        places.map(start).collect()
+    }
+}
+
+/// From here on the first SIGTERM or SIGINT is seen by [`Signals`], and the second one ends the process.
+fn catch_signals(stopping: &Arc<AtomicBool>) -> io::Result<Signals> {
+    for signal in [SIGTERM, SIGINT] {
+        signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(stopping))?;
+    }
+    Signals::new([SIGTERM, SIGINT])
+}
+
+fn check_open_files(settings: &Settings) {
+    let open_files = process::raise_open_files();
+    let connections = open_files.saturating_sub(OTHER_DESCRIPTORS);
+    tracing::info!(open_files, connections, "the limit of open files allows about so many connections");
+    if connections < settings.connections_max as u64 {
+        tracing::warn!(
+            connections,
+            connections_max = settings.connections_max,
+            "the limit of open files (ulimit -n) is below connections_max"
+        );
+    }
+}

@@ -1,0 +1,124 @@
+//! From settings to what each part is told. Every number here is a setting, or a named constant with its reason.
+
+use selvedge_protocol::update::{self, Compaction};
+use selvedge_protocol::{awareness, lib0, websocket};
+use selvedge_shards::{Config, ShardId};
+use selvedge_storage::{RocksOptions, UPDATE_BYTES_MAX};
+use std::time::Duration;
+
+use crate::driver::{Kind, listener};
+use crate::persister::Fsync;
+use crate::reactor::Rules;
+use crate::reader;
+use crate::settings::{self, DriverChoice, History, Settings};
+
+/// Frames of one message. Browsers do not fragment; proxies that do cut at some kilobytes.
+const FRAGMENTS_MAX: u32 = 1 << 14;
+
+/// Conformance suites echo messages of 16 MiB in frames of 64 bytes.
+const ECHO_LIMITS: websocket::Limits = websocket::Limits { message_bytes_max: 64 << 20, fragments_max: 1 << 20 };
+
+/// Jobs that wait for the readers: as many documents may be opened in one moment.
+const READER_JOBS_MAX: usize = 1 << 16;
+
+/// Catch-ups that are made and not yet sent, where little memory is given for the cache of states.
+const DELIVERED_BYTES_MIN: usize = 64 << 20;
+
+/// Bytes around the states of an awareness update: ids, clocks, lengths.
+const AWARENESS_ENTRY_OVERHEAD_BYTES: usize = 32;
+
+pub(super) fn storage(settings: &Settings) -> RocksOptions {
+    // Writes and reads get the same share.
+    let half = settings.storage_memory_bytes / 2;
+    RocksOptions { memtables_bytes: half, block_cache_bytes: half, ..RocksOptions::default() }
+}
+
+pub(super) fn listening(settings: &Settings) -> listener::Options {
+    listener::Options {
+        user_timeout: Duration::from_millis(settings.tcp_user_timeout_ms),
+        ..listener::Options::default()
+    }
+}
+
+pub(super) fn driver(settings: &Settings) -> Kind {
+    match settings.driver {
+        DriverChoice::Auto => Kind::Auto,
+        DriverChoice::Uring => Kind::Uring,
+        DriverChoice::Monoio => Kind::Monoio,
+    }
+}
+
+pub(super) fn fsync(settings: &Settings) -> Fsync {
+    match settings.fsync {
+        settings::Fsync::Always => Fsync::Always,
+        settings::Fsync::Interval { ms } => Fsync::Interval { ms },
+        settings::Fsync::Never => Fsync::Never,
+    }
+}
+
+pub(super) fn reading(settings: &Settings) -> reader::Options {
+    reader::Options {
+        threads: settings.reader_threads,
+        jobs_max: READER_JOBS_MAX,
+        cache_bytes_max: settings.state_cache_bytes,
+        delivered_bytes_max: settings.state_cache_bytes.max(DELIVERED_BYTES_MIN),
+        part_bytes_max: settings.update_chunk_bytes,
+        compaction: match settings.history {
+            History::Keep => Compaction::SQUASH,
+            History::Smallest => Compaction::SMALLEST,
+            History::Delete => Compaction::COLLECT,
+        },
+    }
+}
+
+pub(super) fn rules(settings: &Settings) -> Rules {
+    Rules {
+        session: websocket::Limits { message_bytes_max: settings.message_bytes_max, fragments_max: FRAGMENTS_MAX },
+        echo: ECHO_LIMITS,
+        head_bytes_max: settings.request_head_bytes_max,
+        upgrade_timeout_ms: settings.upgrade_timeout_ms,
+        close_timeout_ms: settings.close_timeout_ms,
+        connections_max: settings.connections_max,
+        conformance: settings.conformance,
+    }
+}
+
+pub(super) fn shard(settings: &Settings, shard: ShardId, shards: u16) -> Config {
+    let entry_bytes_max = settings.awareness_state_bytes_max + AWARENESS_ENTRY_OVERHEAD_BYTES;
+    Config {
+        shard,
+        shards,
+        update: update::Limits {
+            update_bytes_max: settings.message_bytes_max.min(UPDATE_BYTES_MAX),
+            ..update::Limits::default()
+        },
+        awareness: awareness::Limits {
+            // A client that was asked for all sends what every client of the document has said.
+            update_bytes_max: settings
+                .message_bytes_max
+                .min(entry_bytes_max.saturating_mul(settings.awareness_entries_max)),
+            entries_max: settings.awareness_entries_max,
+            state_bytes_max: settings.awareness_state_bytes_max,
+            json_depth_max: lib0::DEPTH_MAX,
+        },
+        outbox_bytes_max: settings.outbox_bytes_max,
+        sessions_per_document_max: clamped(settings.sessions_per_document_max),
+        documents_max: clamped(settings.documents_per_shard_max),
+        document_bytes_max: settings.document_bytes_max as u64,
+        waiting_bytes_per_session_max: settings.waiting_bytes_per_session_max,
+        waiting_bytes_per_document_max: settings.waiting_bytes_per_document_max,
+        waiting_timeout_ms: settings.waiting_timeout_ms,
+        awareness_entries_max: settings.awareness_entries_max,
+        awareness_entries_per_session_max: settings.awareness_entries_per_session_max,
+        uncommitted_bytes_max: settings.uncommitted_bytes_max,
+        catch_up_timeout_ms: settings.catch_up_timeout_ms,
+        heartbeat_ms: settings.heartbeat_ms,
+        document_idle_ms: settings.document_idle_ms,
+        snapshot_records: settings.snapshot_records as u64,
+        snapshot_bytes: settings.snapshot_bytes as u64,
+    }
+}
+
+fn clamped(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
