@@ -363,7 +363,7 @@ impl Client {
     fn see_echo(&mut self, update: &[u8], stage: &mut Stage) {
         let Ok(update) = Update::decode_v1(update) else { return };
         let own = update.insertions(true);
-        let end = own.get(&yrs::block::ClientID::new(self.id)).and_then(|ranges| ranges.iter().map(|range| range.end).max());
+        let end = own.get(&yrs::block::ClientID::new(self.id)).and_then(|ranges| ranges.iter().map(|(range, ())| range.end).max());
         if let Some(end) = end {
             stage.checks.promise_clock(self.plan.document, self.id, end, &mut stage.coverage);
         }
