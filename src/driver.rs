@@ -4,6 +4,7 @@
 //! runs the loop hands it operations, and it hands back what came of them. Because the list is closed, io_uring, an epoll
 //! fallback and a simulator can stand behind it.
 
+mod demand;
 mod engine;
 pub mod listener;
 mod monoio;
@@ -24,6 +25,10 @@ pub use waker::Waker;
 /// few hundred times, however many connections it has. Half of it echoes small messages no faster, and messages of 3,000 bytes
 /// a third slower.
 pub const RECEIVE_BYTES_MAX: usize = 4096;
+
+/// How long accepting rests when the kernel could not: long enough not to spin while no descriptor is free, short enough that
+/// nobody who connects notices.
+const ACCEPT_BACK_OFF: Duration = Duration::from_millis(5);
 
 /// Names a connection in operations and completions: its place in the core's table, and which of the successive owners of that
 /// place is meant.

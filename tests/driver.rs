@@ -6,12 +6,13 @@ mod core;
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, TcpStream};
+use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Barrier, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use core::{Core, PATIENCE, Seen, bytes, in_child};
-use selvedge::driver::{Kind, Operation, RECEIVE_BYTES_MAX};
+use selvedge::driver::{Kind, Operation, RECEIVE_BYTES_MAX, Socket};
 use selvedge_shards::Frame;
 
 /// More than the kernel takes for a socket that nobody reads.
@@ -41,6 +42,7 @@ on_every_driver!(
     after_waves_of_connections_nothing_is_left,
     more_operations_than_the_queue_holds_start_in_one_turn,
     accepting_recovers_when_descriptors_were_lacking,
+    data_for_more_connections_than_buffers_arrives,
     an_idle_driver_waits,
     after_stop_nobody_is_accepted,
     dropping_the_driver_closes_its_sockets,
@@ -177,10 +179,10 @@ fn a_socket_moves_to_another_core_with_its_unread_bytes(kind: Kind) {
     let owner = std::thread::spawn(move || {
         let mut core = Core::silent(kind);
         wakers.send(core.waker()).expect("the other core waits for it");
-        let socket = core.until("a socket arrives", |_| arrivals.try_recv().ok());
+        let (socket, unread) = core.until("a socket arrives", |_| arrivals.try_recv().ok());
         let key = core.adopt(socket);
         core.give(Operation::Receive { key });
-        let rest = core.receive(key, 10_000);
+        let rest = core.receive(key, unread);
         core.send(key, b"done".to_vec());
         core.close(key);
         rest
@@ -200,16 +202,11 @@ fn a_socket_moves_to_another_core_with_its_unread_bytes(kind: Kind) {
         .until("the socket", |core| core.take(|seen| matches!(seen, Seen::Released(released, _) if *released == key)));
     let Seen::Released(_, socket) = socket else { unreachable!("just matched") };
     assert_eq!(core.connections(), 0);
-    client.write_all(&sent[..RECEIVE_BYTES_MAX - first.len()]).expect("an open connection");
-    sockets.send(socket).expect("the owner waits for it");
+    sockets.send((socket, sent.len() - first.len())).expect("the owner waits for it");
     waker.wake();
     let mut answer = [0; 4];
     client.read_exact(&mut answer).expect("the owner answers");
-    let rest = owner.join().expect("the owner got its bytes");
-    assert_eq!(
-        [&first[..], &rest].concat()[..sent.len().min(first.len() + rest.len())],
-        sent[..first.len() + rest.len()]
-    );
+    assert_eq!([first, owner.join().expect("the owner got its bytes")].concat(), sent);
 }
 
 fn closing_ends_a_send_in_flight(kind: Kind) {
@@ -374,10 +371,10 @@ fn more_operations_than_the_queue_holds_start_in_one_turn(kind: Kind) {
         let mut core = Core::silent(kind);
         let mut peers = Vec::new();
         for _ in 0..CONNECTIONS {
-            let (peer, socket) = std::os::unix::net::UnixStream::pair().expect("descriptors are free");
+            let (peer, socket) = UnixStream::pair().expect("descriptors are free");
             (&peer).write_all(b"hello").expect("a new socket");
             peers.push(peer);
-            let key = core.adopt(selvedge::driver::Socket(socket.into()));
+            let key = core.adopt(Socket(socket.into()));
             core.give(Operation::Receive { key });
             core.give(Operation::Send { key, frame: Frame::new(b"world".to_vec()) });
         }
@@ -401,6 +398,31 @@ fn more_operations_than_the_queue_holds_start_in_one_turn(kind: Kind) {
             assert_eq!(&answer, b"world");
         }
     });
+}
+
+fn data_for_more_connections_than_buffers_arrives(kind: Kind) {
+    const CONNECTIONS: usize = 600;
+    for once in [true, false] {
+        let mut core = Core::silent(kind);
+        let mut peers = Vec::new();
+        for _ in 0..CONNECTIONS {
+            let (peer, socket) = UnixStream::pair().expect("descriptors are free");
+            let key = core.adopt(Socket(socket.into()));
+            core.give(if once { Operation::ReceiveOnce { key } } else { Operation::Receive { key } });
+            peers.push((peer, key));
+        }
+        // All of them wait in the kernel before the first byte comes, and then all bytes come between two turns.
+        for _ in 0..5 {
+            core.turn(Some(Duration::ZERO));
+        }
+        for (peer, key) in &mut peers {
+            peer.write_all(&key.index.to_ne_bytes()).expect("a new socket");
+        }
+        for (_, key) in &peers {
+            assert_eq!(core.receive(*key, 4), key.index.to_ne_bytes());
+        }
+        assert!(core.nothing_seen());
+    }
 }
 
 fn accepting_recovers_when_descriptors_were_lacking(kind: Kind) {

@@ -1,7 +1,7 @@
 //! Random documents by `yrs` clients: what the codec makes of their updates, loaded into `yrs`, is the same document.
 
 use std::env;
-use std::sync::{Arc, Mutex};
+use std::sync::mpsc;
 use std::time::SystemTime;
 
 use proptest::prelude::*;
@@ -232,15 +232,15 @@ impl Client {
 
 /// Plays the steps; gives back every update that was sent, in an order in which it could have come.
 fn play(large_ids: bool, steps: &[Step]) -> Vec<Vec<u8>> {
-    let log = Arc::new(Mutex::new(Vec::new()));
+    let (sent, log) = mpsc::channel();
     let id = |i: usize| if large_ids { (1 << 53) - 1 - 7919 * i as u64 } else { 1 + 7 * i as u64 };
     let clients: Vec<Client> = (0..CLIENTS).map(|i| Client::new(id(i))).collect();
     let subscriptions: Vec<_> = clients
         .iter()
         .map(|client| {
-            let log = Arc::clone(&log);
+            let sent = sent.clone();
             let note = move |_: &TransactionMut<'_>, event: &yrs::UpdateEvent| {
-                log.lock().expect("no panic").push(event.update.clone());
+                sent.send(event.update.clone()).expect("the log outlives the clients");
             };
             client.doc.observe_update_v1("log", note).expect("no transaction")
         })
@@ -256,8 +256,8 @@ fn play(large_ids: bool, steps: &[Step]) -> Vec<Vec<u8>> {
             Step::Sync(..) => {}
         }
     }
-    drop((subscriptions, clients));
-    Arc::into_inner(log).expect("the clients are gone").into_inner().expect("no panic")
+    drop(subscriptions);
+    log.try_iter().collect()
 }
 
 /// Accepts updates in the order given by `keys`, until nothing waits.

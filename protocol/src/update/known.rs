@@ -24,7 +24,7 @@ pub struct Known {
 impl Known {
     /// What is known of a document with this state, in one pass.
     ///
-    /// The state must be causally complete, as whatever [`super::accept`] lets in is. Gaps, and deletions of what does
+    /// The state must be causally complete, as whatever [`super::accept()`] lets in is. Gaps, and deletions of what does
     /// not exist, are refused as [`Refused::Incomplete`]; references are not followed.
     pub fn of(state: &[u8]) -> Result<Self> {
         let mut r = open(state, &Limits::UNLIMITED)?;
@@ -63,7 +63,7 @@ impl Known {
         Ok(known)
     }
 
-    /// Takes in what [`super::accept`] accepted against exactly this.
+    /// Takes in what [`super::accept()`] accepted against exactly this.
     pub fn apply(&mut self, accepted: &Accepted<'_>) {
         self.clocks.raise(&accepted.clocks);
         self.deletes.extend(&accepted.deletes);

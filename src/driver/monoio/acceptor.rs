@@ -11,13 +11,10 @@ use rustix::net::{Shutdown, SocketFlags, accept_with, shutdown};
 
 use super::socket::Socket;
 use super::watches::{Event, Watches};
+use crate::driver::ACCEPT_BACK_OFF;
 
 /// Connections taken in one turn; others wait for the next, behind the data that came meanwhile.
 const ACCEPTS_PER_TURN_MAX: usize = 256;
-
-/// How long accepting rests when the kernel could not: long enough not to spin while no descriptor is free, short enough that
-/// nobody who connects notices.
-const ACCEPT_BACK_OFF: Duration = Duration::from_millis(5);
 
 #[derive(Default)]
 pub(super) struct Acceptor {

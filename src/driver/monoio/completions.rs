@@ -7,8 +7,8 @@ use rustix::net::{RecvFlags, recv};
 
 use super::Core;
 use super::operations::{descriptor, push_out};
-use super::table::Demand;
 use super::watches::Event;
+use crate::driver::demand::Demand;
 use crate::driver::{Completion, ConnectionKey, RECEIVE_BYTES_MAX, Socket};
 
 /// Receives of one connection before the others have their turn.

@@ -9,9 +9,10 @@ use rustix::net::{SendFlags, Shutdown, send, shutdown};
 use selvedge_shards::Frame;
 
 use super::socket::Socket;
-use super::table::{Connection, Demand, Sending};
+use super::table::{Connection, Sending};
 use super::watches::Event;
 use super::{Answer, Core};
+use crate::driver::demand::Demand;
 use crate::driver::{ConnectionKey, Operation};
 
 impl Core {

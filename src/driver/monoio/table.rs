@@ -7,19 +7,7 @@ use selvedge_shards::Frame;
 
 use super::socket::Socket;
 use crate::driver::ConnectionKey;
-
-/// What the loop wants to receive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Demand {
-    /// Nothing for now.
-    Nothing,
-    /// One piece.
-    Once,
-    /// Whatever comes.
-    Always,
-    /// The end was said; there is nothing left to want.
-    Ended,
-}
+use crate::driver::demand::Demand;
 
 /// A frame on its way.
 pub(super) struct Sending {

@@ -42,14 +42,6 @@ impl Watches {
         self.spawn(event, async move { socket.writable().await });
     }
 
-    /// Says `event` although nothing was waited for: more work for the next turn.
-    pub(super) fn push(&self, event: Event) {
-        self.0.events.borrow_mut().push_back(event);
-        if let Some(turn) = self.0.turn.borrow_mut().take() {
-            turn.wake();
-        }
-    }
-
     pub(super) fn pop(&self) -> Option<Event> {
         self.0.events.borrow_mut().pop_front()
     }
@@ -91,5 +83,12 @@ impl Watches {
             watches.0.tasks.set(watches.0.tasks.get() - 1);
             watches.push(event);
         }));
+    }
+
+    fn push(&self, event: Event) {
+        self.0.events.borrow_mut().push_back(event);
+        if let Some(turn) = self.0.turn.borrow_mut().take() {
+            turn.wake();
+        }
     }
 }

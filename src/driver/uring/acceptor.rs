@@ -4,9 +4,7 @@ use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-/// How long accepting rests when the kernel could not: long enough not to spin while no descriptor is free, short enough that
-/// nobody who connects notices.
-pub(crate) const ACCEPT_BACK_OFF: Duration = Duration::from_millis(5);
+use crate::driver::ACCEPT_BACK_OFF;
 
 /// State of the one multishot accept.
 #[derive(Default)]

@@ -9,8 +9,9 @@ use rustix::event::PollFlags;
 use rustix::io::Errno;
 
 use super::Uring;
-use super::table::{Demand, Read};
+use super::table::Read;
 use super::tag::{Kind, Tag};
+use crate::driver::demand::Demand;
 use crate::driver::{Completion, ConnectionKey, RECEIVE_BYTES_MAX, Socket};
 
 type Visit<'a> = &'a mut dyn FnMut(Completion<'_>);

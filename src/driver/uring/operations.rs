@@ -7,9 +7,10 @@ use std::os::fd::AsFd;
 use rustix::net::{Shutdown, shutdown};
 
 use super::request::Request;
-use super::table::{Connection, Demand, Read};
+use super::table::{Connection, Read};
 use super::tag::{Kind, Tag};
 use super::{Answer, Uring};
+use crate::driver::demand::Demand;
 use crate::driver::{ConnectionKey, Operation};
 
 impl Uring {

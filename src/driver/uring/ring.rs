@@ -21,6 +21,8 @@ const COMPLETION_ENTRIES: u32 = 32_768;
 /// Attempts to bring out a full submission queue before the engine counts as broken; each waits this long.
 const SUBMIT_ATTEMPTS_MAX: u32 = 1000;
 const SUBMIT_RETRY: Duration = Duration::from_millis(1);
+/// The longest wait: the kernel refuses times beyond its own clock.
+const WAIT_MAX: Duration = Duration::from_secs(1 << 30);
 
 /// One ring with its queues. Belongs to the thread that made it: the kernel serves no other.
 pub(super) struct Ring {
@@ -124,7 +126,7 @@ impl Ring {
 
     fn call(&mut self, want: u32, flags: EnterFlags, timeout: Option<Duration>) -> Result<(), Errno> {
         let queued = self.submissions().len() as u32;
-        let timespec = timeout.map(Timespec::from);
+        let timespec = timeout.map(|timeout| Timespec::from(timeout.min(WAIT_MAX)));
         let mut arguments = SubmitArgs::new();
         if let Some(timespec) = &timespec {
             arguments = arguments.timespec(timespec);
@@ -179,5 +181,43 @@ fn probe(ring: &IoUring) -> Result<(), Refusal> {
     match operations.iter().find(|(_, code)| !probe.is_supported(*code)) {
         Some((name, _)) => Err(Refusal::Operation(name)),
         None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::driver::ConnectionKey;
+    use crate::driver::uring::tag::Kind;
+
+    #[test]
+    fn completions_beyond_the_queue_are_not_lost() {
+        const COUNT: u32 = COMPLETION_ENTRIES + 2 * SUBMISSION_ENTRIES + 1;
+        let mut ring = Ring::open().expect("this machine has io_uring");
+        for index in 0..COUNT {
+            // Nothing of that name is in flight, so that each cancellation is answered.
+            let nothing = Tag::new(Kind::Poll, ConnectionKey { index, generation: 0 });
+            let tag = Tag::new(Kind::Cancel, ConnectionKey { index, generation: 0 });
+            ring.push(Request::cancel(nothing), tag).expect("a full queue is submitted");
+        }
+        let mut completions = Vec::new();
+        while completions.len() < COUNT as usize {
+            let before = completions.len();
+            ring.enter(Some(Duration::from_secs(60))).expect("a ring");
+            ring.collect(&mut completions);
+            assert!(completions.len() > before, "{before} of {COUNT} came");
+        }
+        let came: Vec<_> = completions.iter().map(|entry| Tag::decode(entry.user_data()).key.index).collect();
+        assert!(came.into_iter().eq(0..COUNT), "each one, in order");
+        assert_eq!(ring.in_flight(), 0);
+    }
+
+    #[test]
+    fn the_longest_timeout_is_a_timeout() {
+        let mut ring = Ring::open().expect("this machine has io_uring");
+        // Something to return for, or it would take that long.
+        let nothing = Tag::of_core(Kind::Accept);
+        ring.push(Request::cancel(nothing), Tag::of_core(Kind::Cancel)).expect("an empty queue");
+        ring.enter(Some(Duration::MAX)).expect("a valid time");
     }
 }

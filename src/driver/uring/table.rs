@@ -4,19 +4,7 @@ use std::os::fd::OwnedFd;
 
 use super::sends::Slot;
 use crate::driver::ConnectionKey;
-
-/// What the loop wants to receive.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Demand {
-    /// Nothing for now.
-    Nothing,
-    /// One piece.
-    Once,
-    /// Whatever comes.
-    Always,
-    /// The end was said; there is nothing left to want.
-    Ended,
-}
+use crate::driver::demand::Demand;
 
 /// The one receive that a connection may have. One, so that data keeps its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

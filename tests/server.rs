@@ -1,0 +1,252 @@
+//! The built binary, over loopback, with both drivers: from the first byte of a request to the drain.
+
+#[path = "server/client.rs"]
+mod client;
+#[path = "server/process.rs"]
+mod process;
+
+use client::{Client, http};
+use process::{Folder, Server};
+
+const DRIVERS: [&str; 2] = ["uring", "monoio"];
+
+/// `h` written at the start of the text `t` by client 7, as Yjs writes it.
+const UPDATE: &[u8] = b"\x01\x01\x07\x00\x04\x01\x01t\x01h\x00";
+
+/// The message that carries it.
+fn update_message() -> Vec<u8> {
+    [&[0, 2, UPDATE.len() as u8], UPDATE].concat()
+}
+
+/// A SyncStep1 of a client that has nothing.
+const SYNC_STEP_1: &[u8] = &[0, 0, 1, 0];
+
+/// Every test runs with every driver.
+fn with_each_driver(test: impl Fn(&str)) {
+    for driver in DRIVERS {
+        println!("driver {driver}");
+        test(driver);
+    }
+}
+
+/// Attaches to a document and gives it the update, and waits for the echo, which says that it is committed.
+fn write_update(server: &Server, document: &str) {
+    let mut client = Client::upgrade(server.address, &format!("/yjs/{document}"));
+    client.send_binary(&update_message());
+    client.wait_for(|message| carries(message, UPDATE));
+}
+
+/// What a new client of the document is sent.
+fn has_update(server: &Server, document: &str) -> bool {
+    let mut client = Client::upgrade(server.address, &format!("/yjs/{document}"));
+    client.send_binary(SYNC_STEP_1);
+    let answer = client.wait_for(|message| message.starts_with(&[0, 1]));
+    carries(&answer, UPDATE)
+}
+
+fn carries(message: &[u8], update: &[u8]) -> bool {
+    message.len() >= 3 && message[0] == 0 && (message[1] == 1 || message[1] == 2) && message.ends_with(update)
+}
+
+#[test]
+fn plain_requests_are_answered_and_closed() {
+    with_each_driver(|driver| {
+        let server = Server::start(driver, &Folder::new(), &[]);
+        for (request, status, body) in [
+            ("GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n", "200", "ok"),
+            ("GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n", "200", "ready"),
+            ("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "404", "/yjs/{document}"),
+            ("GET /echo HTTP/1.1\r\nHost: a\r\n\r\n", "404", "/healthz"),
+            ("GET /yjs/a HTTP/1.1\r\nHost: a\r\n\r\n", "426", "WebSocket"),
+            ("POST /yjs/a HTTP/1.1\r\nHost: a\r\n\r\n", "405", "GET"),
+            ("nonsense\r\n\r\n", "400", "HTTP"),
+            ("GET /yjs/%00 HTTP/1.1\r\nHost: a\r\n\r\n", "400", "allowed are"),
+        ] {
+            let answer = http(server.address, request.as_bytes());
+            assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request:?}: {answer}");
+            assert!(answer.contains(body), "{request:?}: {answer}");
+        }
+        let endless = [b"GET / HTTP/1.1\r\nHost: a\r\nCookie: ".as_slice(), &[b'a'; 100_000]].concat();
+        let answer = http(server.address, &endless);
+        assert!(answer.starts_with("HTTP/1.1 431 "), "{answer}");
+    });
+}
+
+#[test]
+fn a_client_sees_what_another_writes_whatever_core_owns_the_document() {
+    with_each_driver(|driver| {
+        // More shards than this machine has cores; the documents spread over all of them.
+        let server = Server::start(driver, &Folder::new(), &["--shards", "9"]);
+        for document in 0..32 {
+            let path = format!("/yjs/document-{document}");
+            let mut reader = Client::upgrade(server.address, &path);
+            let mut writer = Client::upgrade(server.address, &path);
+            assert_eq!(writer.message(), SYNC_STEP_1, "the server asks first");
+            writer.send_binary(&update_message());
+            reader.wait_for(|message| carries(message, UPDATE));
+            writer.wait_for(|message| carries(message, UPDATE));
+            assert!(has_update(&server, &format!("document-{document}")));
+        }
+    });
+}
+
+#[test]
+fn a_request_may_come_byte_by_byte_and_frames_right_behind_it() {
+    with_each_driver(|driver| {
+        let server = Server::start(driver, &Folder::new(), &["--shards", "3"]);
+        for document in 0..6 {
+            let path = format!("/yjs/slow-{document}");
+            let mut client = Client::connect(server.address);
+            let mut bytes = client::upgrade_request(&path);
+            bytes.extend(client::frame(0x82, SYNC_STEP_1));
+            let (first, rest) = bytes.split_at(bytes.len() - document);
+            for byte in first {
+                client.send_raw(&[*byte]);
+            }
+            client.send_raw(rest);
+            client.expect_upgrade();
+            client.wait_for(|message| message.starts_with(&[0, 1]));
+        }
+    });
+}
+
+#[test]
+fn pings_are_answered_and_a_close_is_echoed() {
+    with_each_driver(|driver| {
+        let server = Server::start(driver, &Folder::new(), &[]);
+        let mut client = Client::upgrade(server.address, "/yjs/a");
+        client.send_frame(0x89, b"are you there");
+        assert_eq!(client.wait_for_frame(0x8a), b"are you there");
+        client.send_frame(0x88, &[0x03, 0xe8, b'b', b'y', b'e']);
+        assert_eq!(client.close_code(), Some(1000));
+        assert!(client.is_at_end(), "the server closes the socket");
+    });
+}
+
+#[test]
+fn what_breaks_the_protocol_is_closed_with_its_code() {
+    with_each_driver(|driver| {
+        let server = Server::start(driver, &Folder::new(), &["--message-bytes-max", "16384"]);
+        let oversize = [0x82, 0xff, 0, 0, 0, 0, 0x40, 0, 0, 0, 1, 2, 3, 4];
+        let cases: [(&[u8], u16); 7] = [
+            (&oversize, 1009),
+            (&[0x82, 0x01, 0x00], 1002),
+            (&[0xc2, 0x80, 1, 2, 3, 4], 1002),
+            (&[0x83, 0x80, 1, 2, 3, 4], 1002),
+            (&client::frame(0x81, b"text"), 1003),
+            (&client::frame(0x82, &[0, 2, 1, 0xff]), 4400),
+            (&client::frame(0x82, &[0, 9]), 4400),
+        ];
+        for (bytes, code) in cases {
+            let mut client = Client::upgrade(server.address, "/yjs/a");
+            client.send_raw(bytes);
+            assert_eq!(client.close_code(), Some(code), "{bytes:02x?}");
+        }
+        assert!(http(server.address, b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").contains("ok"));
+    });
+}
+
+#[test]
+fn a_request_that_does_not_come_is_not_waited_for() {
+    with_each_driver(|driver| {
+        let server = Server::start(driver, &Folder::new(), &["--upgrade-timeout-ms", "100"]);
+        let mut silent = Client::connect(server.address);
+        let mut slow = Client::connect(server.address);
+        slow.send_raw(b"GET /yjs/a HTTP/1.1\r\n");
+        assert_eq!(silent.rest(), b"");
+        assert!(slow.rest().starts_with(b"HTTP/1.1 408 "));
+    });
+}
+
+#[test]
+fn too_many_connections_are_refused_and_health_checks_get_through() {
+    with_each_driver(|driver| {
+        let server = Server::start(driver, &Folder::new(), &["--connections-max", "2"]);
+        let _first = Client::upgrade(server.address, "/yjs/a");
+        let _second = Client::upgrade(server.address, "/yjs/b");
+        let mut third = Client::connect(server.address);
+        third.send_raw(&client::upgrade_request("/yjs/c"));
+        assert!(third.rest().starts_with(b"HTTP/1.1 503 "));
+        assert!(http(server.address, b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").contains("ok"));
+    });
+}
+
+#[test]
+fn the_echo_exists_only_where_it_is_asked_for_and_keeps_its_order() {
+    with_each_driver(|driver| {
+        let server = Server::start(driver, &Folder::new(), &["--conformance"]);
+        let mut client = Client::upgrade(server.address, "/echo");
+        let large = vec![b'x'; 300_000];
+        client.send_frame(0x81, "κόσμε".as_bytes());
+        client.send_frame(0x01, b"in ");
+        client.send_frame(0x89, b"between");
+        client.send_frame(0x80, b"pieces");
+        client.send_binary(&large);
+        client.send_binary(b"last");
+        assert_eq!(client.wait_for_frame(0x81), "κόσμε".as_bytes());
+        assert_eq!(client.wait_for_frame(0x81), b"in pieces");
+        assert_eq!(client.wait_for_frame(0x82), large);
+        assert_eq!(client.wait_for_frame(0x82), b"last");
+        client.send_frame(0x81, b"\xce\xba\xed\xa0\x80");
+        assert_eq!(client.close_code(), Some(1007));
+    });
+}
+
+#[test]
+fn a_drain_commits_tells_the_clients_and_ends_in_order() {
+    with_each_driver(|driver| {
+        let folder = Folder::new();
+        let mut server = Server::start(driver, &folder, &["--shards", "3"]);
+        let mut idle = Client::upgrade(server.address, "/yjs/other");
+        let mut writer = Client::upgrade(server.address, "/yjs/kept");
+        writer.send_binary(&update_message());
+        writer.wait_for(|message| carries(message, UPDATE));
+        server.terminate();
+        assert_eq!(idle.close_code(), Some(1012));
+        assert_eq!(writer.close_code(), Some(1012));
+        // Both answer the closing handshake, as clients do.
+        idle.send_frame(0x88, &1012_u16.to_be_bytes());
+        writer.send_frame(0x88, &1012_u16.to_be_bytes());
+        assert_eq!(server.exit_code(), Some(0));
+
+        let server = Server::start(driver, &folder, &["--shards", "5"]);
+        assert!(has_update(&server, "kept"));
+        assert!(!has_update(&server, "other"));
+    });
+}
+
+#[test]
+fn clients_that_do_not_answer_hold_a_drain_up_no_longer_than_its_time() {
+    let args = ["--drain-timeout-ms", "1000", "--close-timeout-ms", "1000"];
+    let mut server = Server::start("uring", &Folder::new(), &args);
+    let _mute = Client::upgrade(server.address, "/yjs/a");
+    server.terminate();
+    assert_eq!(server.exit_code(), Some(0));
+}
+
+#[test]
+fn what_was_acknowledged_survives_a_kill() {
+    with_each_driver(|driver| {
+        let folder = Folder::new();
+        let mut server = Server::start(driver, &folder, &[]);
+        write_update(&server, "a");
+        server.kill();
+        let server = Server::start(driver, &folder, &[]);
+        assert!(has_update(&server, "a"));
+    });
+}
+
+#[test]
+fn a_second_server_fails_and_says_why() {
+    let folder = Folder::new();
+    let server = Server::start("uring", &folder, &[]);
+    let (code, said) = process::fails("uring", &folder, &["--listen", "127.0.0.1:0"]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("error: ") && said.contains(&folder.path().display().to_string()), "{said}");
+
+    let other = Folder::new();
+    let (code, said) = process::fails("uring", &other, &["--listen", &server.address.to_string()]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("is taken"), "{said}");
+    assert!(!other.path().join("data").exists(), "nothing is touched");
+}

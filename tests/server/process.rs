@@ -1,0 +1,110 @@
+//! The server as a process, in a folder of its own.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStderr, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// A folder that goes with the test.
+pub(crate) struct Folder(PathBuf);
+
+impl Folder {
+    pub(crate) fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = std::env::temp_dir().join(format!("selvedge-test-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&path).expect("a folder for the test");
+        Self(path)
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // What is left is in the way of nobody.
+        drop(std::fs::remove_dir_all(&self.0));
+    }
+}
+
+/// A server that listens. Killed when dropped.
+pub(crate) struct Server {
+    pub(crate) address: SocketAddr,
+    child: Child,
+    /// Kept open: a server that cannot write its log must not be what is tested.
+    log: BufReader<ChildStderr>,
+}
+
+fn command(driver: &str, folder: &Folder, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
+    // Neither the machine's settings nor what cargo tells its tests.
+    for (variable, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SELVEDGE_")) {
+        command.env_remove(variable);
+    }
+    command.arg("--data-dir").arg(folder.path().join("data"));
+    command.args(["--driver", driver]);
+    if !arguments.contains(&"--listen") {
+        command.args(["--listen", "127.0.0.1:0"]);
+    }
+    if !arguments.contains(&"--shards") {
+        command.args(["--shards", "2"]);
+    }
+    command.args(["--storage-memory-bytes", "16MiB"]).args(arguments);
+    command.stderr(Stdio::piped()).stdout(Stdio::null());
+    command
+}
+
+impl Server {
+    pub(crate) fn start(driver: &str, folder: &Folder, arguments: &[&str]) -> Self {
+        let mut child = command(driver, folder, arguments).spawn().expect("the binary was built");
+        let mut log = BufReader::new(child.stderr.take().expect("it is piped"));
+        let mut said = String::new();
+        let address = loop {
+            let from = said.len();
+            assert_ne!(log.read_line(&mut said).expect("the log is text"), 0, "the server ended: {said}");
+            if let Some((_, rest)) = said[from..].split_once("listening on ") {
+                let address = rest.split_whitespace().next().expect("an address");
+                break address.parse().expect("an address");
+            }
+        };
+        Self { address, child, log }
+    }
+
+    pub(crate) fn terminate(&self) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, Signal::TERM).expect("the server runs");
+    }
+
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().expect("the server runs");
+        self.child.wait().expect("it was started here");
+    }
+
+    /// Waits for the end.
+    pub(crate) fn exit_code(&mut self) -> Option<i32> {
+        let mut said = String::new();
+        self.log.read_to_string(&mut said).expect("the log is text");
+        let status = self.child.wait().expect("it was started here");
+        println!("{said}");
+        status.code()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// Starts a server that cannot run, and gives its exit code and what it said.
+pub(crate) fn fails(driver: &str, folder: &Folder, arguments: &[&str]) -> (Option<i32>, String) {
+    let output = command(driver, folder, arguments).output().expect("the binary was built");
+    (output.status.code(), String::from_utf8(output.stderr).expect("the log is text"))
+}
