@@ -45,7 +45,7 @@ use world::Outcome;
 const SEEDS: u64 = 300;
 const THREADS: usize = 2;
 /// Failures that are told before the rest is only counted.
-const FAILURES_TOLD: usize = 10;
+const FAILURES_TOLD: usize = 100;
 
 fn number(name: &str) -> Option<u64> {
     let value = std::env::var(name).ok()?;

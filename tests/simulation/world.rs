@@ -407,11 +407,6 @@ impl World {
         if !server.is_quiet() {
             return Some("the server works".to_owned());
         }
-        if let Some(link) = (0..self.stage.network.links.len()).find(|&link| {
-            self.stage.network.is_here(link, Side::Client) && !self.stage.network.is_quiet(link)
-        }) {
-            return Some(format!("bytes are under way on link {link}"));
-        }
         let staying: Vec<&Client> = self.clients.iter().filter(|client| !client.given_up).collect();
         if let Some(waits) = staying.iter().find_map(|client| client.waits_for()) {
             return Some(waits);
