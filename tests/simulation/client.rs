@@ -422,6 +422,8 @@ impl Client {
         };
         let mut update = Vec::new();
         awareness::put_update(&mut update, clients.iter().map(entry));
+        let said: Vec<_> = clients.iter().map(|client| (client, self.metas.get(client).map(|meta| meta.clock))).collect();
+        stage.trace(format_args!("client {} tells of {said:?}", self.number));
         self.say(Message::Awareness { update: &update }, stage);
     }
 

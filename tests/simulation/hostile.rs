@@ -189,14 +189,16 @@ impl Hostile {
         self.say(Message::Awareness { update: &update }, stage);
     }
 
-    /// Says that somebody else has left, or is somebody else.
+    /// Says that somebody else has left, or is somebody else. The latter with a clock that the victim soon leaves behind: whoever announces
+    /// an id that nobody has at the moment has it, and y-protocols never forgets a clock.
     fn announce_victim(&mut self, stage: &mut Stage) {
         if self.victims.is_empty() {
             return;
         }
         let client = self.random.pick(&self.victims);
-        let clock = u32::try_from(self.random.below(300)).expect("small");
-        let state = self.random.percent(50).then_some("{\"hostile\":true}");
+        let lives = self.random.percent(50);
+        let clock = u32::try_from(self.random.below(if lives { 3 } else { 300 })).expect("small");
+        let state = lives.then_some("{\"hostile\":true}");
         let mut update = Vec::new();
         awareness::put_update(&mut update, std::iter::once(Entry { client, clock, state }));
         self.say(Message::Awareness { update: &update }, stage);

@@ -198,12 +198,6 @@ impl Network {
         Some(Arrived::Bytes(bytes))
     }
 
-    /// Nothing is under way.
-    pub(crate) fn is_quiet(&self, link: usize) -> bool {
-        let link = &self.links[link];
-        [&link.up, &link.down].into_iter().all(|stream| stream.dead || stream.queue.is_empty())
-    }
-
     fn schedule(&mut self, link: usize, at: Side, agenda: &mut Agenda) {
         let delay = self.random.wait(self.delay_ms);
         let stream = self.stream(link, at);
@@ -212,16 +206,6 @@ impl Network {
             stream.scheduled = true;
             agenda.after(delay, Event::Arrive { link, at });
         }
-    }
-
-    /// How both directions stand, for a report.
-    pub(crate) fn dump(&self, link: usize) -> String {
-        let Link { up, down, .. } = &self.links[link];
-        let [up, down] = [up, down].map(|stream| {
-            let Stream { stopped, ended, dead, scheduled, .. } = stream;
-            format!("{} bytes, stopped {stopped}, ended {ended}, dead {dead}, scheduled {scheduled}", stream.queue.len())
-        });
-        format!("up: {up}; down: {down}")
     }
 
     fn stream(&mut self, link: usize, to: Side) -> &mut Stream {
