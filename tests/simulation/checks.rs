@@ -88,7 +88,8 @@ impl Checks {
     /// Everything promised is stored. To be asked when the server is down.
     pub(crate) fn verify(&mut self, disk: &Disk, documents: &[String]) {
         for (number, name) in documents.iter().enumerate() {
-            let known = disk.state(DocumentId::of(name)).map(|state| state.known().expect("what is stored is complete"));
+            let known =
+                disk.state(DocumentId::of(name)).map(|state| state.known().expect("what is stored is complete"));
             let known = known.unwrap_or_default();
             if let Some(lost) = self.lost(number, &known) {
                 self.fail(format!("{name:?} has lost what its author was told is stored: {lost}"));

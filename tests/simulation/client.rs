@@ -26,6 +26,9 @@ const SILENCE_MS_MAX: u64 = 30_000;
 const OUTDATED_MS: u64 = 30_000;
 const BACK_OFF_MS_MAX: u64 = 2_500;
 
+/// So long after its end a connection may still bring something to the server.
+const OLD_CONNECTION_MS_MAX: u64 = 70_000;
+
 const LOOK_MS: u64 = 100;
 
 /// What is known of somebody's awareness.
@@ -74,7 +77,9 @@ pub(crate) struct Client {
     early: Vec<Vec<u8>>,
     states_at: u64,
     resyncs_at: u64,
-    /// Links that it left without a word and that the server does not know to be dead.
+    /// Until then an older connection of its own may still bring its edits to the server. They come back on the new one before they are
+    /// safe, because there nobody knows them for its own.
+    doubtful_until: u64,
     pub(crate) changes: u32,
 }
 
@@ -101,6 +106,7 @@ impl Client {
             early: Vec::new(),
             states_at: starts_at,
             resyncs_at: starts_at + random.between(1_000, 20_000),
+            doubtful_until: 0,
             changes: 0,
             plan,
             random,
@@ -187,6 +193,7 @@ impl Client {
             stage.trace(format_args!("client {} is told {code} and does not come back", self.number));
         }
         self.wire = None;
+        self.doubtful_until = stage.agenda.now + OLD_CONNECTION_MS_MAX;
         let own = self.id;
         self.states.retain(|&client, _| client == own);
         self.failures += 1;
@@ -204,6 +211,7 @@ impl Client {
                 self.send_awareness(&[own], stage);
             }
             if let Some(wire) = self.wire.take() {
+                self.doubtful_until = stage.agenda.now + OLD_CONNECTION_MS_MAX;
                 stage.trace(format_args!("client {} leaves link {}", self.number, wire.link));
                 let mut bytes = Vec::new();
                 put_masked_frame(&mut bytes, OpCode::Close, &1000_u16.to_be_bytes(), [1, 2, 3, 4]);
@@ -220,6 +228,7 @@ impl Client {
     /// The connection is dead and only the client knows: it is back at once.
     pub(crate) fn abandon(&mut self, now: u64) -> Option<usize> {
         let wire = self.wire.take()?;
+        self.doubtful_until = now + OLD_CONNECTION_MS_MAX;
         let own = self.id;
         self.states.retain(|&client, _| client == own);
         self.comes_at = Some(now);
@@ -366,8 +375,13 @@ impl Client {
     fn see_echo(&mut self, update: &[u8], stage: &mut Stage) {
         let Ok(update) = Update::decode_v1(update) else { return };
         let own = update.insertions(true);
-        let end = own.get(&yrs::block::ClientID::new(self.id)).and_then(|ranges| ranges.iter().map(|(range, ())| range.end).max());
-        if let Some(end) = end {
+        let end = own
+            .get(&yrs::block::ClientID::new(self.id))
+            .and_then(|ranges| ranges.iter().map(|(range, ())| range.end).max());
+        let certain = self.plan.tab.is_none() && stage.agenda.now >= self.doubtful_until;
+        if let Some(end) = end
+            && certain
+        {
             stage.checks.promise_clock(self.plan.document, self.id, end, &mut stage.coverage);
         }
     }
@@ -422,7 +436,8 @@ impl Client {
         };
         let mut update = Vec::new();
         awareness::put_update(&mut update, clients.iter().map(entry));
-        let said: Vec<_> = clients.iter().map(|client| (client, self.metas.get(client).map(|meta| meta.clock))).collect();
+        let said: Vec<_> =
+            clients.iter().map(|client| (client, self.metas.get(client).map(|meta| meta.clock))).collect();
         stage.trace(format_args!("client {} tells of {said:?}", self.number));
         self.say(Message::Awareness { update: &update }, stage);
     }
@@ -497,7 +512,10 @@ impl Client {
         (!wire.synced || unanswered > 0 || early > 0).then(|| {
             let (link, opened) = (wire.link, wire.opened);
             let synced = wire.synced;
-            format!("client {} on link {link} since {opened}: synced {synced}, {unanswered} questions, {early} early", self.number)
+            format!(
+                "client {} on link {link} since {opened}: synced {synced}, {unanswered} questions, {early} early",
+                self.number
+            )
         })
     }
 }

@@ -230,10 +230,8 @@ impl Readers {
             let first = if disk.random.percent(70) { free[0] } else { disk.random.pick(&free) };
             let document = self.waiting[first].document;
             let urgent = is_urgent(&self.waiting[first]);
-            let jobs: Vec<Job> = self
-                .waiting
-                .extract_if(.., |job| job.document == document && is_urgent(job) == urgent)
-                .collect();
+            let jobs: Vec<Job> =
+                self.waiting.extract_if(.., |job| job.document == document && is_urgent(job) == urgent).collect();
             let work = if disk.at_once() { Ok(self.read(document, jobs, disk)) } else { Err(jobs) };
             self.threads[thread] = Some((document, work));
             agenda.after(disk.random.wait(disk.read_ms), Event::Read { life: self.life, thread });

@@ -1,8 +1,8 @@
 //! What one seed decides in advance: the settings, who takes part, and what goes wrong when.
 
 use selvedge::persister::Fsync;
-use selvedge_protocol::update::{self, Compaction};
 use selvedge_protocol::awareness;
+use selvedge_protocol::update::{self, Compaction};
 use selvedge_shards::{Access, Config, ShardId};
 
 use crate::random::Random;
@@ -28,19 +28,34 @@ pub(crate) struct ClientPlan {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fault {
     /// The server dies after so many more effects, in the middle of whatever it does, and comes back. With `power` the machine dies.
-    Crash { effects: u32, power: bool },
+    Crash {
+        effects: u32,
+        power: bool,
+    },
     FailWrites(u32),
     FailSyncs(u32),
     FailReads(u32),
     /// The disk takes this many more bytes, for a while.
-    Full { more_bytes: u64, ms: u64 },
+    Full {
+        more_bytes: u64,
+        ms: u64,
+    },
     /// Writes take about this long, for a while.
-    SlowDisk { write_ms: u64, ms: u64 },
+    SlowDisk {
+        write_ms: u64,
+        ms: u64,
+    },
     BusyReaders(u32),
     Cut,
-    HalfDead { ms: u64 },
-    SlowReader { ms: u64 },
-    ClockJump { ms: u64 },
+    HalfDead {
+        ms: u64,
+    },
+    SlowReader {
+        ms: u64,
+    },
+    ClockJump {
+        ms: u64,
+    },
 }
 
 #[derive(Clone, Debug)]

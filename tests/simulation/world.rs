@@ -448,7 +448,8 @@ impl World {
         for (number, name) in self.stage.plan.documents.iter().enumerate() {
             let stored = edits::document(1);
             if let Some(state) = self.stage.disk.state(DocumentId::of(name)) {
-                let update = Update::decode_v1(state.update()).map_err(|error| format!("{name:?} is stored as {error}"))?;
+                let update =
+                    Update::decode_v1(state.update()).map_err(|error| format!("{name:?} is stored as {error}"))?;
                 stored.transact_mut().apply_update(update).map_err(|error| format!("{name:?} is stored as {error}"))?;
             }
             let members = self.clients.iter().filter(|client| client.plan.document == number && !client.given_up);
@@ -486,7 +487,8 @@ impl World {
         for client in &self.clients {
             let (number, id) = (client.number, client.id);
             let waits = client.waits_for().unwrap_or_default();
-            text += &format!("client {number} ({id}) edits {}, given up {}: {waits}\n", client.changes, client.given_up);
+            text +=
+                &format!("client {number} ({id}) edits {}, given up {}: {waits}\n", client.changes, client.given_up);
         }
         text + &self.server.as_ref().map(Server::dump).unwrap_or_default()
     }
