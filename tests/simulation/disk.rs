@@ -48,6 +48,14 @@ impl Disk {
         self.faults.limit_capacity(Some(more_bytes));
     }
 
+    /// A process opens the store that another one has left: what that had written is made durable before anything else is.
+    pub(crate) fn reopen(&mut self) {
+        self.faults.fail_writes(0);
+        self.faults.fail_syncs(0);
+        let full = self.store.recover().is_err();
+        assert!(full || self.store.sync().is_ok(), "nothing fails here but for want of room");
+    }
+
     /// Nothing fails any more.
     pub(crate) fn mend(&mut self) {
         (self.slow_until, self.full_until, self.busy) = (None, None, 0);

@@ -332,6 +332,7 @@ impl World {
             self.stage.disk.faults.crash();
         } else {
             self.stage.coverage.count("server: killed");
+            self.stage.disk.reopen();
         }
         self.stage.disk.faults.fail_reads(0);
         self.stage.checks.verify(&self.stage.disk, &self.stage.plan.documents);
