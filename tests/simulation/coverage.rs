@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 /// What has to happen at least once over a normal run.
 pub(crate) const WANTED: &[&str] = &[
     "awareness: client id contested",
-    "awareness: claim of a client that is back",
     "catch-up: from a state vector",
     "catch-up: from a sequence, after an overflow",
     "close: document full",

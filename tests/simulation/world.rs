@@ -408,7 +408,13 @@ impl World {
         if !server.is_quiet() {
             return Some("the server works".to_owned());
         }
-        let staying: Vec<&Client> = self.clients.iter().filter(|client| !client.given_up).collect();
+        // A reader keeps what it saw before a crash took it from the server. If its author does not come back, nobody can bring it again.
+        let orphaned = |client: &Client| {
+            let same = |other: &&Client| other.given_up && other.plan.document == client.plan.document;
+            client.plan.access == Access::ReadOnly && self.clients.iter().any(|other| same(&other))
+        };
+        let staying: Vec<&Client> =
+            self.clients.iter().filter(|client| !client.given_up && !orphaned(client)).collect();
         if let Some(waits) = staying.iter().find_map(|client| client.waits_for()) {
             return Some(waits);
         }
@@ -453,7 +459,9 @@ impl World {
                     Update::decode_v1(state.update()).map_err(|error| format!("{name:?} is stored as {error}"))?;
                 stored.transact_mut().apply_update(update).map_err(|error| format!("{name:?} is stored as {error}"))?;
             }
-            let members = self.clients.iter().filter(|client| client.plan.document == number && !client.given_up);
+            let members = self.clients.iter().filter(|client| {
+                client.plan.document == number && !client.given_up && client.plan.access == Access::ReadWrite
+            });
             for client in members {
                 let (has, is) = (edits::content(&client.doc), edits::content(&stored));
                 if has != is {
