@@ -413,15 +413,15 @@ impl World {
             let same = |other: &&Client| other.given_up && other.plan.document == client.plan.document;
             client.plan.access == Access::ReadOnly && self.clients.iter().any(|other| same(&other))
         };
-        let staying: Vec<&Client> =
-            self.clients.iter().filter(|client| !client.given_up && !orphaned(client)).collect();
+        let staying: Vec<&Client> = self.clients.iter().filter(|client| !client.given_up).collect();
         if let Some(waits) = staying.iter().find_map(|client| client.waits_for()) {
             return Some(waits);
         }
         for document in 0..self.stage.plan.documents.len() {
             let members: Vec<&Client> =
                 staying.iter().copied().filter(|client| client.plan.document == document).collect();
-            if let Some(difference) = differ(&members) {
+            let held: Vec<&Client> = members.iter().copied().filter(|client| !orphaned(client)).collect();
+            if let Some(difference) = differ(&held).or_else(|| blind(&members)) {
                 return Some(difference);
             }
         }
@@ -514,6 +514,11 @@ fn differ(members: &[&Client]) -> Option<String> {
             return Some(format!("clients {a} and {b} differ:\n{content:?}\n{theirs:?}"));
         }
     }
+    None
+}
+
+/// Who of these clients of one document does not see who is there.
+fn blind(members: &[&Client]) -> Option<String> {
     let expected = members.iter().filter_map(|client| Some((client.id, client.own_state()?.to_owned()))).collect();
     let blind = members.iter().find(|client| *client.present() != expected)?;
     Some(format!("client {} sees {:?}, present are {expected:?}", blind.number, blind.present()))
