@@ -82,11 +82,13 @@ impl Disk {
     }
 }
 
+type Written = Result<(), StoreError>;
+
 /// The persister's thread.
 pub(crate) struct Persister {
     life: u32,
     batcher: Batcher,
-    running: Option<(Step, Option<Result<(), StoreError>>)>,
+    running: Option<(Step, Option<Written>)>,
 }
 
 impl Persister {
@@ -179,12 +181,15 @@ pub(crate) enum Task {
 
 type Answers = Vec<(usize, Input<'static>)>;
 
+/// What was done at the start, or what is to be done at the end.
+type Work = Result<Answers, Vec<Job>>;
+
 /// The threads that read: each works on one document at a time, no two on the same, and takes all jobs of one kind that wait for it.
 pub(crate) struct Readers {
     life: u32,
     waiting: Vec<Job>,
-    /// What each thread is at: the document, and either what is to be done at the end or what was done at the start.
-    threads: Vec<Option<(DocumentId, Result<Answers, Vec<Job>>)>>,
+    /// What each thread is at.
+    threads: Vec<Option<(DocumentId, Work)>>,
     cache: BTreeMap<DocumentId, State>,
     part_bytes_max: usize,
     compaction: Compaction,

@@ -58,7 +58,7 @@ impl Hostile {
                 self.known = StateVector::decode(state_vector, &Limits::UNLIMITED).unwrap_or_default();
             }
             if header.opcode == OpCode::Ping && !self.deaf {
-                self.frame(OpCode::Pong, &payload.to_vec(), stage);
+                self.frame(OpCode::Pong, payload, stage);
             }
             rest = &rest[end..];
         }
