@@ -1,8 +1,5 @@
 //! Random changes to a document, as an editor makes them. Does not know who sees them.
 
-use std::collections::HashMap;
-use std::sync::Arc;
-
 use yrs::types::Attrs;
 use yrs::types::ToJson;
 use yrs::{
@@ -32,7 +29,7 @@ pub(crate) fn document(client: u64) -> Doc {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Content {
     values: Any,
-    formatted: Vec<(Any, Option<HashMap<Arc<str>, Any>>)>,
+    formatted: Vec<(Any, Option<Attrs>)>,
     snapshot: yrs::Snapshot,
     missing: bool,
 }
