@@ -229,7 +229,7 @@ impl Document {
                 self.remotes.remove(&session.shard);
             }
         }
-        self.presence.leave(session);
+        self.presence.leave(session, core.now);
         self.greeting = None;
         self.answers.retain(|answer| answer.session != session);
         for job in &mut self.jobs {

@@ -13,6 +13,12 @@ use selvedge_protocol::sync;
 use crate::config::CLAIM_MS;
 use crate::id::{Now, SessionRef};
 
+/// As long as y-protocols keeps a state that is not renewed.
+const DEPARTED_MS: u64 = 30_000;
+
+/// Clients of one document that are remembered after they have gone. Of more, the latest are not.
+const DEPARTED_MAX: usize = 256;
+
 #[derive(Debug)]
 struct State {
     clock: u32,
@@ -36,6 +42,9 @@ pub(crate) struct Presence {
     clients_of: BTreeMap<SessionRef, BTreeSet<u64>>,
     /// One for each client id: the newest.
     claims: BTreeMap<u64, Claim>,
+    /// Clients that have gone, with the clock of their last state and when. Every npm client passes on every state that it hears, so
+    /// a state may come once more from somebody else, who must not become its owner.
+    departed: BTreeMap<u64, (u32, Now)>,
     /// Clients to be told about. Those that have gone come with the clock of their last state.
     changed: BTreeMap<u64, Option<u32>>,
 }
@@ -72,9 +81,16 @@ impl Presence {
         let Entry { client, clock, state } = *entry;
         let Some(known) = self.states.get_mut(&client) else {
             let Some(json) = state else { return Offered::Done };
+            if self.departed.get(&client).is_some_and(|&(last, since)| clock <= last && now.since(since) < DEPARTED_MS) {
+                return Offered::Done;
+            }
             let of_session = self.clients_of.get(&session).map_or(0, BTreeSet::len);
-            if of_session >= room.per_session || self.states.len() >= room.in_all {
+            if of_session >= room.per_session {
                 return Offered::Full;
+            }
+            // Others have filled it, and whoever comes last is not to blame: it is not seen until there is room.
+            if self.states.len() >= room.in_all {
+                return Offered::Done;
             }
             self.insert(client, State { clock, json: json.into(), owner: session });
             return Offered::Done;
@@ -96,7 +112,7 @@ impl Presence {
                 known.json = json.into();
                 self.changed.insert(client, None);
             }
-            None if clock >= known.clock => self.remove(client, clock),
+            None if clock >= known.clock => self.remove(client, clock, now),
             Some(_) | None => {}
         }
         Offered::Done
@@ -165,22 +181,32 @@ impl Presence {
         }
     }
 
-    fn remove(&mut self, client: u64, clock: u32) {
+    fn remove(&mut self, client: u64, clock: u32, now: Now) {
         if let Some(state) = self.states.remove(&client) {
             self.disown(client, state.owner);
-            self.changed.insert(client, Some(clock));
+            self.depart(client, clock, now);
+        }
+    }
+
+    fn depart(&mut self, client: u64, clock: u32, now: Now) {
+        self.changed.insert(client, Some(clock));
+        if self.departed.len() >= DEPARTED_MAX {
+            self.departed.retain(|_, &mut (_, since)| now.since(since) < DEPARTED_MS);
+        }
+        if self.departed.len() < DEPARTED_MAX {
+            self.departed.insert(client, (clock, now));
         }
     }
 
     /// A session has gone: every id that it announced goes with it, or passes on to who claims it.
-    pub(crate) fn leave(&mut self, session: SessionRef) {
+    pub(crate) fn leave(&mut self, session: SessionRef, now: Now) {
         self.claims.retain(|_, claim| claim.session != session);
         for client in self.clients_of.remove(&session).unwrap_or_default() {
             if !self.take_over(client)
                 && let Some(state) = self.states.remove(&client)
             {
                 // The same clock with `null` removes, and does not outdate what the client says when it is back.
-                self.changed.insert(client, Some(state.clock));
+                self.depart(client, state.clock, now);
             }
         }
     }
@@ -237,7 +263,7 @@ mod tests {
         offer(&mut presence, 1, 8, 4, Some("2"));
         offer(&mut presence, 2, 9, 1, Some("3"));
         presence.take_news();
-        presence.leave(session(1));
+        presence.leave(session(1), Now(0));
         assert_eq!(presence.changed, BTreeMap::from([(7, Some(1)), (8, Some(4))]));
         assert_eq!(state(&presence, 9), Some((1, "3", 2)));
     }
@@ -265,7 +291,7 @@ mod tests {
         assert_eq!(state(&presence, 7), Some((1, "1", 1)));
         presence.expire_claims(Now(CLAIM_MS));
         assert_eq!(state(&presence, 7), Some((2, "2", 2)));
-        presence.leave(session(1));
+        presence.leave(session(1), Now(0));
         assert_eq!(state(&presence, 7), Some((2, "2", 2)));
     }
 
@@ -275,11 +301,22 @@ mod tests {
         offer(&mut presence, 1, 7, 1, Some("1"));
         offer(&mut presence, 2, 7, 2, Some("2"));
         presence.alive(session(1));
-        presence.leave(session(1));
+        presence.leave(session(1), Now(0));
         assert_eq!(state(&presence, 7), Some((2, "2", 2)));
-        presence.leave(session(2));
+        presence.leave(session(2), Now(0));
         assert_eq!(state(&presence, 7), None);
         assert!(presence.clients_of.is_empty() && presence.claims.is_empty());
+    }
+
+    #[test]
+    fn who_passes_on_a_state_of_one_who_has_gone_does_not_bring_it_back() {
+        let mut presence = Presence::default();
+        offer(&mut presence, 1, 7, 4, Some("1"));
+        presence.leave(session(1), Now(0));
+        offer(&mut presence, 2, 7, 4, Some("1"));
+        assert_eq!(state(&presence, 7), None);
+        offer(&mut presence, 3, 7, 5, Some("back"));
+        assert_eq!(state(&presence, 7), Some((5, "back", 3)));
     }
 
     #[test]
@@ -287,8 +324,8 @@ mod tests {
         let mut presence = Presence::default();
         offer(&mut presence, 1, 7, 1, Some("1"));
         offer(&mut presence, 2, 7, 2, Some("2"));
-        presence.leave(session(2));
-        presence.leave(session(1));
+        presence.leave(session(2), Now(0));
+        presence.leave(session(1), Now(0));
         assert_eq!(presence.changed, BTreeMap::from([(7, Some(1))]));
     }
 
@@ -299,7 +336,8 @@ mod tests {
         offer(&mut presence, 1, 2, 1, Some("1"));
         assert_eq!(offer(&mut presence, 1, 3, 1, Some("1")), Offered::Full);
         offer(&mut presence, 2, 3, 1, Some("1"));
-        assert_eq!(offer(&mut presence, 3, 4, 1, Some("1")), Offered::Full);
+        assert_eq!(offer(&mut presence, 3, 4, 1, Some("1")), Offered::Done);
+        assert_eq!(state(&presence, 4), None, "others have filled it: it waits for room");
         assert_eq!(offer(&mut presence, 1, 1, 1, None), Offered::Done);
         assert_eq!(offer(&mut presence, 3, 4, 1, Some("1")), Offered::Done);
     }

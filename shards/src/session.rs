@@ -144,11 +144,16 @@ impl Sessions {
     /// An answer: always sent, in order. When too many wait, nothing more is asked of this server until they are taken.
     pub(crate) fn reply(&mut self, id: SessionId, frame: Frame, effects: &mut VecDeque<Effect>) {
         self.push(id, Kind::Answer, frame, effects);
+        let now_s = self.now_s;
         if let Some(session) = self.get_mut(id)
             && !session.glutted
             && session.outbox.as_ref().is_some_and(|outbox| outbox.is_glutted())
         {
             session.glutted = true;
+            // Nothing more is read from it, not even its end: it takes its answers in time, or is closed.
+            if session.slow_since_s == 0 {
+                session.slow_since_s = now_s;
+            }
             self.pause(id, effects);
         }
     }

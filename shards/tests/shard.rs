@@ -352,6 +352,23 @@ fn an_owner_that_does_not_answer_loses_its_client_id() {
 }
 
 #[test]
+fn a_session_that_asks_on_and_takes_no_answer_is_closed_in_the_end() {
+    for shards in [1, 2] {
+        let (mut host, a, b) = two(shards);
+        host.sockets_take = false;
+        while host.paused.get(&b) != Some(&true) {
+            host.say(b, Message::QueryAwareness);
+            host.turn();
+        }
+        host.pass(29_000);
+        assert_eq!(host.closed.get(&b), None);
+        host.pass(5_000);
+        assert_eq!(host.closed.get(&b), Some(&CloseReason::TooSlow));
+        assert_eq!(host.closed.get(&a), None);
+    }
+}
+
+#[test]
 fn too_much_awareness_costs_the_session() {
     let (mut host, a, b) = two(1);
     for client in 1..=3 {

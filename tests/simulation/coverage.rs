@@ -1,0 +1,77 @@
+//! How often each interesting state came up, so that a simulation that has stopped reaching one of them fails. Knows only names.
+
+use std::collections::BTreeMap;
+
+/// What has to happen at least once over a normal run.
+pub(crate) const WANTED: &[&str] = &[
+    "awareness: client id contested",
+    "catch-up: from a state vector",
+    "catch-up: from a sequence, after an overflow",
+    "close: document full",
+    "close: documents full",
+    "close: load failed",
+    "close: refused",
+    "close: sessions full",
+    "close: too slow",
+    "clock: jump",
+    "compaction: squash",
+    "compaction: smallest",
+    "compaction: collect",
+    "connection: cut",
+    "connection: half dead",
+    "connection: slow reader",
+    "disk: commit failed",
+    "disk: full",
+    "disk: failed sync",
+    "disk: failed write",
+    "disk: readers busy",
+    "document: evicted",
+    "document: loaded again",
+    "late joiner",
+    "promise: by echo",
+    "promise: by answer",
+    "server: crash with power loss",
+    "server: killed",
+    "session: heartbeat",
+    "session: paused",
+    "session: read only",
+    "session: remote",
+    "session: writer paused",
+    "update: duplicate",
+    "update: dropped while waiting",
+    "update: refused",
+    "update: denied",
+    "update: not taken in a stall",
+    "update: waited",
+];
+
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Coverage(BTreeMap<&'static str, u64>);
+
+impl Coverage {
+    pub(crate) fn count(&mut self, what: &'static str) {
+        self.add(what, 1);
+    }
+
+    pub(crate) fn add(&mut self, what: &'static str, count: u64) {
+        if count > 0 {
+            *self.0.entry(what).or_default() += count;
+        }
+    }
+
+    pub(crate) fn absorb(&mut self, other: &Self) {
+        for (what, count) in &other.0 {
+            self.add(what, *count);
+        }
+    }
+
+    pub(crate) fn never(&self) -> Vec<&'static str> {
+        WANTED.iter().copied().filter(|what| !self.0.contains_key(what)).collect()
+    }
+
+    pub(crate) fn print(&self) {
+        for (what, count) in &self.0 {
+            println!("{count:>10}  {what}");
+        }
+    }
+}

@@ -1,0 +1,597 @@
+//! One life of the server: its cores with their shards and connections, the rings between them, its persister and its readers. Carries
+//! out effects as the real loop does; all that is made up is when things happen.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use selvedge::persister::Append;
+use selvedge_protocol::sync;
+use selvedge_protocol::websocket::{CloseCode, Limits};
+use selvedge_shards::reading::CatchUpFrom;
+use selvedge_shards::{
+    Access, CloseReason, Counters, DocumentId, Effect, Envelope, Input, Now, SessionId, Shard, ShardId, TICK_MS,
+};
+
+use crate::agenda::Event;
+use crate::connection::{Connection, Heard, Phase};
+use crate::disk::{Job, Persister, Readers, Task};
+use crate::network::Side;
+use crate::plan::COMPACTIONS;
+use crate::stage::Stage;
+
+/// Messages that a ring takes before its core holds its own clients back.
+const RING_ENVELOPES: usize = 24;
+
+const LIMITS: Limits = Limits { message_bytes_max: 2 << 20, fragments_max: 64 };
+
+/// An empty awareness update: it tells nothing of a document.
+const HEARTBEAT: &[u8] = &[0x82, 3, 1, 1, 0];
+
+/// From the first word of a close to the end of its socket.
+const CLOSE_MS: u64 = 5_000;
+
+/// What waits for a core's next turn.
+enum Arrival {
+    Bytes { session: SessionId, bytes: Vec<u8> },
+    Ended { session: SessionId, broken: bool },
+    Sent { session: SessionId },
+    Tick,
+    Input(Input<'static>),
+}
+
+/// One connection as its core has it.
+struct Seat {
+    connection: Connection,
+    link: usize,
+    document: DocumentId,
+    close_at: Option<u64>,
+}
+
+struct Core {
+    shard: Shard,
+    /// By index; the generation of a place grows whenever it is given again.
+    seats: Vec<(u32, Option<Seat>)>,
+    arrivals: VecDeque<Arrival>,
+    /// From each other core.
+    rings: Vec<VecDeque<(u64, Envelope)>>,
+    scheduled: bool,
+    freed: Vec<SessionId>,
+    alive: Vec<SessionId>,
+    held_by_ring: Vec<SessionId>,
+    paused: BTreeSet<SessionId>,
+}
+
+/// Where a connection lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) core: usize,
+    pub(crate) session: SessionId,
+}
+
+pub(crate) struct Server {
+    pub(crate) life: u32,
+    cores: Vec<Core>,
+    persister: Persister,
+    readers: Readers,
+    /// Documents whose first load has not ended.
+    loading: BTreeSet<DocumentId>,
+    loaded_before: BTreeSet<DocumentId>,
+    /// By link.
+    places: Vec<Option<Place>>,
+    /// The server dies after so many more effects.
+    pub(crate) dies_in: Option<u32>,
+    /// And the machine with it.
+    pub(crate) dies_with_power: bool,
+}
+
+impl Server {
+    pub(crate) fn start(life: u32, stage: &mut Stage) -> Self {
+        let plan = &stage.plan;
+        let core = |number: u16| {
+            let mut config = plan.config.clone();
+            config.shard = ShardId(number);
+            Core {
+                shard: Shard::new(config),
+                seats: Vec::new(),
+                arrivals: VecDeque::new(),
+                rings: (0..plan.shards).map(|_| VecDeque::new()).collect(),
+                scheduled: false,
+                freed: Vec::new(),
+                alive: Vec::new(),
+                held_by_ring: Vec::new(),
+                paused: BTreeSet::new(),
+            }
+        };
+        for core in 0..usize::from(plan.shards) {
+            stage.agenda.after(1 + core as u64 * 7, Event::Tick { life, core });
+        }
+        Self {
+            life,
+            cores: (0..plan.shards).map(core).collect(),
+            persister: Persister::new(life, plan.fsync),
+            readers: Readers::new(life, plan.reader_threads, plan.part_bytes_max, COMPACTIONS[plan.compaction]),
+            loading: BTreeSet::new(),
+            loaded_before: BTreeSet::new(),
+            places: Vec::new(),
+            dies_in: None,
+            dies_with_power: false,
+        }
+    }
+
+    pub(crate) fn is_dead(&self) -> bool {
+        self.dies_in == Some(0)
+    }
+
+    /// A client has connected; its request is read.
+    pub(crate) fn accept(&mut self, link: usize, name: &str, access: Access, stage: &mut Stage) {
+        let document = DocumentId::of(name);
+        let owner = usize::from(document.owner(stage.plan.shards).0);
+        let stays = stage.random.percent(stage.plan.remote_percent);
+        let core = if stays { stage.random.below(self.cores.len()) } else { owner };
+        if core != owner {
+            stage.coverage.count("session: remote");
+        }
+        let seats = &mut self.cores[core].seats;
+        let index = match seats.iter().position(|(_, seat)| seat.is_none()) {
+            Some(index) => index,
+            None => {
+                seats.push((0, None));
+                seats.len() - 1
+            }
+        };
+        seats[index].0 += 1;
+        seats[index].1 = Some(Seat { connection: Connection::open(), link, document, close_at: None });
+        let session = SessionId { index: u32::try_from(index).expect("few"), generation: seats[index].0 };
+        self.places.resize(self.places.len().max(link + 1), None);
+        self.places[link] = Some(Place { core, session });
+        stage.trace(format_args!("link {link} is session {session:?} of core {core}"));
+        self.cores[core].arrivals.push_back(Arrival::Input(Input::Attached { session, name: Arc::from(name), access }));
+        self.schedule(core, stage);
+    }
+
+    pub(crate) fn place(&self, link: usize) -> Option<Place> {
+        self.places.get(link).copied().flatten()
+    }
+
+    pub(crate) fn bytes_came(&mut self, link: usize, bytes: Vec<u8>, stage: &mut Stage) {
+        self.arrived_at(link, |session| Arrival::Bytes { session, bytes }, stage);
+    }
+
+    pub(crate) fn ended(&mut self, link: usize, broken: bool, stage: &mut Stage) {
+        self.arrived_at(link, |session| Arrival::Ended { session, broken }, stage);
+    }
+
+    /// A socket may have taken what it was sent.
+    pub(crate) fn look_at_send(&mut self, link: usize, stage: &mut Stage) {
+        if stage.network.take_sent(link) {
+            self.arrived_at(link, |session| Arrival::Sent { session }, stage);
+        }
+    }
+
+    pub(crate) fn tick(&mut self, core: usize, stage: &mut Stage) {
+        self.cores[core].arrivals.push_back(Arrival::Tick);
+        stage.agenda.after(TICK_MS, Event::Tick { life: self.life, core });
+        self.schedule(core, stage);
+    }
+
+    pub(crate) fn persist(&mut self, stage: &mut Stage) {
+        self.persister.go_on(&mut stage.disk, &mut stage.agenda);
+    }
+
+    pub(crate) fn persisted(&mut self, stage: &mut Stage) {
+        self.persister.done(&mut stage.disk, &mut stage.agenda);
+        self.take_reports(stage);
+    }
+
+    pub(crate) fn read(&mut self, thread: usize, stage: &mut Stage) {
+        for (core, input) in self.readers.done(thread, &mut stage.disk, &mut stage.agenda) {
+            self.tell(core, input, stage);
+        }
+    }
+
+    fn take_reports(&mut self, stage: &mut Stage) {
+        while let Some((core, inputs)) = self.persister.poll_report() {
+            for input in inputs {
+                if let Input::CommitFailed { reason } = &input {
+                    stage.coverage.count("disk: commit failed");
+                    stage.trace(format_args!("commits fail: {reason}"));
+                }
+                self.tell(core, input, stage);
+            }
+        }
+    }
+
+    fn tell(&mut self, core: usize, input: Input<'static>, stage: &mut Stage) {
+        self.cores[core].arrivals.push_back(Arrival::Input(input));
+        self.schedule(core, stage);
+    }
+
+    fn arrived_at(&mut self, link: usize, arrival: impl FnOnce(SessionId) -> Arrival, stage: &mut Stage) {
+        if let Some(Place { core, session }) = self.place(link) {
+            self.cores[core].arrivals.push_back(arrival(session));
+            self.schedule(core, stage);
+        }
+    }
+
+    fn schedule(&mut self, core: usize, stage: &mut Stage) {
+        if !std::mem::replace(&mut self.cores[core].scheduled, true) {
+            let delay = stage.random.wait(1);
+            stage.agenda.after(delay, Event::Turn { life: self.life, core });
+        }
+    }
+
+    /// A core hands in everything that has arrived.
+    pub(crate) fn turn(&mut self, core: usize, stage: &mut Stage) {
+        self.cores[core].scheduled = false;
+        for from in 0..self.cores.len() {
+            let taken = std::mem::take(&mut self.cores[core].rings[from]);
+            let from = ShardId(u16::try_from(from).expect("few"));
+            for (_, envelope) in taken {
+                self.handle(core, Input::Envelope { from, envelope }, stage);
+            }
+        }
+        while let Some(arrival) = self.cores[core].arrivals.pop_front() {
+            if self.is_dead() {
+                return;
+            }
+            match arrival {
+                Arrival::Bytes { session, bytes } => self.received(core, session, &bytes, stage),
+                Arrival::Ended { session, broken } => self.peer_ended(core, session, broken, stage),
+                Arrival::Sent { session } => self.sent(core, session, stage),
+                Arrival::Tick => {
+                    self.close_overdue(core, stage);
+                    self.handle(core, Input::Tick, stage);
+                }
+                Arrival::Input(input) => {
+                    if let Input::Loaded { document, .. } = &input {
+                        self.loading.remove(document);
+                    }
+                    self.handle(core, input, stage);
+                }
+            }
+            self.settle(core, stage);
+        }
+        self.handle(core, Input::TurnEnded, stage);
+        for session in std::mem::take(&mut self.cores[core].held_by_ring) {
+            self.unhold(core, session);
+        }
+        self.settle(core, stage);
+        self.check_bounds(core, stage);
+    }
+
+    fn settle(&mut self, core: usize, stage: &mut Stage) {
+        loop {
+            let alive = std::mem::take(&mut self.cores[core].alive);
+            let freed = std::mem::take(&mut self.cores[core].freed);
+            if alive.is_empty() && freed.is_empty() {
+                return;
+            }
+            for session in alive {
+                self.handle(core, Input::Alive { session }, stage);
+            }
+            for session in freed {
+                self.listen(core, session, stage);
+                self.end_if_heard_out(core, session, stage);
+                self.tend(core, session, stage);
+            }
+        }
+    }
+
+    fn seat(&mut self, core: usize, session: SessionId) -> Option<&mut Seat> {
+        let (generation, seat) = self.cores[core].seats.get_mut(session.index as usize)?;
+        if *generation == session.generation { seat.as_mut() } else { None }
+    }
+
+    fn received(&mut self, core: usize, session: SessionId, bytes: &[u8], stage: &mut Stage) {
+        let Some(seat) = self.seat(core, session) else { return };
+        if seat.connection.receive(bytes) {
+            self.handle(core, Input::Alive { session }, stage);
+        }
+        self.listen(core, session, stage);
+        self.tend(core, session, stage);
+    }
+
+    fn listen(&mut self, core: usize, session: SessionId, stage: &mut Stage) {
+        loop {
+            let congested = self.is_congested(core);
+            let Some(seat) = self.seat(core, session) else { return };
+            if congested && seat.connection.phase == Phase::Open && !seat.connection.held {
+                seat.connection.held = true;
+                self.cores[core].held_by_ring.push(session);
+                stage.coverage.count("ring: full");
+                return;
+            }
+            match seat.connection.hear(&LIMITS) {
+                None => break,
+                Some(Heard::Control) => {}
+                Some(Heard::Closing) => {
+                    self.handle(core, Input::Detached { session }, stage);
+                    self.closing(core, session, stage);
+                    return;
+                }
+                Some(Heard::Message(payload)) => match sync::parse(&payload) {
+                    Ok(message) => {
+                        assert!(!self.cores[core].paused.contains(&session), "nothing is handed in while paused");
+                        self.handle(core, Input::Message { session, message }, stage);
+                    }
+                    Err(sync::SyncError::UnknownMessage { .. }) => {}
+                    Err(_) => {
+                        self.seat(core, session).expect("it was just heard").connection.close(refused());
+                        self.handle(core, Input::Detached { session }, stage);
+                        self.closing(core, session, stage);
+                        return;
+                    }
+                },
+            }
+        }
+        if let Some(seat) = self.seat(core, session) {
+            seat.connection.discard(&LIMITS);
+        }
+    }
+
+    fn peer_ended(&mut self, core: usize, session: SessionId, broken: bool, stage: &mut Stage) {
+        let Some(seat) = self.seat(core, session) else { return };
+        seat.connection.ended = true;
+        if broken && seat.connection.phase != Phase::Open {
+            self.gone(core, session, stage);
+            return;
+        }
+        self.end_if_heard_out(core, session, stage);
+        self.tend(core, session, stage);
+    }
+
+    fn end_if_heard_out(&mut self, core: usize, session: SessionId, stage: &mut Stage) {
+        let Some(seat) = self.seat(core, session) else { return };
+        let connection = &seat.connection;
+        let unheard = connection.held && connection.has_unread();
+        if connection.phase == Phase::Open && connection.ended && !unheard {
+            self.gone(core, session, stage);
+            self.handle(core, Input::Detached { session }, stage);
+        }
+    }
+
+    fn sent(&mut self, core: usize, session: SessionId, stage: &mut Stage) {
+        let Some(seat) = self.seat(core, session) else { return };
+        if seat.connection.sent() {
+            self.handle(core, Input::Drained { session }, stage);
+        }
+        self.tend(core, session, stage);
+    }
+
+    fn closing(&mut self, core: usize, session: SessionId, stage: &mut Stage) {
+        let now = stage.agenda.now;
+        if let Some(seat) = self.seat(core, session) {
+            seat.close_at = Some(now + CLOSE_MS);
+        }
+        self.tend(core, session, stage);
+    }
+
+    fn close_overdue(&mut self, core: usize, stage: &mut Stage) {
+        for index in 0..self.cores[core].seats.len() {
+            let (generation, seat) = &self.cores[core].seats[index];
+            let session = SessionId { index: u32::try_from(index).expect("few"), generation: *generation };
+            if seat.as_ref().and_then(|seat| seat.close_at).is_some_and(|at| at <= stage.agenda.now) {
+                self.gone(core, session, stage);
+            }
+        }
+    }
+
+    /// The socket is closed, and its place free.
+    fn gone(&mut self, core: usize, session: SessionId, stage: &mut Stage) {
+        let (_, seat) = &mut self.cores[core].seats[session.index as usize];
+        let Some(seat) = seat.take() else { return };
+        self.places[seat.link] = None;
+        self.cores[core].paused.remove(&session);
+        stage.trace(format_args!("link {} closed by core {core}", seat.link));
+        stage.network.end(seat.link, Side::Server, &mut stage.agenda);
+    }
+
+    /// Gives the network what a connection has for it.
+    fn tend(&mut self, core: usize, session: SessionId, stage: &mut Stage) {
+        let Some(seat) = self.seat(core, session) else { return };
+        let link = seat.link;
+        if let Some(frame) = seat.connection.poll_send() {
+            stage.network.send(link, Side::Server, frame.as_ref(), &mut stage.agenda);
+        }
+        let receives = seat.connection.wants_to_receive();
+        let finished = seat.connection.is_finished();
+        stage.network.stop(link, Side::Server, !receives, &mut stage.agenda);
+        if finished {
+            self.gone(core, session, stage);
+        } else {
+            self.look_at_send(link, stage);
+        }
+    }
+
+    fn unhold(&mut self, core: usize, session: SessionId) {
+        let paused = self.cores[core].paused.contains(&session);
+        if let Some(seat) = self.seat(core, session)
+            && !paused
+        {
+            seat.connection.held = false;
+            self.cores[core].freed.push(session);
+        }
+    }
+
+    fn is_congested(&self, core: usize) -> bool {
+        self.cores.iter().any(|other| other.rings[core].len() >= RING_ENVELOPES)
+    }
+
+    /// Hands one input to a shard and carries out what follows.
+    fn handle(&mut self, core: usize, input: Input<'_>, stage: &mut Stage) {
+        if self.is_dead() {
+            return;
+        }
+        let now = Now(stage.agenda.now + stage.clock_ahead_ms);
+        self.cores[core].shard.handle(now, input);
+        while let Some(effect) = self.cores[core].shard.poll_effect() {
+            if let Some(left) = &mut self.dies_in {
+                *left -= 1;
+                if *left == 0 {
+                    return;
+                }
+            }
+            self.carry_out(core, effect, stage);
+        }
+    }
+
+    fn carry_out(&mut self, core: usize, effect: Effect, stage: &mut Stage) {
+        match effect {
+            Effect::Send { session, frame } => {
+                let Some(seat) = self.seat(core, session) else { return };
+                let document = seat.document;
+                let says_nothing = frame.as_ref() == HEARTBEAT;
+                seat.connection.send(frame);
+                if self.loading.contains(&document) && !says_nothing {
+                    stage
+                        .checks
+                        .fail(format!("something is sent to {session:?} of core {core} before the first load ended"));
+                }
+                self.tend(core, session, stage);
+            }
+            Effect::Close { session, reason } => self.end_session(core, session, &reason, stage),
+            Effect::Pause { session } => {
+                stage.coverage.count("session: paused");
+                assert!(self.cores[core].paused.insert(session), "a pause follows no pause");
+                if let Some(seat) = self.seat(core, session) {
+                    seat.connection.held = true;
+                }
+                self.tend(core, session, stage);
+            }
+            Effect::Resume { session } => {
+                assert!(self.cores[core].paused.remove(&session), "a resume follows a pause");
+                self.unhold(core, session);
+            }
+            Effect::Probe { session } => {
+                stage.coverage.count("awareness: client id contested");
+                let Some(seat) = self.seat(core, session) else { return };
+                if seat.connection.probe() {
+                    self.tend(core, session, stage);
+                } else {
+                    self.cores[core].alive.push(session);
+                }
+            }
+            Effect::Append { document, name, sequence, update } => {
+                stage.trace(format_args!(
+                    "core {core} appends record {} of {name}: {} bytes",
+                    sequence.0,
+                    update.len()
+                ));
+                stage.trace.bytes(&update);
+                self.persister.append(Append { core, document, name, sequence, update }, &mut stage.agenda);
+                self.take_reports(stage);
+            }
+            Effect::Load { document, name } => {
+                self.loading.insert(document);
+                if !self.loaded_before.insert(document) {
+                    stage.coverage.count("document: loaded again");
+                }
+                self.submit(Job { core, document, task: Task::Load { name } }, stage);
+            }
+            Effect::CatchUp { document, job, from, through } => {
+                stage.coverage.count(match &from {
+                    CatchUpFrom::StateVector(_) => "catch-up: from a state vector",
+                    CatchUpFrom::Sequence(_) => "catch-up: from a sequence, after an overflow",
+                });
+                self.submit(Job { core, document, task: Task::CatchUp { job, from, through } }, stage);
+            }
+            Effect::Snapshot { document, through } => {
+                self.submit(Job { core, document, task: Task::Snapshot { through } }, stage);
+            }
+            Effect::Evicted { document } => {
+                stage.coverage.count("document: evicted");
+                self.readers.evict(document);
+            }
+            Effect::Envelope { to, envelope } => {
+                let to = usize::from(to.0);
+                self.cores[to].rings[core].push_back((stage.agenda.now, envelope));
+                self.schedule(to, stage);
+            }
+        }
+    }
+
+    fn submit(&mut self, job: Job, stage: &mut Stage) {
+        let core = job.core;
+        stage.trace(format_args!("core {core} wants {:?}", job.task));
+        if let Some(answer) = self.readers.submit(job, &mut stage.disk, &mut stage.agenda) {
+            stage.coverage.count("disk: readers busy");
+            self.tell(core, answer, stage);
+        }
+    }
+
+    fn end_session(&mut self, core: usize, session: SessionId, reason: &CloseReason, stage: &mut Stage) {
+        self.cores[core].paused.remove(&session);
+        let Some(seat) = self.seat(core, session) else { return };
+        let link = seat.link;
+        let (code, what) = goodbye(reason);
+        seat.connection.close(code);
+        seat.connection.discard(&LIMITS);
+        stage.coverage.count(what);
+        stage.trace(format_args!("core {core} ends link {link}: {reason:?}"));
+        stage.checks.closed(stage.network.links[link].who, reason, stage.plan.config.document_bytes_max);
+        self.closing(core, session, stage);
+    }
+
+    fn check_bounds(&mut self, core: usize, stage: &mut Stage) {
+        let counters = self.cores[core].shard.counters();
+        let writers = stage.plan.clients.len() + stage.plan.hostiles + 2;
+        // Each may bring one more message, and of a remote one those that are in the ring.
+        let messages = writers + if self.cores.len() > 1 { writers * RING_ENVELOPES } else { 0 };
+        let max = stage.plan.config.uncommitted_bytes_max + messages * stage.checks.largest_message;
+        if counters.uncommitted_bytes > max as u64 {
+            stage.checks.fail(format!("{} bytes are not committed, limit {max}", counters.uncommitted_bytes));
+        }
+    }
+
+    pub(crate) fn counters(&self) -> Vec<Counters> {
+        self.cores.iter().map(|core| core.shard.counters()).collect()
+    }
+
+    /// Nothing is under way inside the server.
+    pub(crate) fn is_quiet(&self) -> bool {
+        self.persister.is_idle()
+            && self.readers.is_idle()
+            && self.cores.iter().all(|core| core.rings.iter().all(VecDeque::is_empty))
+            && self.counters().iter().all(|counters| counters.uncommitted_bytes == 0)
+    }
+
+    /// What the server waits for, for a report.
+    pub(crate) fn dump(&self) -> String {
+        let mut text = String::new();
+        for (number, core) in self.cores.iter().enumerate() {
+            let counters = core.shard.counters();
+            let seats =
+                core.seats.iter().flat_map(|(_, seat)| seat).map(|seat| {
+                    format!("link {} held {} {:?}", seat.link, seat.connection.held, seat.connection.phase)
+                });
+            text += &format!(
+                "core {number}: {} sessions, {} documents, {} bytes not committed, {} arrivals; {}\n",
+                counters.sessions,
+                counters.documents,
+                counters.uncommitted_bytes,
+                core.arrivals.len(),
+                seats.collect::<Vec<_>>().join(", ")
+            );
+        }
+        text + &format!("persister idle {}, readers idle {}", self.persister.is_idle(), self.readers.is_idle())
+    }
+}
+
+fn refused() -> CloseCode {
+    CloseCode::new(4400).expect("for applications")
+}
+
+/// As the server says goodbye: 4400 and following are final.
+fn goodbye(reason: &CloseReason) -> (CloseCode, &'static str) {
+    match reason {
+        CloseReason::UpdateRefused(_) | CloseReason::AwarenessRefused(_) | CloseReason::StateVectorRefused(_) => {
+            (refused(), "close: refused")
+        }
+        CloseReason::AwarenessFull { .. } => (CloseCode::TRY_AGAIN_LATER, "close: awareness full"),
+        CloseReason::LoadFailed(_) => (CloseCode::TRY_AGAIN_LATER, "close: load failed"),
+        CloseReason::DocumentFull { .. } => (CloseCode::new(4413).expect("for applications"), "close: document full"),
+        CloseReason::SessionsFull { .. } => (CloseCode::TRY_AGAIN_LATER, "close: sessions full"),
+        CloseReason::DocumentsFull { .. } => (CloseCode::TRY_AGAIN_LATER, "close: documents full"),
+        CloseReason::TooSlow => (CloseCode::TRY_AGAIN_LATER, "close: too slow"),
+    }
+}
