@@ -37,7 +37,8 @@ for (const driver of drivers) {
       const [words, map, list] = [doc.getText('text'), doc.getMap('map'), doc.getArray('list')]
       switch (random.below(9)) {
         case 0: case 1: case 2:
-          words.insert(random.below(words.length + 1), random.pick(['a', 'zwei ', 'ü', '日本', '😀', 'long words ']))
+          // No surrogate pairs: what a client shows where one was split depends, in Yjs itself, on who split it first.
+          words.insert(random.below(words.length + 1), random.pick(['a', 'zwei ', 'ü', '日本', 'long words ']))
           break
         case 3:
           if (words.length > 0) words.delete(random.below(words.length), 1)

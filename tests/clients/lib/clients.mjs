@@ -48,9 +48,9 @@ const SYNC = 0
  * what the server sent. What of the client's own edits is in there, the server has acknowledged.
  */
 export class BareClient {
-  constructor (url, name, doc = new Y.Doc()) {
+  constructor (url, name, { doc = new Y.Doc(), acknowledged = new Y.Doc() } = {}) {
     this.doc = doc
-    this.acknowledged = new Y.Doc()
+    this.acknowledged = acknowledged
     this.closed = new Promise(resolve => { this.onClosed = resolve })
     this.url = `${url}/${encodeURIComponent(name)}`
     this.onUpdate = (update, origin) => { if (origin !== this) this.send(encoder => sync.writeUpdate(encoder, update)) }
@@ -94,6 +94,11 @@ export class BareClient {
   /** How many of its own units the server has acknowledged. */
   acknowledgedClock () {
     return Y.getState(this.acknowledged.store, this.doc.clientID)
+  }
+
+  /** Takes nothing more from the server. */
+  stopListening () {
+    this.socket.removeAllListeners('message')
   }
 
   close () {

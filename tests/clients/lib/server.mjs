@@ -27,7 +27,9 @@ export async function start (t, settings) {
   const flags = Object.entries({ listen: '127.0.0.1:0', ...settings }).flatMap(([name, value]) => [
     '--' + name.replace(/[A-Z]/g, letter => '-' + letter.toLowerCase()), String(value)
   ])
-  const child = spawn(binary, flags, { stdio: ['ignore', 'pipe', 'pipe'] })
+  // What is set for the tests is no setting of the server.
+  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SELVEDGE_')))
+  const child = spawn(binary, flags, { stdio: ['ignore', 'pipe', 'pipe'], env })
   let log = ''
   const ended = new Promise(resolve => child.once('exit', (code, signal) => resolve({ code, signal })))
   t.after(() => { if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL') })
