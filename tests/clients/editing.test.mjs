@@ -7,7 +7,11 @@ import { randomFrom, seedOf } from './lib/random.mjs'
 import { dataFolder, drivers, start } from './lib/server.mjs'
 
 const text = doc => doc.getText('text').toString()
-const all = doc => ({ text: doc.getText('text').toDelta(), map: doc.getMap('map').toJSON(), list: doc.getArray('list').toJSON() })
+// A map's keys come in the order in which they arrived.
+const sorted = map => Object.entries(map).sort(([a], [b]) => a < b ? -1 : 1)
+const all = doc => ({
+  text: doc.getText('text').toDelta(), map: sorted(doc.getMap('map').toJSON()), list: doc.getArray('list').toJSON()
+})
 
 for (const driver of drivers) {
   const on = (name, body) => test(`${driver}: ${name}`, { timeout: 120_000 }, async t => {

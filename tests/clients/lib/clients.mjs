@@ -22,7 +22,11 @@ export async function until (condition, what, ms = WAIT_MS) {
 /** An unmodified npm client. Its tabs do not talk to each other behind the server's back. */
 export function provider (t, url, name, { doc = new Y.Doc(), ...options } = {}) {
   const made = new WebsocketProvider(url, name, doc, { WebSocketPolyfill: WebSocket, disableBc: true, ...options })
-  t.after(() => made.destroy())
+  t.after(() => {
+    made.destroy()
+    // Its awareness has a timer that only this ends.
+    doc.destroy()
+  })
   return made
 }
 
