@@ -1,22 +1,14 @@
 // Recorded editing sessions, replayed through the server, end in the exact text; also when the updates come out of order.
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { gunzipSync } from 'node:zlib'
 import * as Y from 'yjs'
 import * as encoding from 'lib0/encoding'
 import * as sync from 'y-protocols/sync'
 import { BareClient, provider, synced, until } from './lib/clients.mjs'
 import { randomFrom, seedOf } from './lib/random.mjs'
 import { dataFolder, drivers, start } from './lib/server.mjs'
-
-function recorded (name) {
-  const [head, ...lines] = gunzipSync(readFileSync(new URL(`../traces/${name}.yup.jsonl.gz`, import.meta.url)))
-    .toString().trim().split('\n').map(line => JSON.parse(line))
-  const updates = lines.map(([agent, , update]) => ({ agent, update: Buffer.from(update, 'base64') }))
-  return { sha256: head.endSha256, updates }
-}
+import { recorded } from './lib/traces.mjs'
 
 const sha256 = text => createHash('sha256').update(text).digest('hex')
 
