@@ -109,6 +109,10 @@ impl Sessions {
     pub(crate) fn add(&mut self, id: SessionId, place: Place, member: u32, access: Access) {
         let index = id.index as usize;
         if index >= self.table.len() {
+            // By an eighth: doubling would leave up to half of the largest table of the server unused.
+            if index >= self.table.capacity() {
+                self.table.reserve_exact(index + 1 + self.table.len() / 8 - self.table.len());
+            }
             self.table.resize_with(index + 1, || VACANT);
         }
         assert!(self.table[index].place == Place::Vacant, "a session's place is free when it is attached");

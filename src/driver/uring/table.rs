@@ -80,6 +80,11 @@ impl Table {
     pub(super) fn insert(&mut self, key: ConnectionKey, socket: OwnedFd) {
         let index = key.index as usize;
         if index >= self.connections.len() {
+            // By an eighth: doubling would leave up to half of the table unused.
+            if index >= self.connections.capacity() {
+                let len = self.connections.len();
+                self.connections.reserve_exact(index + 1 + len / 8 - len);
+            }
             self.connections.resize_with(index + 1, || Connection::FREE);
         }
         let place = &mut self.connections[index];
