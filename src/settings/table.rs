@@ -105,18 +105,18 @@ settings! {
         /// Sessions of one document; who comes later is told to try again.
         sessions_per_document_max: Count { default: 1 << 16, min: 1, max: 1 << 24, unit: "sessions" };
 
-        /// A document is sent in parts of about this size, so that a slow client sees data arrive.
-        /// Whole structs only: one that is larger goes alone.
-        update_chunk_bytes: Bytes { default: 256 * KIB, min: 4 * KIB, max: 16 * MIB };
+        /// A document that is larger is sent in parts of about this size, so that a slow client sees data arrive. Not smaller than need
+        /// be: between two parts, Yjs clients tidy up formatting whose text has not come yet.
+        update_chunk_bytes: Bytes { default: MIB, min: 4 * KIB, max: 16 * MIB };
 
         /// Updates of one session that wait for what they refer to; what does not fit is dropped, and the session syncs again.
-        waiting_bytes_per_session_max: Bytes { default: MIB, min: KIB, max: GIB };
+        waiting_bytes_per_session_max: Bytes { default: 16 * MIB, min: KIB, max: GIB };
 
         /// Updates of all sessions of a document that wait for what they refer to; what does not fit is dropped.
-        waiting_bytes_per_document_max: Bytes { default: 8 * MIB, min: KIB, max: GIB };
+        waiting_bytes_per_document_max: Bytes { default: 64 * MIB, min: KIB, max: GIB };
 
         /// How long an update waits for what it refers to before it is dropped and its session syncs again.
-        waiting_timeout_ms: Milliseconds { default: 10_000, min: 100, max: 600_000 };
+        waiting_timeout_ms: Milliseconds { default: 30_000, min: 100, max: 600_000 };
     }
 
     "Awareness" {
