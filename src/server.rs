@@ -110,7 +110,7 @@ impl Server {
         let doorbells: Vec<Arc<Doorbell>> = (0..shards).map(|_| Arc::default()).collect();
         let inboxes: Arc<[Inbox]> = doorbells.iter().map(|doorbell| Inbox::new(Arc::clone(doorbell))).collect();
         let deliver = inbox::deliver(Arc::clone(&inboxes));
-        let persister = Persister::spawn(Arc::clone(&store), limits::fsync(settings), Arc::clone(&deliver));
+        let persister = Persister::spawn(Arc::clone(&store), settings.fsync, Arc::clone(&deliver));
         let persister = persister.map_err(Failed::Thread)?;
         let readers = Readers::spawn(store, limits::reading(settings), deliver).map_err(Failed::Thread)?;
 

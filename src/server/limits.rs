@@ -7,7 +7,6 @@ use selvedge_storage::{RocksOptions, UPDATE_BYTES_MAX};
 use std::time::Duration;
 
 use crate::driver::{Kind, listener};
-use crate::persister::Fsync;
 use crate::reactor::Rules;
 use crate::reader;
 use crate::settings::{self, DriverChoice, History, Settings};
@@ -45,14 +44,6 @@ pub(super) fn driver(settings: &Settings) -> Kind {
         DriverChoice::Auto => Kind::Auto,
         DriverChoice::Uring => Kind::Uring,
         DriverChoice::Monoio => Kind::Monoio,
-    }
-}
-
-pub(super) fn fsync(settings: &Settings) -> Fsync {
-    match settings.fsync {
-        settings::Fsync::Always => Fsync::Always,
-        settings::Fsync::Interval { ms } => Fsync::Interval { ms },
-        settings::Fsync::Never => Fsync::Never,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Choices: the settings that are one of a few words, and what each word asks for. They do not know who acts on them.
 
+pub use crate::persister::Fsync;
+
 /// A closed list of words.
 pub trait Choice: Copy + PartialEq + Sized + 'static {
     /// Every choice with its word, in the order in which they are shown.
@@ -77,18 +79,4 @@ impl Choice for LogLevel {
         ("debug", Self::Debug),
         ("trace", Self::Trace),
     ];
-}
-
-/// When a commit is on disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fsync {
-    /// Before it is acknowledged: an acknowledgement survives power loss.
-    Always,
-    /// At most so long after it was acknowledged: power loss may take that much.
-    Interval {
-        /// Time between two syncs.
-        ms: u64,
-    },
-    /// When the kernel sees fit. A crash of the process still loses nothing, a crash of the machine may.
-    Never,
 }
