@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::driver::{Kind, listener};
 use crate::reactor::Rules;
 use crate::reader;
-use crate::settings::{self, DriverChoice, History, Settings};
+use crate::settings::{DriverChoice, History, Settings};
 
 /// Frames of one message. Browsers do not fragment; proxies that do cut at some kilobytes.
 const FRAGMENTS_MAX: u32 = 1 << 14;
