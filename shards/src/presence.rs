@@ -81,7 +81,8 @@ impl Presence {
         let Entry { client, clock, state } = *entry;
         let Some(known) = self.states.get_mut(&client) else {
             let Some(json) = state else { return Offered::Done };
-            if self.departed.get(&client).is_some_and(|&(last, since)| clock <= last && now.since(since) < DEPARTED_MS) {
+            if self.departed.get(&client).is_some_and(|&(last, since)| clock <= last && now.since(since) < DEPARTED_MS)
+            {
                 return Offered::Done;
             }
             let of_session = self.clients_of.get(&session).map_or(0, BTreeSet::len);
