@@ -94,6 +94,8 @@ pub(super) struct Core {
     unfinished: Vec<ConnectionKey>,
     /// Bytes that those have received since they were looked at last.
     unfinished_growth: usize,
+    /// From when on it is worth another line in the log that accepting fails.
+    accept_warning_due: Now,
     /// Something was handed to the shard in this turn.
     busy: bool,
 }
@@ -130,6 +132,7 @@ impl Core {
             held_by_mesh: Vec::new(),
             unfinished: Vec::new(),
             unfinished_growth: 0,
+            accept_warning_due: now,
             busy: false,
         }
     }
@@ -149,7 +152,7 @@ impl Core {
     pub(super) fn handle_completion(&mut self, completion: Completion<'_>) {
         match completion {
             Completion::Accepted { socket } => self.accepted(socket),
-            Completion::AcceptFailed { error } => tracing::warn!(%error, core = self.id.0, "accepting fails"),
+            Completion::AcceptFailed { error } => self.accepting_failed(&error),
             Completion::Received { key, data } => self.received(key, data),
             Completion::Ended { key, error } => self.ended(key, error.as_ref()),
             Completion::Sent { key, frame, result } => {

@@ -29,7 +29,7 @@ settings! {
         /// auto takes io_uring, or where it is forbidden the portable driver with a warning; uring and monoio insist.
         driver: OneOf<DriverChoice> { default: DriverChoice::Auto };
 
-        /// Connections of the whole process; further ones are closed as soon as they are accepted.
+        /// Connections of the whole process; further ones are told to try again (503), or closed at once where there are many.
         /// Each takes a file descriptor: the limit of open files (ulimit -n) has to allow as many.
         connections_max: Count { default: 1_000_000, min: 1, max: 1 << 24, unit: "connections" };
 

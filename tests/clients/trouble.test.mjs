@@ -1,7 +1,8 @@
 // A disk that takes nothing, a folder that cannot be used, and the end of the process under load.
 import assert from 'node:assert/strict'
-import { execFileSync, spawn, spawnSync } from 'node:child_process'
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import { execFileSync, spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,7 +10,9 @@ import { test } from 'node:test'
 import * as Y from 'yjs'
 import * as decoding from 'lib0/decoding'
 import { BareClient, converged, provider, synced, until } from './lib/clients.mjs'
+import { Raw, upgradeHead } from './lib/raw.mjs'
 import { binary, dataFolder, drivers, start } from './lib/server.mjs'
+import { Witness } from './lib/witness.mjs'
 
 const text = doc => doc.getText('text').toString()
 const status = async (server, path) => (await fetch(server.http + path)).status
@@ -144,6 +147,66 @@ for (const driver of drivers) {
     writers.forEach(writer => writer.close())
   })
 }
+
+test('a server without descriptors goes on with the connections that it has, and does not fill the log', { timeout: 60_000 }, async t => {
+  for (const driver of drivers) {
+    const server = await start(t, { driver, dataDir: dataFolder(t), shards: 2 }, { openFiles: 200 })
+    const witness = await new Witness(t, server).begin()
+    const raws = Array.from({ length: 500 }, (_, n) => {
+      const raw = new Raw(t, server.port)
+      raw.write(upgradeHead(`/yjs/many%20${n}`))
+      return raw
+    })
+    await until(() => server.log().includes('accepting fails'), 'the end of descriptors')
+    // Several hundred attempts.
+    await new Promise(resolve => setTimeout(resolve, 1_000))
+    assert.ok(server.log().match(/accepting fails/g).length <= 2)
+    raws.filter(raw => raw.status()).forEach(raw => raw.socket.destroy())
+    await until(() => raws.filter(raw => raw.socket.destroyed || raw.status() === 101).length > 250, 'room for others')
+    raws.forEach(raw => raw.socket.destroy())
+    await witness.end()
+  }
+})
+
+test('a damaged file costs the documents in it, and nobody else', { timeout: 120_000 }, async t => {
+  const settings = { dataDir: dataFolder(t), shards: 2, documentIdleMs: 0 }
+  const server = await start(t, settings)
+  const names = Array.from({ length: 40 }, (_, n) => `damaged ${n}`)
+  const writers = names.map(name => provider(t, server.url, name))
+  await synced(...writers)
+  // Noise, which cannot be compressed, so that each has blocks of its own.
+  writers.forEach(writer => writer.doc.getMap('map').set('noise', new Uint8Array(randomBytes(50_000))))
+  const readers = names.map(name => provider(t, server.url, name))
+  await until(() => readers.every(reader => reader.doc.getMap('map').has('noise')), 'all of it written')
+  ;[...writers, ...readers].forEach(client => client.destroy())
+  assert.equal((await server.stop()).code, 0)
+  // The tables are made from the log of the last run.
+  const between = await start(t, settings)
+  assert.equal((await between.stop()).code, 0)
+  const tables = readdirSync(settings.dataDir, { recursive: true }).filter(file => file.endsWith('.sst'))
+    .map(file => join(settings.dataDir, file)).sort((a, b) => statSync(b).size - statSync(a).size)
+  t.diagnostic(`${tables.length} tables, the largest of ${tables.length && statSync(tables[0]).size} bytes`)
+  assert.ok(tables.length > 0, 'there is a table')
+  const bytes = readFileSync(tables[0])
+  bytes[bytes.length >> 1] ^= 1
+  writeFileSync(tables[0], bytes)
+  const again = await start(t, settings)
+  const clients = names.map(name => provider(t, again.url, name))
+  const codes = new Map()
+  clients.forEach((client, n) => client.on('connection-close', event => codes.set(n, event?.code)))
+  await until(() => clients.every((client, n) => client.synced || codes.has(n)), 'a document or an end for each')
+  const whole = clients.filter((client, n) => !codes.has(n))
+  t.diagnostic(`${codes.size} of ${names.length} are damaged`)
+  assert.ok(codes.size >= 1 && codes.size <= 3, `${codes.size}`)
+  assert.deepEqual([...new Set(codes.values())], [1011])
+  assert.ok(whole.every(client => client.doc.getMap('map').has('noise')))
+  // Whole documents are written on.
+  const others = whole.map(client => provider(t, again.url, client.roomname))
+  await synced(...others)
+  whole.forEach(client => client.doc.getText('text').insert(0, 'more'))
+  await until(() => others.every(other => text(other.doc) === 'more'), 'new edits')
+  assert.equal(await status(again, '/readyz'), 200)
+})
 
 test('settings that cannot be taken are told with what is allowed, and nothing is touched', t => {
   const folder = join(dataFolder(t), 'data')
