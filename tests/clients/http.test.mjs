@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { readdirSync } from 'node:fs'
 import { test } from 'node:test'
-import { until } from './lib/clients.mjs'
-import { awareness, frame, Raw, syncStep1, upgradeHead } from './lib/raw.mjs'
+import { provider, synced, until } from './lib/clients.mjs'
+import { awareness, frame, Raw, syncStep1, update, upgradeHead } from './lib/raw.mjs'
 import { dataFolder, drivers, start } from './lib/server.mjs'
 import { residentBytes, Witness } from './lib/witness.mjs'
 
@@ -81,6 +81,34 @@ for (const driver of drivers) {
       await until(() => has('here') && has('{"n":1}') && has(Buffer.from([0, 1, 2, 0, 0])), () => `all answers: ${raw.received.toString('latin1')}`)
       raw.socket.destroy()
     }))
+  })
+
+  on('what came right before the end of a connection counts, and nothing of the connection stays', async (t, server) => {
+    const witness = await new Witness(t, server).begin()
+    // The letter `a` in the root `text`, of client 5.
+    const letter = frame(update([1, 1, 5, 0, 4, 1, 4, 116, 101, 120, 116, 1, 97, 0]))
+    const whole = name => Buffer.concat([Buffer.from(upgradeHead(`/yjs/${name}`)), letter])
+    for (let n = 0; n < 8; n++) {
+      const raw = new Raw(t, server.port)
+      await raw.write(whole(`last%20${n}`))
+      raw.socket.end()
+      await raw.closed
+      const reader = provider(t, server.url, `last%20${n}`)
+      await synced(reader)
+      await until(() => reader.doc.getText('text').toString() === 'a', 'what was sent last')
+      reader.destroy()
+    }
+    // Cut at every place, by an end or by a reset.
+    const bytes = whole('cut')
+    for (let at = 1; at < bytes.length; at++) {
+      const raw = new Raw(t, server.port)
+      await raw.write(bytes.subarray(0, at))
+      if (at % 2) raw.socket.end()
+      else raw.socket.resetAndDestroy()
+    }
+    const connections = async () => (await (await fetch(`${server.http}/readyz`)).json()).connections
+    await until(async () => await connections() === 3, 'the end of all connections but those of the witnesses')
+    await witness.end()
   })
 
   on('who never finishes its head is sent away, and nothing of it stays', async (t, server) => {
