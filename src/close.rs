@@ -83,6 +83,12 @@ impl Goodbye {
         Self::new(CloseCode::TRY_AGAIN_LATER, "more was sent than the server can take now")
     }
 
+    /// All connections together have sent too much that is not whole.
+    #[must_use]
+    pub fn too_much_unfinished() -> Self {
+        Self::new(CloseCode::TRY_AGAIN_LATER, "too many large messages are on their way at once")
+    }
+
     /// The server stops.
     #[must_use]
     pub fn drain() -> Self {

@@ -273,6 +273,21 @@ impl Connection {
         self.discard(&mut bytes[*consumed..], limits);
     }
 
+    /// As [`Connection::close`], but drops what has arrived and is not whole, so that the peer's Close frame cannot be found any more.
+    pub fn cut_off(&mut self, goodbye: &Goodbye) {
+        assert_eq!(self.phase, Phase::Open, "only an open connection says goodbye");
+        self.phase = Phase::Closing { peer_done: false };
+        queue_close(&mut self.pending, Some(goodbye));
+        drop(self.take_unread());
+        self.reader = Reader::ended(Role::Server);
+    }
+
+    /// Memory that holds what has arrived and is not whole, or not looked at.
+    #[must_use]
+    pub fn unfinished_bytes(&self) -> usize {
+        self.reader.memory_bytes() + self.pending.as_ref().map_or(0, |pending| pending.unread.memory_bytes())
+    }
+
     /// The socket is of no more use.
     pub fn gone(&mut self) {
         self.phase = Phase::Gone;

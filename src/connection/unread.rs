@@ -21,6 +21,11 @@ impl Unread {
         &self.bytes[self.start..]
     }
 
+    /// Heap memory held.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.bytes.capacity()
+    }
+
     /// All bytes to read from, and the place to go on at, which is to be moved forward.
     pub fn parts(&mut self) -> (&mut [u8], &mut usize) {
         (&mut self.bytes, &mut self.start)

@@ -6,6 +6,7 @@ mod closing;
 mod effects;
 mod listening;
 mod sending;
+mod unfinished;
 
 use std::sync::Arc;
 
@@ -31,6 +32,8 @@ pub struct Rules {
     pub session: Limits,
     /// Messages on the echo route.
     pub echo: Limits,
+    /// What the connections of a core may hold together of messages that are not whole.
+    pub unfinished_bytes_max: usize,
     /// Longest request head.
     pub head_bytes_max: usize,
     /// From accepting a socket to the end of its request.
@@ -87,6 +90,12 @@ pub(super) struct Core {
     alive: Vec<SessionId>,
     /// Connections that are held back by a full mesh.
     held_by_mesh: Vec<ConnectionKey>,
+    /// Connections that hold much of what is not whole; perhaps more than once, and perhaps some that no longer do.
+    unfinished: Vec<ConnectionKey>,
+    /// Bytes that those have received since they were looked at last.
+    unfinished_growth: usize,
+    /// From when on it is worth another line in the log that accepting fails.
+    accept_warning_due: Now,
     /// Something was handed to the shard in this turn.
     busy: bool,
 }
@@ -121,6 +130,9 @@ impl Core {
             freed: Vec::new(),
             alive: Vec::new(),
             held_by_mesh: Vec::new(),
+            unfinished: Vec::new(),
+            unfinished_growth: 0,
+            accept_warning_due: now,
             busy: false,
         }
     }
@@ -140,7 +152,7 @@ impl Core {
     pub(super) fn handle_completion(&mut self, completion: Completion<'_>) {
         match completion {
             Completion::Accepted { socket } => self.accepted(socket),
-            Completion::AcceptFailed { error } => tracing::warn!(%error, core = self.id.0, "accepting fails"),
+            Completion::AcceptFailed { error } => self.accepting_failed(&error),
             Completion::Received { key, data } => self.received(key, data),
             Completion::Ended { key, error } => self.ended(key, error.as_ref()),
             Completion::Sent { key, frame, result } => {
@@ -183,6 +195,7 @@ impl Core {
 
     /// Everything that has arrived was handed in. Says whether something is left that should not wait for the next arrival.
     pub(super) fn end_turn(&mut self) -> bool {
+        self.limit_unfinished();
         self.settle_effects();
         if std::mem::take(&mut self.busy) {
             self.shard.handle(self.now, Input::TurnEnded);

@@ -216,6 +216,7 @@ fn read_failed(error: StoreError) -> ReadFailed {
         | StoreError::Version { .. }
         | StoreError::Full
         | StoreError::Io { .. }
+        | StoreError::Damaged { .. }
         | StoreError::Unknown { .. }
         | StoreError::SequenceZero { .. }
         | StoreError::TooLarge { .. } => ReadFailed::Storage(why),

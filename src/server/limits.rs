@@ -66,6 +66,7 @@ pub(super) fn rules(settings: &Settings) -> Rules {
     Rules {
         session: websocket::Limits { message_bytes_max: settings.message_bytes_max, fragments_max: FRAGMENTS_MAX },
         echo: ECHO_LIMITS,
+        unfinished_bytes_max: settings.unfinished_bytes_max,
         head_bytes_max: settings.request_head_bytes_max,
         upgrade_timeout_ms: settings.upgrade_timeout_ms,
         close_timeout_ms: settings.close_timeout_ms,

@@ -29,7 +29,7 @@ settings! {
         /// auto takes io_uring, or where it is forbidden the portable driver with a warning; uring and monoio insist.
         driver: OneOf<DriverChoice> { default: DriverChoice::Auto };
 
-        /// Connections of the whole process; further ones are closed as soon as they are accepted.
+        /// Connections of the whole process; further ones are told to try again (503), or closed at once where there are many.
         /// Each takes a file descriptor: the limit of open files (ulimit -n) has to allow as many.
         connections_max: Count { default: 1_000_000, min: 1, max: 1 << 24, unit: "connections" };
 
@@ -85,6 +85,10 @@ settings! {
 
         /// Memory for the bytes of documents that were read to be sent to those who join; 0 reads them every time.
         state_cache_bytes: Bytes { default: 256 * MIB, min: 0, max: 1024 * GIB };
+
+        /// Messages to one shard that have not arrived whole, of all connections together.
+        /// Above, those that began first are closed with 1013, to try again.
+        unfinished_bytes_max: Bytes { default: 256 * MIB, min: 64 * KIB, max: 1024 * GIB };
 
         /// How long a document stays in memory after its last session left.
         /// Clients that reconnect within it need no read from disk.
@@ -163,6 +167,8 @@ relations! {
     message_bytes_max <= document_bytes_max;
     /// a message that cannot be uncommitted would stop its shard from reading
     message_bytes_max <= uncommitted_bytes_max;
+    /// a message that arrives in pieces is held until it is whole
+    message_bytes_max <= unfinished_bytes_max;
     /// a state arrives inside a message
     awareness_state_bytes_max <= message_bytes_max;
     /// a part of a document that does not fit an outbox would put its session behind again

@@ -42,6 +42,12 @@ pub enum StoreError {
         /// What the system or RocksDB said.
         why: String,
     },
+    /// The disk's: RocksDB found one of its files damaged when it merged it with others, and takes no writes because of it. They
+    /// fail until [`Store::recover`](crate::Store::recover) has succeeded, after which files are no longer merged; reads go on.
+    Damaged {
+        /// What RocksDB said.
+        why: String,
+    },
     /// The disk's: this document cannot be read. Others are not affected.
     Corrupt {
         /// The document.
@@ -109,7 +115,7 @@ impl StoreError {
     /// succeeds. After any other error the store is as it was before the call.
     pub fn stops_writes(&self) -> bool {
         match self {
-            StoreError::Full | StoreError::Io { .. } => true,
+            StoreError::Full | StoreError::Io { .. } | StoreError::Damaged { .. } => true,
             StoreError::Locked { .. }
             | StoreError::NotAccessible { .. }
             | StoreError::NotADatabase { .. }
@@ -133,6 +139,7 @@ impl fmt::Display for StoreError {
             }
             StoreError::Full => write!(f, "no space left on the disk"),
             StoreError::Io { why } => write!(f, "the disk failed: {why}"),
+            StoreError::Damaged { why } => write!(f, "a file of the store is damaged, restore it from a backup: {why}"),
             StoreError::Corrupt { document, sequence, why } => {
                 write!(f, "document {document} is damaged at sequence {sequence}: {why}")
             }

@@ -7,12 +7,15 @@ mod options;
 
 use std::{
     path::Path,
-    sync::{Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard},
+    sync::{
+        Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{SystemTime, UNIX_EPOCH},
 };
 
 use crate::{Append, DocumentKey, Durability, Record, Store, StoreError, Stored, check_append, check_snapshot};
-use database::{Access, Database};
+use database::{Access, Database, Merging};
 use directory::Directory;
 pub use options::RocksOptions;
 
@@ -26,6 +29,8 @@ pub struct RocksStore {
     options: RocksOptions,
     /// One write at a time, so that none begins after one that failed. Taken before `database`.
     writes: Mutex<Gate>,
+    /// RocksDB found a file damaged when it merged it. Until the end of the process none are merged.
+    damaged: AtomicBool,
     /// One snapshot at a time, because it reads the document's meta record before it writes it. Taken before `writes`.
     snapshots: Mutex<()>,
 }
@@ -61,13 +66,14 @@ impl RocksStore {
     pub fn open(path: impl AsRef<Path>, options: RocksOptions) -> Result<RocksStore, StoreError> {
         let mut directory = Directory::claim(path.as_ref())?;
         let access = if directory.is_new() { Access::Create } else { Access::Write };
-        let database = Database::open(&directory.database(), &options, access)?;
+        let database = Database::open(&directory.database(), &options, access, Merging::Automatic)?;
         directory.finish()?;
         Ok(RocksStore {
             database: RwLock::new(Some(database)),
             directory,
             options,
             writes: Mutex::new(Gate::Open),
+            damaged: AtomicBool::new(false),
             snapshots: Mutex::new(()),
         })
     }
@@ -98,6 +104,9 @@ impl RocksStore {
         if let Err(failure) = &result
             && failure.stops_writes()
         {
+            if matches!(failure, StoreError::Damaged { .. }) {
+                self.damaged.store(true, Ordering::Relaxed);
+            }
             *gate = Gate::Closed(failure.clone());
         }
         result
@@ -110,13 +119,14 @@ impl RocksStore {
         // The old one must be closed first: it holds RocksDB's lock.
         *database = None;
         let path = self.directory.database();
-        match Database::open(&path, &self.options, Access::Write) {
+        let merging = if self.damaged.load(Ordering::Relaxed) { Merging::Never } else { Merging::Automatic };
+        match Database::open(&path, &self.options, Access::Write, merging) {
             Ok(writable) => {
                 *database = Some(writable);
                 Ok(())
             }
             Err(failure) => {
-                *database = Database::open(&path, &self.options, Access::Read).ok();
+                *database = Database::open(&path, &self.options, Access::Read, Merging::Never).ok();
                 Err(failure)
             }
         }

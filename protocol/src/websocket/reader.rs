@@ -102,6 +102,11 @@ impl Reader {
         Self { partial: None, role, ended: false }
     }
 
+    /// For a connection that is not read any further: all bytes are consumed and give no events.
+    pub const fn ended(role: Role) -> Self {
+        Self { partial: None, role, ended: true }
+    }
+
     /// The next event from `data`, which continues where the bytes of earlier calls ended.
     ///
     /// `consumed` is how much of `data` has been read: 0 at first, and moved forward. To be called until it gives `None`;

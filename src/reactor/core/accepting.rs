@@ -1,8 +1,9 @@
 //! From an accepted socket to an open WebSocket, be it on this core or on the document's.
 
+use std::io;
 use std::sync::Arc;
 
-use selvedge_shards::{Access, Input, ShardId};
+use selvedge_shards::{Access, Input, Now, ShardId};
 
 use super::super::drain::Step;
 use super::{Core, Deadline, session_of};
@@ -16,6 +17,9 @@ use crate::mesh::Parcel;
 /// without a word.
 const SURPLUS_CONNECTIONS_MAX: usize = 256;
 
+/// How long a core is silent about accepting that goes on failing.
+const ACCEPT_WARNING_MS: u64 = 10_000;
+
 impl Core {
     pub(super) fn accepted(&mut self, socket: Socket) {
         let connections = self.health.connected();
@@ -28,6 +32,14 @@ impl Core {
         self.operations.push(Operation::Adopt { key, socket });
         self.operations.push(Operation::ReceiveOnce { key });
         self.timers.insert(self.now.0 + self.rules.upgrade_timeout_ms, Deadline::Head(key));
+    }
+
+    /// The driver goes on trying, several hundred times in a second: a log of that would fill the disk as well.
+    pub(super) fn accepting_failed(&mut self, error: &io::Error) {
+        if self.now >= self.accept_warning_due {
+            self.accept_warning_due = Now(self.now.0 + ACCEPT_WARNING_MS);
+            tracing::warn!(%error, core = self.id.0, "accepting fails; nothing more is said of it for a while");
+        }
     }
 
     /// A piece of the request has arrived. The usual one comes in one piece, and is read where it lies.

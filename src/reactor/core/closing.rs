@@ -50,6 +50,15 @@ impl Core {
         self.closing(key);
     }
 
+    /// Closes an open connection whose next bytes cannot be understood, because it holds half a message and that is dropped.
+    pub(super) fn send_away(&mut self, key: ConnectionKey, goodbye: &Goodbye) {
+        let Some(connection) = self.table.get(key) else { return };
+        tracing::debug!(?key, code = goodbye.code.value(), reason = %goodbye.reason, "closing in the middle of a message");
+        connection.cut_off(goodbye);
+        self.detach(key);
+        self.lingering(key);
+    }
+
     /// Closes the connection of a session that the shard has ended. Hands nothing to the shard: it is in the middle of its effects.
     pub(super) fn end_session(&mut self, session: SessionId, goodbye: &Goodbye) {
         let key = key_of(session);

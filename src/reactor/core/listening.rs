@@ -21,6 +21,7 @@ enum Next {
 
 impl Core {
     pub(super) fn received(&mut self, key: ConnectionKey, data: &mut [u8]) {
+        let was_counted = self.is_counted(key);
         let Some(connection) = self.table.get(key) else { return };
         if connection.is_alive() {
             self.handle(Input::Alive { session: session_of(key) });
@@ -37,6 +38,7 @@ impl Core {
             Phase::Closing { .. } => connection.discard(data, limits_of(&self.rules, connection)),
             Phase::Leaving | Phase::Gone => {}
         }
+        self.count_unfinished(key, was_counted, data.len());
         self.tend(key);
     }
 

@@ -48,12 +48,26 @@ pub(super) enum Access {
     Read,
 }
 
+/// Whether RocksDB merges its files as they become many.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Merging {
+    Automatic,
+    /// Because one is damaged: each attempt fails there, and RocksDB then takes no writes, of whatever document. Without merging, reads
+    /// become slower with time, and nothing else happens.
+    Never,
+}
+
 impl Database {
-    pub(super) fn open(path: &Path, options: &RocksOptions, access: Access) -> Result<Database, StoreError> {
+    pub(super) fn open(
+        path: &Path,
+        options: &RocksOptions,
+        access: Access,
+        merging: Merging,
+    ) -> Result<Database, StoreError> {
         let cache = options.cache();
         let families = [DEFAULT_COLUMN_FAMILY_NAME, LOG, SNAPSHOT, META].map(|name| {
             // Whether a document is new is asked of `meta`, and the answer is often yes.
-            ColumnFamilyDescriptor::new(name, options.column_family(&cache, name == META))
+            ColumnFamilyDescriptor::new(name, options.column_family(&cache, name == META, merging))
         });
         let settings = options.database(access == Access::Create);
         let opened = match access {
@@ -314,7 +328,11 @@ fn opening(path: &Path, error: &rocksdb::Error) -> StoreError {
 /// An error of a write, whatever RocksDB calls it: after each it takes no further ones.
 fn writing(error: &rocksdb::Error) -> StoreError {
     let why = error.to_string();
-    if is_full(&why) { StoreError::Full } else { StoreError::Io { why } }
+    match error.kind() {
+        _any if is_full(&why) => StoreError::Full,
+        ErrorKind::Corruption => StoreError::Damaged { why },
+        _other => StoreError::Io { why },
+    }
 }
 
 /// An error of a read: the document's where RocksDB found damage, the disk's otherwise.

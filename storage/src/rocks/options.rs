@@ -1,5 +1,6 @@
 //! What an operator may set of RocksDB, and what is set deliberately. Does not know the directory.
 
+use super::database::Merging;
 use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, LogLevel, Options};
 
 /// Memory, files and threads that RocksDB may use.
@@ -68,7 +69,7 @@ impl RocksOptions {
     }
 
     /// Settings of one column family. The cache is shared by all.
-    pub(super) fn column_family(&self, cache: &Cache, lookups_often_miss: bool) -> Options {
+    pub(super) fn column_family(&self, cache: &Cache, lookups_often_miss: bool, merging: Merging) -> Options {
         let mut blocks = BlockBasedOptions::default();
         blocks.set_block_cache(cache);
         // Indexes and filters count against the cache, or many files would use memory without a bound.
@@ -83,6 +84,8 @@ impl RocksOptions {
         // Two of the three column families take bytes; each gets half.
         options.set_write_buffer_size(self.memtables_bytes.max(1 << 20) / 2);
         options.set_max_write_buffer_number(3);
+        // Nor are writes refused then because too many files wait to be merged.
+        options.set_disable_auto_compactions(merging == Merging::Never);
         options
     }
 
