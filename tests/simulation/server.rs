@@ -587,7 +587,6 @@ fn goodbye(reason: &CloseReason) -> (CloseCode, &'static str) {
         CloseReason::UpdateRefused(_) | CloseReason::AwarenessRefused(_) | CloseReason::StateVectorRefused(_) => {
             (refused(), "close: refused")
         }
-        CloseReason::AwarenessFull { .. } => (CloseCode::TRY_AGAIN_LATER, "close: awareness full"),
         CloseReason::LoadFailed(_) => (CloseCode::TRY_AGAIN_LATER, "close: load failed"),
         CloseReason::DocumentFull { .. } => (CloseCode::new(4413).expect("for applications"), "close: document full"),
         CloseReason::SessionsFull { .. } => (CloseCode::TRY_AGAIN_LATER, "close: sessions full"),
