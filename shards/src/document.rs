@@ -346,6 +346,14 @@ impl Document {
     }
 
     fn sync_step_1_came(&mut self, session: SessionRef, state_vector: &[u8], core: &mut Core) {
+        // The answer says that all that the session sent before is safe. Where that is not so, the session is asked again first.
+        if let Some(waiting) = &mut self.waiting
+            && waiting.lacks_of(session)
+        {
+            waiting.was_asked(session, core.now);
+            let frame = Frame::new(self.sync_step_1());
+            core.reply(session, frame);
+        }
         match StateVector::decode(state_vector, &core.config.update) {
             Ok(state_vector) => self.answer(session, What::SyncStep2(state_vector), core),
             Err(refused) => self.end(session, CloseReason::StateVectorRefused(refused), core),

@@ -57,6 +57,11 @@ impl Waiting {
         self.owing.insert(session);
     }
 
+    /// Something that the session has sent waits here, or found no room: it is not in the document.
+    pub(crate) fn lacks_of(&self, session: SessionRef) -> bool {
+        self.bytes_of.contains_key(&session) || self.owing.contains(&session)
+    }
+
     /// Takes out the sessions that still owe something so long after they were asked, and counts them as asked now.
     pub(crate) fn overdue(&mut self, now: Now, again_ms: u64) -> Vec<SessionRef> {
         let late = |session: &SessionRef| self.asked.get(session).is_none_or(|&then| now.since(then) >= again_ms);
@@ -181,7 +186,7 @@ mod tests {
         let mut waiting = Waiting::default();
         assert!(waiting.should_ask(SESSION, Now(0), 1_000));
         waiting.owes(SESSION);
-        assert!(!waiting.is_empty(), "it must not be forgotten with the last that waits");
+        assert!(waiting.lacks_of(SESSION) && !waiting.is_empty(), "it must not be forgotten with the last that waits");
         assert_eq!(waiting.overdue(Now(999), 1_000), []);
         assert_eq!(waiting.overdue(Now(1_000), 1_000), [SESSION]);
         assert_eq!(waiting.overdue(Now(9_000), 1_000), []);

@@ -263,6 +263,19 @@ fn an_update_waits_for_what_it_refers_to_and_its_sender_is_asked_for_it() {
 }
 
 #[test]
+fn who_asks_while_something_of_its_own_waits_is_asked_first_so_that_the_answer_promises_nothing() {
+    for shards in [1, 2] {
+        let (mut host, _, b) = two(shards);
+        host.update(b, &typed(1, 1, "b"));
+        assert_eq!(host.got(b), [Got::Step1(state_vector(&[]))]);
+        host.update(b, &typed(1, 2, "c"));
+        assert_eq!(host.got(b), []);
+        host.step_1(b, EMPTY_STEP_1);
+        assert_eq!(host.got(b), [Got::Step1(state_vector(&[])), Got::Step2(vec![0, 0])]);
+    }
+}
+
+#[test]
 fn what_waits_in_vain_is_dropped_and_its_sender_is_told_to_sync() {
     let (mut host, a, _) = two(1);
     host.update(a, &typed(1, 2, "c"));
