@@ -50,9 +50,6 @@ impl Goodbye {
                 CloseCode::TRY_AGAIN_LATER,
                 format!("{documents_max} documents are open on this core, which is the limit"),
             ),
-            CloseReason::AwarenessFull { .. } => {
-                Self::new(CloseCode::TRY_AGAIN_LATER, "too many clients are present in the document")
-            }
             CloseReason::TooSlow => {
                 Self::new(CloseCode::TRY_AGAIN_LATER, "the connection is too slow for the document")
             }

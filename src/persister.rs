@@ -43,7 +43,8 @@ pub enum Fsync {
         /// Milliseconds between two syncs.
         ms: u64,
     },
-    /// With the kernel, which writes when it likes. What the disk then fails to take is lost without a word.
+    /// With the kernel, which writes when it likes: survives the death of the process. Synced only when the persister would otherwise keep
+    /// more than [`UNSYNCED_BYTES_MAX`], when a write has failed, and at the end.
     Never,
 }
 

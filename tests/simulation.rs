@@ -9,8 +9,6 @@ mod agenda;
 mod checks;
 #[path = "simulation/client.rs"]
 mod client;
-#[path = "simulation/connection.rs"]
-mod connection;
 #[path = "simulation/coverage.rs"]
 mod coverage;
 #[path = "simulation/disk.rs"]

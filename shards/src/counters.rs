@@ -23,6 +23,8 @@ pub struct Counters {
     pub record_bytes: u64,
     /// Awareness updates of clients.
     pub awareness_received: u64,
+    /// Client ids announced for which there was no room.
+    pub awareness_ignored: u64,
     /// Awareness frames made for all sessions of a document.
     pub awareness_published: u64,
     /// Documents read.

@@ -4,7 +4,7 @@
 //! The order inside a turn: accept, gather; at its end merge, number, append, fan out. Everybody but the authors sees the turn at
 //! once; the authors see it when it is durable.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use selvedge_protocol::awareness;
@@ -346,6 +346,14 @@ impl Document {
     }
 
     fn sync_step_1_came(&mut self, session: SessionRef, state_vector: &[u8], core: &mut Core) {
+        // The answer says that all that the session sent before is safe. Where that is not so, the session is asked again first.
+        if let Some(waiting) = &mut self.waiting
+            && waiting.lacks_of(session)
+        {
+            waiting.was_asked(session, core.now);
+            let frame = Frame::new(self.sync_step_1());
+            core.reply(session, frame);
+        }
         match StateVector::decode(state_vector, &core.config.update) {
             Ok(state_vector) => self.answer(session, What::SyncStep2(state_vector), core),
             Err(refused) => self.end(session, CloseReason::StateVectorRefused(refused), core),
@@ -533,6 +541,7 @@ impl Document {
             waiting.park(lacks, Parked { update: bytes.to_vec(), ..from });
         } else {
             core.counters.updates_dropped += 1;
+            waiting.owes(session);
         }
         // Its answer fills the gap, and brings again what found no room.
         if waiting.should_ask(session, core.now, ASK_AGAIN_MS) {
@@ -560,11 +569,7 @@ impl Document {
             match self.presence.offer(session, &entry, room, core.now) {
                 Offered::Done => {}
                 Offered::Contested { owner } => core.probe(owner),
-                Offered::Full => {
-                    let entries_max = u32::try_from(room.per_session.min(room.in_all)).unwrap_or(u32::MAX);
-                    self.end(session, CloseReason::AwarenessFull { entries_max }, core);
-                    return;
-                }
+                Offered::Ignored => core.counters.awareness_ignored += 1,
             }
         }
     }
@@ -693,14 +698,21 @@ impl Document {
             if joins {
                 core.resume(session);
             }
-            match &result {
-                Ok(CaughtUp { frames, through }) => {
+            match (&result, &job.from) {
+                // It has written since it asked, and its mirror cannot keep that back from what it is handed here: it would see its own
+                // record before the disk has it. So it is answered anew after the commit.
+                (Ok(_), CatchUpFrom::StateVector(state_vector))
+                    if !core.is_here(session) && self.authored.contains_key(&session) =>
+                {
+                    self.answer(session, What::SyncStep2(state_vector.clone()), core);
+                }
+                (Ok(CaughtUp { frames, through }), _) => {
                     self.hand_over(session, Arc::clone(frames), *through, core);
                     if joins && !core.is_here(session) {
                         self.hand_over_news(session, *through, core);
                     }
                 }
-                Err(failed) => self.end(session, CloseReason::LoadFailed(failed.clone()), core),
+                (Err(failed), _) => self.end(session, CloseReason::LoadFailed(failed.clone()), core),
             }
         }
         self.fan_out.end_job(job.id);
@@ -756,11 +768,12 @@ impl Document {
         self.presence.expire_claims(core.now);
         let Some(waiting) = &mut self.waiting else { return };
         let late = waiting.expire(core.now, core.config.waiting_timeout_ms);
+        core.counters.updates_dropped += late.len() as u64;
+        let asked: BTreeSet<SessionRef> = late.into_iter().chain(waiting.overdue(core.now, ASK_AGAIN_MS)).collect();
         if waiting.is_empty() {
             self.waiting = None;
         }
-        for session in late {
-            core.counters.updates_dropped += 1;
+        for session in asked {
             if self.access(session, core).is_some() {
                 let frame = Frame::new(self.sync_step_1());
                 core.reply(session, frame);

@@ -96,11 +96,6 @@ pub enum CloseReason {
     UpdateRefused(selvedge_protocol::update::Refused),
     /// The client sent an awareness update that is malformed or over a limit.
     AwarenessRefused(selvedge_protocol::awareness::AwarenessError),
-    /// More client ids were announced than the settings allow for one session or one document.
-    AwarenessFull {
-        /// The lower of the two settings.
-        entries_max: u32,
-    },
     /// The client sent a state vector that is malformed or over a limit.
     StateVectorRefused(selvedge_protocol::update::Refused),
     /// The document could not be read.

@@ -56,8 +56,9 @@ pub(crate) enum Offered {
     Done,
     /// Another session has announced this client id: find out whether it is alive.
     Contested { owner: SessionRef },
-    /// The session, or the document, has as many client ids as it may.
-    Full,
+    /// There is no room for another client id. Nobody is punished for it: npm clients pass on every state that they hear, and a late one
+    /// makes its bearer the owner, so that this session may have its ids from somebody else.
+    Ignored,
 }
 
 /// How many client ids there may be.
@@ -86,12 +87,8 @@ impl Presence {
                 return Offered::Done;
             }
             let of_session = self.clients_of.get(&session).map_or(0, BTreeSet::len);
-            if of_session >= room.per_session {
-                return Offered::Full;
-            }
-            // Others have filled it, and whoever comes last is not to blame: it is not seen until there is room.
-            if self.states.len() >= room.in_all {
-                return Offered::Done;
+            if of_session >= room.per_session || self.states.len() >= room.in_all {
+                return Offered::Ignored;
             }
             self.insert(client, State { clock, json: json.into(), owner: session });
             return Offered::Done;
@@ -335,9 +332,9 @@ mod tests {
         let mut presence = Presence::default();
         offer(&mut presence, 1, 1, 1, Some("1"));
         offer(&mut presence, 1, 2, 1, Some("1"));
-        assert_eq!(offer(&mut presence, 1, 3, 1, Some("1")), Offered::Full);
+        assert_eq!(offer(&mut presence, 1, 3, 1, Some("1")), Offered::Ignored);
         offer(&mut presence, 2, 3, 1, Some("1"));
-        assert_eq!(offer(&mut presence, 3, 4, 1, Some("1")), Offered::Done);
+        assert_eq!(offer(&mut presence, 3, 4, 1, Some("1")), Offered::Ignored);
         assert_eq!(state(&presence, 4), None, "others have filled it: it waits for room");
         assert_eq!(offer(&mut presence, 1, 1, 1, None), Offered::Done);
         assert_eq!(offer(&mut presence, 3, 4, 1, Some("1")), Offered::Done);

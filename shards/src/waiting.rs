@@ -1,7 +1,7 @@
 //! Updates that refer to something the document does not have yet, each under the one struct that it lacks. Does not know what
 //! an update is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::id::{Now, SessionRef};
 
@@ -24,6 +24,9 @@ pub(crate) struct Waiting {
     bytes_of: BTreeMap<SessionRef, usize>,
     /// When each session was last asked to sync. Invariant: a session that has something here stands in it.
     asked: BTreeMap<SessionRef, Now>,
+    /// Sessions of which something found no room since they were asked last: what they answer may have been said before that, so they
+    /// are asked again.
+    owing: BTreeSet<SessionRef>,
     oldest: Option<Now>,
 }
 
@@ -32,7 +35,7 @@ const ENTRY_BYTES: usize = 96;
 
 impl Waiting {
     pub(crate) fn is_empty(&self) -> bool {
-        self.by_lack.is_empty()
+        self.by_lack.is_empty() && self.owing.is_empty()
     }
 
     pub(crate) fn has_room(&self, session: SessionRef, len: usize, per_session: usize, in_all: usize) -> bool {
@@ -49,11 +52,36 @@ impl Waiting {
         self.by_lack.entry(lacks).or_default().push(parked);
     }
 
+    /// Something of this session found no room, so only the session has it.
+    pub(crate) fn owes(&mut self, session: SessionRef) {
+        self.owing.insert(session);
+    }
+
+    /// Something that the session has sent waits here, or found no room: it is not in the document.
+    pub(crate) fn lacks_of(&self, session: SessionRef) -> bool {
+        self.bytes_of.contains_key(&session) || self.owing.contains(&session)
+    }
+
+    /// Takes out the sessions that still owe something so long after they were asked, and counts them as asked now.
+    pub(crate) fn overdue(&mut self, now: Now, again_ms: u64) -> Vec<SessionRef> {
+        let late = |session: &SessionRef| self.asked.get(session).is_none_or(|&then| now.since(then) >= again_ms);
+        let overdue: Vec<SessionRef> = self.owing.iter().copied().filter(late).collect();
+        for &session in &overdue {
+            self.was_asked(session, now);
+        }
+        overdue
+    }
+
+    pub(crate) fn was_asked(&mut self, session: SessionRef, now: Now) {
+        self.asked.insert(session, now);
+        self.owing.remove(&session);
+    }
+
     /// Should the session be asked for what is lacking? Once, and again after a while if that did not help.
     pub(crate) fn should_ask(&mut self, session: SessionRef, now: Now, again_ms: u64) -> bool {
         let asks = self.asked.get(&session).is_none_or(|&then| now.since(then) >= again_ms);
         if asks {
-            self.asked.insert(session, now);
+            self.was_asked(session, now);
         }
         asks
     }
@@ -89,6 +117,7 @@ impl Waiting {
     /// The session has gone: it need not be asked again. What it sent may still become complete.
     pub(crate) fn forget(&mut self, session: SessionRef) {
         self.asked.remove(&session);
+        self.owing.remove(&session);
     }
 
     fn taken(&mut self, parked: &[Parked]) {
@@ -150,6 +179,20 @@ mod tests {
         assert_eq!(waiting.expire(Now(120), 100), [SESSION]);
         assert_eq!(waiting.by_lack.len(), 1);
         assert_eq!(waiting.oldest, Some(Now(500)));
+    }
+
+    #[test]
+    fn a_session_whose_update_found_no_room_is_asked_once_more_when_its_answer_may_have_come_too_early() {
+        let mut waiting = Waiting::default();
+        assert!(waiting.should_ask(SESSION, Now(0), 1_000));
+        waiting.owes(SESSION);
+        assert!(waiting.lacks_of(SESSION) && !waiting.is_empty(), "it must not be forgotten with the last that waits");
+        assert_eq!(waiting.overdue(Now(999), 1_000), []);
+        assert_eq!(waiting.overdue(Now(1_000), 1_000), [SESSION]);
+        assert_eq!(waiting.overdue(Now(9_000), 1_000), []);
+        waiting.owes(SESSION);
+        waiting.forget(SESSION);
+        assert!(waiting.is_empty());
     }
 
     #[test]

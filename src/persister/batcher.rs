@@ -15,8 +15,9 @@ pub const BATCH_RECORDS_MAX: usize = 4096;
 /// Bytes in one batch from which on nothing is added to it. One record may be larger.
 pub const BATCH_BYTES_MAX: usize = 16 << 20;
 
-/// Bytes that are written but not synced, from which on [`Fsync::Interval`] does not wait for its time: they are kept in memory,
-/// because a failed sync means writing them again.
+/// Bytes that are written but not synced, from which on [`Fsync::Interval`] does not wait for its time, and even [`Fsync::Never`] syncs:
+/// they are kept in memory, because a failed sync means writing them again. Without them the log would have a gap, and nothing behind
+/// a gap can be read.
 pub const UNSYNCED_BYTES_MAX: usize = 64 << 20;
 
 // A batch overshoots by one record at most.
@@ -163,6 +164,12 @@ impl Batcher {
         self.records.is_empty()
     }
 
+    /// Everything gathered is written and acknowledged, though perhaps not durable.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.stall.is_none() && self.records.len() == self.written
+    }
+
     /// Why nothing is committed at present.
     #[must_use]
     pub fn stalled(&self) -> Option<&Arc<str>> {
@@ -219,6 +226,7 @@ impl Batcher {
         match self.fsync {
             Fsync::Interval { .. } if self.written_bytes >= UNSYNCED_BYTES_MAX => Some(since),
             Fsync::Interval { ms } => Some(Now(since.0.saturating_add(ms))),
+            Fsync::Never if self.written_bytes >= UNSYNCED_BYTES_MAX => Some(since),
             Fsync::Always | Fsync::Never => None,
         }
     }
@@ -267,18 +275,14 @@ impl Batcher {
 
     fn wrote(&mut self, now: Now, durability: Durability) {
         let through = self.written + std::mem::take(&mut self.batch);
-        match (durability, self.fsync) {
-            (Durability::Synced, _) => self.release(through),
-            (Durability::Written, Fsync::Interval { .. }) => {
+        match durability {
+            Durability::Synced => self.release(through),
+            Durability::Written => {
                 let bytes: usize = self.records.range(self.written..through).map(size).sum();
                 self.written_bytes += bytes;
                 self.waiting_bytes -= bytes;
                 self.written = through;
                 self.unsynced_since.get_or_insert(now);
-            }
-            (Durability::Written, Fsync::Always | Fsync::Never) => {
-                self.release(through);
-                self.unsynced_since = Some(now);
             }
         }
     }

@@ -47,10 +47,9 @@ impl Checks {
     pub(crate) fn closed(&mut self, who: Who, reason: &CloseReason, document_bytes_max: u64) {
         let Who::Client(client) = who else { return };
         let innocent = match reason {
-            CloseReason::UpdateRefused(_)
-            | CloseReason::AwarenessRefused(_)
-            | CloseReason::AwarenessFull { .. }
-            | CloseReason::StateVectorRefused(_) => true,
+            CloseReason::UpdateRefused(_) | CloseReason::AwarenessRefused(_) | CloseReason::StateVectorRefused(_) => {
+                true
+            }
             CloseReason::DocumentFull { .. } => document_bytes_max > 1 << 20,
             CloseReason::LoadFailed(_)
             | CloseReason::SessionsFull { .. }

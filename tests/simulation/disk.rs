@@ -139,7 +139,7 @@ impl Persister {
     }
 
     pub(crate) fn is_idle(&self) -> bool {
-        self.running.is_none() && self.batcher.is_empty()
+        self.running.is_none() && self.batcher.is_idle()
     }
 
     fn carry_out(&self, step: Step, disk: &Disk) -> Result<(), StoreError> {

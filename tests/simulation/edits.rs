@@ -65,6 +65,25 @@ pub(crate) fn edit(doc: &Doc, random: &mut Random) -> Option<Vec<u8>> {
     (update != [0, 0]).then_some(update)
 }
 
+/// Changes something by way of plain values only: no struct of it can become another's parent.
+pub(crate) fn edit_flat(doc: &Doc, random: &mut Random) -> Option<Vec<u8>> {
+    let (text, map, array) =
+        (doc.get_or_insert_text("text"), doc.get_or_insert_map("map"), doc.get_or_insert_array("array"));
+    let mut txn = doc.transact_mut();
+    match random.below(10) {
+        0..=5 => edit_text(&text, &mut txn, random),
+        6 | 7 => {
+            map.insert(&mut txn, random.pick(KEYS), random.pick(WORDS));
+        }
+        _ => {
+            let at = random.below(array.len(&txn) as usize + 1);
+            array.insert(&mut txn, u32::try_from(at).expect("as long as a u32 says"), random.pick(WORDS));
+        }
+    }
+    let update = txn.encode_update_v1();
+    (update != [0, 0]).then_some(update)
+}
+
 /// A place between two characters, and where the character behind it ends.
 fn place(text: &str, random: &mut Random) -> (u32, u32) {
     let mut places = vec![0];

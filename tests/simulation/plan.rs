@@ -161,8 +161,6 @@ fn faults(random: &mut Random, busy_ms: u64, fsync: Fsync) -> Vec<(u64, Fault)> 
             }
             0 => continue,
             1 => Fault::FailWrites(u32::try_from(random.between(1, 6)).expect("few")),
-            // Without syncs of its own the persister learns nothing of a sync that fails, and has let go what it lost.
-            2 if matches!(fsync, Fsync::Never) => continue,
             2 => Fault::FailSyncs(u32::try_from(random.between(1, 6)).expect("few")),
             3 => Fault::FailReads(u32::try_from(random.between(1, 4)).expect("few")),
             4 => Fault::Full { more_bytes: random.between(0, 2_000), ms: random.between(500, 30_000) },
@@ -200,7 +198,7 @@ fn config(random: &mut Random, shards: u16, clients: usize, hostiles: usize, doc
         waiting_bytes_per_document_max: random.pick(&[600, 4_000, 200_000]),
         waiting_timeout_ms: random.pick(&[2_000, 10_000]),
         awareness_entries_max: 3 * (clients + hostiles + 2),
-        awareness_entries_per_session_max: random.pick(&[2, 3]).max(clients + 2),
+        awareness_entries_per_session_max: random.pick(&[2, 3]).max(clients),
         uncommitted_bytes_max: random.pick(&[100, 1_000, 100_000]),
         catch_up_timeout_ms: random.pick(&[5_000, 30_000]),
         heartbeat_ms: 20_000,

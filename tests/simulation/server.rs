@@ -4,16 +4,17 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
+use selvedge::close::Goodbye;
+use selvedge::connection::{Connection, Heard, Hold, Phase, Route, Sent};
 use selvedge::persister::Append;
 use selvedge_protocol::sync;
-use selvedge_protocol::websocket::{CloseCode, Limits};
+use selvedge_protocol::websocket::Limits;
 use selvedge_shards::reading::CatchUpFrom;
 use selvedge_shards::{
     Access, CloseReason, Counters, DocumentId, Effect, Envelope, Input, Now, SessionId, Shard, ShardId, TICK_MS,
 };
 
 use crate::agenda::Event;
-use crate::connection::{Connection, Heard, Phase};
 use crate::disk::{Job, Persister, Readers, Task};
 use crate::network::Side;
 use crate::plan::COMPACTIONS;
@@ -140,7 +141,7 @@ impl Server {
             }
         };
         seats[index].0 += 1;
-        seats[index].1 = Some(Seat { connection: Connection::open(), link, document, close_at: None });
+        seats[index].1 = Some(Seat { connection: opened(), link, document, close_at: None });
         let session = SessionId { index: u32::try_from(index).expect("few"), generation: seats[index].0 };
         self.places.resize(self.places.len().max(link + 1), None);
         self.places[link] = Some(Place { core, session });
@@ -253,7 +254,7 @@ impl Server {
         }
         self.handle(core, Input::TurnEnded, stage);
         for session in std::mem::take(&mut self.cores[core].held_by_ring) {
-            self.unhold(core, session);
+            self.unhold(core, session, Hold::Mesh);
         }
         self.settle(core, stage);
         self.check_bounds(core, stage);
@@ -270,9 +271,7 @@ impl Server {
                 self.handle(core, Input::Alive { session }, stage);
             }
             for session in freed {
-                self.listen(core, session, stage);
-                self.end_if_heard_out(core, session, stage);
-                self.tend(core, session, stage);
+                self.read_on(core, session, stage);
             }
         }
     }
@@ -284,55 +283,104 @@ impl Server {
 
     fn received(&mut self, core: usize, session: SessionId, bytes: &[u8], stage: &mut Stage) {
         let Some(seat) = self.seat(core, session) else { return };
-        if seat.connection.receive(bytes) {
+        if seat.connection.is_alive() {
             self.handle(core, Input::Alive { session }, stage);
         }
-        self.listen(core, session, stage);
+        let Some(seat) = self.seat(core, session) else { return };
+        let connection = &mut seat.connection;
+        let mut data = bytes.to_vec();
+        match connection.phase() {
+            Phase::Open if connection.is_held() || connection.has_unread() => self.keep(core, session, &data, stage),
+            Phase::Open => {
+                let mut consumed = 0;
+                self.listen(core, session, &mut data, &mut consumed, stage);
+                self.keep(core, session, &data[consumed..], stage);
+            }
+            Phase::Closing { .. } => connection.discard(&mut data, &LIMITS),
+            Phase::Head | Phase::Leaving | Phase::Gone => unreachable!("these seats are open from the beginning"),
+        }
         self.tend(core, session, stage);
     }
 
-    fn listen(&mut self, core: usize, session: SessionId, stage: &mut Stage) {
+    /// Goes on where a connection was held back: with what waits unread.
+    fn read_on(&mut self, core: usize, session: SessionId, stage: &mut Stage) {
+        let Some(seat) = self.seat(core, session) else { return };
+        if seat.connection.phase() == Phase::Open && !seat.connection.is_held() {
+            let mut unread = seat.connection.take_unread();
+            let (data, consumed) = unread.parts();
+            self.listen(core, session, data, consumed, stage);
+            if let Some(seat) = self.seat(core, session) {
+                if seat.connection.phase() == Phase::Open {
+                    seat.connection.put_back(unread);
+                } else {
+                    let (data, consumed) = unread.parts();
+                    seat.connection.discard(&mut data[*consumed..], &LIMITS);
+                }
+            }
+            self.end_if_heard_out(core, session, stage);
+        }
+        self.tend(core, session, stage);
+    }
+
+    /// Hands in message after message, until there is none, or the connection is held back.
+    fn listen(&mut self, core: usize, session: SessionId, data: &mut [u8], consumed: &mut usize, stage: &mut Stage) {
         loop {
             let congested = self.is_congested(core);
             let Some(seat) = self.seat(core, session) else { return };
-            if congested && seat.connection.phase == Phase::Open && !seat.connection.held {
-                seat.connection.held = true;
+            let connection = &mut seat.connection;
+            if connection.phase() != Phase::Open || connection.is_held() {
+                return;
+            }
+            if congested {
+                connection.hold(Hold::Mesh);
                 self.cores[core].held_by_ring.push(session);
                 stage.coverage.count("ring: full");
                 return;
             }
-            match seat.connection.hear(&LIMITS) {
-                None => break,
-                Some(Heard::Control) => {}
-                Some(Heard::Closing) => {
-                    self.handle(core, Input::Detached { session }, stage);
-                    self.closing(core, session, stage);
-                    return;
+            let payload = match connection.hear(data, consumed, &LIMITS) {
+                None => return,
+                Some(Heard::Control) => continue,
+                Some(Heard::Closing(_)) => None,
+                Some(Heard::Message { payload, .. }) => Some(payload.to_vec()),
+            };
+            let Some(payload) = payload else {
+                self.handle(core, Input::Detached { session }, stage);
+                self.closing(core, session, stage);
+                return;
+            };
+            match sync::parse(&payload) {
+                Ok(message) => {
+                    assert!(!self.cores[core].paused.contains(&session), "nothing is handed in while paused");
+                    self.handle(core, Input::Message { session, message }, stage);
                 }
-                Some(Heard::Message(payload)) => match sync::parse(&payload) {
-                    Ok(message) => {
-                        assert!(!self.cores[core].paused.contains(&session), "nothing is handed in while paused");
-                        self.handle(core, Input::Message { session, message }, stage);
-                    }
-                    Err(sync::SyncError::UnknownMessage { .. }) => {}
-                    Err(_) => {
-                        self.seat(core, session).expect("it was just heard").connection.close(refused());
-                        self.handle(core, Input::Detached { session }, stage);
-                        self.closing(core, session, stage);
-                        return;
-                    }
-                },
+                Err(sync::SyncError::UnknownMessage { .. }) => {}
+                Err(error) => return self.say_goodbye(core, session, &Goodbye::malformed_message(error), stage),
             }
         }
-        if let Some(seat) = self.seat(core, session) {
-            seat.connection.discard(&LIMITS);
+    }
+
+    /// Keeps what a connection that is held back has sent; what a closing one has sent is only looked through for the end.
+    fn keep(&mut self, core: usize, session: SessionId, data: &[u8], stage: &mut Stage) {
+        let Some(seat) = self.seat(core, session) else { return };
+        if seat.connection.phase() != Phase::Open {
+            seat.connection.discard(&mut data.to_vec(), &LIMITS);
+        } else if !seat.connection.keep(data) {
+            self.say_goodbye(core, session, &Goodbye::too_fast(), stage);
         }
+    }
+
+    /// Ends a session from the connection's side.
+    fn say_goodbye(&mut self, core: usize, session: SessionId, goodbye: &Goodbye, stage: &mut Stage) {
+        let Some(seat) = self.seat(core, session) else { return };
+        seat.connection.close(goodbye, &LIMITS);
+        self.handle(core, Input::Detached { session }, stage);
+        self.closing(core, session, stage);
     }
 
     fn peer_ended(&mut self, core: usize, session: SessionId, broken: bool, stage: &mut Stage) {
         let Some(seat) = self.seat(core, session) else { return };
-        seat.connection.ended = true;
-        if broken && seat.connection.phase != Phase::Open {
+        seat.connection.end();
+        if broken && seat.connection.phase() != Phase::Open {
             self.gone(core, session, stage);
             return;
         }
@@ -343,8 +391,7 @@ impl Server {
     fn end_if_heard_out(&mut self, core: usize, session: SessionId, stage: &mut Stage) {
         let Some(seat) = self.seat(core, session) else { return };
         let connection = &seat.connection;
-        let unheard = connection.held && connection.has_unread();
-        if connection.phase == Phase::Open && connection.ended && !unheard {
+        if connection.phase() == Phase::Open && connection.has_ended() && !connection.has_unread() {
             self.gone(core, session, stage);
             self.handle(core, Input::Detached { session }, stage);
         }
@@ -352,7 +399,7 @@ impl Server {
 
     fn sent(&mut self, core: usize, session: SessionId, stage: &mut Stage) {
         let Some(seat) = self.seat(core, session) else { return };
-        if seat.connection.sent() {
+        if seat.connection.sent() == Sent::Data {
             self.handle(core, Input::Drained { session }, stage);
         }
         self.tend(core, session, stage);
@@ -393,9 +440,11 @@ impl Server {
         if let Some(frame) = seat.connection.poll_send() {
             stage.network.send(link, Side::Server, frame.as_ref(), &mut stage.agenda);
         }
-        let receives = seat.connection.wants_to_receive();
+        let receiving = seat.connection.poll_receiving();
         let finished = seat.connection.is_finished();
-        stage.network.stop(link, Side::Server, !receives, &mut stage.agenda);
+        if let Some(receiving) = receiving {
+            stage.network.stop(link, Side::Server, !receiving, &mut stage.agenda);
+        }
         if finished {
             self.gone(core, session, stage);
         } else {
@@ -403,12 +452,10 @@ impl Server {
         }
     }
 
-    fn unhold(&mut self, core: usize, session: SessionId) {
-        let paused = self.cores[core].paused.contains(&session);
+    fn unhold(&mut self, core: usize, session: SessionId, hold: Hold) {
         if let Some(seat) = self.seat(core, session)
-            && !paused
+            && seat.connection.unhold(hold)
         {
-            seat.connection.held = false;
             self.cores[core].freed.push(session);
         }
     }
@@ -454,13 +501,13 @@ impl Server {
                 stage.coverage.count("session: paused");
                 assert!(self.cores[core].paused.insert(session), "a pause follows no pause");
                 if let Some(seat) = self.seat(core, session) {
-                    seat.connection.held = true;
+                    seat.connection.hold(Hold::Shard);
                 }
                 self.tend(core, session, stage);
             }
             Effect::Resume { session } => {
                 assert!(self.cores[core].paused.remove(&session), "a resume follows a pause");
-                self.unhold(core, session);
+                self.unhold(core, session, Hold::Shard);
             }
             Effect::Probe { session } => {
                 stage.coverage.count("awareness: client id contested");
@@ -523,10 +570,8 @@ impl Server {
         self.cores[core].paused.remove(&session);
         let Some(seat) = self.seat(core, session) else { return };
         let link = seat.link;
-        let (code, what) = goodbye(reason);
-        seat.connection.close(code);
-        seat.connection.discard(&LIMITS);
-        stage.coverage.count(what);
+        seat.connection.close(&Goodbye::session(reason), &LIMITS);
+        stage.coverage.count(what(reason));
         stage.trace(format_args!("core {core} ends link {link}: {reason:?}"));
         stage.checks.closed(stage.network.links[link].who, reason, stage.plan.config.document_bytes_max);
         self.closing(core, session, stage);
@@ -560,10 +605,9 @@ impl Server {
         let mut text = String::new();
         for (number, core) in self.cores.iter().enumerate() {
             let counters = core.shard.counters();
-            let seats =
-                core.seats.iter().flat_map(|(_, seat)| seat).map(|seat| {
-                    format!("link {} held {} {:?}", seat.link, seat.connection.held, seat.connection.phase)
-                });
+            let seats = core.seats.iter().flat_map(|(_, seat)| seat).map(|seat| {
+                format!("link {} held {} {:?}", seat.link, seat.connection.is_held(), seat.connection.phase())
+            });
             text += &format!(
                 "core {number}: {} sessions, {} documents, {} bytes not committed, {} arrivals; {}\n",
                 counters.sessions,
@@ -577,21 +621,22 @@ impl Server {
     }
 }
 
-fn refused() -> CloseCode {
-    CloseCode::new(4400).expect("for applications")
+/// A connection whose request is granted.
+fn opened() -> Connection {
+    let mut connection = Connection::new();
+    connection.open(Route::Session, Vec::new());
+    connection
 }
 
-/// As the server says goodbye: 4400 and following are final.
-fn goodbye(reason: &CloseReason) -> (CloseCode, &'static str) {
+fn what(reason: &CloseReason) -> &'static str {
     match reason {
         CloseReason::UpdateRefused(_) | CloseReason::AwarenessRefused(_) | CloseReason::StateVectorRefused(_) => {
-            (refused(), "close: refused")
+            "close: refused"
         }
-        CloseReason::AwarenessFull { .. } => (CloseCode::TRY_AGAIN_LATER, "close: awareness full"),
-        CloseReason::LoadFailed(_) => (CloseCode::TRY_AGAIN_LATER, "close: load failed"),
-        CloseReason::DocumentFull { .. } => (CloseCode::new(4413).expect("for applications"), "close: document full"),
-        CloseReason::SessionsFull { .. } => (CloseCode::TRY_AGAIN_LATER, "close: sessions full"),
-        CloseReason::DocumentsFull { .. } => (CloseCode::TRY_AGAIN_LATER, "close: documents full"),
-        CloseReason::TooSlow => (CloseCode::TRY_AGAIN_LATER, "close: too slow"),
+        CloseReason::LoadFailed(_) => "close: load failed",
+        CloseReason::DocumentFull { .. } => "close: document full",
+        CloseReason::SessionsFull { .. } => "close: sessions full",
+        CloseReason::DocumentsFull { .. } => "close: documents full",
+        CloseReason::TooSlow => "close: too slow",
     }
 }

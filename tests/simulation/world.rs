@@ -358,6 +358,7 @@ impl World {
             coverage.add("update: denied", counters.updates_denied);
             coverage.add("update: not taken in a stall", counters.updates_stalled);
             coverage.add("update: waited", counters.updates_waited);
+            coverage.add("awareness: ignored", counters.awareness_ignored);
             let compaction = ["compaction: squash", "compaction: smallest", "compaction: collect"];
             coverage.add(compaction[self.stage.plan.compaction], counters.snapshots);
         }
@@ -408,10 +409,12 @@ impl World {
         if !server.is_quiet() {
             return Some("the server works".to_owned());
         }
-        // A reader keeps what it saw before a crash took it from the server. If its author does not come back, nobody can bring it again.
+        // A reader keeps what it saw before a crash took it from the server. If its author does not come back, nobody can bring it again;
+        // hostile ones never do.
         let orphaned = |client: &Client| {
-            let same = |other: &&Client| other.given_up && other.plan.document == client.plan.document;
-            client.plan.access == Access::ReadOnly && self.clients.iter().any(|other| same(&other))
+            let same = |other: &Client| other.given_up && other.plan.document == client.plan.document;
+            let bereft = !self.hostiles.is_empty() || self.clients.iter().any(same);
+            client.plan.access == Access::ReadOnly && bereft
         };
         let staying: Vec<&Client> = self.clients.iter().filter(|client| !client.given_up).collect();
         if let Some(waits) = staying.iter().find_map(|client| client.waits_for()) {

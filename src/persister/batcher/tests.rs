@@ -174,6 +174,40 @@ fn draining_ends_with_a_sync_whatever_the_setting() {
     }
 }
 
+#[test]
+fn never_keeps_what_no_sync_followed_for_a_failure_and_syncs_before_it_keeps_too_much() {
+    let mut batcher = Batcher::new(Fsync::Never);
+    batcher.gather(append(0, 1, 1, 3));
+    assert_eq!(batcher.next(Now(0)), WRITTEN);
+    batcher.conclude(Now(0), Ok(()));
+    assert_eq!(drain_reports(&mut batcher), [committed(0, 1, &[(1, 1)])]);
+    assert!(batcher.is_idle() && !batcher.is_empty());
+    batcher.gather(append(0, 1, 2, 3));
+    assert_eq!(batcher.next(Now(0)), WRITTEN);
+    batcher.conclude(Now(0), Err("full".into()));
+    assert_eq!(drain_reports(&mut batcher), [full(0)]);
+    assert_eq!(batcher.next(Now(BACKOFF_MS_MIN)), Step::Recover);
+    batcher.conclude(Now(BACKOFF_MS_MIN), Ok(()));
+    assert_eq!(batcher.next(Now(BACKOFF_MS_MIN)), SYNCED);
+    assert_eq!(batcher.batch().map(|append| append.sequence.0).collect::<Vec<_>>(), [1, 2], "without a gap");
+    batcher.conclude(Now(BACKOFF_MS_MIN), Ok(()));
+    assert_eq!(drain_reports(&mut batcher), [committed(0, 1, &[(1, 2)])]);
+    assert!(batcher.is_empty());
+
+    let record_bytes = UNSYNCED_BYTES_MAX / 4;
+    let mut sequence = 2;
+    while batcher.written_bytes < UNSYNCED_BYTES_MAX {
+        sequence += 1;
+        batcher.gather(append(0, 1, sequence, record_bytes));
+        assert_eq!(batcher.next(Now(100)), WRITTEN);
+        batcher.conclude(Now(100), Ok(()));
+    }
+    assert_eq!(batcher.next(Now(100)), Step::Sync);
+    batcher.conclude(Now(100), Ok(()));
+    assert!(batcher.is_empty());
+    assert_eq!(batcher.next(Now(100)), Step::Wait { until: None });
+}
+
 /// What a seed makes happen.
 #[derive(Clone, Debug)]
 enum Event {
@@ -311,7 +345,7 @@ proptest! {
     #[test]
     fn everything_is_committed_in_the_end(
         seed: u64,
-        fsync in prop_oneof![Just(Fsync::Always), (1..300_u64).prop_map(|ms| Fsync::Interval { ms })],
+        fsync in prop_oneof![Just(Fsync::Always), Just(Fsync::Never), (1..300_u64).prop_map(|ms| Fsync::Interval { ms })],
         events in prop::collection::vec(event(), 1..200),
     ) {
         let mut world = World::new(seed, fsync);
