@@ -28,7 +28,7 @@ export class Witness {
   async begin () {
     // y-protocols catches what an update throws in a client, and writes it there.
     const { error } = console
-    console.error = (...what) => { this.trouble.push(what.map(String).join(' ')); error(...what) }
+    console.error = (...what) => { this.trouble.push(what.map(one => one?.stack ?? String(one)).join(' ')); error(...what) }
     this.t.after(() => { console.error = error })
     await synced(...this.clients)
     this.base = residentBytes(this.server.pid)
