@@ -65,19 +65,23 @@ pub(crate) fn edit(doc: &Doc, random: &mut Random) -> Option<Vec<u8>> {
     (update != [0, 0]).then_some(update)
 }
 
-/// Changes something by way of plain values only: no struct of it can become another's parent.
+/// Changes something by way of plain values at the end, or of deletions: no struct of it can become another's parent, and none has a right
+/// origin.
 pub(crate) fn edit_flat(doc: &Doc, random: &mut Random) -> Option<Vec<u8>> {
     let (text, map, array) =
         (doc.get_or_insert_text("text"), doc.get_or_insert_map("map"), doc.get_or_insert_array("array"));
     let mut txn = doc.transact_mut();
     match random.below(10) {
-        0..=5 => edit_text(&text, &mut txn, random),
+        0..=3 => text.push(&mut txn, random.pick(WORDS)),
+        4 | 5 => {
+            let (from, to) = place(&text.get_string(&txn), random);
+            text.remove_range(&mut txn, from, to - from);
+        }
         6 | 7 => {
             map.insert(&mut txn, random.pick(KEYS), random.pick(WORDS));
         }
         _ => {
-            let at = random.below(array.len(&txn) as usize + 1);
-            array.insert(&mut txn, u32::try_from(at).expect("as long as a u32 says"), random.pick(WORDS));
+            array.push_back(&mut txn, random.pick(WORDS));
         }
     }
     let update = txn.encode_update_v1();

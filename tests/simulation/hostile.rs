@@ -127,9 +127,11 @@ impl Hostile {
         self.random.bytes(len)
     }
 
-    /// One of its own updates with some bits changed. Never one in which somebody else's id has come up. And nothing in them is inside of
-    /// anything else: where a changed bit made a value of the type that others are in, Yjs makes a Gc of them in every client alike, but
-    /// `yrs`, which plays the clients here, gives up.
+    /// One of its own updates with some bits changed. Never one in which somebody else's id has come up.
+    ///
+    /// Nothing in them is inside of anything else: where a changed bit made a value of the type that others are in, Yjs makes a Gc of them
+    /// in every client alike, but `yrs`, which plays the clients here, gives up. And nothing has a right origin: a changed one may stand
+    /// before the origin, which nobody without the document can see, and where Yjs itself puts such an item depends on the order of updates.
     fn flipped(&mut self) -> Vec<u8> {
         let mut update = if self.written.is_empty() {
             vec![0, 0]

@@ -2,6 +2,10 @@
 //!
 //! Whatever is accepted, one after another, is causally complete: every origin, right origin, parent and deleted range
 //! exists, no client has a gap, and there is an order in which every struct comes after what it refers to.
+//!
+//! What needs the document itself is not judged. A parent that is no type makes a Gc of its children, in every client alike. A right
+//! origin that stands before the origin, which no editor writes, makes clients that learn of it in different ways put that item in
+//! different places: whoever may write can do that to a document.
 
 use std::borrow::Cow;
 
