@@ -354,6 +354,12 @@ impl Document {
             let frame = Frame::new(self.sync_step_1());
             core.reply(session, frame);
         }
+        if let Some(reason) = &core.stalled
+            && self.told_stalled.contains(&session)
+        {
+            let frame = stalled(reason);
+            core.reply(session, frame);
+        }
         match StateVector::decode(state_vector, &core.config.update) {
             Ok(state_vector) => self.answer(session, What::SyncStep2(state_vector), core),
             Err(refused) => self.end(session, CloseReason::StateVectorRefused(refused), core),
@@ -519,7 +525,7 @@ impl Document {
         if !self.told_stalled.contains(&session) {
             self.told_stalled.push(session);
             let reason = core.stalled.clone().unwrap_or_default();
-            core.reply(session, denied(&format!("changes cannot be stored at the moment: {reason}")));
+            core.reply(session, stalled(&reason));
         }
     }
 
@@ -785,6 +791,10 @@ impl Document {
 /// More sessions make more awareness and more receivers of each: it is told less often.
 fn awareness_window_ms(sessions: usize) -> u64 {
     (sessions as u64 / 8).min(250)
+}
+
+fn stalled(reason: &str) -> Frame {
+    denied(&format!("changes cannot be stored at the moment: {reason}"))
 }
 
 fn denied(reason: &str) -> Frame {

@@ -632,3 +632,18 @@ fn who_writes_while_its_catch_up_is_made_does_not_see_its_record_before_the_disk
         assert!(!got.is_empty() && host.jobs.is_empty(), "{got:?}");
     }
 }
+
+#[test]
+fn who_was_refused_in_a_stall_is_told_again_before_an_answer_that_would_promise_something() {
+    for shards in [1, 2] {
+        let (mut host, _, b) = two(shards);
+        for shard in 0..usize::from(shards) {
+            host.handle(shard, Input::CommitFailed { reason: "disk full".into() });
+        }
+        host.update(b, &typed(1, 0, "a"));
+        host.update(b, &typed(1, 1, "b"));
+        assert!(matches!(&host.got(b)[..], [Got::Denied(_)]), "once for many updates");
+        host.step_1(b, &[1, 1, 2]);
+        assert!(matches!(&host.got(b)[..], [Got::Denied(_), Got::Step2(_)]));
+    }
+}

