@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs'
 import { execFileSync } from 'node:child_process'
 import { parseArgs } from 'node:util'
 import WebSocket from 'ws'
+import * as Y from 'yjs'
 import * as encoding from 'lib0/encoding'
 import { recorded } from './lib/traces.mjs'
 
@@ -42,11 +43,16 @@ const run = Date.now().toString(36)
 const sockets = (await Promise.all(Array.from({ length: copies }, (_, copy) =>
   Promise.all(agents.map(() => open(`${values.url}/${values.trace}-${run}-${copy}`)))))).flat()
 
-/** The answer to a SyncStep1 that is sent now; a document's state vector is sent along, so that the answer is small. */
+// Of somebody who has everything, so that what is measured is the writing, not the making of a large answer.
+const everything = new Y.Doc()
+everything.transact(() => updates.forEach(({ update }) => Y.applyUpdate(everything, update)))
+const stateVector = Y.encodeStateVector(everything)
+
+/** The answer to a SyncStep1 that is sent now. */
 const answered = socket => new Promise((resolve, reject) => {
   socket.once('close', code => reject(new Error(`closed with ${code}`)))
   socket.on('message', data => { if (data[0] === 0 && data[1] === 1) resolve() })
-  socket.send(message(0, new Uint8Array([0])))
+  socket.send(message(0, stateVector))
 })
 
 const before = cpu()
