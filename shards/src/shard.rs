@@ -98,6 +98,12 @@ impl Shard {
         self.core.effects.pop_front()
     }
 
+    /// Something accepted is not appended yet, because it gathers until an earlier record is committed. A server that stops waits for it.
+    #[must_use]
+    pub fn is_gathering(&self) -> bool {
+        self.documents.iter().any(Document::is_gathering)
+    }
+
     /// What was counted so far.
     #[must_use]
     pub fn counters(&self) -> Counters {

@@ -30,6 +30,10 @@ impl<T> Slots<T> {
         self.places[slot as usize].take().expect("what is removed is there")
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &T> {
+        self.places.iter().flatten().map(|place| &**place)
+    }
+
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.places.iter_mut().flatten().map(|place| &mut **place)
     }

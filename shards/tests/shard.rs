@@ -647,3 +647,28 @@ fn who_was_refused_in_a_stall_is_told_again_before_an_answer_that_would_promise_
         assert!(matches!(&host.got(b)[..], [Got::Denied(_), Got::Step2(_)]));
     }
 }
+
+#[test]
+fn who_writes_alone_and_faster_than_the_disk_makes_one_record_for_each_commit() {
+    let mut host = Host::with(1, |config| config.uncommitted_bytes_max = 10_000);
+    let a = at(0, 1);
+    host.attach(a);
+    host.got(a);
+    for clock in 0..10 {
+        host.update(a, &typed(1, clock, "x"));
+    }
+    assert_eq!(host.appended.len(), 1);
+    assert!(host.shard(0).is_gathering());
+    host.commit();
+    assert_eq!(host.stored.len(), 2, "the first letter, and the nine that gathered meanwhile");
+    assert_eq!(host.stored[1].1.len(), typed(1, 1, "xxxxxxxxx").len());
+    assert!(!host.shard(0).is_gathering());
+    assert_eq!(host.got(a).len(), 2);
+    // Who listens does not wait for the disk.
+    host.update(a, &typed(1, 10, "y"));
+    let b = at(0, 2);
+    host.attach(b);
+    host.got(b);
+    host.update(a, &typed(1, 11, "z"));
+    assert!(host.got(b).contains(&Got::Update(typed(1, 11, "z"))));
+}

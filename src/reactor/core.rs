@@ -221,9 +221,9 @@ impl Core {
         self.mesh.has_incoming()
     }
 
-    /// Nothing waits in front of a full ring.
+    /// Nothing waits in front of a full ring, and all that was accepted is with the persister.
     pub(super) fn has_handed_all_over(&self) -> bool {
-        !self.mesh.is_congested()
+        !self.mesh.is_congested() && !self.shard.is_gathering()
     }
 
     /// Everything that was to be sent is with the kernel.
