@@ -8,6 +8,7 @@ mod cache;
 mod delivered;
 mod job;
 mod queue;
+pub mod stored;
 mod work;
 
 use std::io;

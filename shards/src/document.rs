@@ -219,6 +219,11 @@ impl Document {
         bytes
     }
 
+    /// Its answer brings what the document lacks of what the session has.
+    fn ask_to_sync(&self, session: SessionRef, core: &mut Core) {
+        core.reply(session, Frame::new(self.sync_step_1()));
+    }
+
     pub(crate) fn detach(&mut self, session: SessionRef, core: &mut Core) {
         if core.is_here(session) {
             let Some(gone) = core.sessions.remove(session.session) else { return };
@@ -351,8 +356,7 @@ impl Document {
             && waiting.lacks_of(session)
         {
             waiting.was_asked(session, core.now);
-            let frame = Frame::new(self.sync_step_1());
-            core.reply(session, frame);
+            self.ask_to_sync(session, core);
         }
         if let Some(reason) = &core.stalled
             && self.told_stalled.contains(&session)
@@ -532,8 +536,7 @@ impl Document {
     /// Writing works again: whoever was refused something is asked for it.
     pub(crate) fn storage_recovered(&mut self, core: &mut Core) {
         for session in std::mem::take(&mut self.told_stalled) {
-            let frame = Frame::new(self.sync_step_1());
-            core.reply(session, frame);
+            self.ask_to_sync(session, core);
         }
     }
 
@@ -551,8 +554,7 @@ impl Document {
         }
         // Its answer fills the gap, and brings again what found no room.
         if waiting.should_ask(session, core.now, ASK_AGAIN_MS) {
-            let frame = Frame::new(self.sync_step_1());
-            core.reply(session, frame);
+            self.ask_to_sync(session, core);
         }
     }
 
@@ -596,7 +598,7 @@ impl Document {
     }
 
     /// Is there a session that did not write in this turn? Only it would see the turn now. Authors get it after its commit, and while
-    /// an earlier record is on its way to the disk the next one may gather by itself: fewer and larger records, at no one's cost.
+    /// an earlier record is on its way to the disk the next one may gather by itself: fewer and larger records.
     fn somebody_else_listens(&self, core: &Core) -> bool {
         let authors = self.turn.authors.iter().filter(|&&author| self.access(author, core).is_some()).count();
         self.sessions_len() > authors
@@ -796,8 +798,7 @@ impl Document {
         }
         for session in asked {
             if self.access(session, core).is_some() {
-                let frame = Frame::new(self.sync_step_1());
-                core.reply(session, frame);
+                self.ask_to_sync(session, core);
             }
         }
     }

@@ -6,12 +6,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use selvedge_protocol::update::StateVector;
-use selvedge_shards::reading::{CatchUpFrom, CaughtUp, Loaded, ReadFailed, Record, State, publish_records};
+use selvedge_shards::reading::{CatchUpFrom, CaughtUp, Loaded, ReadFailed, State, publish_records};
 use selvedge_shards::{DocumentId, Sequence};
-use selvedge_storage::{self as storage, DocumentKey, StoreError, Stored};
+use selvedge_storage::{DocumentKey, StoreError};
 
 use super::Shared;
 use super::job::{Job, Task};
+use super::stored::{assemble, key, last, records};
 use crate::inbox::Note;
 
 /// What was read of the document for the jobs at hand.
@@ -182,27 +183,6 @@ fn guarded<T>(document: DocumentId, read: impl FnOnce() -> Result<T, ReadFailed>
 fn panic_text(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied();
     text.or_else(|| panic.downcast_ref::<String>().map(String::as_str)).unwrap_or("without a word")
-}
-
-fn assemble(stored: &Stored, through: Sequence) -> Result<State, ReadFailed> {
-    State::assemble(stored.snapshot.as_ref().map(record), &records(&stored.log), through)
-}
-
-fn last(stored: &Stored) -> Sequence {
-    let last = stored.log.last().or(stored.snapshot.as_ref());
-    Sequence(last.map_or(0, |last| last.sequence))
-}
-
-fn records(log: &[storage::Record]) -> Vec<Record<'_>> {
-    log.iter().map(record).collect()
-}
-
-fn record(record: &storage::Record) -> Record<'_> {
-    Record { sequence: Sequence(record.sequence), update: &record.update }
-}
-
-fn key(document: DocumentId) -> DocumentKey {
-    DocumentKey(document.0)
 }
 
 /// Whether trying again may help.

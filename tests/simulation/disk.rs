@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use selvedge::persister::{Append, Batcher, Fsync, Report, Step};
+use selvedge::reader::stored::{assemble, key, last, records};
 use selvedge_protocol::update::Compaction;
-use selvedge_shards::reading::{CatchUpFrom, CaughtUp, Loaded, ReadFailed, Record, State, publish_records};
+use selvedge_shards::reading::{CatchUpFrom, CaughtUp, Loaded, ReadFailed, State, publish_records};
 use selvedge_shards::{DocumentId, Input, Now, Sequence};
-use selvedge_storage::{self as storage, DocumentKey, Faults, MemoryStore, Store, StoreError, Stored};
+use selvedge_storage::{self as storage, Faults, MemoryStore, Store, StoreError};
 
 use crate::agenda::{Agenda, Event};
 use crate::random::Random;
@@ -354,27 +355,6 @@ fn refused(job: Job, why: ReadFailed) -> Input<'static> {
         Task::CatchUp { job, .. } => Input::CaughtUp { document, job, result: Err(why) },
         Task::Snapshot { .. } => Input::SnapshotTaken { document, result: Err(why) },
     }
-}
-
-fn assemble(stored: &Stored, through: Sequence) -> Result<State, ReadFailed> {
-    State::assemble(stored.snapshot.as_ref().map(record), &records(&stored.log), through)
-}
-
-fn last(stored: &Stored) -> Sequence {
-    let last = stored.log.last().or(stored.snapshot.as_ref());
-    Sequence(last.map_or(0, |last| last.sequence))
-}
-
-fn records(log: &[storage::Record]) -> Vec<Record<'_>> {
-    log.iter().map(record).collect()
-}
-
-fn record(record: &storage::Record) -> Record<'_> {
-    Record { sequence: Sequence(record.sequence), update: &record.update }
-}
-
-fn key(document: DocumentId) -> DocumentKey {
-    DocumentKey(document.0)
 }
 
 /// Nothing is damaged here, so a failed read is worth another try.
