@@ -3,6 +3,7 @@
 
 mod clock;
 mod core;
+mod counters;
 pub mod drain;
 mod table;
 
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 use selvedge_shards::{Now, ShardId, TICK_MS};
 
 use self::core::Core;
+use self::counters::thread_cpu_us;
 use self::drain::{Drain, Step};
 use crate::doorbell::Doorbell;
 use crate::driver::{Driver, Operation};
@@ -21,6 +23,7 @@ use crate::mesh::Parcel;
 
 pub use self::clock::Clock;
 pub use self::core::{Parts, Rules};
+pub use self::counters::{Board, Counted, Counters};
 
 /// How long a core looks for more before it sleeps, when something came a moment ago. Waking a sleeping core takes about as long.
 const SPIN: Duration = Duration::from_micros(30);
@@ -36,6 +39,8 @@ pub struct Lines {
     pub inboxes: Arc<[Inbox]>,
     /// When to end.
     pub drain: Arc<Drain>,
+    /// Where to lay out what was counted.
+    pub board: Arc<Board>,
 }
 
 /// One core.
@@ -56,6 +61,7 @@ pub struct Reactor<D> {
     finished: Step,
     /// Until when goodbyes wait for what is owed.
     owed_until: Option<Now>,
+    counters: Counters,
     operations: Vec<Operation>,
     notes: Vec<Note>,
     parcels: Vec<(ShardId, Parcel)>,
@@ -77,6 +83,7 @@ impl<D: Driver> Reactor<D> {
             step: Step::Serve,
             finished: Step::Serve,
             owed_until: None,
+            counters: Counters::default(),
             operations: Vec::new(),
             notes: Vec::new(),
             parcels: Vec::new(),
@@ -100,6 +107,7 @@ impl<D: Driver> Reactor<D> {
             leftover = self.core.end_turn();
             leftover |= self.follow_drain();
         }
+        self.lay_out();
         Ok(())
     }
 
@@ -107,8 +115,10 @@ impl<D: Driver> Reactor<D> {
     fn turn(&mut self, leftover: bool) -> io::Result<()> {
         let timeout = self.timeout(leftover);
         self.core.take_operations(&mut self.operations);
-        let (core, clock) = (&mut self.core, &self.clock);
+        self.counters.count_turn(&self.operations, timeout);
+        let (core, clock, counters) = (&mut self.core, &self.clock, &mut self.counters);
         let mut busy = None;
+        let mut completions = 0;
         let result = self.driver.turn(&mut self.operations, Some(timeout), &mut |completion| {
             if busy.is_none() {
                 // The clock is read once for a turn, after the wait.
@@ -116,8 +126,11 @@ impl<D: Driver> Reactor<D> {
                 core.set_now(clock.at(moment));
                 busy = Some(moment);
             }
+            completions += 1;
+            counters.count_completion(&completion);
             core.handle_completion(completion);
         });
+        self.counters.count_completions(completions);
         self.lines.doorbell.awake();
         self.busy = busy.unwrap_or(self.busy);
         result
@@ -146,6 +159,7 @@ impl<D: Driver> Reactor<D> {
             return;
         }
         self.noticed();
+        self.counters.notes += self.notes.len() as u64;
         for note in self.notes.drain(..) {
             self.core.handle_note(note);
         }
@@ -157,6 +171,7 @@ impl<D: Driver> Reactor<D> {
             return;
         }
         self.noticed();
+        self.counters.parcels += self.parcels.len() as u64;
         for (from, parcel) in self.parcels.drain(..) {
             self.core.handle_parcel(from, parcel);
         }
@@ -166,8 +181,14 @@ impl<D: Driver> Reactor<D> {
         let now = self.clock.now();
         self.core.set_now(now);
         self.core.tick();
+        self.lay_out();
         // A core that was stopped for long does not catch up on ticks.
         self.tick_due = Now(now.0 + TICK_MS);
+    }
+
+    fn lay_out(&mut self) {
+        self.counters.cpu_us = thread_cpu_us();
+        self.lines.board.write(self.id, Counted { core: self.counters, shard: self.core.shard_counters() });
     }
 
     fn noticed(&mut self) {

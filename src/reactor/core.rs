@@ -231,6 +231,11 @@ impl Core {
         self.sends == 0
     }
 
+    /// What the shard has counted.
+    pub(super) fn shard_counters(&self) -> selvedge_shards::Counters {
+        self.shard.counters()
+    }
+
     /// Connections left.
     pub(super) fn connections(&self) -> usize {
         self.table.len()
