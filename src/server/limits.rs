@@ -100,6 +100,8 @@ pub(super) fn shard(settings: &Settings, shard: ShardId, shards: u16) -> Config 
         waiting_bytes_per_session_max: settings.waiting_bytes_per_session_max,
         waiting_bytes_per_document_max: settings.waiting_bytes_per_document_max,
         waiting_timeout_ms: settings.waiting_timeout_ms,
+        fan_out_window_max_ms: settings.fan_out_window_max_ms,
+        awareness_window_max_ms: settings.awareness_window_max_ms,
         awareness_entries_max: settings.awareness_entries_max,
         awareness_entries_per_session_max: settings.awareness_entries_per_session_max,
         uncommitted_bytes_max: settings.uncommitted_bytes_max,

@@ -197,6 +197,8 @@ fn config(random: &mut Random, shards: u16, clients: usize, hostiles: usize, doc
         waiting_bytes_per_session_max: random.pick(&[300, 2_000, 100_000]),
         waiting_bytes_per_document_max: random.pick(&[600, 4_000, 200_000]),
         waiting_timeout_ms: random.pick(&[2_000, 10_000]),
+        fan_out_window_max_ms: 16,
+        awareness_window_max_ms: 250,
         awareness_entries_max: 3 * (clients + hostiles + 2),
         awareness_entries_per_session_max: random.pick(&[2, 3]).max(clients),
         uncommitted_bytes_max: random.pick(&[100, 1_000, 100_000]),

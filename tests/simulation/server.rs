@@ -252,7 +252,7 @@ impl Server {
             }
             self.settle(core, stage);
         }
-        self.handle(core, Input::TurnEnded, stage);
+        self.handle(core, Input::TurnEnded { load: selvedge_shards::Load::NONE }, stage);
         for session in std::mem::take(&mut self.cores[core].held_by_ring) {
             self.unhold(core, session, Hold::Mesh);
         }
