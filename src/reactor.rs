@@ -109,6 +109,7 @@ impl<D: Driver> Reactor<D> {
             leftover = self.core.end_turn(self.load.load());
             leftover |= self.follow_drain();
         }
+        tracing::debug!(core = self.id, counters = ?self.core.counters(), "a core ends");
         Ok(())
     }
 

@@ -32,6 +32,7 @@ fn config() -> Config {
         waiting_timeout_ms: 30_000,
         fan_out_window_max_ms: 16,
         awareness_window_max_ms: 250,
+        awareness_window_per_session_us: 125,
         awareness_entries_max: 1_000,
         awareness_entries_per_session_max: 10,
         uncommitted_bytes_max: 1 << 30,

@@ -33,6 +33,8 @@ pub struct Config {
     pub fan_out_window_max_ms: u64,
     /// A document with very many sessions sends awareness not more often than this. 0: always at once.
     pub awareness_window_max_ms: u64,
+    /// How much each session of a document adds to that time, up to there.
+    pub awareness_window_per_session_us: u64,
     /// Clients with an awareness state in one document.
     pub awareness_entries_max: usize,
     /// Client ids that one session may announce.

@@ -51,9 +51,9 @@ impl Core {
         session.shard == self.config.shard
     }
 
-    /// Milliseconds between two fan-outs of a document, as long as the load stays as it is.
-    pub(crate) fn fan_out_window_ms(&self) -> u64 {
-        fan_out_window_ms(self.load, self.config.fan_out_window_max_ms)
+    /// Milliseconds between two fan-outs of a document with so many sessions, as long as the load stays as it is.
+    pub(crate) fn fan_out_window_ms(&self, sessions: usize) -> u64 {
+        fan_out_window_ms(self.load, sessions, self.config.fan_out_window_max_ms)
     }
 
     pub(crate) fn next_job(&mut self) -> u64 {

@@ -41,6 +41,8 @@ pub struct Counters {
     pub awareness_delayed: u64,
     /// The window that followed each, in milliseconds, summed up.
     pub awareness_window_ms: u64,
+    /// The window that followed the last one, in milliseconds.
+    pub awareness_window_last_ms: u64,
     /// The widest window that followed one, in milliseconds.
     pub awareness_window_widest_ms: u64,
     /// Documents read.
@@ -63,8 +65,8 @@ pub struct Counters {
     pub sessions_closed: u64,
     /// The load of the core now, in thousandths.
     pub load_permille: u64,
-    /// The window that the load allows now, in milliseconds.
-    pub fan_out_window_now_ms: u64,
+    /// The window that was in force at the last fan-out, in milliseconds.
+    pub fan_out_window_last_ms: u64,
     /// Sessions now.
     pub sessions: u64,
     /// Documents open now.

@@ -638,10 +638,11 @@ impl Document {
     /// When the document may send updates again.
     fn fan_out_due(&self, core: &Core) -> Now {
         let gathered = self.fan_out.unsent_bytes() + self.turn.bytes;
+        let sessions = self.sessions_len();
         match self.fanned_out {
             // One session sees nothing but its own, after the commit.
-            Some(last) if gathered < GATHERED_BYTES_MAX && self.sessions_len() > 1 => {
-                Now(last.0 + core.fan_out_window_ms())
+            Some(last) if gathered < GATHERED_BYTES_MAX && sessions > 1 => {
+                Now(last.0 + core.fan_out_window_ms(sessions))
             }
             Some(_) | None => core.now,
         }
@@ -650,13 +651,15 @@ impl Document {
     fn fanned_out(&mut self, core: &mut Core) {
         self.fanned_out = Some(core.now);
         let updates = std::mem::take(&mut self.unsent_updates);
-        if self.sessions_len() > 1 {
-            let window_ms = core.fan_out_window_ms();
+        let sessions = self.sessions_len();
+        if sessions > 1 {
+            let window_ms = core.fan_out_window_ms(sessions);
             let counters = &mut core.counters;
             counters.fan_outs += 1;
             counters.fan_out_updates += updates;
             counters.fan_outs_delayed += u64::from(self.updates_due.is_some());
             counters.fan_out_window_ms += window_ms;
+            counters.fan_out_window_last_ms = window_ms;
             counters.fan_out_window_widest_ms = counters.fan_out_window_widest_ms.max(window_ms);
         }
     }
@@ -720,11 +723,14 @@ impl Document {
     fn publish_awareness(&mut self, core: &mut Core) {
         let frame = Frame::new(self.presence.take_news());
         self.greeting = None;
-        let window_ms = awareness_window_ms(self.sessions_len(), core.config.awareness_window_max_ms);
+        let Config { awareness_window_per_session_us, awareness_window_max_ms, .. } = core.config;
+        let window_ms =
+            awareness_window_ms(self.sessions_len(), awareness_window_per_session_us, awareness_window_max_ms);
         let counters = &mut core.counters;
         counters.awareness_published += 1;
         counters.awareness_delayed += u64::from(self.awareness_due.is_some());
         counters.awareness_window_ms += window_ms;
+        counters.awareness_window_last_ms = window_ms;
         counters.awareness_window_widest_ms = counters.awareness_window_widest_ms.max(window_ms);
         self.next_awareness = Now(core.now.0 + window_ms);
         self.fan_out.awareness(&frame, &mut core.sessions, &mut core.effects);

@@ -123,7 +123,6 @@ impl Shard {
             documents: self.document_slots.len() as u64,
             uncommitted_bytes: self.core.uncommitted_bytes as u64,
             load_permille: u64::from(self.core.load.0),
-            fan_out_window_now_ms: self.core.fan_out_window_ms(),
             ..self.core.counters
         }
     }

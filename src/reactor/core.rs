@@ -11,7 +11,7 @@ mod unfinished;
 use std::sync::Arc;
 
 use selvedge_protocol::websocket::Limits;
-use selvedge_shards::{Input, Load, Now, SessionId, Shard, ShardId};
+use selvedge_shards::{Counters, Input, Load, Now, SessionId, Shard, ShardId};
 
 use super::drain::Step;
 use super::table::Table;
@@ -244,6 +244,11 @@ impl Core {
     /// Connections left.
     pub(super) fn connections(&self) -> usize {
         self.table.len()
+    }
+
+    /// What the shard has counted.
+    pub(super) fn counters(&self) -> Counters {
+        self.shard.counters()
     }
 
     /// Hands something to the shard and carries out what follows.

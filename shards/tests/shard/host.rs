@@ -35,6 +35,7 @@ pub(crate) fn config(shard: u16, shards: u16) -> Config {
         waiting_timeout_ms: 10_000,
         fan_out_window_max_ms: 16,
         awareness_window_max_ms: 250,
+        awareness_window_per_session_us: 125,
         awareness_entries_max: 5,
         awareness_entries_per_session_max: 2,
         uncommitted_bytes_max: 100,
@@ -121,6 +122,10 @@ impl Host {
 
     pub(crate) fn shard(&self, at: usize) -> &Shard {
         &self.shards[at]
+    }
+
+    pub(crate) fn next_due(&self, shard: usize) -> Option<Now> {
+        self.shards[shard].next_due()
     }
 
     /// Sessions on all shards.
