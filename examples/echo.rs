@@ -56,6 +56,7 @@ fn serve(
             }
             Completion::Ended { key, .. } => next.push(Operation::Close { key }),
             Completion::AcceptFailed { .. }
+            | Completion::Connected { .. }
             | Completion::Sent { .. }
             | Completion::Released { .. }
             | Completion::Closed { .. } => {}

@@ -8,10 +8,12 @@ mod demand;
 mod engine;
 pub mod listener;
 mod monoio;
+mod outgoing;
 mod uring;
 mod waker;
 
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
@@ -58,6 +60,16 @@ pub enum Operation {
         /// The socket; the driver owns it until [`Completion::Released`] or [`Completion::Closed`].
         socket: Socket,
     },
+    /// Opens a connection under this key, answered by [`Completion::Connected`]. Until then only [`Operation::Close`] may be given for it.
+    Connect {
+        /// A key that is not in use.
+        key: ConnectionKey,
+        /// An address of this machine that the connection shall come from; the kernel chooses without. Its port is chosen for this
+        /// destination only, so that each source address gives as many connections to each destination as there are ports.
+        from: Option<IpAddr>,
+        /// The other end.
+        to: SocketAddr,
+    },
     /// One [`Completion::Received`] (or [`Completion::Ended`]), after which nothing is in flight, so that the socket can be released.
     ReceiveOnce {
         /// An adopted connection that is not receiving.
@@ -91,8 +103,11 @@ pub enum Operation {
     },
     /// Shuts the socket down, ends what is in flight (a send in flight still completes, with an error perhaps), closes it and says
     /// [`Completion::Closed`], after which the key may be used again. No data comes for it after this turn.
+    ///
+    /// A connection that is still connecting is closed without a [`Completion::Connected`]. Where one has failed to connect in the
+    /// turn before, so that its failure and this crossed, nothing is left to be done or answered.
     Close {
-        /// An adopted connection.
+        /// An adopted connection, or one that is connecting.
         key: ConnectionKey,
     },
     /// Makes the turn of another core end, or its next one not wait.
@@ -115,6 +130,13 @@ pub enum Completion<'a> {
     AcceptFailed {
         /// Why.
         error: io::Error,
+    },
+    /// Answer to [`Operation::Connect`].
+    Connected {
+        /// Whose. Where it failed, no longer known to the driver.
+        key: ConnectionKey,
+        /// `Ok`: the connection stands as if it had been adopted, with TCP_NODELAY set, and nothing is received before it is asked for.
+        result: io::Result<()>,
     },
     /// Data arrived.
     Received {

@@ -5,7 +5,7 @@ mod core;
 
 use std::collections::BTreeMap;
 use std::io::{ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Barrier, Mutex, mpsc};
@@ -46,6 +46,13 @@ on_every_driver!(
     an_idle_driver_waits,
     after_stop_nobody_is_accepted,
     dropping_the_driver_closes_its_sockets,
+    both_ends_of_a_connection_on_one_core_talk,
+    a_connection_comes_from_the_address_that_was_asked_for,
+    a_refused_port_frees_the_key,
+    a_source_address_that_is_not_ours_is_an_error,
+    closing_while_connecting_says_only_closed,
+    a_close_that_crosses_a_failed_connect_is_nothing,
+    dropping_the_driver_ends_its_connects,
 );
 
 fn many_clients_get_their_bytes_back(kind: Kind) {
@@ -511,6 +518,175 @@ fn dropping_the_driver_closes_its_sockets(kind: Kind) {
         // Ends, in order or not: nobody holds the other side.
         let _ = client.read_to_end(&mut Vec::new());
     }
+}
+
+fn both_ends_of_a_connection_on_one_core_talk(kind: Kind) {
+    let mut core = Core::listening(kind);
+    for round in 0..3 {
+        let (out, accepted) = core.pair(None);
+        assert_eq!(out.generation, round, "the places are used again");
+        let sent = bytes(u64::from(round), 3 * RECEIVE_BYTES_MAX);
+        core.give(Operation::Send { key: accepted, frame: Frame::new(sent.clone()) });
+        core.turn(Some(Duration::ZERO));
+        core.expect_sent(accepted).expect("there is room");
+        assert!(core.nothing_seen(), "nothing is received before it is asked for: {:?}", core.seen);
+        core.give(Operation::Receive { key: out });
+        assert_eq!(core.receive(out, sent.len()), sent);
+        core.give(Operation::ReceiveOnce { key: accepted });
+        core.send(out, b"thanks".to_vec());
+        assert_eq!(core.receive(accepted, 6), b"thanks");
+        core.close(out);
+        core.give(Operation::Receive { key: accepted });
+        assert!(core.expect_end(accepted).is_none(), "closed in order");
+        core.close(accepted);
+        assert!(core.nothing_seen(), "{:?}", core.seen);
+        assert_eq!(core.connections(), 0);
+    }
+}
+
+fn a_connection_comes_from_the_address_that_was_asked_for(kind: Kind) {
+    let mut core = Core::listening(kind);
+    for last in [2, 77, 254] {
+        let from = IpAddr::from(Ipv4Addr::new(127, 9, 8, last));
+        let out = core.connect_out(Some(from), core.address());
+        core.expect_connected(out).expect("somebody listens");
+        let accepted = core.until("it is accepted", |core| core.take(|seen| matches!(seen, Seen::Accepted(_))));
+        let Seen::Accepted(socket) = accepted else { unreachable!("just matched") };
+        let socket = TcpStream::from(socket.0);
+        assert_eq!(socket.peer_addr().expect("connected").ip(), from);
+        core.give(Operation::Release { key: out });
+        let released = core.until("it is free", |core| core.take(|seen| matches!(seen, Seen::Released(..))));
+        let Seen::Released(_, socket) = released else { unreachable!("just matched") };
+        let socket = TcpStream::from(socket.0);
+        assert_eq!(socket.local_addr().expect("connected").ip(), from);
+        assert!(socket.nodelay().expect("a socket"));
+    }
+}
+
+/// A port that is taken, and on which nobody listens.
+fn deaf() -> (socket2::Socket, SocketAddr) {
+    let socket = tcp();
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).expect("a free port");
+    let address = socket.local_addr().expect("bound").as_socket().expect("an address of IPv4");
+    (socket, address)
+}
+
+fn tcp() -> socket2::Socket {
+    socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("descriptors are free")
+}
+
+fn a_refused_port_frees_the_key(kind: Kind) {
+    let mut core = Core::listening(kind);
+    let (_taken, deaf) = deaf();
+    let refused = core.connect_out(None, deaf);
+    let error = core.expect_connected(refused).expect_err("nobody listens");
+    assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
+    assert_eq!(core.connections(), 0);
+    let (out, accepted) = core.pair(None);
+    assert_eq!((out.index, out.generation), (refused.index, refused.generation + 1));
+    core.give(Operation::Receive { key: accepted });
+    core.send(out, b"x".to_vec());
+    assert_eq!(core.receive(accepted, 1), b"x");
+    assert!(core.nothing_seen(), "{:?}", core.seen);
+}
+
+fn a_source_address_that_is_not_ours_is_an_error(kind: Kind) {
+    in_child(&format!("a_source_address_that_is_not_ours_is_an_error {kind:?}"), || {
+        let mut core = Core::listening(kind);
+        core.turn(Some(Duration::ZERO));
+        let before = descriptors();
+        // TEST-NET-1 (RFC 5737), and an address of the other family.
+        let strange = [IpAddr::from(Ipv4Addr::new(192, 0, 2, 1)), IpAddr::from(std::net::Ipv6Addr::LOCALHOST)];
+        for from in strange {
+            let key = core.connect_out(Some(from), core.address());
+            let error = core.expect_connected(key).expect_err("nobody has that address");
+            let errno = error.raw_os_error().map(rustix::io::Errno::from_raw_os_error);
+            assert!(
+                matches!(
+                    errno,
+                    Some(rustix::io::Errno::ADDRNOTAVAIL | rustix::io::Errno::AFNOSUPPORT | rustix::io::Errno::INVAL)
+                ),
+                "{error}"
+            );
+        }
+        assert_eq!((core.connections(), descriptors()), (0, before));
+    });
+}
+
+/// A listener that answers nobody any more, and those who fill its queue.
+fn full_listener() -> (socket2::Socket, SocketAddr, Vec<socket2::Socket>) {
+    let (listener, address) = deaf();
+    listener.listen(0).expect("bound");
+    let fill = || {
+        let client = tcp();
+        client.set_nonblocking(true).expect("a socket");
+        // Some are connected, the rest is not answered.
+        let _ = client.connect(&address.into());
+        client
+    };
+    let clients = (0..8).map(|_| fill()).collect();
+    (listener, address, clients)
+}
+
+fn closing_while_connecting_says_only_closed(kind: Kind) {
+    in_child(&format!("closing_while_connecting_says_only_closed {kind:?}"), || {
+        let mut core = Core::listening(kind);
+        let (_listener, address, _clients) = full_listener();
+        core.turn(Some(Duration::ZERO));
+        let before = descriptors();
+        for turns in [0, 1, 5] {
+            let key = core.connect_out(None, address);
+            for _ in 0..turns {
+                core.turn(Some(Duration::ZERO));
+            }
+            assert!(core.nothing_seen(), "nobody answers: {:?}", core.seen);
+            core.close(key);
+            assert!(core.nothing_seen(), "{:?}", core.seen);
+            assert_eq!((core.connections(), descriptors()), (0, before));
+        }
+        // Whoever closes what is being connected elsewhere disturbs nobody.
+        let waiting = core.connect_out(None, address);
+        let (out, accepted) = core.pair(None);
+        core.close(waiting);
+        core.give(Operation::Receive { key: accepted });
+        core.send(out, b"x".to_vec());
+        assert_eq!(core.receive(accepted, 1), b"x");
+    });
+}
+
+fn a_close_that_crosses_a_failed_connect_is_nothing(kind: Kind) {
+    let mut core = Core::silent(kind);
+    let (_taken, deaf) = deaf();
+    // No socket could be made.
+    let key = core.connect_out(Some(Ipv4Addr::new(192, 0, 2, 1).into()), deaf);
+    core.give(Operation::Close { key });
+    core.expect_connected(key).expect_err("nobody has that address");
+    core.give(Operation::Close { key });
+    core.turn(Some(Duration::ZERO));
+    assert!(core.nothing_seen(), "{:?}", core.seen);
+    // The kernel refused it.
+    let key = core.connect_out(None, deaf);
+    core.expect_connected(key).expect_err("nobody listens");
+    core.give(Operation::Close { key });
+    core.turn(Some(Duration::ZERO));
+    assert!(core.nothing_seen(), "{:?}", core.seen);
+    assert_eq!(core.connections(), 0);
+}
+
+fn dropping_the_driver_ends_its_connects(kind: Kind) {
+    in_child(&format!("dropping_the_driver_ends_its_connects {kind:?}"), || {
+        let (_listener, address, _clients) = full_listener();
+        drop(Core::silent(kind));
+        let before = descriptors();
+        let mut core = Core::silent(kind);
+        for _ in 0..3 {
+            core.connect_out(None, address);
+        }
+        core.turn(Some(Duration::ZERO));
+        assert_eq!(core.connections(), 3);
+        drop(core);
+        assert_eq!(descriptors(), before);
+    });
 }
 
 fn descriptors() -> usize {

@@ -10,7 +10,7 @@ mod socket;
 mod table;
 mod watches;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
@@ -42,6 +42,8 @@ struct Core {
     table: Table,
     acceptor: Acceptor,
     watches: Watches,
+    /// Keys whose connect has failed since the operations of the last turn were given: some of those of the next may still name them.
+    failed: HashSet<ConnectionKey>,
     /// Answers that are known before the turn waits.
     answers: VecDeque<Answer>,
     waker: Waker,
@@ -60,6 +62,8 @@ enum Answer {
     Closed(ConnectionKey),
     Released(ConnectionKey, OwnedFd),
     Failed(ConnectionKey, io::Error),
+    /// There is no socket to connect, or it failed at once.
+    Unconnected(ConnectionKey, io::Error),
     Sent(ConnectionKey, Frame, io::Result<()>),
 }
 
@@ -90,6 +94,7 @@ impl Monoio {
             table: Table::default(),
             acceptor: Acceptor::default(),
             watches: Watches::default(),
+            failed: HashSet::new(),
             answers: VecDeque::new(),
             waker: Waker::new(None)?,
             event: None,
@@ -155,6 +160,7 @@ impl Core {
         for operation in operations.drain(..) {
             self.start(operation);
         }
+        self.failed.clear();
         self.acceptor.watch(&self.watches)?;
         let timeout = if self.is_busy() { Some(Duration::ZERO) } else { self.acceptor.limit(timeout) };
         let must_not_wait = timeout == Some(Duration::ZERO);
@@ -169,6 +175,7 @@ impl Core {
         self.awake = false;
         self.waker.reset();
         while let Some(answer) = self.answers.pop_front() {
+            self.failed.extend(answer.unconnected());
             answer.show(visit);
         }
         // Not more than there are now: what handling them adds is for the next turn.
@@ -223,10 +230,19 @@ impl Core {
 }
 
 impl Answer {
+    /// The key that failed to connect.
+    fn unconnected(&self) -> Option<ConnectionKey> {
+        match self {
+            Self::Unconnected(key, _) => Some(*key),
+            Self::Closed(_) | Self::Released(..) | Self::Failed(..) | Self::Sent(..) => None,
+        }
+    }
+
     fn show(self, visit: &mut dyn FnMut(Completion<'_>)) {
         visit(match self {
             Self::Closed(key) => Completion::Closed { key },
             Self::Released(key, socket) => Completion::Released { key, socket: super::Socket(socket) },
+            Self::Unconnected(key, error) => Completion::Connected { key, result: Err(error) },
             Self::Failed(key, error) => Completion::Ended { key, error: Some(error) },
             Self::Sent(key, frame, result) => Completion::Sent { key, frame, result },
         });

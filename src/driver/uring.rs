@@ -6,6 +6,7 @@
 mod acceptor;
 mod buffers;
 mod completions;
+mod connects;
 mod operations;
 mod refusal;
 mod request;
@@ -14,7 +15,7 @@ mod sends;
 mod table;
 mod tag;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::mem;
 use std::net::TcpListener;
@@ -27,6 +28,7 @@ use selvedge_shards::Frame;
 use super::{Completion, ConnectionKey, Driver, Operation, Socket, Waker};
 use acceptor::Acceptor;
 use buffers::Buffers;
+use connects::Connects;
 pub use refusal::Refusal;
 use request::Request;
 use ring::Ring;
@@ -43,11 +45,14 @@ pub struct Uring {
     ring: Ring,
     buffers: Buffers,
     sends: Sends,
+    connects: Connects,
     table: Table,
     acceptor: Acceptor,
     /// Connections with [`table::Read::Queued`], and perhaps some that no longer are. Each gets one receive, then it stands at the end again: no
     /// connection takes more than its turn, and receives never outnumber the buffers by much.
     ready: VecDeque<ConnectionKey>,
+    /// Keys whose connect has failed since the operations of the last turn were given: some of those of the next may still name them.
+    failed: HashSet<ConnectionKey>,
     /// Answers that needed no kernel.
     answers: Vec<Answer>,
     waker: Waker,
@@ -63,6 +68,8 @@ pub struct Uring {
 enum Answer {
     Closed(ConnectionKey),
     Released(ConnectionKey, OwnedFd),
+    /// There is no socket to connect.
+    Unconnected(ConnectionKey, io::Error),
     /// Given for a connection that is being closed.
     Unsent(ConnectionKey, Frame),
 }
@@ -84,9 +91,11 @@ impl Uring {
             ring,
             buffers,
             sends: Sends::default(),
+            connects: Connects::default(),
             table: Table::default(),
             acceptor: Acceptor::default(),
             ready: VecDeque::new(),
+            failed: HashSet::new(),
             answers: Vec::new(),
             waker,
             wakers: Vec::new(),
@@ -138,6 +147,10 @@ impl Uring {
             visit(match answer {
                 Answer::Closed(key) => Completion::Closed { key },
                 Answer::Released(key, socket) => Completion::Released { key, socket: Socket(socket) },
+                Answer::Unconnected(key, error) => {
+                    self.failed.insert(key);
+                    Completion::Connected { key, result: Err(error) }
+                }
                 Answer::Unsent(key, frame) => {
                     Completion::Sent { key, frame, result: Err(io::ErrorKind::BrokenPipe.into()) }
                 }
@@ -183,6 +196,7 @@ impl Driver for Uring {
         for operation in operations.drain(..) {
             self.start(operation)?;
         }
+        self.failed.clear();
         self.receive()?;
         self.accept()?;
         let timeout = if self.is_busy() { Some(Duration::ZERO) } else { self.acceptor.limit(timeout) };
@@ -205,8 +219,9 @@ impl Driver for Uring {
 impl Drop for Uring {
     fn drop(&mut self) {
         if !self.quiesce() {
-            // The kernel may still write to the buffers and read the frames: they stay.
+            // The kernel may still write to the buffers and read the frames and addresses: they stay.
             mem::forget(mem::take(&mut self.sends));
+            mem::forget(mem::take(&mut self.connects));
             self.buffers.abandon();
         }
     }

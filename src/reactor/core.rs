@@ -153,6 +153,7 @@ impl Core {
         match completion {
             Completion::Accepted { socket } => self.accepted(socket),
             Completion::AcceptFailed { error } => self.accepting_failed(&error),
+            Completion::Connected { key, .. } => panic!("{key:?} was connected, and a server connects to nobody"),
             Completion::Received { key, data } => self.received(key, data),
             Completion::Ended { key, error } => self.ended(key, error.as_ref()),
             Completion::Sent { key, frame, result } => {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) enum Seen {
     Accepted(Socket),
     AcceptFailed(io::Error),
+    Connected(ConnectionKey, io::Result<()>),
     Received(ConnectionKey, Vec<u8>),
     Ended(ConnectionKey, Option<io::Error>),
     Sent(ConnectionKey, io::Result<()>),
@@ -92,6 +93,7 @@ impl Core {
             seen.push(match completion {
                 Completion::Accepted { socket } => Seen::Accepted(socket),
                 Completion::AcceptFailed { error } => Seen::AcceptFailed(error),
+                Completion::Connected { key, result } => Seen::Connected(key, result),
                 Completion::Received { key, data } => {
                     assert!(!data.is_empty());
                     Seen::Received(key, data.to_vec())
@@ -105,7 +107,7 @@ impl Core {
         self.engine.turn(&mut self.operations, timeout, &mut visit).expect("the engine works");
         assert!(self.operations.is_empty(), "a turn starts all operations");
         for seen in &self.seen {
-            if let Seen::Closed(key) | Seen::Released(key, _) = seen
+            if let Seen::Closed(key) | Seen::Released(key, _) | Seen::Connected(key, Err(_)) = seen
                 && let Some(at) = self.keys.iter().position(|used| used == key)
             {
                 // The place has a new owner next time.
@@ -137,12 +139,41 @@ impl Core {
         self.seen.is_empty()
     }
 
-    pub(crate) fn adopt(&mut self, socket: Socket) -> ConnectionKey {
+    fn take_key(&mut self) -> ConnectionKey {
         let index = u32::try_from(self.keys.len() + self.free.len()).expect("few");
         let key = self.free.pop_front().unwrap_or(ConnectionKey { index, generation: 0 });
         self.keys.push(key);
+        key
+    }
+
+    pub(crate) fn adopt(&mut self, socket: Socket) -> ConnectionKey {
+        let key = self.take_key();
         self.give(Operation::Adopt { key, socket });
         key
+    }
+
+    /// Begins to connect.
+    pub(crate) fn connect_out(&mut self, from: Option<IpAddr>, to: SocketAddr) -> ConnectionKey {
+        let key = self.take_key();
+        self.give(Operation::Connect { key, from, to });
+        key
+    }
+
+    pub(crate) fn expect_connected(&mut self, key: ConnectionKey) -> io::Result<()> {
+        let connected = |core: &mut Self| core.take(|seen| matches!(seen, Seen::Connected(of, _) if *of == key));
+        match self.until("a connect has ended", connected) {
+            Seen::Connected(_, result) => result,
+            other => unreachable!("just matched: {other:?}"),
+        }
+    }
+
+    /// Both ends of one connection: that which connected, and that which was accepted.
+    pub(crate) fn pair(&mut self, from: Option<IpAddr>) -> (ConnectionKey, ConnectionKey) {
+        let out = self.connect_out(from, self.address());
+        self.expect_connected(out).expect("somebody listens");
+        let accepted = self.until("it is accepted", |core| core.take(|seen| matches!(seen, Seen::Accepted(_))));
+        let Seen::Accepted(socket) = accepted else { unreachable!("just matched") };
+        (out, self.adopt(socket))
     }
 
     /// A client and its adopted connection.
@@ -246,7 +277,7 @@ impl Core {
                     self.echoes.remove(&key);
                     closed += 1;
                 }
-                Seen::AcceptFailed(_) | Seen::Released(..) => panic!("{seen:?}"),
+                Seen::AcceptFailed(_) | Seen::Connected(..) | Seen::Released(..) => panic!("{seen:?}"),
             }
         }
         closed

@@ -3,7 +3,7 @@
 use std::io;
 
 use rustix::io::Errno;
-use rustix::net::{RecvFlags, recv};
+use rustix::net::{RecvFlags, getpeername, recv, sockopt};
 
 use super::Core;
 use super::operations::{descriptor, push_out};
@@ -29,9 +29,33 @@ impl Core {
                 self.watching_event = false;
                 self.waker.drain();
             }
+            Event::Connected(key) => self.handle_connected(key, visit),
             Event::Readable(key) => self.handle_readable(key, visit),
             Event::Writable(key) => self.handle_writable(key, visit),
         }
+    }
+
+    fn handle_connected(&mut self, key: ConnectionKey, visit: Visit<'_>) {
+        let connection = self.table.expect(key);
+        if connection.closing {
+            connection.connecting = false;
+            return self.close_if_quiet(key, visit);
+        }
+        let socket = connection.socket.as_ref().expect("only a socket is watched");
+        let result = match sockopt::socket_error(socket) {
+            Ok(result) => result.map_err(io::Error::from),
+            Err(error) => Err(error.into()),
+        };
+        // Room to send may be said of a socket that has not begun: then the watch was early.
+        if result.is_ok() && getpeername(socket).is_err_and(|error| error == Errno::NOTCONN) {
+            return self.watch_connect(key);
+        }
+        connection.connecting = false;
+        if result.is_err() {
+            self.failed.insert(key);
+            drop(descriptor(self.table.remove(key)));
+        }
+        visit(Completion::Connected { key, result });
     }
 
     fn handle_readable(&mut self, key: ConnectionKey, visit: Visit<'_>) {

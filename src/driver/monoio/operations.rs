@@ -1,6 +1,7 @@
 //! What starts when the loop asks for it. Runs inside of the runtime and waits for nothing.
 
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 
@@ -13,7 +14,7 @@ use super::table::{Connection, Sending};
 use super::watches::Event;
 use super::{Answer, Core};
 use crate::driver::demand::Demand;
-use crate::driver::{ConnectionKey, Operation};
+use crate::driver::{ConnectionKey, Operation, outgoing};
 
 impl Core {
     pub(super) fn start(&mut self, operation: Operation) {
@@ -21,6 +22,7 @@ impl Core {
             Operation::Accept => self.acceptor.start(),
             Operation::StopAccepting => self.acceptor.stop(),
             Operation::Adopt { key, socket } => self.adopt(key, socket.0),
+            Operation::Connect { key, from, to } => self.connect(key, from, to),
             Operation::ReceiveOnce { key } => self.receive(key, Demand::Once),
             Operation::Receive { key } => self.receive(key, Demand::Always),
             Operation::Pause { key } => self.pause(key),
@@ -35,8 +37,22 @@ impl Core {
         self.table.insert(key, Socket::new(socket).map(Rc::new));
     }
 
+    fn connect(&mut self, key: ConnectionKey, from: Option<IpAddr>, to: SocketAddr) {
+        match begin_connect(from, to) {
+            Ok(socket) => {
+                self.table.insert(key, Ok(Rc::new(socket)));
+                self.table.expect(key).connecting = true;
+                self.watch_connect(key);
+            }
+            Err(error) => {
+                self.failed.insert(key);
+                self.answers.push_back(Answer::Unconnected(key, error));
+            }
+        }
+    }
+
     fn receive(&mut self, key: ConnectionKey, demand: Demand) {
-        let connection = self.table.expect(key);
+        let connection = self.table.expect_connected(key);
         let wanted = match connection.demand {
             Demand::Nothing => true,
             Demand::Once => demand == Demand::Always,
@@ -50,7 +66,7 @@ impl Core {
 
     /// A watch stays where it is; its event will find that nobody wants it.
     fn pause(&mut self, key: ConnectionKey) {
-        let connection = self.table.expect(key);
+        let connection = self.table.expect_connected(key);
         match connection.demand {
             Demand::Nothing | Demand::Ended => {}
             Demand::Once | Demand::Always => connection.demand = Demand::Nothing,
@@ -58,7 +74,7 @@ impl Core {
     }
 
     fn send(&mut self, key: ConnectionKey, frame: Frame) {
-        let connection = self.table.expect(key);
+        let connection = self.table.expect_connected(key);
         assert!(connection.sending.is_none(), "{key:?} has a send in flight");
         if connection.closing {
             self.answers.push_back(Answer::Sent(key, frame, Err(io::ErrorKind::BrokenPipe.into())));
@@ -85,6 +101,9 @@ impl Core {
     }
 
     fn close(&mut self, key: ConnectionKey) {
+        if self.failed.contains(&key) {
+            return;
+        }
         let connection = self.table.expect(key);
         if connection.closing {
             return;
@@ -125,12 +144,30 @@ impl Core {
         }
     }
 
+    /// Waits for the answer to a connect.
+    pub(super) fn watch_connect(&mut self, key: ConnectionKey) {
+        if let Ok(socket) = &self.table.expect(key).socket {
+            self.watches.writable(socket.clone(), Event::Connected(key));
+        }
+    }
+
     /// Waits for room to send.
     pub(super) fn watch_room(&mut self, key: ConnectionKey) {
         if let Ok(socket) = &self.table.expect(key).socket {
             self.watches.writable(socket.clone(), Event::Writable(key));
         }
     }
+}
+
+/// A socket that is being connected, or already is.
+fn begin_connect(from: Option<IpAddr>, to: SocketAddr) -> io::Result<Socket> {
+    let socket = outgoing::socket(from, to)?;
+    match socket.connect(&to.into()) {
+        Ok(()) => {}
+        Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::INPROGRESS | Errno::INTR)) => {}
+        Err(error) => return Err(error),
+    }
+    Socket::new(socket.into())
 }
 
 /// Sends until all is sent, the socket fails, or there is no room: `None`.

@@ -24,6 +24,8 @@ pub(super) struct Connection {
     pub(super) demand: Demand,
     /// `None` while nothing is being sent; then it is watched for room.
     pub(super) sending: Option<Box<Sending>>,
+    /// It is watched for being connected, and for nothing else.
+    pub(super) connecting: bool,
     /// A watch for data is not over, or its event has not been handled.
     pub(super) watched: bool,
     /// To be closed as soon as nothing is in flight.
@@ -33,7 +35,7 @@ pub(super) struct Connection {
 impl Connection {
     /// No watch is left.
     pub(super) fn is_quiet(&self) -> bool {
-        !self.watched && self.sending.is_none()
+        !self.connecting && !self.watched && self.sending.is_none()
     }
 }
 
@@ -64,6 +66,7 @@ impl Table {
             generation: key.generation,
             demand: Demand::Nothing,
             sending: None,
+            connecting: false,
             watched: false,
             closing: false,
         });
@@ -77,6 +80,13 @@ impl Table {
             .and_then(Option::as_mut)
             .filter(|connection| connection.generation == key.generation)
             .unwrap_or_else(|| panic!("{key:?} is not adopted"))
+    }
+
+    /// As [`Table::expect`], for a connection that must not be still connecting.
+    pub(super) fn expect_connected(&mut self, key: ConnectionKey) -> &mut Connection {
+        let connection = self.expect(key);
+        assert!(!connection.connecting, "{key:?} is not connected yet");
+        connection
     }
 
     pub(super) fn remove(&mut self, key: ConnectionKey) -> Connection {

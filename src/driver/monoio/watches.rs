@@ -15,6 +15,7 @@ use crate::driver::ConnectionKey;
 pub(super) enum Event {
     Acceptable,
     Woken,
+    Connected(ConnectionKey),
     Readable(ConnectionKey),
     Writable(ConnectionKey),
 }

@@ -35,6 +35,7 @@ impl Uring {
             Kind::Poll => return self.handle_polled(key, outcome(completion), last, visit),
             Kind::Receive => self.handle_received(key, completion, visit),
             Kind::Send => return self.handle_sent(key, outcome(completion), visit),
+            Kind::Connect => self.handle_connected(key, outcome(completion), visit),
             // It completed by itself before it could be cancelled.
             Kind::Cancel => {}
         }
@@ -61,6 +62,21 @@ impl Uring {
                 visit(Completion::AcceptFailed { error: error.into() });
             }
         }
+    }
+
+    fn handle_connected(&mut self, key: ConnectionKey, outcome: Result<u32, Errno>, visit: Visit<'_>) {
+        self.connects.remove(key);
+        let connection = self.table.expect(key);
+        connection.connecting = false;
+        if connection.closing {
+            return self.close_if_quiet(key, visit);
+        }
+        let result = outcome.map(drop).map_err(io::Error::from);
+        if result.is_err() {
+            self.failed.insert(key);
+            drop(self.table.remove(key));
+        }
+        visit(Completion::Connected { key, result });
     }
 
     fn handle_polled(

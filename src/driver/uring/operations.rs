@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "a send refers to memory that must outlive the call")]
 
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsFd;
 
 use rustix::net::{Shutdown, shutdown};
@@ -11,7 +12,7 @@ use super::table::{Connection, Read};
 use super::tag::{Kind, Tag};
 use super::{Answer, Uring};
 use crate::driver::demand::Demand;
-use crate::driver::{ConnectionKey, Operation};
+use crate::driver::{ConnectionKey, Operation, outgoing};
 
 impl Uring {
     pub(super) fn start(&mut self, operation: Operation) -> io::Result<()> {
@@ -23,6 +24,7 @@ impl Uring {
                 }
             }
             Operation::Adopt { key, socket } => self.table.insert(key, socket.0),
+            Operation::Connect { key, from, to } => self.connect(key, from, to)?,
             Operation::ReceiveOnce { key } => self.receive_once(key),
             Operation::Receive { key } => self.receive_always(key)?,
             Operation::Pause { key } => self.pause(key)?,
@@ -34,8 +36,23 @@ impl Uring {
         Ok(())
     }
 
-    fn receive_once(&mut self, key: ConnectionKey) {
+    fn connect(&mut self, key: ConnectionKey, from: Option<IpAddr>, to: SocketAddr) -> io::Result<()> {
+        match outgoing::socket(from, to) {
+            Ok(socket) => self.table.insert(key, socket.into()),
+            Err(error) => {
+                self.failed.insert(key);
+                self.answers.push(Answer::Unconnected(key, error));
+                return Ok(());
+            }
+        }
         let connection = self.table.expect(key);
+        connection.connecting = true;
+        let request = self.connects.insert(key, connection.socket().as_fd(), to);
+        self.ring.push(request, Tag::new(Kind::Connect, key))
+    }
+
+    fn receive_once(&mut self, key: ConnectionKey) {
+        let connection = self.table.expect_connected(key);
         if !connection.closing && connection.demand == Demand::Nothing {
             connection.demand = Demand::Once;
             self.want_receive(key);
@@ -43,7 +60,7 @@ impl Uring {
     }
 
     fn receive_always(&mut self, key: ConnectionKey) -> io::Result<()> {
-        let connection = self.table.expect(key);
+        let connection = self.table.expect_connected(key);
         if connection.closing || matches!(connection.demand, Demand::Always | Demand::Ended) {
             return Ok(());
         }
@@ -59,7 +76,7 @@ impl Uring {
     /// The poll stays where it is: a hit that nobody wants costs less than to cancel and arm it again. The window closes because
     /// nobody receives.
     fn pause(&mut self, key: ConnectionKey) -> io::Result<()> {
-        let connection = self.table.expect(key);
+        let connection = self.table.expect_connected(key);
         match connection.demand {
             Demand::Nothing | Demand::Ended => {}
             Demand::Always => connection.demand = Demand::Nothing,
@@ -75,7 +92,7 @@ impl Uring {
     }
 
     fn send(&mut self, key: ConnectionKey, frame: selvedge_shards::Frame) -> io::Result<()> {
-        let connection = self.table.expect(key);
+        let connection = self.table.expect_connected(key);
         assert!(connection.send.is_none(), "{key:?} has a send in flight");
         if connection.closing {
             self.answers.push(Answer::Unsent(key, frame));
@@ -104,6 +121,9 @@ impl Uring {
     }
 
     fn close(&mut self, key: ConnectionKey) -> io::Result<()> {
+        if self.failed.contains(&key) {
+            return Ok(());
+        }
         let connection = self.table.expect(key);
         if connection.closing {
             return Ok(());
@@ -121,9 +141,12 @@ impl Uring {
             self.ring.submit()?;
         }
         let connection = self.table.expect(key);
-        let Connection { polled, read, .. } = *connection;
+        let Connection { connecting, polled, read, .. } = *connection;
         // Fails only if the peer was faster.
         let _ = shutdown(connection.socket(), Shutdown::Both);
+        if connecting {
+            self.cancel(Tag::new(Kind::Connect, key))?;
+        }
         if polled {
             self.cancel(Tag::new(Kind::Poll, key))?;
         }

@@ -5,13 +5,15 @@ use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use io_uring::{opcode, squeue, types};
 use rustix::event::PollFlags;
 use rustix::net::{RecvFlags, SendFlags};
+use socket2::SockAddr;
 
 use super::buffers::GROUP;
 use super::tag::{Kind, Tag};
 
 /// A submission.
 ///
-/// Invariant: memory that it refers to is valid until its final completion; of the constructors only [`Request::send`] refers to any.
+/// Invariant: memory that it refers to is valid until its final completion; of the constructors only [`Request::send`] and
+/// [`Request::connect`] refer to any.
 pub(super) struct Request(pub(super) squeue::Entry);
 
 /// Bytes asked for in one send; what is left of a larger frame follows. The kernel's own limit for one read or write.
@@ -54,6 +56,16 @@ impl Request {
         // MSG_WAITALL, elsewhere a flag for receiving, lets the kernel go on by itself when the socket's buffer was full.
         let flags = SendFlags::NOSIGNAL.bits() | RecvFlags::WAITALL.bits();
         Self(opcode::Send::new(fd(socket), bytes.as_ptr(), length).flags(flags as i32).build())
+    }
+
+    /// Connects the socket, however long that takes.
+    ///
+    /// # Safety
+    ///
+    /// `address` stays where it is, unchanged, until the final completion.
+    #[expect(unsafe_code, reason = "the kernel reads the address after this call has returned")]
+    pub(super) unsafe fn connect(socket: BorrowedFd<'_>, address: &SockAddr) -> Self {
+        Self(opcode::Connect::new(fd(socket), address.as_ptr().cast(), address.len()).build())
     }
 
     /// Ends what was submitted under `tag`. Unlike a poll removal it works while a wake of the poll is pending.

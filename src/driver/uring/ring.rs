@@ -175,6 +175,7 @@ fn probe(ring: &IoUring) -> Result<(), Refusal> {
         ("IORING_OP_POLL_ADD", opcode::PollAdd::CODE),
         ("IORING_OP_RECV", opcode::Recv::CODE),
         ("IORING_OP_SEND", opcode::Send::CODE),
+        ("IORING_OP_CONNECT", opcode::Connect::CODE),
         ("IORING_OP_ASYNC_CANCEL", opcode::AsyncCancel::CODE),
         ("IORING_OP_MSG_RING", opcode::MsgRingData::CODE),
     ];

@@ -28,6 +28,8 @@ pub(super) struct Connection {
     pub(super) send: Option<Slot>,
     pub(super) demand: Demand,
     pub(super) read: Read,
+    /// The kernel is connecting it: nothing else is in flight.
+    pub(super) connecting: bool,
     /// The kernel has its multishot poll.
     pub(super) polled: bool,
     /// The peer has ended its side, or the socket has failed: a receive that came back short does not mean that no other is due.
@@ -46,6 +48,7 @@ impl Connection {
         send: None,
         demand: Demand::Nothing,
         read: Read::Idle,
+        connecting: false,
         polled: false,
         hung_up: false,
         closing: false,
@@ -61,7 +64,7 @@ impl Connection {
             Read::Idle | Read::Queued => false,
             Read::InFlight | Read::InFlightAgain => true,
         };
-        !self.polled && !reading && self.send.is_none()
+        !self.connecting && !self.polled && !reading && self.send.is_none()
     }
 }
 
@@ -103,6 +106,13 @@ impl Table {
     /// The connection that an operation names.
     pub(super) fn expect(&mut self, key: ConnectionKey) -> &mut Connection {
         self.find(key).unwrap_or_else(|| panic!("{key:?} is not adopted"))
+    }
+
+    /// The connection that an operation names, which must not be still connecting.
+    pub(super) fn expect_connected(&mut self, key: ConnectionKey) -> &mut Connection {
+        let connection = self.expect(key);
+        assert!(!connection.connecting, "{key:?} is not connected yet");
+        connection
     }
 
     pub(super) fn remove(&mut self, key: ConnectionKey) -> OwnedFd {

@@ -22,6 +22,8 @@ pub(super) enum Kind {
     Send = 7,
     /// A cancellation; answered only if there was nothing to cancel.
     Cancel = 8,
+    /// The connect of a connection.
+    Connect = 9,
 }
 
 /// What a completion answers, and for whom.
@@ -47,7 +49,7 @@ impl Tag {
     /// Exactly one completion without the MORE flag will come for it.
     pub(super) fn is_answered(self) -> bool {
         match self.kind {
-            Kind::Accept | Kind::Event | Kind::Poll | Kind::Receive | Kind::Send => true,
+            Kind::Accept | Kind::Event | Kind::Poll | Kind::Receive | Kind::Send | Kind::Connect => true,
             Kind::Woken | Kind::Notify | Kind::Cancel => false,
         }
     }
@@ -69,6 +71,7 @@ impl Tag {
             6 => Kind::Receive,
             7 => Kind::Send,
             8 => Kind::Cancel,
+            9 => Kind::Connect,
             other => panic!("a completion of kind {other}, which was never asked for"),
         };
         let generation = (bits >> 32) as u32 & ((1 << GENERATION_BITS) - 1);
@@ -82,8 +85,17 @@ mod tests {
 
     #[test]
     fn a_tag_comes_back_as_it_was() {
-        let kinds =
-            [Kind::Accept, Kind::Event, Kind::Woken, Kind::Notify, Kind::Poll, Kind::Receive, Kind::Send, Kind::Cancel];
+        let kinds = [
+            Kind::Accept,
+            Kind::Event,
+            Kind::Woken,
+            Kind::Notify,
+            Kind::Poll,
+            Kind::Receive,
+            Kind::Send,
+            Kind::Cancel,
+            Kind::Connect,
+        ];
         for kind in kinds {
             for (index, generation) in [(0, 0), (u32::MAX, 0), (0, (1 << 24) - 1), (u32::MAX, (1 << 24) - 1), (7, 9)] {
                 let tag = Tag::new(kind, ConnectionKey { index, generation });
