@@ -57,6 +57,7 @@ impl Counters {
                 Operation::Accept
                 | Operation::StopAccepting
                 | Operation::Adopt { .. }
+                | Operation::Connect { .. }
                 | Operation::ReceiveOnce { .. }
                 | Operation::Receive { .. }
                 | Operation::Pause { .. }
