@@ -10,7 +10,7 @@ use crate::envelope::Envelope;
 use crate::frame::Frame;
 use crate::id::{Now, SessionRef, ShardId};
 use crate::session::Sessions;
-use crate::window::{Load, fan_out_window_ms};
+use crate::window::{Load, Spared, fan_out_window_ms};
 
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -21,6 +21,8 @@ pub(crate) struct Core {
     pub(crate) counters: Counters,
     /// What the core had to do of late.
     pub(crate) load: Load,
+    /// What gathering has spared it.
+    pub(crate) spared: Spared,
     /// Why nothing can be written, while that is so.
     pub(crate) stalled: Option<Arc<str>>,
     /// Bytes of what was accepted and is not committed.
@@ -40,6 +42,7 @@ impl Core {
             now: Now(0),
             counters: Counters::default(),
             load: Load::NONE,
+            spared: Spared::default(),
             stalled: None,
             uncommitted_bytes: 0,
             paused_writers: Vec::new(),
@@ -53,7 +56,7 @@ impl Core {
 
     /// Milliseconds between two fan-outs of a document with so many sessions, as long as the load stays as it is.
     pub(crate) fn fan_out_window_ms(&self, sessions: usize) -> u64 {
-        fan_out_window_ms(self.load, sessions, self.config.fan_out_window_max_ms)
+        fan_out_window_ms(self.spared.on_top_of(self.load), sessions, self.config.fan_out_window_max_ms)
     }
 
     pub(crate) fn next_job(&mut self) -> u64 {

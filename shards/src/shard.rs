@@ -338,6 +338,7 @@ impl Shard {
 
     fn turn_ended(&mut self, load: Load) {
         self.core.load = load;
+        self.core.spared.look(self.core.now);
         while let Some(&(due, slot)) = self.due.first()
             && due <= self.core.now
         {
