@@ -27,11 +27,14 @@ use crate::persister::{DrainFailed, Persister};
 use crate::reactor::drain::{Drain, Step};
 use crate::reactor::{Clock, Lines, Parts};
 use crate::reader::Readers;
-use crate::settings::Settings;
+use crate::settings::{DescriptorsChoice, Settings};
 use cores::{Cores, Start, StartFailed};
 
 /// Descriptors that are not connections: files of the store, rings, listeners, standard streams.
 const OTHER_DESCRIPTORS: u64 = 1_200;
+
+/// With direct descriptors connections need one of the process's only in passing; this many at once keep accepting from stalling.
+const MOVING_DESCRIPTORS_MIN: u64 = 1_024;
 
 /// Why the server did not start, or did not end as it should.
 #[derive(Debug)]
@@ -208,12 +211,30 @@ fn catch_signals(stopping: &Arc<AtomicBool>) -> io::Result<Signals> {
 fn check_open_files(settings: &Settings) {
     let open_files = process::raise_open_files();
     let connections = open_files.saturating_sub(OTHER_DESCRIPTORS);
-    tracing::info!(open_files, connections, "the limit of open files allows about so many connections");
-    if connections < settings.connections_max as u64 {
-        tracing::warn!(
-            connections,
-            connections_max = settings.connections_max,
-            "the limit of open files (ulimit -n) is below connections_max"
-        );
+    match settings.descriptors {
+        DescriptorsChoice::Process => {
+            tracing::info!(open_files, connections, "the limit of open files allows about so many connections");
+            if connections < settings.connections_max as u64 {
+                tracing::warn!(
+                    connections,
+                    connections_max = settings.connections_max,
+                    "the limit of open files (ulimit -n) is below connections_max; --descriptors direct does not need it"
+                );
+            }
+        }
+        DescriptorsChoice::Direct => {
+            tracing::info!(
+                open_files,
+                connections_max = settings.connections_max,
+                "the limit of open files does not bound connections"
+            );
+            if connections < MOVING_DESCRIPTORS_MIN {
+                tracing::warn!(
+                    open_files,
+                    "the limit of open files (ulimit -n) leaves few descriptors for connections that are accepted or move to their core: \
+                     opening many at once will be slow"
+                );
+            }
+        }
     }
 }
