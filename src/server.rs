@@ -107,6 +107,9 @@ impl Server {
         let address = listeners[0]
             .local_addr()
             .map_err(|error| Failed::Listen(ListenError::Refused { address: settings.listen, error }))?;
+        // Then what the kernel may refuse: from here on threads work on the data, and must be stopped in order.
+        let wanted = limits::driver(settings);
+        Cores::probe(wanted).map_err(Failed::Cores)?;
         let store = RocksStore::open(&settings.data_dir, limits::storage(settings)).map_err(Failed::Store)?;
         let store: Arc<dyn Store> = Arc::new(store);
 
@@ -124,7 +127,7 @@ impl Server {
         let starts = plan.starts(listeners, &persister, &readers);
         // A core that spins on a CPU that it shares takes the time from the one that it waits for.
         let spin = starts.len() < cpus.len();
-        let cores = Cores::start(starts, limits::driver(settings), Clock::start(), spin).map_err(Failed::Cores)?;
+        let cores = Cores::start(starts, wanted, Clock::start(), spin).map_err(Failed::Cores)?;
         let drain_timeout = Duration::from_millis(settings.drain_timeout_ms);
         Ok(Self { signals, stopping, address, health, drain, drain_timeout, cores, persister, readers })
     }

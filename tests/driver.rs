@@ -703,6 +703,95 @@ fn dropping_the_driver_ends_its_connects(variant: Variant) {
     });
 }
 
+/// Runs `body` in a process of its own in which no descriptor is free, and hands it what makes them free again.
+fn without_descriptors(name: &str, core: impl FnOnce() -> Core, body: impl FnOnce(&mut Core, &dyn Fn(bool))) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    in_child(name, || {
+        let mut core = core();
+        core.turn(Some(Duration::ZERO));
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        let free = |free: bool| {
+            let current = if free { current } else { Some(0) };
+            setrlimit(Resource::Nofile, Rlimit { current, maximum }).expect("up to the old limit all is allowed");
+        };
+        body(&mut core, &free);
+    });
+}
+
+#[test]
+fn a_release_waits_until_a_descriptor_is_free() {
+    without_descriptors(
+        "",
+        || Core::listening(DIRECT),
+        |core, free| {
+            let (mut client, moving) = core.connect();
+            let (_other, closing) = core.connect();
+            free(false);
+            core.give(Operation::Release { key: moving });
+            core.give(Operation::Release { key: closing });
+            for _ in 0..20 {
+                core.turn(Some(Duration::from_millis(1)));
+            }
+            assert!(core.nothing_seen(), "no descriptor is free: {:?}", core.seen);
+            // Whoever waits can be closed instead.
+            core.close(closing);
+            free(true);
+            let released = core.until("it is free", |core| core.take(|seen| matches!(seen, Seen::Released(..))));
+            let Seen::Released(key, socket) = released else { unreachable!("just matched") };
+            assert_eq!((key, core.connections()), (moving, 0));
+            let key = core.adopt(socket);
+            core.give(Operation::Receive { key });
+            core.round_trip(&mut client, key);
+            assert!(core.nothing_seen(), "{:?}", core.seen);
+        },
+    );
+}
+
+#[test]
+fn a_release_that_is_closed_at_once_is_closed() {
+    for variant in [URING, DIRECT] {
+        let mut core = Core::listening(variant);
+        let (mut client, key) = core.connect();
+        core.give(Operation::Release { key });
+        core.give(Operation::Close { key });
+        core.expect_closed(key);
+        assert!(core.nothing_seen(), "{:?}", core.seen);
+        assert_eq!(client.read(&mut [0]).expect("closed in order"), 0);
+    }
+}
+
+#[test]
+fn without_a_descriptor_for_another_ring_connections_are_served_all_the_same() {
+    without_descriptors(
+        "",
+        || Core::listening(direct(1)),
+        |core, free| {
+            let mut clients: Vec<_> = (0..2).map(|_| core.connect()).collect();
+            // A third ring is needed, and cannot be had.
+            let socket = TcpStream::connect(core.address()).expect("listening");
+            let accepted = core.until("it is accepted", |core| core.take(|seen| matches!(seen, Seen::Accepted(_))));
+            let Seen::Accepted(accepted) = accepted else { unreachable!("just matched") };
+            free(false);
+            let key = core.adopt(accepted);
+            clients.push((socket, key));
+            for (client, key) in &mut clients {
+                core.give(Operation::Receive { key: *key });
+                core.round_trip(client, *key);
+            }
+            free(true);
+            for (mut client, key) in clients {
+                core.close(key);
+                assert_eq!(client.read(&mut [0]).expect("closed in order"), 0);
+            }
+            assert_eq!(core.connections(), 0);
+            // Those that come later get a slot.
+            let before = sockets();
+            let _client = core.connect();
+            assert_eq!(sockets(), before + 2);
+        },
+    );
+}
+
 /// Descriptors of this process, rings included.
 fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").expect("this is Linux").count()

@@ -54,6 +54,11 @@ impl fmt::Display for StartFailed {
 type Ready = Result<(usize, Waker, String), io::Error>;
 
 impl Cores {
+    /// Finds out whether a core could have this driver.
+    pub(super) fn probe(wanted: Wanted) -> Result<(), StartFailed> {
+        driver::open(wanted.kind, wanted.descriptors, None).map(drop).map_err(StartFailed::Driver)
+    }
+
     /// Starts all cores. A driver is made on its own thread, and no core turns before every driver stands and knows all others.
     pub(super) fn start(starts: Vec<Start>, wanted: Wanted, clock: Clock, spin: bool) -> Result<Self, StartFailed> {
         let count = starts.len();
