@@ -1,5 +1,6 @@
 //! The command line: which command. Does not know what a command does.
 
+mod compare;
 mod show;
 
 use std::io::{self, Write};
@@ -20,6 +21,8 @@ pub(crate) struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Compare two stored runs, or two baselines, and say what got worse
+    Compare(compare::Compare),
     /// Show a stored run again
     Show(show::Show),
 }
@@ -27,6 +30,7 @@ enum Command {
 impl Cli {
     pub(crate) fn run(&self) -> ExitCode {
         match &self.command {
+            Command::Compare(compare) => compare.run(),
             Command::Show(show) => show.run(),
         }
     }

@@ -2,6 +2,7 @@
 
 mod auxiliary;
 mod cli;
+mod compare;
 mod date;
 mod kernel_memory;
 mod machine;
@@ -10,6 +11,7 @@ mod printable;
 mod proc_file;
 mod process;
 mod progress;
+mod reading;
 mod report;
 #[cfg(test)]
 mod sample;

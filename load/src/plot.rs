@@ -31,7 +31,7 @@ const NAME_HEIGHT: i32 = 17;
 const MARKS_WIDTH: u32 = 100;
 
 /// Longer names are cut.
-const NAME_COLUMNS: usize = 30;
+const NAME_COLUMNS: usize = 32;
 const TITLE_COLUMNS: usize = 150;
 
 /// How many panels of time, and lines in each, there may be; what is beyond is counted in the title.
@@ -140,7 +140,8 @@ fn title(root: &Area<'_>, report: &Report, left_out: usize) -> Result<(), Drawin
         doubts.join("; "),
     ];
     for (position, line) in lines.iter().enumerate() {
-        let style = if position == 0 { ("sans-serif", 22, FontStyle::Bold) } else { ("sans-serif", 15, FontStyle::Normal) };
+        let style =
+            if position == 0 { ("sans-serif", 22, FontStyle::Bold) } else { ("sans-serif", 15, FontStyle::Normal) };
         let y = if position == 0 { 10 } else { 20 + 18 * position as i32 };
         root.draw(&Text::new(printable(line, TITLE_COLUMNS), (16, y), style.into_font()))?;
     }
@@ -158,7 +159,7 @@ fn percentiles(root: &Area<'_>, area: &Area<'_>, report: &Report) -> Result<(), 
             let point = |(percentile, us): &(f64, u64)| (*percentile, (*us as f64).clamp(LOGARITHM_MIN, VALUE_MAX));
             let on_axis = |(percentile, _): &&(f64, u64)| (0.0..=99.999).contains(percentile);
             let points: Vec<(f64, f64)> = latency.curve.iter().filter(on_axis).step_by(every).map(point).collect();
-            let name = printable(&latency.name, NAME_COLUMNS - 16);
+            let name = printable(&latency.name, NAME_COLUMNS - 14);
             Line { name: format!("{name}, max {}", MICROSECONDS.text(latency.max_us as f64)), runs: vec![points] }
         })
         .collect();

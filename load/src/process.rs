@@ -196,8 +196,7 @@ struct Memory {
 
 impl Memory {
     fn parse(status: &str, smaps_rollup: &str) -> Option<Self> {
-        let resident =
-            proc_file::kilobytes(smaps_rollup, "Rss").or_else(|| proc_file::kilobytes(status, "VmRSS"))?;
+        let resident = proc_file::kilobytes(smaps_rollup, "Rss").or_else(|| proc_file::kilobytes(status, "VmRSS"))?;
         Some(Self { resident, resident_max: proc_file::kilobytes(status, "VmHWM")?.max(resident) })
     }
 }
