@@ -4,12 +4,15 @@ mod auxiliary;
 mod cli;
 mod compare;
 mod date;
+#[cfg_attr(not(test), expect(dead_code, reason = "the engine calls it"))]
 mod kernel_memory;
 mod machine;
 mod plot;
 mod printable;
 mod proc_file;
+#[cfg_attr(not(test), expect(dead_code, reason = "the engine calls it"))]
 mod process;
+#[cfg_attr(not(test), expect(dead_code, reason = "the engine calls it"))]
 mod progress;
 mod reading;
 mod report;

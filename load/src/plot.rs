@@ -37,6 +37,9 @@ const TITLE_COLUMNS: usize = 150;
 /// How many panels of time, and lines in each, there may be; what is beyond is counted in the title.
 const PANELS_MAX: usize = 8;
 
+/// How many values of a time line are looked at; a run of ours has some ten.
+const NAMES_MAX: usize = 64;
+
 /// More points than pixels cannot be seen.
 const POINTS_MAX: usize = 1_000;
 
@@ -211,6 +214,8 @@ fn panels(report: &Report) -> (Vec<Panel>, usize) {
     let mut names: Vec<&String> = report.timeline.iter().flat_map(|moment| moment.values.keys()).collect();
     names.sort_unstable();
     names.dedup();
+    let unread = names.len().saturating_sub(NAMES_MAX);
+    names.truncate(NAMES_MAX);
     let mut lines: Vec<(Unit, Line)> = names.into_iter().map(|name| (Unit::of(name), line(report, name))).collect();
     lines.retain(|(_, line)| line.points().next().is_some());
     let drawable = lines.len();
@@ -227,7 +232,7 @@ fn panels(report: &Report) -> (Vec<Panel>, usize) {
     groups.truncate(PANELS_MAX);
     let drawn: usize = groups.iter().map(|(_, lines)| lines.len()).sum();
     let panels = groups.into_iter().map(|(unit, lines)| panel(unit, lines)).collect();
-    (panels, drawable - drawn)
+    (panels, drawable - drawn + unread)
 }
 
 fn fits(unit: Unit, together: &[Line], line: &Line) -> bool {
@@ -448,7 +453,7 @@ mod tests {
         report.scenario = "</text><script>\u{1b}\0".repeat(100);
         report.generator.was_the_limit = true;
         for (position, at_s) in [f64::MAX, f64::MIN, 0.0, -0.0, 1e300].into_iter().enumerate() {
-            let values = (0..50).map(|number| (format!("{number}\u{7}_bytes"), 10_f64.powi(number * 6))).collect();
+            let values = (0..100).map(|number| (format!("{number}\u{7}_bytes"), 10_f64.powi(number * 3))).collect();
             report.timeline.insert(position, Moment { at_s, values });
         }
         let picture = svg(&report).expect("it can be drawn");

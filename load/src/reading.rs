@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::report::{Better, Latency, Report, ServerCost};
-use crate::unit::{MICROSECONDS, Unit, number};
+use crate::unit::{MICROSECONDS, Unit};
 
 /// From here on worse is worth a warning, or critical; and better is worth saying. In percent.
 pub(crate) const WARNING_PERCENT: f64 = 15.0;
@@ -25,6 +25,9 @@ const CPU_PERCENT_MIN: f64 = 1.0;
 const MEMORY_BYTES_MIN: f64 = 1_048_576.0;
 /// CPU time is counted in ticks of 10 ms: of less than this in all, nothing can be said.
 const CPU_S_MIN: f64 = 0.5;
+
+/// Of a run, how many numbers are compared; a run of ours has some forty. What a file has beyond is not looked at.
+const READINGS_MAX: usize = 256;
 
 /// What the number is of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,12 +107,10 @@ pub(crate) enum Noise {
 
 impl fmt::Display for Noise {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooFewSamples => {
-                write!(formatter, "within noise: fewer than {} samples beyond it", number(TAIL_SAMPLES_MIN))
-            }
-            Self::TooSmall => formatter.write_str("within noise: too small a difference"),
-        }
+        formatter.write_str(match self {
+            Self::TooFewSamples => "too few samples",
+            Self::TooSmall => "too small a difference",
+        })
     }
 }
 
@@ -183,6 +184,7 @@ pub(crate) fn readings(report: &Report) -> Vec<Reading> {
     if let Some(cost) = &report.server {
         all.extend(server(cost));
     }
+    all.truncate(READINGS_MAX);
     all
 }
 
@@ -322,6 +324,13 @@ mod tests {
             "server memory per connection",
         ];
         assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn a_file_with_endless_numbers_is_compared_up_to_a_limit() {
+        let mut report = sample::edit();
+        report.figures = vec![report.figures[0].clone(); 10_000];
+        assert_eq!(readings(&report).len(), READINGS_MAX);
     }
 
     #[test]

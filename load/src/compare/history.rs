@@ -1,12 +1,14 @@
 //! How each number developed over all stored runs: its values, its slope, and when it last got worse. Only runs that are like the newest, on the
 //! same machine and with the same command, are among them. Does not know why a number changed.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::{are_alike, by_scenario, find, indexed};
 use crate::date::date_text;
 use crate::printable::printable;
-use crate::reading::{Reading, Verdict, WARNING_PERCENT, judge, worse_percent};
+use crate::reading::{Reading, Verdict, WARNING_PERCENT, judge, readings, worse_percent};
 use crate::report::{Better, Report};
 use crate::store::Stored;
 
@@ -77,12 +79,12 @@ impl History {
 struct Run<'r> {
     file: &'r Stored,
     report: &'r Report,
-    readings: std::collections::BTreeMap<String, Reading>,
+    readings: BTreeMap<String, Reading>,
 }
 
 fn trends(scenario: &str, latest: &Report, runs: &[Run<'_>]) -> Vec<Trend> {
     let mut names: Vec<String> = Vec::new();
-    for reading in crate::reading::readings(latest) {
+    for reading in readings(latest) {
         let name = reading.subject.to_string();
         match reading.better {
             Better::Higher | Better::Lower if !names.contains(&name) => names.push(name),
