@@ -12,7 +12,6 @@ mod printable;
 mod proc_file;
 #[cfg_attr(not(test), expect(dead_code, reason = "the engine calls it"))]
 mod process;
-#[cfg_attr(not(test), expect(dead_code, reason = "the engine calls it"))]
 mod progress;
 mod reading;
 mod report;

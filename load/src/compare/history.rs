@@ -21,7 +21,7 @@ pub(crate) struct Trend {
     pub(crate) values: Vec<f64>,
     /// How much worse it gets with each run, in percent of its median; less than 0 where it gets better. None for fewer than three runs.
     pub(crate) worse_percent_per_run: Option<f64>,
-    /// It got worse slowly: no step need have been large.
+    /// It got worse slowly, in most of the steps, however small each was.
     pub(crate) drifts: bool,
     pub(crate) last_worse: Option<Step>,
 }
@@ -105,6 +105,12 @@ fn trend(scenario: &str, name: &str, runs: &[Run<'_>]) -> Option<Trend> {
         Better::Lower | Better::Neither => percent,
     });
     let drift = worse_percent_per_run.unwrap_or(0.0) * (values.len() - 1) as f64;
+    let mut steps: Vec<f64> = points
+        .array_windows()
+        .map(|[(_, before), (_, after)]| worse_percent(before.value, after.value, after.better))
+        .collect();
+    // One large step turns the slope of a few runs, but not the step that is in the middle.
+    let is_slow = !steps.is_empty() && median(&mut steps) * steps.len() as f64 >= WARNING_PERCENT;
     let is_worse = |verdict| match verdict {
         Verdict::Critical | Verdict::Warning => true,
         Verdict::Noise(_) | Verdict::Better | Verdict::Steady | Verdict::Neither => false,
@@ -114,7 +120,10 @@ fn trend(scenario: &str, name: &str, runs: &[Run<'_>]) -> Option<Trend> {
         scenario: scenario.into(),
         name: printable(name, TEXT_COLUMNS),
         worse_percent_per_run,
-        drifts: values.len() >= DRIFT_RUNS_MIN && drift >= WARNING_PERCENT && is_worse(judge(oldest, newest)),
+        drifts: values.len() >= DRIFT_RUNS_MIN
+            && is_slow
+            && drift >= WARNING_PERCENT
+            && is_worse(judge(oldest, newest)),
         last_worse: last_worse.map(|[(_, before), (run, after)]| Step {
             file: printable(&run.file.path.file_name().unwrap_or_default().to_string_lossy(), TEXT_COLUMNS),
             started: date_text(run.report.started_unix_s),
@@ -192,6 +201,7 @@ mod tests {
         let step = trend.last_worse.expect("it got worse");
         assert_eq!((step.file.as_str(), step.started.as_str()), ("2.json", "2026-11-23 04:33:17 UTC"));
         assert!(step.worse_percent > 50.0 && step.worse_percent < 60.0, "{step:?}");
+        assert!(!trend.drifts, "one step is no drift");
         assert_eq!(trend_of(&history, "acknowledgement p99").last_worse, None);
         assert!(
             history.trends.iter().all(|trend| trend.name != "connections"),
