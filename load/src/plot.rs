@@ -14,7 +14,7 @@ use plotters::prelude::*;
 
 use crate::date::date_text;
 use crate::printable::printable;
-use crate::report::Report;
+use crate::report::{Latency, Report};
 use crate::unit::{MICROSECONDS, Unit};
 use axis::{Axis, LOGARITHM_MIN, VALUE_MAX};
 
@@ -100,6 +100,7 @@ fn svg(report: &Report) -> Result<String, PlotError> {
 
 fn draw_all(report: &Report, picture: &mut String) -> Result<(), DrawingError> {
     let (panels, left_out) = panels(report);
+    let left_out = left_out + latencies(report).count().saturating_sub(STYLES.len());
     let height = TITLE_HEIGHT + PERCENTILES_HEIGHT + PANEL_HEIGHT * panels.len() as u32;
     let root = SVGBackend::with_string(picture, (WIDTH, height)).into_drawing_area();
     root.fill(&WHITE)?;
@@ -122,13 +123,11 @@ fn title(root: &Area<'_>, report: &Report, left_out: usize) -> Result<(), Drawin
     if report.generator.was_the_limit {
         doubts.push("the load generator was probably the limit".to_string());
     }
-    for (count, what) in [
-        (report.failures.len(), "failed checks"),
-        (report.warnings.len(), "warnings"),
-        (left_out, "lines are not drawn"),
-    ] {
+    for (count, what) in
+        [(report.failures.len(), "failures"), (report.warnings.len(), "warnings"), (left_out, "lines not drawn")]
+    {
         if count > 0 {
-            doubts.push(format!("{count} {what}"));
+            doubts.push(format!("{what}: {count}"));
         }
     }
     let lines = [
@@ -151,11 +150,13 @@ fn title(root: &Area<'_>, report: &Report, left_out: usize) -> Result<(), Drawin
     Ok(())
 }
 
+/// Those of which there is something to draw.
+fn latencies(report: &Report) -> impl Iterator<Item = &Latency> {
+    report.latencies.iter().filter(|latency| latency.count > 0)
+}
+
 fn percentiles(root: &Area<'_>, area: &Area<'_>, report: &Report) -> Result<(), DrawingError> {
-    let lines: Vec<Line> = report
-        .latencies
-        .iter()
-        .filter(|latency| latency.count > 0)
+    let lines: Vec<Line> = latencies(report)
         .take(STYLES.len())
         .map(|latency| {
             let every = latency.curve.len().div_ceil(POINTS_MAX).max(1);
@@ -422,6 +423,16 @@ mod tests {
     }
 
     #[test]
+    fn what_there_is_no_room_for_is_counted() {
+        let mut report = sample::edit();
+        report.latencies = vec![report.latencies[0].clone(); STYLES.len() + 2];
+        report.warnings = vec!["one".into()];
+        let picture = svg(&report).expect("it can be drawn");
+        let said = texts(&picture).into_iter().find(|text| text.contains("not drawn"));
+        assert_eq!(said.as_deref(), Some("warnings: 1; lines not drawn: 2"));
+    }
+
+    #[test]
     fn a_gap_in_time_is_a_gap_in_the_line_and_a_stall_is_never_thinned_out() {
         let mut report = sample::edit();
         let told = |value: f64| BTreeMap::from([("a_us".to_string(), value)]);
@@ -458,7 +469,7 @@ mod tests {
         }
         let picture = svg(&report).expect("it can be drawn");
         assert!(!picture.contains("<script") && !picture.contains('\0') && !picture.contains("NaN"));
-        assert!(texts(&picture).iter().any(|text| text.contains("lines are not drawn")), "{:?}", texts(&picture));
+        assert!(texts(&picture).iter().any(|text| text.contains("lines not drawn")), "{:?}", texts(&picture));
         report.latencies.clear();
         report.timeline.clear();
         let picture = svg(&report).expect("it can be drawn");

@@ -73,7 +73,7 @@ fn scenario(scenario: &Scenario) -> Vec<String> {
         }
     }
     if steady > 0 {
-        lines.push(format!("  {steady} more numbers changed by less than {} %", number(WARNING_PERCENT)));
+        lines.push(format!("  {steady} numbers changed by less than {} %", number(WARNING_PERCENT)));
     }
     for (which, names) in [("before", &scenario.only_before), ("after", &scenario.only_after)] {
         if !names.is_empty() {
@@ -238,7 +238,7 @@ edit
   CRITICAL acknowledgement p50                   792 us ->       1.11 ms  40 % worse
   CRITICAL acknowledgement p99                  5.60 ms ->       7.84 ms  40 % worse
   noise    delivery p99.9                       4.21 ms ->       9.00 ms  too few samples
-  11 more numbers changed by less than 15 %
+  11 numbers changed by less than 15 %
   only before: lost_updates
   only after: kernel_bytes_per_connection, acknowledgement p90, acknowledgement p95, acknowledgement
               p99.9, acknowledgement p99.99
