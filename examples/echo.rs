@@ -10,10 +10,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use selvedge::driver::listener::{Options, claim};
-use selvedge::driver::{Completion, ConnectionKey, Driver, Kind, Operation, Waker, open};
+use selvedge::driver::{Completion, ConnectionKey, Descriptors, Driver, Kind, Operation, Waker, open};
 use selvedge_shards::Frame;
 
-const KINDS: [Kind; 3] = [Kind::Uring, Kind::Monoio, Kind::MonoioEpoll];
+/// Every driver; the uring driver with sockets in slots as well, in one ring and in many.
+const VARIANTS: [(Kind, Descriptors); 5] = [
+    (Kind::Uring, Descriptors::Process),
+    (Kind::Uring, Descriptors::DIRECT),
+    (Kind::Uring, Descriptors::Direct { slots_per_ring_max: 16 }),
+    (Kind::Monoio, Descriptors::Process),
+    (Kind::MonoioEpoll, Descriptors::Process),
+];
 const ROUNDS: usize = 3;
 const CLIENT_THREADS: usize = 2;
 const MESSAGE_BYTES: usize = 64;
@@ -24,9 +31,9 @@ fn main() -> io::Result<()> {
     let seconds = arguments.next().and_then(Result::ok).unwrap_or(2);
     println!("{connections} connections, {MESSAGE_BYTES} bytes, {ROUNDS} interleaved rounds of {seconds} s");
     for round in 0..ROUNDS {
-        for kind in KINDS {
-            let (name, rate, cpu) = measure(kind, connections, Duration::from_secs(seconds))?;
-            println!("round {round}: {name:20} {rate:9.0} echoes/s, {cpu:5.2} us of server CPU each");
+        for variant in VARIANTS {
+            let (name, rate, cpu) = measure(variant, connections, Duration::from_secs(seconds))?;
+            println!("round {round}: {name:36} {rate:9.0} echoes/s, {cpu:5.2} us of server CPU each");
         }
     }
     Ok(())
@@ -34,12 +41,12 @@ fn main() -> io::Result<()> {
 
 /// Serves until told to stop; says its name and the time that its thread was computing.
 fn serve(
-    kind: Kind,
+    (kind, descriptors): (Kind, Descriptors),
     listener: TcpListener,
     stop: &AtomicBool,
     hand_waker: &mut dyn FnMut(Waker),
 ) -> io::Result<(String, Duration)> {
-    let mut engine = open(kind, Some(listener))?.engine;
+    let mut engine = open(kind, descriptors, Some(listener))?.engine;
     hand_waker(engine.waker());
     let mut operations = vec![Operation::Accept];
     let mut next = Vec::new();
@@ -63,10 +70,14 @@ fn serve(
         })?;
         operations.append(&mut next);
     }
-    Ok((engine.to_string(), computing()))
+    let slots = match descriptors {
+        Descriptors::Process => String::new(),
+        Descriptors::Direct { slots_per_ring_max } => format!(" {slots_per_ring_max}"),
+    };
+    Ok((format!("{engine}{slots}"), computing()))
 }
 
-fn measure(kind: Kind, connections: usize, length: Duration) -> io::Result<(String, f64, f64)> {
+fn measure(variant: (Kind, Descriptors), connections: usize, length: Duration) -> io::Result<(String, f64, f64)> {
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let listener = claim(any, 1, &Options::default()).map_err(io::Error::other)?.remove(0);
     let address = listener.local_addr()?;
@@ -74,7 +85,7 @@ fn measure(kind: Kind, connections: usize, length: Duration) -> io::Result<(Stri
     let (give, take) = std::sync::mpsc::channel();
     let server = {
         let stop = stop.clone();
-        std::thread::spawn(move || serve(kind, listener, &stop, &mut |waker| drop(give.send(waker))))
+        std::thread::spawn(move || serve(variant, listener, &stop, &mut |waker| drop(give.send(waker))))
     };
     let waker = take.recv().map_err(io::Error::other)?;
     let clients: Vec<_> = (0..CLIENT_THREADS)
