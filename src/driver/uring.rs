@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 use io_uring::cqueue;
 use selvedge_shards::Frame;
 
-use super::{Completion, ConnectionKey, Descriptors, Driver, Operation, Socket, Waker};
+use super::{Completion, ConnectionKey, Counters, Descriptors, Driver, Operation, Socket, Waker};
 use acceptor::Acceptor;
 use buffers::Buffers;
 use connects::Connects;
@@ -65,6 +65,8 @@ pub struct Uring {
     wakers: Vec<Waker>,
     /// This core woke itself.
     awake: bool,
+    /// Without what the rings count.
+    counters: Counters,
     /// Empty between turns; kept for its memory.
     completions: Vec<cqueue::Entry>,
 }
@@ -107,6 +109,7 @@ impl Uring {
             waker,
             wakers: Vec::new(),
             awake: false,
+            counters: Counters::default(),
             completions: Vec::new(),
         };
         driver.watch_waker().map_err(Refusal::Setup)?;
@@ -148,6 +151,7 @@ impl Uring {
         {
             self.receive_from(key)?;
         }
+        self.counters.receives_put_off += self.ready.len() as u64;
         Ok(())
     }
 
@@ -207,6 +211,12 @@ impl Driver for Uring {
 
     fn waker(&self) -> Waker {
         self.waker.clone()
+    }
+
+    fn counters(&self) -> Counters {
+        let mut counters = self.counters;
+        counters += self.rings.counters();
+        counters
     }
 
     fn turn(

@@ -7,7 +7,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use selvedge::driver::listener::{self, Options};
-use selvedge::driver::{Completion, ConnectionKey, Descriptors, Driver, Engine, Kind, Operation, Socket, Waker, open};
+use selvedge::driver::{
+    Completion, ConnectionKey, Counters, Descriptors, Driver, Engine, Kind, Operation, Socket, Waker, open,
+};
 use selvedge_shards::Frame;
 
 /// Long enough for any machine; reached only by a failure.
@@ -86,6 +88,10 @@ impl Core {
 
     pub(crate) fn connections(&self) -> usize {
         self.engine.connections()
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        self.engine.counters()
     }
 
     pub(crate) fn keys(&self) -> &[ConnectionKey] {
