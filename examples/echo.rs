@@ -33,7 +33,7 @@ fn main() -> io::Result<()> {
     for round in 0..ROUNDS {
         for variant in VARIANTS {
             let (name, rate, cpu) = measure(variant, connections, Duration::from_secs(seconds))?;
-            println!("round {round}: {name:36} {rate:9.0} echoes/s, {cpu:5.2} us of server CPU each");
+            println!("round {round}: {name:60} {rate:9.0} echoes/s, {cpu:5.2} us of server CPU each");
         }
     }
     Ok(())
@@ -74,7 +74,9 @@ fn serve(
         Descriptors::Process => String::new(),
         Descriptors::Direct { slots_per_ring_max } => format!(" {slots_per_ring_max}"),
     };
-    Ok((format!("{engine}{slots}"), computing()))
+    let counters = engine.counters();
+    let batch = counters.completions as f64 / counters.enters as f64;
+    Ok((format!("{engine}{slots} ({batch:.0} completions/enter)"), computing()))
 }
 
 fn measure(variant: (Kind, Descriptors), connections: usize, length: Duration) -> io::Result<(String, f64, f64)> {

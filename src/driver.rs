@@ -4,6 +4,7 @@
 //! runs the loop hands it operations, and it hands back what came of them. Because the list is closed, io_uring, an epoll
 //! fallback and a simulator can stand behind it.
 
+mod counters;
 mod demand;
 mod descriptors;
 mod engine;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use selvedge_shards::Frame;
 
+pub use counters::Counters;
 pub use descriptors::Descriptors;
 pub use engine::{Engine, Kind, Opened, open};
 pub use uring::Refusal;
@@ -73,7 +75,8 @@ pub enum Operation {
         /// A key that is not in use.
         key: ConnectionKey,
         /// An address of this machine that the connection shall come from; the kernel chooses without. Its port is chosen for this
-        /// destination only, so that each source address gives as many connections to each destination as there are ports.
+        /// destination only, so that each source address gives as many connections to each destination as there are ports. Beyond half
+        /// of them (`net.ipv4.ip_local_port_range`) each takes the kernel 100 us: it looks through all ports of one parity first.
         from: Option<IpAddr>,
         /// The other end.
         to: SocketAddr,
@@ -194,6 +197,9 @@ pub trait Driver: Sized {
 
     /// A handle with which any thread ends this driver's turn.
     fn waker(&self) -> Waker;
+
+    /// What was done since the driver was opened.
+    fn counters(&self) -> Counters;
 
     /// One turn: starts all operations (and empties the list), waits until something completes, somebody wakes it, or the time is over
     /// (`None`: as long as it takes; zero: not at all), and shows every completion collected so far, in order.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::monoio::Monoio;
 use super::uring::{Refusal, Uring};
-use super::{Completion, Descriptors, Driver, Operation, Waker};
+use super::{Completion, Counters, Descriptors, Driver, Operation, Waker};
 
 /// Which driver is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +72,7 @@ impl fmt::Display for NoSlots {
 impl std::error::Error for NoSlots {}
 
 /// One of the drivers. The loop is generic over [`Driver`]; this is what it gets outside of tests.
+#[expect(clippy::large_enum_variant, reason = "there is one for each core, and it is never moved after its start")]
 pub enum Engine {
     /// io_uring, used directly.
     Uring(Uring),
@@ -122,6 +123,13 @@ impl Driver for Engine {
         match self {
             Self::Uring(uring) => uring.waker(),
             Self::Monoio(monoio) => monoio.waker(),
+        }
+    }
+
+    fn counters(&self) -> Counters {
+        match self {
+            Self::Uring(uring) => uring.counters(),
+            Self::Monoio(monoio) => monoio.counters(),
         }
     }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use selvedge::driver::listener::{self, Options};
 use selvedge::driver::{
-    Completion, ConnectionKey, Descriptors, Driver, Ending, Engine, Kind, Operation, Socket, Waker, open,
+    Completion, ConnectionKey, Counters, Descriptors, Driver, Ending, Engine, Kind, Operation, Socket, Waker, open,
 };
 use selvedge_shards::Frame;
 
@@ -88,6 +88,10 @@ impl Core {
 
     pub(crate) fn connections(&self) -> usize {
         self.engine.connections()
+    }
+
+    pub(crate) fn counters(&self) -> Counters {
+        self.engine.counters()
     }
 
     pub(crate) fn keys(&self) -> &[ConnectionKey] {

@@ -82,8 +82,13 @@ impl Core {
         }
         let mut sending = Box::new(Sending { frame, sent: 0 });
         match push_out(connection, &mut sending) {
-            Some(result) => self.answers.push_back(Answer::Sent(key, sending.frame, result)),
+            Some(result) => {
+                self.counters.sends += 1;
+                self.counters.sent_bytes += sending.sent as u64;
+                self.answers.push_back(Answer::Sent(key, sending.frame, result));
+            }
             None => {
+                self.counters.short_sends += 1;
                 connection.sending = Some(sending);
                 self.watch_room(key);
             }
@@ -123,8 +128,9 @@ impl Core {
         let waker = self.wakers.get(core).expect("a core that was connected");
         if waker.is_same(&self.waker) {
             self.awake = true;
-        } else {
-            waker.wake();
+        } else if waker.claim() {
+            self.counters.wakes_sent += 1;
+            waker.signal();
         }
     }
 

@@ -171,6 +171,7 @@ impl Uring {
         if waker.is_same(&self.waker) {
             self.awake = true;
         } else if waker.claim() {
+            self.counters.wakes_sent += 1;
             match waker.ring() {
                 Some(ring) => {
                     let core = u32::try_from(core).expect("cores are counted in 32 bits");
