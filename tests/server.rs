@@ -266,12 +266,16 @@ fn presence(client: u8, state: &str) -> (Vec<u8>, Vec<u8>) {
     ([&[1, entry.len() as u8 + 1, 1], &entry[..]].concat(), entry)
 }
 
+fn carries_part(message: &[u8], part: &[u8]) -> bool {
+    message.windows(part.len()).any(|window| window == part)
+}
+
 /// Reads on until every client of the crowd was heard of in each of these ways.
 fn hear_of_all(client: &mut Client, clients: std::ops::RangeInclusive<u8>, ways: &[&dyn Fn(u8) -> Vec<u8>]) {
     let mut wanted: Vec<Vec<u8>> = clients.flat_map(|number| ways.iter().map(move |way| way(number))).collect();
     while !wanted.is_empty() {
         let message = client.message();
-        wanted.retain(|part| !message.windows(part.len()).any(|window| window == part));
+        wanted.retain(|part| !carries_part(&message, part));
     }
 }
 
@@ -317,12 +321,47 @@ fn what_a_hot_document_acknowledged_on_other_cores_survives_a_kill() {
         for (number, client) in (1..).zip(&mut clients) {
             let (update, part) = letter(number);
             client.send_binary(&[&[0, 2, update.len() as u8], &update[..]].concat());
-            client.wait_for(|message| message.windows(part.len()).any(|window| window == part));
+            client.wait_for(|message| carries_part(message, &part));
         }
         server.kill();
         let server = Server::start(driver, &folder, &args);
         let mut client = Client::upgrade(server.address, "/yjs/hot");
         client.send_binary(SYNC_STEP_1);
         hear_of_all(&mut client, 1..=CROWD, &[&|number| letter(number).1]);
+    });
+}
+
+#[test]
+fn what_a_drain_stores_of_a_hot_document_its_authors_are_told_before_the_goodbye() {
+    with_each_driver(|driver| {
+        let folder = Folder::new();
+        let args = ["--shards", "4", "--hot-document-sessions", "1"];
+        let mut server = Server::start(driver, &folder, &args);
+        let mut clients: Vec<Client> = (1..=CROWD).map(|_| Client::upgrade(server.address, "/yjs/hot")).collect();
+        for client in &mut clients {
+            client.message();
+        }
+        for (number, client) in (1..).zip(&mut clients) {
+            let update = letter(number).0;
+            client.send_binary(&[&[0, 2, update.len() as u8], &update[..]].concat());
+        }
+        server.terminate();
+        let mut told = Vec::new();
+        for (number, client) in (1..).zip(&mut clients) {
+            let (messages, code) = client.messages_to_close();
+            assert_eq!(code, Some(1012));
+            client.send_frame(0x88, &1012_u16.to_be_bytes());
+            if messages.iter().any(|message| carries_part(message, &letter(number).1)) {
+                told.push(number);
+            }
+        }
+        assert_eq!(server.exit_code(), Some(0));
+
+        let server = Server::start(driver, &folder, &args);
+        let mut client = Client::upgrade(server.address, "/yjs/hot");
+        client.send_binary(SYNC_STEP_1);
+        let stored = client.wait_for(|message| message.starts_with(&[0, 1]));
+        let stored: Vec<u8> = (1..=CROWD).filter(|&number| carries_part(&stored, &letter(number).1)).collect();
+        assert_eq!(told, stored, "what is stored is acknowledged, and what is acknowledged is stored");
     });
 }
