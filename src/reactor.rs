@@ -263,6 +263,7 @@ impl<D: Driver> Reactor<D> {
             Step::Serve | Step::Close => return false,
             Step::Quiet => self.core.has_handed_all_over(),
             Step::Settle => self.core.has_handed_all_over() && !self.core.has_parcels(),
+            Step::Acknowledge => self.inbox().is_empty() && !self.core.is_congested(),
         };
         if done && self.finished != self.step {
             self.finished = self.step;

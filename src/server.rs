@@ -161,6 +161,8 @@ impl Server {
         }
         let committed = self.persister.drain(deadline.saturating_duration_since(Instant::now()));
         // Also where not everything could be committed: the clients know best what was not acknowledged.
+        self.drain.lead(Step::Acknowledge, deadline);
+        at_rest = at_rest && self.drain.wait(Step::Acknowledge, deadline);
         self.drain.lead(Step::Close, deadline);
         self.cores.join();
         self.readers.stop();
