@@ -6,6 +6,8 @@
 
 mod demand;
 mod engine;
+#[cfg(feature = "glommio")]
+mod glommio;
 pub mod listener;
 mod monoio;
 mod outgoing;

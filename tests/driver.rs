@@ -22,6 +22,8 @@ macro_rules! on_every_driver {
     ($($body:ident),+ $(,)?) => {
         mod uring { $( #[test] fn $body() { super::$body(selvedge::driver::Kind::Uring); } )+ }
         mod monoio { $( #[test] fn $body() { super::$body(selvedge::driver::Kind::Monoio); } )+ }
+        #[cfg(feature = "glommio")]
+        mod glommio { $( #[test] fn $body() { super::$body(selvedge::driver::Kind::Glommio); } )+ }
         mod monoio_epoll { $( #[test] fn $body() { super::$body(selvedge::driver::Kind::MonoioEpoll); } )+ }
     };
 }
@@ -685,8 +687,18 @@ fn dropping_the_driver_ends_its_connects(kind: Kind) {
         core.turn(Some(Duration::ZERO));
         assert_eq!(core.connections(), 3);
         drop(core);
-        assert_eq!(descriptors(), before);
+        assert_eq!(descriptors(), before + left_behind(kind));
     });
+}
+
+/// Descriptors that an engine never closes, by no fault of the driver.
+fn left_behind(kind: Kind) -> usize {
+    match kind {
+        Kind::Auto | Kind::Uring | Kind::Monoio | Kind::MonoioEpoll => 0,
+        // The eventfd of each executor that has run.
+        #[cfg(feature = "glommio")]
+        Kind::Glommio => 1,
+    }
 }
 
 fn descriptors() -> usize {

@@ -5,6 +5,8 @@ use std::io;
 use std::net::TcpListener;
 use std::time::Duration;
 
+#[cfg(feature = "glommio")]
+use super::glommio::Glommio;
 use super::monoio::Monoio;
 use super::uring::{Refusal, Uring};
 use super::{Completion, Driver, Operation, Waker};
@@ -20,6 +22,9 @@ pub enum Kind {
     Monoio,
     /// The portable driver on epoll, whatever the kernel grants.
     MonoioEpoll,
+    /// glommio, for measuring.
+    #[cfg(feature = "glommio")]
+    Glommio,
 }
 
 /// A driver that was opened.
@@ -44,12 +49,16 @@ pub fn open(kind: Kind, listener: Option<TcpListener>) -> io::Result<Opened> {
         Kind::Uring => (Engine::Uring(Uring::open().map_err(io::Error::other)?), None),
         Kind::Monoio => (Engine::Monoio(Monoio::open()?), None),
         Kind::MonoioEpoll => (Engine::Monoio(Monoio::open_epoll()?), None),
+        #[cfg(feature = "glommio")]
+        Kind::Glommio => (Engine::Glommio(Glommio::open()?), None),
     };
     let mut opened = Opened { engine, refused };
     match (&mut opened.engine, listener) {
         (_, None) => {}
         (Engine::Uring(uring), Some(listener)) => uring.listen(listener),
         (Engine::Monoio(monoio), Some(listener)) => monoio.listen(listener)?,
+        #[cfg(feature = "glommio")]
+        (Engine::Glommio(glommio), Some(listener)) => glommio.listen(listener)?,
     }
     Ok(opened)
 }
@@ -60,6 +69,9 @@ pub enum Engine {
     Uring(Uring),
     /// The portable driver.
     Monoio(Monoio),
+    /// glommio, for measuring.
+    #[cfg(feature = "glommio")]
+    Glommio(Glommio),
 }
 
 impl Engine {
@@ -69,6 +81,8 @@ impl Engine {
         match self {
             Self::Uring(_) => Uring::IDLE_CONNECTION_BYTES,
             Self::Monoio(_) => Monoio::IDLE_CONNECTION_BYTES,
+            #[cfg(feature = "glommio")]
+            Self::Glommio(_) => Glommio::IDLE_CONNECTION_BYTES,
         }
     }
 
@@ -78,6 +92,8 @@ impl Engine {
         match self {
             Self::Uring(uring) => uring.connections(),
             Self::Monoio(monoio) => monoio.connections(),
+            #[cfg(feature = "glommio")]
+            Self::Glommio(glommio) => glommio.connections(),
         }
     }
 }
@@ -88,6 +104,8 @@ impl fmt::Display for Engine {
             Self::Uring(_) => f.write_str("uring"),
             Self::Monoio(monoio) if monoio.is_epoll() => f.write_str("monoio on epoll"),
             Self::Monoio(_) => f.write_str("monoio on io_uring"),
+            #[cfg(feature = "glommio")]
+            Self::Glommio(_) => f.write_str("glommio"),
         }
     }
 }
@@ -97,6 +115,8 @@ impl Driver for Engine {
         match self {
             Self::Uring(uring) => uring.connect(wakers),
             Self::Monoio(monoio) => monoio.connect(wakers),
+            #[cfg(feature = "glommio")]
+            Self::Glommio(glommio) => glommio.connect(wakers),
         }
     }
 
@@ -104,6 +124,8 @@ impl Driver for Engine {
         match self {
             Self::Uring(uring) => uring.waker(),
             Self::Monoio(monoio) => monoio.waker(),
+            #[cfg(feature = "glommio")]
+            Self::Glommio(glommio) => glommio.waker(),
         }
     }
 
@@ -116,6 +138,8 @@ impl Driver for Engine {
         match self {
             Self::Uring(uring) => uring.turn(operations, timeout, visit),
             Self::Monoio(monoio) => monoio.turn(operations, timeout, visit),
+            #[cfg(feature = "glommio")]
+            Self::Glommio(glommio) => glommio.turn(operations, timeout, visit),
         }
     }
 }

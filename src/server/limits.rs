@@ -44,6 +44,8 @@ pub(super) fn driver(settings: &Settings) -> Kind {
         DriverChoice::Auto => Kind::Auto,
         DriverChoice::Uring => Kind::Uring,
         DriverChoice::Monoio => Kind::Monoio,
+        #[cfg(feature = "glommio")]
+        DriverChoice::Glommio => Kind::Glommio,
     }
 }
 
