@@ -16,15 +16,14 @@ use socket2::{Domain, Socket, Type};
 /// Connections from one loopback address: below the number of ephemeral ports.
 const CONNECTIONS_PER_ADDRESS: usize = 20_000;
 
-/// How long the server rests before its memory is read: allocators give back what was freed after some seconds.
-const REST: Duration = Duration::from_secs(15);
-
 struct Arguments {
     connections: usize,
     documents: usize,
     driver: String,
     shards: usize,
     bytes_max: f64,
+    /// How long the server rests before its memory is read: allocators give back what was freed after some seconds.
+    rest: Duration,
 }
 
 fn main() -> ExitCode {
@@ -47,13 +46,13 @@ fn measure() -> Result<bool, Box<dyn Error>> {
 
     // The first clients make what the server makes once: rings, arenas, tables.
     let mut clients = vec![attach(&server, 0, &arguments)?];
-    std::thread::sleep(REST);
+    std::thread::sleep(arguments.rest);
     let before = server.anonymous_bytes()?;
     for number in 1..=connections {
         clients.push(attach(&server, number, &arguments)?);
     }
     let opened = server.anonymous_bytes()?;
-    std::thread::sleep(REST);
+    std::thread::sleep(arguments.rest);
     let after = server.anonymous_bytes()?;
     let each = |bytes: u64| bytes.saturating_sub(before) as f64 / connections as f64;
     println!(
@@ -69,14 +68,18 @@ fn measure() -> Result<bool, Box<dyn Error>> {
 }
 
 fn arguments() -> Result<Arguments, Box<dyn Error>> {
-    let mut arguments =
-        Arguments { connections: 20_000, documents: 200, driver: "uring".to_owned(), shards: 2, bytes_max: 300.0 };
-    let mut given = std::env::args().skip(1);
+    // Cargo says so where it is a bench; without, it is a test, which only proves that all of this works.
+    let is_bench = std::env::args().any(|argument| argument == "--bench");
+    let mut arguments = Arguments {
+        connections: if is_bench { 20_000 } else { 20 },
+        documents: 200,
+        driver: "uring".to_owned(),
+        shards: 2,
+        bytes_max: if is_bench { 300.0 } else { f64::INFINITY },
+        rest: if is_bench { Duration::from_secs(15) } else { Duration::ZERO },
+    };
+    let mut given = std::env::args().skip(1).filter(|argument| argument != "--bench");
     while let Some(name) = given.next() {
-        // Cargo adds it for harnesses.
-        if name == "--bench" {
-            continue;
-        }
         let value = given.next().ok_or("every flag has a value")?;
         match name.as_str() {
             "--connections" => arguments.connections = value.parse()?,

@@ -1,4 +1,4 @@
-//! The update codec on recorded editing sessions: one-character updates as they come, and the whole states they make.
+//! The step "codec" of the data path: updates of recorded editing sessions, one-character updates as they come, and the whole states they make.
 
 use std::hint::black_box;
 use std::path::Path;
