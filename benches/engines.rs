@@ -237,7 +237,10 @@ fn print(arguments: &Arguments, all: &[Measured]) {
     }
     match starved.as_slice() {
         [] => println!("\nThe clients were never the limit."),
-        names => println!("\nThe clients were the limit of {}: rates are too low, costs hold.", names.join(", ")),
+        names => println!(
+            "\nThe clients were the limit of {}: its rates are too low, and its costs a little high.",
+            names.join(", ")
+        ),
     }
 }
 

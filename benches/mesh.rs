@@ -14,6 +14,10 @@ use selvedge::driver::{Driver, Engine, Kind, Operation, Waker, open};
 use selvedge::mesh::{Mesh, Parcel};
 use selvedge_shards::{DocumentId, Envelope, SessionId, ShardId};
 
+// As the server has it.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// The client's letter, as it is on the wire.
 const MESSAGE_BYTES: usize = 24;
 /// Parcels of one turn.

@@ -15,6 +15,10 @@ use selvedge::persister::{Append, Fsync, Persister};
 use selvedge_shards::{DocumentId, Sequence};
 use selvedge_storage::{RocksOptions, RocksStore};
 
+// As the server has it.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const AUTHORS: [u64; 3] = [1, 16, 256];
 const UPDATE_BYTES: usize = 64;
 
@@ -26,13 +30,15 @@ struct Times {
 }
 
 fn main() {
+    let given: Vec<String> = env::args().collect();
+    let has = |flag: &str| given.iter().any(|argument| argument == flag);
     // Cargo says so where it is a bench; without, it is a test, which only proves that all of this works.
-    let times = if env::args().any(|argument| argument == "--bench") {
-        Times { warm_up: Duration::from_millis(500), measured: Duration::from_secs(4) }
-    } else {
-        Times { warm_up: Duration::from_millis(10), measured: Duration::from_millis(50) }
+    let times = match (has("--bench"), has("--quick")) {
+        (true, false) => Times { warm_up: Duration::from_millis(500), measured: Duration::from_secs(4) },
+        (true, true) => Times { warm_up: Duration::from_millis(100), measured: Duration::from_millis(500) },
+        (false, _) => Times { warm_up: Duration::from_millis(10), measured: Duration::from_millis(50) },
     };
-    println!("{:>8} {:>12} {:>12} {:>10} {:>10}", "authors", "updates/s", "per batch", "p50", "p99");
+    println!("| authors | updates/s | per batch | wait p50 | wait p99 |\n|---|---|---|---|---|");
     for authors in AUTHORS {
         measure(authors, times);
     }
@@ -103,5 +109,5 @@ fn measure(count: u64, times: Times) {
     let at = |percent: usize| format!("{:.2?}", waits[(waits.len() - 1) * percent / 100]);
     let rate = waits.len() as f64 / times.measured.as_secs_f64();
     let per_batch = waits.len() as f64 / batches.max(1) as f64;
-    println!("{count:>8} {rate:>12.0} {per_batch:>12.1} {:>10} {:>10}", at(50), at(99));
+    println!("| {count} | {rate:.0} | {per_batch:.1} | {} | {} |", at(50), at(99));
 }

@@ -21,6 +21,10 @@ use selvedge_shards::reading::CatchUpFrom;
 use selvedge_shards::{DocumentId, Sequence};
 use selvedge_storage::{Append, Durability, RocksOptions, RocksStore, Store};
 
+// As the server has it.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const OPTIONS: Options = Options {
     threads: 1,
     jobs_max: 1,

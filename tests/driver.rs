@@ -687,7 +687,7 @@ fn dropping_the_driver_ends_its_connects(kind: Kind) {
         core.turn(Some(Duration::ZERO));
         assert_eq!(core.connections(), 3);
         drop(core);
-        assert_eq!(descriptors(), before + left_behind(kind));
+        assert!(descriptors() <= before + left_behind(kind), "{before} before, {} after", descriptors());
     });
 }
 
@@ -695,7 +695,7 @@ fn dropping_the_driver_ends_its_connects(kind: Kind) {
 fn left_behind(kind: Kind) -> usize {
     match kind {
         Kind::Auto | Kind::Uring | Kind::Monoio | Kind::MonoioEpoll => 0,
-        // The eventfd of each executor that has run.
+        // The eventfd of each executor that has run; of one that has not, it goes a moment later.
         #[cfg(feature = "glommio")]
         Kind::Glommio => 1,
     }

@@ -4,6 +4,8 @@
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use selvedge::driver::listener::{Options, claim};
 use selvedge::driver::{Completion, ConnectionKey, Driver, Kind, Operation, Socket, open};
@@ -24,30 +26,34 @@ pub(crate) fn serve(kind: Kind) -> io::Result<()> {
     let mut engine = open(kind, Some(listener))?.engine;
     println!("{address} {engine}");
     io::stdout().flush()?;
-    std::thread::spawn(|| {
+    let (waker, over) = (engine.waker(), Arc::new(AtomicBool::new(false)));
+    let say_over = Arc::clone(&over);
+    std::thread::spawn(move || {
         // However it ends, nobody needs this server any more.
         let _ = io::stdin().read(&mut [0]);
-        std::process::exit(0);
+        say_over.store(true, Ordering::Release);
+        waker.wake();
     });
     let mut service = Service::default();
     let mut operations = vec![Operation::Accept];
-    loop {
+    while !over.load(Ordering::Acquire) {
         engine.turn(&mut operations, None, &mut |completion| service.handle(completion))?;
         operations.append(&mut service.operations);
     }
+    Ok(())
 }
 
 /// One connection.
 struct Peer {
     generation: u32,
     /// Before the WebSocket is open: the request so far.
-    head: Option<Box<Vec<u8>>>,
+    head: Option<Vec<u8>>,
     reader: Reader,
     in_room: bool,
     sending: bool,
     /// The driver was told to close it, and must not hear its key again.
     closing: bool,
-    waiting: Option<Box<VecDeque<Frame>>>,
+    waiting: VecDeque<Frame>,
 }
 
 /// All connections.
@@ -86,12 +92,12 @@ impl Service {
         });
         self.peers[key.index as usize] = Some(Peer {
             generation: key.generation,
-            head: Some(Box::default()),
+            head: Some(Vec::new()),
             reader: Reader::new(Role::Server),
             in_room: false,
             sending: false,
             closing: false,
-            waiting: None,
+            waiting: VecDeque::new(),
         });
         self.operations.extend([Operation::Adopt { key, socket }, Operation::Receive { key }]);
     }
@@ -142,9 +148,8 @@ impl Service {
     fn send(&mut self, key: ConnectionKey, frame: Frame) {
         let Some(peer) = find(&mut self.peers, key) else { return };
         if peer.sending {
-            let waiting = peer.waiting.get_or_insert_default();
-            waiting.push_back(frame);
-            if waiting.len() > WAITING_MAX {
+            peer.waiting.push_back(frame);
+            if peer.waiting.len() > WAITING_MAX {
                 self.close(key);
             }
         } else {
@@ -162,9 +167,9 @@ impl Service {
 
     fn send_next(&mut self, key: ConnectionKey) {
         let Some(peer) = find(&mut self.peers, key) else { return };
-        match peer.waiting.as_mut().and_then(|waiting| waiting.pop_front()) {
+        match peer.waiting.pop_front() {
             Some(frame) => self.operations.push(Operation::Send { key, frame }),
-            None => (peer.sending, peer.waiting) = (false, None),
+            None => peer.sending = false,
         }
     }
 }
