@@ -56,7 +56,7 @@ fn measure() -> Result<bool, Box<dyn Error>> {
     let after = server.anonymous_bytes()?;
     let each = |bytes: u64| bytes.saturating_sub(before) as f64 / connections as f64;
     println!(
-        "`--driver {}`, {} shards, {connections} connections on {} documents: **{:.0} bytes each** ({:.0} right after opening).",
+        "- `--driver {}`, {} shards, {connections} connections on {} documents: **{:.0} bytes each** ({:.0} right after opening).",
         arguments.driver,
         arguments.shards,
         arguments.documents,

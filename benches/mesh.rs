@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use selvedge::doorbell::Doorbell;
-use selvedge::driver::{Driver, Engine, Kind, Operation, Waker, open};
+use selvedge::driver::{Descriptors, Driver, Engine, Kind, Operation, Waker, open};
 use selvedge::mesh::{Mesh, Parcel};
 use selvedge_shards::{DocumentId, Envelope, SessionId, ShardId};
 
@@ -134,7 +134,7 @@ struct Sleeper {
 
 impl Sleeper {
     fn new(end: End, doorbell: Arc<Doorbell>) -> Self {
-        let engine = open(Kind::Auto, None).expect("this machine has a driver").engine;
+        let engine = open(Kind::Auto, Descriptors::Process, None).expect("this machine has a driver").engine;
         doorbell.connect(engine.waker());
         Self { end, engine, doorbell, operations: Vec::new() }
     }

@@ -5,12 +5,14 @@
 //! fallback and a simulator can stand behind it.
 
 mod demand;
+mod descriptors;
 mod engine;
 #[cfg(feature = "glommio")]
 mod glommio;
 pub mod listener;
 mod monoio;
 mod outgoing;
+mod rest;
 mod uring;
 mod waker;
 
@@ -21,6 +23,7 @@ use std::time::Duration;
 
 use selvedge_shards::Frame;
 
+pub use descriptors::Descriptors;
 pub use engine::{Engine, Kind, Opened, open};
 pub use uring::Refusal;
 pub use waker::Waker;
@@ -29,10 +32,6 @@ pub use waker::Waker;
 /// few hundred times, however many connections it has. Half of it echoes small messages no faster, and messages of 3,000 bytes
 /// a third slower.
 pub const RECEIVE_BYTES_MAX: usize = 4096;
-
-/// How long accepting rests when the kernel could not: long enough not to spin while no descriptor is free, short enough that
-/// nobody who connects notices.
-const ACCEPT_BACK_OFF: Duration = Duration::from_millis(5);
 
 /// Names a connection in operations and completions: its place in the core's table, and which of the successive owners of that
 /// place is meant.
@@ -98,7 +97,8 @@ pub enum Operation {
         frame: Frame,
     },
     /// Gives the socket back as [`Completion::Released`]. Only where nothing is in flight: [`Operation::Receive`] was never given for it,
-    /// every [`Operation::ReceiveOnce`] and [`Operation::Send`] has completed.
+    /// every [`Operation::ReceiveOnce`] and [`Operation::Send`] has completed. Until the answer only [`Operation::Close`] may be given for it.
+    /// Where no descriptor of the process is free the answer waits for one.
     Release {
         /// An adopted connection.
         key: ConnectionKey,

@@ -27,11 +27,14 @@ use crate::persister::{DrainFailed, Persister};
 use crate::reactor::drain::{Drain, Step};
 use crate::reactor::{Clock, Lines, Parts};
 use crate::reader::Readers;
-use crate::settings::Settings;
+use crate::settings::{DescriptorsChoice, Settings};
 use cores::{Cores, Start, StartFailed};
 
 /// Descriptors that are not connections: files of the store, rings, listeners, standard streams.
 const OTHER_DESCRIPTORS: u64 = 1_200;
+
+/// With direct descriptors connections need one of the process's only in passing; this many at once keep accepting from stalling.
+const MOVING_DESCRIPTORS_MIN: u64 = 1_024;
 
 /// Why the server did not start, or did not end as it should.
 #[derive(Debug)]
@@ -104,6 +107,9 @@ impl Server {
         let address = listeners[0]
             .local_addr()
             .map_err(|error| Failed::Listen(ListenError::Refused { address: settings.listen, error }))?;
+        // Then what the kernel may refuse: from here on threads work on the data, and must be stopped in order.
+        let wanted = limits::driver(settings);
+        Cores::probe(wanted).map_err(Failed::Cores)?;
         let store = RocksStore::open(&settings.data_dir, limits::storage(settings)).map_err(Failed::Store)?;
         let store: Arc<dyn Store> = Arc::new(store);
 
@@ -121,7 +127,7 @@ impl Server {
         let starts = plan.starts(listeners, &persister, &readers);
         // A core that spins on a CPU that it shares takes the time from the one that it waits for.
         let spin = starts.len() < cpus.len();
-        let cores = Cores::start(starts, limits::driver(settings), Clock::start(), spin).map_err(Failed::Cores)?;
+        let cores = Cores::start(starts, wanted, Clock::start(), spin).map_err(Failed::Cores)?;
         let drain_timeout = Duration::from_millis(settings.drain_timeout_ms);
         Ok(Self { signals, stopping, address, health, drain, drain_timeout, cores, persister, readers })
     }
@@ -208,12 +214,30 @@ fn catch_signals(stopping: &Arc<AtomicBool>) -> io::Result<Signals> {
 fn check_open_files(settings: &Settings) {
     let open_files = process::raise_open_files();
     let connections = open_files.saturating_sub(OTHER_DESCRIPTORS);
-    tracing::info!(open_files, connections, "the limit of open files allows about so many connections");
-    if connections < settings.connections_max as u64 {
-        tracing::warn!(
-            connections,
-            connections_max = settings.connections_max,
-            "the limit of open files (ulimit -n) is below connections_max"
-        );
+    match settings.descriptors {
+        DescriptorsChoice::Process => {
+            tracing::info!(open_files, connections, "the limit of open files allows about so many connections");
+            if connections < settings.connections_max as u64 {
+                tracing::warn!(
+                    connections,
+                    connections_max = settings.connections_max,
+                    "the limit of open files (ulimit -n) is below connections_max; --descriptors direct does not need it"
+                );
+            }
+        }
+        DescriptorsChoice::Direct => {
+            tracing::info!(
+                open_files,
+                connections_max = settings.connections_max,
+                "the limit of open files does not bound connections"
+            );
+            if connections < MOVING_DESCRIPTORS_MIN {
+                tracing::warn!(
+                    open_files,
+                    "the limit of open files (ulimit -n) leaves few descriptors for connections that are accepted or move to their core: \
+                     opening many at once will be slow"
+                );
+            }
+        }
     }
 }

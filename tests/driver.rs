@@ -11,20 +11,35 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Barrier, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
-use core::{Core, PATIENCE, Seen, bytes, in_child};
-use selvedge::driver::{Kind, Operation, RECEIVE_BYTES_MAX, Socket};
+use core::{Core, PATIENCE, Seen, Variant, bytes, in_child};
+use selvedge::driver::{Descriptors, Kind, Operation, RECEIVE_BYTES_MAX, Socket};
 use selvedge_shards::Frame;
 
 /// More than the kernel takes for a socket that nobody reads.
 const LARGE: usize = 20 << 20;
 
+const URING: Variant = Variant { kind: Kind::Uring, descriptors: Descriptors::Process };
+const MONOIO: Variant = Variant { kind: Kind::Monoio, descriptors: Descriptors::Process };
+const MONOIO_EPOLL: Variant = Variant { kind: Kind::MonoioEpoll, descriptors: Descriptors::Process };
+#[cfg(feature = "glommio")]
+const GLOMMIO: Variant = Variant { kind: Kind::Glommio, descriptors: Descriptors::Process };
+const DIRECT: Variant = Variant { kind: Kind::Uring, descriptors: Descriptors::DIRECT };
+/// Every few connections get a ring of their own.
+const DIRECT_ON_MANY_RINGS: Variant = direct(3);
+
+const fn direct(slots_per_ring_max: u32) -> Variant {
+    Variant { kind: Kind::Uring, descriptors: Descriptors::Direct { slots_per_ring_max } }
+}
+
 macro_rules! on_every_driver {
     ($($body:ident),+ $(,)?) => {
-        mod uring { $( #[test] fn $body() { super::$body(selvedge::driver::Kind::Uring); } )+ }
-        mod monoio { $( #[test] fn $body() { super::$body(selvedge::driver::Kind::Monoio); } )+ }
+        mod uring { $( #[test] fn $body() { super::$body(super::URING); } )+ }
+        mod uring_direct { $( #[test] fn $body() { super::$body(super::DIRECT); } )+ }
+        mod uring_direct_on_many_rings { $( #[test] fn $body() { super::$body(super::DIRECT_ON_MANY_RINGS); } )+ }
+        mod monoio { $( #[test] fn $body() { super::$body(super::MONOIO); } )+ }
+        mod monoio_epoll { $( #[test] fn $body() { super::$body(super::MONOIO_EPOLL); } )+ }
         #[cfg(feature = "glommio")]
-        mod glommio { $( #[test] fn $body() { super::$body(selvedge::driver::Kind::Glommio); } )+ }
-        mod monoio_epoll { $( #[test] fn $body() { super::$body(selvedge::driver::Kind::MonoioEpoll); } )+ }
+        mod glommio { $( #[test] fn $body() { super::$body(super::GLOMMIO); } )+ }
     };
 }
 
@@ -57,9 +72,9 @@ on_every_driver!(
     dropping_the_driver_ends_its_connects,
 );
 
-fn many_clients_get_their_bytes_back(kind: Kind) {
+fn many_clients_get_their_bytes_back(variant: Variant) {
     const CLIENTS: u64 = 24;
-    let mut core = Core::listening(kind);
+    let mut core = Core::listening(variant);
     let address = core.address();
     let clients: Vec<_> = (0..CLIENTS)
         .map(|seed| {
@@ -87,8 +102,8 @@ fn many_clients_get_their_bytes_back(kind: Kind) {
     assert_eq!(core.connections(), 0);
 }
 
-fn a_slow_reader_holds_up_nobody_and_gets_everything(kind: Kind) {
-    let mut core = Core::listening(kind);
+fn a_slow_reader_holds_up_nobody_and_gets_everything(variant: Variant) {
+    let mut core = Core::listening(variant);
     let (mut slow, slow_key) = core.connect();
     let (mut quick, quick_key) = core.connect();
     core.give(Operation::Receive { key: quick_key });
@@ -112,8 +127,8 @@ fn a_slow_reader_holds_up_nobody_and_gets_everything(kind: Kind) {
     assert!(reader.join().expect("it read everything") == large, "the bytes arrive as they were");
 }
 
-fn data_before_the_end_is_not_lost(kind: Kind) {
-    let mut core = Core::listening(kind);
+fn data_before_the_end_is_not_lost(variant: Variant) {
+    let mut core = Core::listening(variant);
     for length in [1, 100, RECEIVE_BYTES_MAX, RECEIVE_BYTES_MAX + 1, 5 * RECEIVE_BYTES_MAX, 100_000] {
         let (mut client, key) = core.connect();
         let sent = bytes(length as u64, length);
@@ -132,8 +147,8 @@ fn data_before_the_end_is_not_lost(kind: Kind) {
     }
 }
 
-fn a_reset_ends_the_connection_with_an_error(kind: Kind) {
-    let mut core = Core::listening(kind);
+fn a_reset_ends_the_connection_with_an_error(variant: Variant) {
+    let mut core = Core::listening(variant);
     let (mut client, key) = core.connect();
     core.give(Operation::Receive { key });
     client.write_all(b"x").expect("an open connection");
@@ -146,8 +161,8 @@ fn a_reset_ends_the_connection_with_an_error(kind: Kind) {
     assert!(core.nothing_seen(), "{:?}", core.seen);
 }
 
-fn a_paused_sender_blocks_until_it_is_resumed(kind: Kind) {
-    let mut core = Core::listening(kind);
+fn a_paused_sender_blocks_until_it_is_resumed(variant: Variant) {
+    let mut core = Core::listening(variant);
     let (mut client, key) = core.connect();
     let (mut other, other_key) = core.connect();
     core.give(Operation::Receive { key });
@@ -182,11 +197,11 @@ fn a_paused_sender_blocks_until_it_is_resumed(kind: Kind) {
     assert_eq!(core.receive(key, 1), b"y");
 }
 
-fn a_socket_moves_to_another_core_with_its_unread_bytes(kind: Kind) {
+fn a_socket_moves_to_another_core_with_its_unread_bytes(variant: Variant) {
     let (sockets, arrivals) = mpsc::channel();
     let (wakers, waker) = mpsc::channel();
     let owner = std::thread::spawn(move || {
-        let mut core = Core::silent(kind);
+        let mut core = Core::silent(variant);
         wakers.send(core.waker()).expect("the other core waits for it");
         let (socket, unread) = core.until("a socket arrives", |_| arrivals.try_recv().ok());
         let key = core.adopt(socket);
@@ -197,7 +212,7 @@ fn a_socket_moves_to_another_core_with_its_unread_bytes(kind: Kind) {
         rest
     });
     let waker = waker.recv().expect("the owner has a driver");
-    let mut core = Core::listening(kind);
+    let mut core = Core::listening(variant);
     let (mut client, key) = core.connect();
     let sent = bytes(3, RECEIVE_BYTES_MAX + 10_000);
     client.write_all(&sent).expect("an open connection");
@@ -218,8 +233,8 @@ fn a_socket_moves_to_another_core_with_its_unread_bytes(kind: Kind) {
     assert_eq!([first, owner.join().expect("the owner got its bytes")].concat(), sent);
 }
 
-fn closing_ends_a_send_in_flight(kind: Kind) {
-    let mut core = Core::listening(kind);
+fn closing_ends_a_send_in_flight(variant: Variant) {
+    let mut core = Core::listening(variant);
     for receiving in [false, true] {
         let (mut client, key) = core.connect();
         if receiving {
@@ -237,8 +252,8 @@ fn closing_ends_a_send_in_flight(kind: Kind) {
     }
 }
 
-fn a_send_given_just_before_the_close_arrives(kind: Kind) {
-    let mut core = Core::listening(kind);
+fn a_send_given_just_before_the_close_arrives(variant: Variant) {
+    let mut core = Core::listening(variant);
     let (mut client, key) = core.connect();
     core.give(Operation::Receive { key });
     core.turn(Some(Duration::ZERO));
@@ -251,8 +266,8 @@ fn a_send_given_just_before_the_close_arrives(kind: Kind) {
     assert_eq!(all, b"goodbye");
 }
 
-fn closing_a_paused_connection_brings_no_more_data(kind: Kind) {
-    let mut core = Core::listening(kind);
+fn closing_a_paused_connection_brings_no_more_data(variant: Variant) {
+    let mut core = Core::listening(variant);
     let (mut client, key) = core.connect();
     core.give(Operation::Receive { key });
     client.write_all(b"x").expect("an open connection");
@@ -266,8 +281,8 @@ fn closing_a_paused_connection_brings_no_more_data(kind: Kind) {
     assert_eq!(core.connections(), 0);
 }
 
-fn a_wake_before_the_turn_is_kept_and_many_make_one(kind: Kind) {
-    let mut core = Core::silent(kind);
+fn a_wake_before_the_turn_is_kept_and_many_make_one(variant: Variant) {
+    let mut core = Core::silent(variant);
     let waker = core.waker();
     for _ in 0..3 {
         let foreign = waker.clone();
@@ -289,7 +304,7 @@ fn a_wake_before_the_turn_is_kept_and_many_make_one(kind: Kind) {
     thread.join().expect("waking works everywhere");
 }
 
-fn cores_wake_each_other(kind: Kind) {
+fn cores_wake_each_other(variant: Variant) {
     const ROUNDS: usize = 200;
     // Two cores that write to each other's counter by turns, and sleep until the other has.
     let counters = [const { AtomicUsize::new(0) }; 2];
@@ -299,7 +314,7 @@ fn cores_wake_each_other(kind: Kind) {
         for number in 0..2 {
             let (counters, meeting, wakers) = (&counters, &meeting, &wakers);
             scope.spawn(move || {
-                let mut core = Core::silent(kind);
+                let mut core = Core::silent(variant);
                 wakers.lock().expect("no panic").insert(number, core.waker());
                 meeting.wait();
                 core.connect_to(wakers.lock().expect("no panic").values().cloned().collect());
@@ -327,25 +342,26 @@ fn cores_wake_each_other(kind: Kind) {
     });
 }
 
-fn a_core_wakes_itself(kind: Kind) {
-    let mut core = Core::silent(kind);
+fn a_core_wakes_itself(variant: Variant) {
+    let mut core = Core::silent(variant);
     core.connect_to(vec![core.waker()]);
     core.give(Operation::Wake { core: 0 });
     // Would never end otherwise.
     core.turn(None);
 }
 
-fn after_waves_of_connections_nothing_is_left(kind: Kind) {
-    in_child(&format!("after_waves_of_connections_nothing_is_left {kind:?}"), || {
+fn after_waves_of_connections_nothing_is_left(variant: Variant) {
+    in_child(&format!("after_waves_of_connections_nothing_is_left {variant:?}"), || {
         const AT_ONCE: usize = 250;
-        let mut core = Core::listening(kind);
+        let mut core = Core::listening(variant);
         drop(core.connect());
         let key = core.keys()[0];
         core.close(key);
-        let before = descriptors();
+        let before = sockets();
         for wave in 0..8 {
             let clients: Vec<_> = (0..AT_ONCE).map(|_| core.connect()).collect();
             assert_eq!(core.connections(), AT_ONCE);
+            assert_eq!(sockets(), before + 2 * AT_ONCE, "both ends of each are here");
             for (at, (_, key)) in clients.iter().enumerate() {
                 match at % 3 {
                     0 => core.give(Operation::Receive { key: *key }),
@@ -369,15 +385,15 @@ fn after_waves_of_connections_nothing_is_left(kind: Kind) {
             drop(clients);
             assert!(core.nothing_seen(), "{:?}", core.seen);
             assert_eq!(core.connections(), 0);
-            assert_eq!(descriptors(), before, "wave {wave}");
+            assert_eq!(sockets(), before, "wave {wave}");
         }
     });
 }
 
-fn more_operations_than_the_queue_holds_start_in_one_turn(kind: Kind) {
-    in_child(&format!("more_operations_than_the_queue_holds_start_in_one_turn {kind:?}"), || {
+fn more_operations_than_the_queue_holds_start_in_one_turn(variant: Variant) {
+    in_child(&format!("more_operations_than_the_queue_holds_start_in_one_turn {variant:?}"), || {
         const CONNECTIONS: usize = 3000;
-        let mut core = Core::silent(kind);
+        let mut core = Core::silent(variant);
         let mut peers = Vec::new();
         for _ in 0..CONNECTIONS {
             let (peer, socket) = UnixStream::pair().expect("descriptors are free");
@@ -409,10 +425,10 @@ fn more_operations_than_the_queue_holds_start_in_one_turn(kind: Kind) {
     });
 }
 
-fn data_for_more_connections_than_buffers_arrives(kind: Kind) {
+fn data_for_more_connections_than_buffers_arrives(variant: Variant) {
     const CONNECTIONS: usize = 600;
     for once in [true, false] {
-        let mut core = Core::silent(kind);
+        let mut core = Core::silent(variant);
         let mut peers = Vec::new();
         for _ in 0..CONNECTIONS {
             let (peer, socket) = UnixStream::pair().expect("descriptors are free");
@@ -434,11 +450,11 @@ fn data_for_more_connections_than_buffers_arrives(kind: Kind) {
     }
 }
 
-fn accepting_recovers_when_descriptors_were_lacking(kind: Kind) {
-    in_child(&format!("accepting_recovers_when_descriptors_were_lacking {kind:?}"), || {
+fn accepting_recovers_when_descriptors_were_lacking(variant: Variant) {
+    in_child(&format!("accepting_recovers_when_descriptors_were_lacking {variant:?}"), || {
         use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
         const CLIENTS: usize = 40;
-        let mut core = Core::bound(kind);
+        let mut core = Core::bound(variant);
         let address = core.address();
         // They wait in the queue: nobody has said to accept. (An accept that is in flight keeps the limit that it began with.)
         let clients: Vec<_> = (0..CLIENTS).map(|_| TcpStream::connect(address).expect("in the queue")).collect();
@@ -478,8 +494,8 @@ fn accepting_recovers_when_descriptors_were_lacking(kind: Kind) {
     });
 }
 
-fn an_idle_driver_waits(kind: Kind) {
-    let mut core = Core::listening(kind);
+fn an_idle_driver_waits(variant: Variant) {
+    let mut core = Core::listening(variant);
     let clients: Vec<_> = (0..10).map(|_| core.connect()).collect();
     for (_, key) in &clients {
         core.give(Operation::Receive { key: *key });
@@ -494,8 +510,8 @@ fn an_idle_driver_waits(kind: Kind) {
     assert!(core.nothing_seen(), "{:?}", core.seen);
 }
 
-fn after_stop_nobody_is_accepted(kind: Kind) {
-    let mut core = Core::listening(kind);
+fn after_stop_nobody_is_accepted(variant: Variant) {
+    let mut core = Core::listening(variant);
     let address = core.address();
     let (mut client, key) = core.connect();
     core.give(Operation::Receive { key });
@@ -507,8 +523,8 @@ fn after_stop_nobody_is_accepted(kind: Kind) {
     core.round_trip(&mut client, key);
 }
 
-fn dropping_the_driver_closes_its_sockets(kind: Kind) {
-    let mut core = Core::listening(kind);
+fn dropping_the_driver_closes_its_sockets(variant: Variant) {
+    let mut core = Core::listening(variant);
     let clients: Vec<_> = (0..5).map(|_| core.connect()).collect();
     core.give(Operation::Receive { key: clients[0].1 });
     core.give(Operation::ReceiveOnce { key: clients[1].1 });
@@ -522,8 +538,8 @@ fn dropping_the_driver_closes_its_sockets(kind: Kind) {
     }
 }
 
-fn both_ends_of_a_connection_on_one_core_talk(kind: Kind) {
-    let mut core = Core::listening(kind);
+fn both_ends_of_a_connection_on_one_core_talk(variant: Variant) {
+    let mut core = Core::listening(variant);
     for round in 0..3 {
         let (out, accepted) = core.pair(None);
         assert_eq!(out.generation, round, "the places are used again");
@@ -546,8 +562,8 @@ fn both_ends_of_a_connection_on_one_core_talk(kind: Kind) {
     }
 }
 
-fn a_connection_comes_from_the_address_that_was_asked_for(kind: Kind) {
-    let mut core = Core::listening(kind);
+fn a_connection_comes_from_the_address_that_was_asked_for(variant: Variant) {
+    let mut core = Core::listening(variant);
     for last in [2, 77, 254] {
         let from = IpAddr::from(Ipv4Addr::new(127, 9, 8, last));
         let out = core.connect_out(Some(from), core.address());
@@ -577,8 +593,8 @@ fn tcp() -> socket2::Socket {
     socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("descriptors are free")
 }
 
-fn a_refused_port_frees_the_key(kind: Kind) {
-    let mut core = Core::listening(kind);
+fn a_refused_port_frees_the_key(variant: Variant) {
+    let mut core = Core::listening(variant);
     let (_taken, deaf) = deaf();
     let refused = core.connect_out(None, deaf);
     let error = core.expect_connected(refused).expect_err("nobody listens");
@@ -592,11 +608,11 @@ fn a_refused_port_frees_the_key(kind: Kind) {
     assert!(core.nothing_seen(), "{:?}", core.seen);
 }
 
-fn a_source_address_that_is_not_ours_is_an_error(kind: Kind) {
-    in_child(&format!("a_source_address_that_is_not_ours_is_an_error {kind:?}"), || {
-        let mut core = Core::listening(kind);
+fn a_source_address_that_is_not_ours_is_an_error(variant: Variant) {
+    in_child(&format!("a_source_address_that_is_not_ours_is_an_error {variant:?}"), || {
+        let mut core = Core::listening(variant);
         core.turn(Some(Duration::ZERO));
-        let before = descriptors();
+        let before = sockets();
         // TEST-NET-1 (RFC 5737), and an address of the other family.
         let strange = [IpAddr::from(Ipv4Addr::new(192, 0, 2, 1)), IpAddr::from(std::net::Ipv6Addr::LOCALHOST)];
         for from in strange {
@@ -611,7 +627,7 @@ fn a_source_address_that_is_not_ours_is_an_error(kind: Kind) {
                 "{error}"
             );
         }
-        assert_eq!((core.connections(), descriptors()), (0, before));
+        assert_eq!((core.connections(), sockets()), (0, before));
     });
 }
 
@@ -630,12 +646,12 @@ fn full_listener() -> (socket2::Socket, SocketAddr, Vec<socket2::Socket>) {
     (listener, address, clients)
 }
 
-fn closing_while_connecting_says_only_closed(kind: Kind) {
-    in_child(&format!("closing_while_connecting_says_only_closed {kind:?}"), || {
-        let mut core = Core::listening(kind);
+fn closing_while_connecting_says_only_closed(variant: Variant) {
+    in_child(&format!("closing_while_connecting_says_only_closed {variant:?}"), || {
+        let mut core = Core::listening(variant);
         let (_listener, address, _clients) = full_listener();
         core.turn(Some(Duration::ZERO));
-        let before = descriptors();
+        let before = sockets();
         for turns in [0, 1, 5] {
             let key = core.connect_out(None, address);
             for _ in 0..turns {
@@ -644,7 +660,7 @@ fn closing_while_connecting_says_only_closed(kind: Kind) {
             assert!(core.nothing_seen(), "nobody answers: {:?}", core.seen);
             core.close(key);
             assert!(core.nothing_seen(), "{:?}", core.seen);
-            assert_eq!((core.connections(), descriptors()), (0, before));
+            assert_eq!((core.connections(), sockets()), (0, before));
         }
         // Whoever closes what is being connected elsewhere disturbs nobody.
         let waiting = core.connect_out(None, address);
@@ -656,8 +672,8 @@ fn closing_while_connecting_says_only_closed(kind: Kind) {
     });
 }
 
-fn a_close_that_crosses_a_failed_connect_is_nothing(kind: Kind) {
-    let mut core = Core::silent(kind);
+fn a_close_that_crosses_a_failed_connect_is_nothing(variant: Variant) {
+    let mut core = Core::silent(variant);
     let (_taken, deaf) = deaf();
     // No socket could be made.
     let key = core.connect_out(Some(Ipv4Addr::new(192, 0, 2, 1).into()), deaf);
@@ -675,32 +691,134 @@ fn a_close_that_crosses_a_failed_connect_is_nothing(kind: Kind) {
     assert_eq!(core.connections(), 0);
 }
 
-fn dropping_the_driver_ends_its_connects(kind: Kind) {
-    in_child(&format!("dropping_the_driver_ends_its_connects {kind:?}"), || {
+fn dropping_the_driver_ends_its_connects(variant: Variant) {
+    in_child(&format!("dropping_the_driver_ends_its_connects {variant:?}"), || {
         let (_listener, address, _clients) = full_listener();
-        drop(Core::silent(kind));
-        let before = descriptors();
-        let mut core = Core::silent(kind);
+        drop(Core::silent(variant));
+        let before = sockets();
+        let mut core = Core::silent(variant);
         for _ in 0..3 {
             core.connect_out(None, address);
         }
         core.turn(Some(Duration::ZERO));
         assert_eq!(core.connections(), 3);
         drop(core);
-        assert!(descriptors() <= before + left_behind(kind), "{before} before, {} after", descriptors());
+        assert_eq!(sockets(), before);
     });
 }
 
-/// Descriptors that an engine never closes, by no fault of the driver.
-fn left_behind(kind: Kind) -> usize {
-    match kind {
-        Kind::Auto | Kind::Uring | Kind::Monoio | Kind::MonoioEpoll => 0,
-        // The eventfd of each executor that has run; of one that has not, it goes a moment later.
-        #[cfg(feature = "glommio")]
-        Kind::Glommio => 1,
+/// Runs `body` in a process of its own in which no descriptor is free, and hands it what makes them free again.
+fn without_descriptors(name: &str, core: impl FnOnce() -> Core, body: impl FnOnce(&mut Core, &dyn Fn(bool))) {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    in_child(name, || {
+        let mut core = core();
+        core.turn(Some(Duration::ZERO));
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        let free = |free: bool| {
+            let current = if free { current } else { Some(0) };
+            setrlimit(Resource::Nofile, Rlimit { current, maximum }).expect("up to the old limit all is allowed");
+        };
+        body(&mut core, &free);
+    });
+}
+
+#[test]
+fn a_release_waits_until_a_descriptor_is_free() {
+    without_descriptors(
+        "",
+        || Core::listening(DIRECT),
+        |core, free| {
+            let (mut client, moving) = core.connect();
+            let (_other, closing) = core.connect();
+            free(false);
+            core.give(Operation::Release { key: moving });
+            core.give(Operation::Release { key: closing });
+            for _ in 0..20 {
+                core.turn(Some(Duration::from_millis(1)));
+            }
+            assert!(core.nothing_seen(), "no descriptor is free: {:?}", core.seen);
+            // Whoever waits can be closed instead.
+            core.close(closing);
+            free(true);
+            let released = core.until("it is free", |core| core.take(|seen| matches!(seen, Seen::Released(..))));
+            let Seen::Released(key, socket) = released else { unreachable!("just matched") };
+            assert_eq!((key, core.connections()), (moving, 0));
+            let key = core.adopt(socket);
+            core.give(Operation::Receive { key });
+            core.round_trip(&mut client, key);
+            assert!(core.nothing_seen(), "{:?}", core.seen);
+        },
+    );
+}
+
+#[test]
+fn a_release_that_is_closed_at_once_is_closed() {
+    for variant in [URING, DIRECT] {
+        let mut core = Core::listening(variant);
+        let (mut client, key) = core.connect();
+        core.give(Operation::Release { key });
+        core.give(Operation::Close { key });
+        core.expect_closed(key);
+        assert!(core.nothing_seen(), "{:?}", core.seen);
+        assert_eq!(client.read(&mut [0]).expect("closed in order"), 0);
     }
 }
 
+#[test]
+fn without_a_descriptor_for_another_ring_connections_are_served_all_the_same() {
+    without_descriptors(
+        "",
+        || Core::listening(direct(1)),
+        |core, free| {
+            let mut clients: Vec<_> = (0..2).map(|_| core.connect()).collect();
+            // A third ring is needed, and cannot be had.
+            let socket = TcpStream::connect(core.address()).expect("listening");
+            let accepted = core.until("it is accepted", |core| core.take(|seen| matches!(seen, Seen::Accepted(_))));
+            let Seen::Accepted(accepted) = accepted else { unreachable!("just matched") };
+            free(false);
+            let key = core.adopt(accepted);
+            clients.push((socket, key));
+            for (client, key) in &mut clients {
+                core.give(Operation::Receive { key: *key });
+                core.round_trip(client, *key);
+            }
+            free(true);
+            for (mut client, key) in clients {
+                core.close(key);
+                assert_eq!(client.read(&mut [0]).expect("closed in order"), 0);
+            }
+            assert_eq!(core.connections(), 0);
+            // Those that come later get a slot.
+            let before = sockets();
+            let _client = core.connect();
+            assert_eq!(sockets(), before + 2);
+        },
+    );
+}
+
+/// Descriptors of this process, rings included.
 fn descriptors() -> usize {
     std::fs::read_dir("/proc/self/fd").expect("this is Linux").count()
+}
+
+/// Sockets that this process holds: as descriptors, and in the slots of its rings.
+fn sockets() -> usize {
+    let descriptors = std::fs::read_dir("/proc/self/fd").expect("this is Linux");
+    let of = |name: std::ffi::OsString| {
+        // The descriptor that reads this folder is closed by now.
+        let Ok(target) = std::fs::read_link(format!("/proc/self/fd/{}", name.display())) else { return 0 };
+        match target.to_string_lossy() {
+            target if target.starts_with("socket:") => 1,
+            target if target.ends_with("[io_uring]") => slots_in_use(&name.to_string_lossy()),
+            _ => 0,
+        }
+    };
+    descriptors.map(|entry| of(entry.expect("this is Linux").file_name())).sum()
+}
+
+/// Counts what the kernel lists below `UserFiles`, one line for each slot in use.
+fn slots_in_use(ring: &str) -> usize {
+    let info = std::fs::read_to_string(format!("/proc/self/fdinfo/{ring}")).expect("a ring of this thread's process");
+    let (_, files) = info.split_once("UserFiles:").expect("the kernel lists the slots of a ring");
+    files.lines().skip(1).take_while(|line| line.trim_start().starts_with(|first: char| first.is_ascii_digit())).count()
 }

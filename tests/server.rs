@@ -8,7 +8,8 @@ mod process;
 use client::{Client, http};
 use process::{Folder, Server};
 
-const DRIVERS: [&str; 2] = ["uring", "monoio"];
+/// With the flags that go with them.
+const DRIVERS: [&str; 3] = ["uring", "uring --descriptors direct", "monoio"];
 
 /// `h` written at the start of the text `t` by client 7, as Yjs writes it.
 const UPDATE: &[u8] = b"\x01\x01\x07\x00\x04\x01\x01t\x01h\x00";
@@ -249,4 +250,11 @@ fn a_second_server_fails_and_says_why() {
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("is taken"), "{said}");
     assert!(!other.path().join("data").exists(), "nothing is touched");
+}
+
+#[test]
+fn the_portable_driver_with_direct_descriptors_is_refused() {
+    let (code, said) = process::fails("monoio --descriptors direct", &Folder::new(), &[]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("error: cannot start the driver: the portable driver has no direct descriptors"), "{said}");
 }

@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use selvedge::driver::{Completion, ConnectionKey, Driver, Kind, Operation, Waker, open};
+use selvedge::driver::{Completion, ConnectionKey, Descriptors, Driver, Kind, Operation, Waker, open};
 use selvedge_protocol::websocket::{OpCode, put_masked_frame};
 use selvedge_shards::Frame;
 
@@ -69,7 +69,7 @@ impl Clients {
             let (core, say_opened, done) = (cores[number % cores.len()], say_opened.clone(), Arc::clone(&done));
             let thread = std::thread::spawn(move || {
                 pin(core)?;
-                let mut engine = open(Kind::Auto, None)?.engine;
+                let mut engine = open(Kind::Auto, Descriptors::Process, None)?.engine;
                 hand_waker.send(engine.waker()).map_err(io::Error::other)?;
                 let mut load = Load::new(address, workload, source(number), publishers);
                 load.run(&mut engine, &commands, &say_opened, &done)

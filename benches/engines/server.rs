@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use selvedge::driver::listener::{Options, claim};
-use selvedge::driver::{Completion, ConnectionKey, Driver, Kind, Operation, Socket, open};
+use selvedge::driver::{Completion, ConnectionKey, Descriptors, Driver, Kind, Operation, Socket, open};
 use selvedge_protocol::http::{self, RequestKind, parse_request, write_upgrade};
 use selvedge_protocol::websocket::{Event, Limits, OpCode, Reader, Role, put_frame};
 use selvedge_shards::Frame;
@@ -23,7 +23,7 @@ pub(crate) fn serve(kind: Kind) -> io::Result<()> {
     let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     let listener = claim(any, 1, &Options::default()).map_err(io::Error::other)?.remove(0);
     let address = listener.local_addr()?;
-    let mut engine = open(kind, Some(listener))?.engine;
+    let mut engine = open(kind, Descriptors::Process, Some(listener))?.engine;
     println!("{address} {engine}");
     io::stdout().flush()?;
     let (waker, over) = (engine.waker(), Arc::new(AtomicBool::new(false)));

@@ -79,6 +79,7 @@ fn accepting(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, updates: &[Ve
 fn merging(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, updates: &[Vec<u8>]) {
     group.throughput(bytes(updates));
     group.bench_function(BenchmarkId::new("merge_all", name), |b| b.iter(|| merge(black_box(updates))));
+    group.throughput(Throughput::Elements(updates.len() as u64));
     group.bench_function(BenchmarkId::new("merge_turns", name), |b| {
         b.iter(|| updates.chunks(TURN).map(|turn| merge(turn).map_or(0, |merged| merged.len())).sum::<usize>());
     });

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::glommio::Glommio;
 use super::monoio::Monoio;
 use super::uring::{Refusal, Uring};
-use super::{Completion, Driver, Operation, Waker};
+use super::{Completion, Descriptors, Driver, Operation, Waker};
 
 /// Which driver is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,18 +39,25 @@ pub struct Opened {
 ///
 /// # Errors
 ///
-/// Where the kernel does not grant what `kind` needs, or a descriptor is lacking.
-pub fn open(kind: Kind, listener: Option<TcpListener>) -> io::Result<Opened> {
-    let (engine, refused) = match kind {
-        Kind::Auto => match Uring::open() {
+/// Where the kernel does not grant what `kind` and `descriptors` need, or a descriptor is lacking. [`Kind::Auto`] does not fall back on the
+/// portable driver where direct descriptors were asked for: it has none.
+pub fn open(kind: Kind, descriptors: Descriptors, listener: Option<TcpListener>) -> io::Result<Opened> {
+    let uring = || Uring::open(descriptors);
+    let (engine, refused) = match (kind, descriptors) {
+        (Kind::Auto, Descriptors::Process) => match uring() {
             Ok(uring) => (Engine::Uring(uring), None),
             Err(refusal) => (Engine::Monoio(Monoio::open()?), Some(refusal)),
         },
-        Kind::Uring => (Engine::Uring(Uring::open().map_err(io::Error::other)?), None),
-        Kind::Monoio => (Engine::Monoio(Monoio::open()?), None),
-        Kind::MonoioEpoll => (Engine::Monoio(Monoio::open_epoll()?), None),
+        (Kind::Auto, Descriptors::Direct { .. }) | (Kind::Uring, _) => {
+            (Engine::Uring(uring().map_err(io::Error::other)?), None)
+        }
+        (Kind::Monoio | Kind::MonoioEpoll, Descriptors::Direct { .. }) => return Err(io::Error::other(NoSlots)),
+        (Kind::Monoio, Descriptors::Process) => (Engine::Monoio(Monoio::open()?), None),
+        (Kind::MonoioEpoll, Descriptors::Process) => (Engine::Monoio(Monoio::open_epoll()?), None),
         #[cfg(feature = "glommio")]
-        Kind::Glommio => (Engine::Glommio(Glommio::open()?), None),
+        (Kind::Glommio, Descriptors::Direct { .. }) => return Err(io::Error::other(NoSlots)),
+        #[cfg(feature = "glommio")]
+        (Kind::Glommio, Descriptors::Process) => (Engine::Glommio(Glommio::open()?), None),
     };
     let mut opened = Opened { engine, refused };
     match (&mut opened.engine, listener) {
@@ -62,6 +69,18 @@ pub fn open(kind: Kind, listener: Option<TcpListener>) -> io::Result<Opened> {
     }
     Ok(opened)
 }
+
+/// The portable driver was asked for direct descriptors.
+#[derive(Debug)]
+struct NoSlots;
+
+impl fmt::Display for NoSlots {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the portable driver has no direct descriptors: use --driver uring, or --descriptors process")
+    }
+}
+
+impl std::error::Error for NoSlots {}
 
 /// One of the drivers. The loop is generic over [`Driver`]; this is what it gets outside of tests.
 pub enum Engine {
@@ -101,6 +120,7 @@ impl Engine {
 impl fmt::Display for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Uring(uring) if uring.is_direct() => f.write_str("uring with direct descriptors"),
             Self::Uring(_) => f.write_str("uring"),
             Self::Monoio(monoio) if monoio.is_epoll() => f.write_str("monoio on epoll"),
             Self::Monoio(_) => f.write_str("monoio on io_uring"),

@@ -3,9 +3,9 @@
 //!
 //! A turn is a run of glommio's executor, which is not how glommio wants to be used: it would own the loop, with a task for each
 //! connection. Here nothing is a task; a stream is asked again when what it waits for has happened. That leaves its three rings, its
-//! way to sleep and its system calls, which is what is to be compared. Every operation works on it. Unlike the other drivers it has
-//! every adopted socket watched from the start, because glommio's streams begin so; and glommio never closes one eventfd of each
-//! executor that has run.
+//! way to sleep and its system calls, which is what is to be compared. Every operation works on it. Unlike the other drivers it
+//! has every adopted socket watched from the start, because glommio's streams begin so; it closes a socket that was to be released where no
+//! descriptor is free for the copy that has to be made of it; and glommio never closes one eventfd of each executor that has run.
 
 mod acceptor;
 mod completions;

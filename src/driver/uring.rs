@@ -1,4 +1,5 @@
-//! The driver on io_uring: one ring, one group of buffers and one system call per turn for each core.
+//! The driver on io_uring: one pool of buffers and one system call per turn for each core; and one ring, unless sockets are held in its
+//! slots and these are not enough.
 //!
 //! An idle connection is one multishot poll in the kernel and a place in a table here. When the poll hits, a receive follows in the next
 //! turn's submission, into a buffer that is given back before that turn ends.
@@ -7,33 +8,36 @@ mod acceptor;
 mod buffers;
 mod completions;
 mod connects;
+mod installs;
 mod operations;
 mod refusal;
 mod request;
 mod ring;
+mod rings;
 mod sends;
 mod table;
 mod tag;
+mod target;
 
 use std::collections::{HashSet, VecDeque};
 use std::io;
 use std::mem;
 use std::net::TcpListener;
-use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use io_uring::cqueue;
 use selvedge_shards::Frame;
 
-use super::{Completion, ConnectionKey, Driver, Operation, Socket, Waker};
+use super::{Completion, ConnectionKey, Descriptors, Driver, Operation, Socket, Waker};
 use acceptor::Acceptor;
 use buffers::Buffers;
 use connects::Connects;
+use installs::Installs;
 pub use refusal::Refusal;
 use request::Request;
-use ring::Ring;
+use rings::Rings;
 use sends::Sends;
-use table::{Connection, Table};
+use table::{Connection, Table, Task};
 use tag::{Kind, Tag};
 
 /// How long [`Drop`] waits for the kernel to let go of what is in flight.
@@ -42,12 +46,13 @@ const QUIESCE_MAX: Duration = Duration::from_secs(5);
 /// The driver on io_uring. Needs Linux 6.1.
 pub struct Uring {
     // First, so that it ends before the memory that the kernel uses through it.
-    ring: Ring,
+    rings: Rings,
     buffers: Buffers,
     sends: Sends,
     connects: Connects,
     table: Table,
     acceptor: Acceptor,
+    installs: Installs,
     /// Connections with [`table::Read::Queued`], and perhaps some that no longer are. Each gets one receive, then it stands at the end again: no
     /// connection takes more than its turn, and receives never outnumber the buffers by much.
     ready: VecDeque<ConnectionKey>,
@@ -66,8 +71,10 @@ pub struct Uring {
 
 /// A completion that is known before the kernel is entered.
 enum Answer {
+    /// It was quiet when it was closed.
     Closed(ConnectionKey),
-    Released(ConnectionKey, OwnedFd),
+    /// It has a descriptor to be given back.
+    Released(ConnectionKey),
     /// There is no socket to connect.
     Unconnected(ConnectionKey, io::Error),
     /// Given for a connection that is being closed.
@@ -83,17 +90,17 @@ impl Uring {
     /// # Errors
     ///
     /// What this kernel lacks or forbids.
-    pub fn open() -> Result<Self, Refusal> {
-        let ring = Ring::open()?;
-        let buffers = Buffers::register(&ring).map_err(Refusal::Buffers)?;
-        let waker = Waker::new(Some(ring.descriptor())).map_err(Refusal::Descriptor)?;
+    pub fn open(descriptors: Descriptors) -> Result<Self, Refusal> {
+        let mut rings = Rings::open(descriptors)?;
+        let waker = Waker::new(Some(rings.main().descriptor())).map_err(Refusal::Descriptor)?;
         let mut driver = Self {
-            ring,
-            buffers,
+            rings,
+            buffers: Buffers::new(),
             sends: Sends::default(),
             connects: Connects::default(),
             table: Table::default(),
             acceptor: Acceptor::default(),
+            installs: Installs::default(),
             ready: VecDeque::new(),
             failed: HashSet::new(),
             answers: Vec::new(),
@@ -117,22 +124,41 @@ impl Uring {
         self.table.len()
     }
 
+    /// It holds sockets in slots, not as descriptors.
+    #[must_use]
+    pub fn is_direct(&self) -> bool {
+        self.rings.is_direct()
+    }
+
     fn watch_waker(&mut self) -> io::Result<()> {
-        self.ring.push(Request::watch(self.waker.event()), Tag::of_core(Kind::Event))
+        self.rings.main().push(Request::watch(self.waker.event()), Tag::of_core(Kind::Event))
     }
 
     fn accept(&mut self) -> io::Result<()> {
         match self.acceptor.poll_accept() {
-            Some(listener) => self.ring.push(Request::accept(listener), Tag::of_core(Kind::Accept)),
+            Some(listener) => self.rings.main().push(Request::accept(listener), Tag::of_core(Kind::Accept)),
             None => Ok(()),
         }
     }
 
-    /// Starts the receives that wait, as many as there are buffers: all of them are free between turns.
+    /// Starts the receives that wait, as many as there are buffers: nearly always all of them are free between turns.
     fn receive(&mut self) -> io::Result<()> {
-        for _ in 0..self.ready.len().min(usize::from(buffers::COUNT)) {
-            let key = self.ready.pop_front().expect("counted");
+        while self.buffers.any_free()
+            && let Some(key) = self.ready.pop_front()
+        {
             self.receive_from(key)?;
+        }
+        Ok(())
+    }
+
+    /// Tries again to release those for whom there was no descriptor.
+    fn install_waiting(&mut self) -> io::Result<()> {
+        for key in self.installs.take_due() {
+            // It may have been closed since, and its place may have a new owner.
+            if self.table.find(key).is_some_and(|connection| connection.task == Task::Releasing && !connection.closing)
+            {
+                self.install(key)?;
+            }
         }
         Ok(())
     }
@@ -142,11 +168,19 @@ impl Uring {
         self.awake || !self.answers.is_empty() || !self.ready.is_empty()
     }
 
-    fn show_answers(&mut self, visit: &mut dyn FnMut(Completion<'_>)) {
-        for answer in self.answers.drain(..) {
+    fn show_answers(&mut self, visit: &mut dyn FnMut(Completion<'_>)) -> io::Result<()> {
+        for answer in mem::take(&mut self.answers) {
             visit(match answer {
-                Answer::Closed(key) => Completion::Closed { key },
-                Answer::Released(key, socket) => Completion::Released { key, socket: Socket(socket) },
+                Answer::Closed(key) => {
+                    drop(self.remove(key)?);
+                    Completion::Closed { key }
+                }
+                // Closed after it was released.
+                Answer::Released(key) if self.table.expect(key).closing => continue,
+                Answer::Released(key) => {
+                    let descriptor = self.remove(key)?.expect("it was released with a descriptor");
+                    Completion::Released { key, socket: Socket(descriptor) }
+                }
                 Answer::Unconnected(key, error) => {
                     self.failed.insert(key);
                     Completion::Connected { key, result: Err(error) }
@@ -156,25 +190,13 @@ impl Uring {
                 }
             });
         }
+        Ok(())
     }
 
     /// Ends all that is in flight. `false` if the kernel does not let go of it.
     fn quiesce(&mut self) -> bool {
         let deadline = Instant::now() + QUIESCE_MAX;
-        if self.ring.push(Request::cancel_all(), Tag::of_core(Kind::Cancel)).is_err() {
-            return false;
-        }
-        while self.ring.in_flight() > 0 {
-            let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || self.ring.enter(Some(left)).is_err() {
-                return false;
-            }
-            self.ring.collect(&mut self.completions);
-            for completion in mem::take(&mut self.completions) {
-                self.discard(&completion);
-            }
-        }
-        true
+        self.rings.quiesce(deadline, &mut Self::discard)
     }
 }
 
@@ -197,21 +219,21 @@ impl Driver for Uring {
             self.start(operation)?;
         }
         self.failed.clear();
+        self.install_waiting()?;
         self.receive()?;
         self.accept()?;
-        let timeout = if self.is_busy() { Some(Duration::ZERO) } else { self.acceptor.limit(timeout) };
-        self.ring.enter(timeout)?;
-        self.awake = false;
-        self.waker.reset();
-        self.show_answers(visit);
+        let timeout = self.installs.limit(self.acceptor.limit(timeout));
+        let timeout = if self.is_busy() { Some(Duration::ZERO) } else { timeout };
         // Copied out first, because handling them makes new requests.
         let mut completions = mem::take(&mut self.completions);
-        self.ring.collect(&mut completions);
+        self.rings.turn(timeout, &mut completions)?;
+        self.awake = false;
+        self.waker.reset();
+        self.show_answers(visit)?;
         for completion in completions.drain(..) {
             self.handle(&completion, visit)?;
         }
         self.completions = completions;
-        self.buffers.publish();
         Ok(())
     }
 }

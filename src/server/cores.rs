@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 
 use crate::doorbell::Doorbell;
-use crate::driver::{self, Driver, Engine, Kind, Waker};
+use crate::driver::{self, Descriptors, Driver, Engine, Kind, Waker};
 use crate::reactor::{Clock, Lines, Parts, Reactor};
 
 use super::process;
@@ -20,6 +20,13 @@ pub(super) struct Start {
     pub(super) lines: Lines,
     /// Where it runs; anywhere if the kernel does not say where it may.
     pub(super) cpu: Option<usize>,
+}
+
+/// The driver that every core is to have.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    pub(super) kind: Kind,
+    pub(super) descriptors: Descriptors,
 }
 
 /// The threads.
@@ -47,8 +54,13 @@ impl fmt::Display for StartFailed {
 type Ready = Result<(usize, Waker, String), io::Error>;
 
 impl Cores {
+    /// Finds out whether a core could have this driver.
+    pub(super) fn probe(wanted: Wanted) -> Result<(), StartFailed> {
+        driver::open(wanted.kind, wanted.descriptors, None).map(drop).map_err(StartFailed::Driver)
+    }
+
     /// Starts all cores. A driver is made on its own thread, and no core turns before every driver stands and knows all others.
-    pub(super) fn start(starts: Vec<Start>, kind: Kind, clock: Clock, spin: bool) -> Result<Self, StartFailed> {
+    pub(super) fn start(starts: Vec<Start>, wanted: Wanted, clock: Clock, spin: bool) -> Result<Self, StartFailed> {
         let count = starts.len();
         let doorbells: Vec<Arc<Doorbell>> = starts.iter().map(|start| Arc::clone(&start.lines.doorbell)).collect();
         let (ready, readiness) = mpsc::channel();
@@ -59,7 +71,7 @@ impl Cores {
             connects.push(connect);
             let ready = ready.clone();
             let thread = thread::Builder::new().name(format!("core-{id}"));
-            let run = move || run(id, start, kind, clock, spin, &ready, &wakers);
+            let run = move || run(id, start, wanted, clock, spin, &ready, &wakers);
             threads.push(thread.spawn(run).map_err(StartFailed::Thread)?);
         }
         drop(ready);
@@ -98,7 +110,7 @@ fn gather(count: usize, readiness: &Receiver<Ready>) -> Result<Vec<Waker>, Start
 fn run(
     id: usize,
     start: Start,
-    kind: Kind,
+    wanted: Wanted,
     clock: Clock,
     spin: bool,
     ready: &Sender<Ready>,
@@ -108,7 +120,7 @@ fn run(
     if let Some(cpu) = cpu {
         process::pin(cpu);
     }
-    let mut engine = match open(id, kind, listener) {
+    let mut engine = match open(id, wanted, listener) {
         Ok(engine) => engine,
         Err(error) => {
             // Who does not listen any more has heard of another core's trouble.
@@ -129,8 +141,8 @@ fn run(
     result
 }
 
-fn open(id: usize, kind: Kind, listener: TcpListener) -> io::Result<Engine> {
-    let opened = driver::open(kind, Some(listener))?;
+fn open(id: usize, wanted: Wanted, listener: TcpListener) -> io::Result<Engine> {
+    let opened = driver::open(wanted.kind, wanted.descriptors, Some(listener))?;
     if let Some(refused) = opened.refused
         && id == 0
     {

@@ -6,10 +6,11 @@ use selvedge_shards::{Config, ShardId};
 use selvedge_storage::{RocksOptions, UPDATE_BYTES_MAX};
 use std::time::Duration;
 
-use crate::driver::{Kind, listener};
+use super::cores::Wanted;
+use crate::driver::{Descriptors, Kind, listener};
 use crate::reactor::Rules;
 use crate::reader;
-use crate::settings::{DriverChoice, History, Settings};
+use crate::settings::{DescriptorsChoice, DriverChoice, History, Settings};
 
 /// Frames of one message. Browsers do not fragment; proxies that do cut at some kilobytes.
 const FRAGMENTS_MAX: u32 = 1 << 14;
@@ -39,14 +40,19 @@ pub(super) fn listening(settings: &Settings) -> listener::Options {
     }
 }
 
-pub(super) fn driver(settings: &Settings) -> Kind {
-    match settings.driver {
+pub(super) fn driver(settings: &Settings) -> Wanted {
+    let kind = match settings.driver {
         DriverChoice::Auto => Kind::Auto,
         DriverChoice::Uring => Kind::Uring,
         DriverChoice::Monoio => Kind::Monoio,
         #[cfg(feature = "glommio")]
         DriverChoice::Glommio => Kind::Glommio,
-    }
+    };
+    let descriptors = match settings.descriptors {
+        DescriptorsChoice::Process => Descriptors::Process,
+        DescriptorsChoice::Direct => Descriptors::DIRECT,
+    };
+    Wanted { kind, descriptors }
 }
 
 pub(super) fn reading(settings: &Settings) -> reader::Options {

@@ -32,6 +32,19 @@ impl Choice for DriverChoice {
     ];
 }
 
+/// Where sockets are held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DescriptorsChoice {
+    /// As descriptors of the process, which the limit of open files bounds.
+    Process,
+    /// In the tables of io_uring rings, which it does not bound.
+    Direct,
+}
+
+impl Choice for DescriptorsChoice {
+    const WORDS: &'static [(&'static str, Self)] = &[("process", Self::Process), ("direct", Self::Direct)];
+}
+
 /// How much of what clients deleted is really gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum History {

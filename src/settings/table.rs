@@ -6,7 +6,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
-use super::choice::{DriverChoice, Fsync, History, LogFormat, LogLevel};
+use super::choice::{DescriptorsChoice, DriverChoice, Fsync, History, LogFormat, LogLevel};
 use super::declare::{relations, settings};
 use super::kind::{Address, Bytes, Cores, Count, Folder, GIB, KIB, Kind, MIB, Milliseconds, OneOf, Switch, SyncPolicy};
 use super::{Relation, Setting};
@@ -29,8 +29,13 @@ settings! {
         /// auto takes io_uring, or where it is forbidden the portable driver with a warning; uring and monoio insist.
         driver: OneOf<DriverChoice> { default: DriverChoice::Auto };
 
+        /// Where sockets are held.
+        /// process: each is a file descriptor, of which the limit of open files (ulimit -n) allows so many; direct: in tables of io_uring,
+        /// where that limit does not bind, for machines on which it cannot be raised. direct needs the uring driver and Linux 6.8.
+        descriptors: OneOf<DescriptorsChoice> { default: DescriptorsChoice::Process };
+
         /// Connections of the whole process; further ones are told to try again (503), or closed at once where there are many.
-        /// Each takes a file descriptor: the limit of open files (ulimit -n) has to allow as many.
+        /// With --descriptors process each takes a file descriptor: the limit of open files (ulimit -n) has to allow as many.
         connections_max: Count { default: 1_000_000, min: 1, max: 1 << 24, unit: "connections" };
 
         /// Threads that read and compact documents beside the shards.

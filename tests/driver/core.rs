@@ -2,12 +2,12 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use selvedge::driver::listener::{self, Options};
-use selvedge::driver::{Completion, ConnectionKey, Driver, Engine, Kind, Operation, Socket, Waker, open};
+use selvedge::driver::{Completion, ConnectionKey, Descriptors, Driver, Engine, Kind, Operation, Socket, Waker, open};
 use selvedge_shards::Frame;
 
 /// Long enough for any machine; reached only by a failure.
@@ -26,6 +26,13 @@ pub(crate) enum Seen {
     Closed(ConnectionKey),
 }
 
+/// Which driver is tested, and where it holds its sockets.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Variant {
+    pub(crate) kind: Kind,
+    pub(crate) descriptors: Descriptors,
+}
+
 pub(crate) struct Core {
     engine: Engine,
     address: Option<SocketAddr>,
@@ -39,26 +46,28 @@ pub(crate) struct Core {
 
 impl Core {
     /// Without a listener.
-    pub(crate) fn silent(kind: Kind) -> Self {
-        Self::on(open(kind, None).expect("this machine has every driver").engine, None)
+    pub(crate) fn silent(variant: Variant) -> Self {
+        Self::on(variant, None, None)
     }
 
     /// With a listener, accepting.
-    pub(crate) fn listening(kind: Kind) -> Self {
-        let mut core = Self::bound(kind);
+    pub(crate) fn listening(variant: Variant) -> Self {
+        let mut core = Self::bound(variant);
         core.give(Operation::Accept);
         core
     }
 
     /// With a listener, not yet accepting.
-    pub(crate) fn bound(kind: Kind) -> Self {
+    pub(crate) fn bound(variant: Variant) -> Self {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
         let listener = listener::claim(any, 1, &Options::default()).expect("a free port").remove(0);
         let address = listener.local_addr().expect("bound");
-        Self::on(open(kind, Some(listener)).expect("this machine has every driver").engine, Some(address))
+        Self::on(variant, Some(listener), Some(address))
     }
 
-    fn on(engine: Engine, address: Option<SocketAddr>) -> Self {
+    fn on(variant: Variant, listener: Option<TcpListener>, address: Option<SocketAddr>) -> Self {
+        let Variant { kind, descriptors } = variant;
+        let engine = open(kind, descriptors, listener).expect("this machine has every driver").engine;
         let (operations, seen, keys, free) = (Vec::new(), Vec::new(), Vec::new(), VecDeque::new());
         Self { engine, address, operations, seen, keys, free, echoes: BTreeMap::new() }
     }

@@ -40,6 +40,7 @@ pub(crate) struct Server {
     log: BufReader<ChildStderr>,
 }
 
+/// `driver` is its name, and the flags that go with it.
 fn command(driver: &str, folder: &Folder, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
     // Neither the machine's settings nor what cargo tells its tests.
@@ -47,7 +48,7 @@ fn command(driver: &str, folder: &Folder, arguments: &[&str]) -> Command {
         command.env_remove(variable);
     }
     command.arg("--data-dir").arg(folder.path().join("data"));
-    command.args(["--driver", driver]);
+    command.arg("--driver").args(driver.split(' '));
     if !arguments.contains(&"--listen") {
         command.args(["--listen", "127.0.0.1:0"]);
     }

@@ -3,14 +3,14 @@
 use std::io;
 use std::net::TcpListener;
 use std::os::fd::{AsFd, OwnedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{Shutdown, SocketFlags, accept_with, shutdown};
 
 use super::ready::{Ready, Source};
 use super::stream::Stream;
-use crate::driver::ACCEPT_BACK_OFF;
+use crate::driver::rest::Rest;
 
 /// Connections taken in one turn; others wait for the next, behind the data that came meanwhile.
 const ACCEPTS_PER_TURN_MAX: usize = 256;
@@ -22,7 +22,7 @@ pub(super) struct Acceptor {
     /// The same listener once more, while it is watched.
     watch: Option<Stream>,
     wanted: bool,
-    retry_at: Option<Instant>,
+    rest: Rest,
 }
 
 impl Acceptor {
@@ -39,7 +39,8 @@ impl Acceptor {
 
     /// Refuses whoever has not been accepted, also while the rings still watch.
     pub(super) fn stop(&mut self) {
-        (self.wanted, self.retry_at, self.watch) = (false, None, None);
+        (self.wanted, self.watch) = (false, None);
+        self.rest.end();
         if let Some(listener) = self.listener.take() {
             // Fails only where it is not listening any more.
             let _ = shutdown(&listener, Shutdown::Both);
@@ -49,10 +50,10 @@ impl Acceptor {
     /// Waits for somebody to accept, if that is wanted and not being done.
     pub(super) fn watch(&mut self, ready: &Ready) -> io::Result<()> {
         let Some(listener) = &self.listener else { return Ok(()) };
-        if !self.wanted || self.watch.is_some() || self.retry_at.is_some_and(|at| Instant::now() < at) {
+        if !self.wanted || self.watch.is_some() || self.rest.lasts() {
             return Ok(());
         }
-        self.retry_at = None;
+        self.rest.end();
         match listener.as_fd().try_clone_to_owned() {
             Ok(copy) => self.watch = Some(Stream::watch(copy, ready.wire(Source::Listener))),
             // The copy takes a descriptor too. The accept that finds none either says so.
@@ -72,7 +73,7 @@ impl Acceptor {
                 // A peer that left the queue: no reason to rest.
                 Err(Errno::CONNABORTED | Errno::INTR) => {}
                 Err(error) => {
-                    self.retry_at = Some(Instant::now() + ACCEPT_BACK_OFF);
+                    self.rest.begin();
                     return visit(Err(error.into()));
                 }
             }
@@ -81,12 +82,6 @@ impl Acceptor {
 
     /// How long a turn may wait.
     pub(super) fn limit(&self, timeout: Option<Duration>) -> Option<Duration> {
-        match self.retry_at {
-            None => timeout,
-            Some(at) => {
-                let left = at.saturating_duration_since(Instant::now());
-                Some(timeout.map_or(left, |timeout| timeout.min(left)))
-            }
-        }
+        self.rest.limit(timeout)
     }
 }

@@ -98,6 +98,12 @@ impl Core {
         if self.failed.contains(&key) {
             return;
         }
+        // It was to be released, which has not been said yet.
+        let released = |answer: &&mut Answer| matches!(answer, Answer::Released(of, _) if *of == key);
+        if let Some(answer) = self.answers.iter_mut().find(released) {
+            *answer = Answer::Closed(key);
+            return;
+        }
         let connection = self.table.remove(key);
         // The rings may hold the socket a little longer; the peer need not. Fails only if the peer was faster.
         let _ = shutdown(&connection.stream, Shutdown::Both);

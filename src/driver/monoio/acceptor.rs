@@ -4,14 +4,14 @@ use std::io;
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::io::Errno;
 use rustix::net::{Shutdown, SocketFlags, accept_with, shutdown};
 
 use super::socket::Socket;
 use super::watches::{Event, Watches};
-use crate::driver::ACCEPT_BACK_OFF;
+use crate::driver::rest::Rest;
 
 /// Connections taken in one turn; others wait for the next, behind the data that came meanwhile.
 const ACCEPTS_PER_TURN_MAX: usize = 256;
@@ -24,7 +24,7 @@ pub(super) struct Acceptor {
     watched: Option<Rc<Socket>>,
     wanted: bool,
     watching: bool,
-    retry_at: Option<Instant>,
+    rest: Rest,
 }
 
 impl Acceptor {
@@ -42,7 +42,7 @@ impl Acceptor {
     /// Refuses whoever has not been accepted, also where the runtime still watches.
     pub(super) fn stop(&mut self) {
         self.wanted = false;
-        self.retry_at = None;
+        self.rest.end();
         if let Some(listener) = self.listener.take() {
             // Ends the watch, which holds the same listener. Fails only where it is not listening any more.
             let _ = shutdown(&listener, Shutdown::Both);
@@ -53,10 +53,10 @@ impl Acceptor {
     /// Waits for somebody to accept, if that is wanted and not being done.
     pub(super) fn watch(&mut self, watches: &Watches) -> io::Result<()> {
         let Some(listener) = &self.listener else { return Ok(()) };
-        if !self.wanted || self.watching || self.retry_at.is_some_and(|at| Instant::now() < at) {
+        if !self.wanted || self.watching || self.rest.lasts() {
             return Ok(());
         }
-        self.retry_at = None;
+        self.rest.end();
         let watched = match &self.watched {
             Some(watched) => watched.clone(),
             None => {
@@ -81,7 +81,7 @@ impl Acceptor {
                 // A peer that left the queue: no reason to rest.
                 Err(Errno::CONNABORTED | Errno::INTR) => {}
                 Err(error) => {
-                    self.retry_at = Some(Instant::now() + ACCEPT_BACK_OFF);
+                    self.rest.begin();
                     return visit(Err(error.into()));
                 }
             }
@@ -90,13 +90,7 @@ impl Acceptor {
 
     /// How long a turn may wait.
     pub(super) fn limit(&self, timeout: Option<Duration>) -> Option<Duration> {
-        match self.retry_at {
-            None => timeout,
-            Some(at) => {
-                let left = at.saturating_duration_since(Instant::now());
-                Some(timeout.map_or(left, |timeout| timeout.min(left)))
-            }
-        }
+        self.rest.limit(timeout)
     }
 
     /// The runtime's copy is given back inside of the runtime.

@@ -2,9 +2,9 @@
 
 use std::net::TcpListener;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::driver::ACCEPT_BACK_OFF;
+use crate::driver::rest::Rest;
 
 /// State of the one multishot accept.
 #[derive(Default)]
@@ -12,7 +12,7 @@ pub(super) struct Acceptor {
     listener: Option<TcpListener>,
     wanted: bool,
     in_flight: bool,
-    retry_at: Option<Instant>,
+    rest: Rest,
 }
 
 impl Acceptor {
@@ -28,17 +28,17 @@ impl Acceptor {
     /// Whether the accept in flight must be cancelled.
     pub(super) fn stop(&mut self) -> bool {
         self.wanted = false;
-        self.retry_at = None;
+        self.rest.end();
         self.close_if_done();
         self.in_flight
     }
 
     /// The listener to accept on now, if an accept is due. It counts as in flight from here on.
     pub(super) fn poll_accept(&mut self) -> Option<BorrowedFd<'_>> {
-        if !self.wanted || self.in_flight || self.retry_at.is_some_and(|at| Instant::now() < at) {
+        if !self.wanted || self.in_flight || self.rest.lasts() {
             return None;
         }
-        self.retry_at = None;
+        self.rest.end();
         self.in_flight = true;
         Some(self.listener.as_ref()?.as_fd())
     }
@@ -52,19 +52,13 @@ impl Acceptor {
     /// Rest before the next attempt.
     pub(super) fn back_off(&mut self) {
         if self.wanted {
-            self.retry_at = Some(Instant::now() + ACCEPT_BACK_OFF);
+            self.rest.begin();
         }
     }
 
     /// How long a turn may wait.
     pub(super) fn limit(&self, timeout: Option<Duration>) -> Option<Duration> {
-        match self.retry_at {
-            None => timeout,
-            Some(at) => {
-                let left = at.saturating_duration_since(Instant::now());
-                Some(timeout.map_or(left, |timeout| timeout.min(left)))
-            }
-        }
+        self.rest.limit(timeout)
     }
 
     fn close_if_done(&mut self) {

@@ -1,5 +1,8 @@
 //! What follows from each completion of the kernel's. Knows the ring and the table, and decides nothing about what was received.
-#![expect(unsafe_code, reason = "an accepted descriptor comes as a number")]
+#![expect(
+    unsafe_code,
+    reason = "a new descriptor comes as a number, and what was received as a promise about a buffer"
+)]
 
 use std::io;
 use std::os::fd::{FromRawFd, OwnedFd};
@@ -9,7 +12,7 @@ use rustix::event::PollFlags;
 use rustix::io::Errno;
 
 use super::Uring;
-use super::table::Read;
+use super::table::{Read, Task};
 use super::tag::{Kind, Tag};
 use crate::driver::demand::Demand;
 use crate::driver::{Completion, ConnectionKey, RECEIVE_BYTES_MAX, Socket};
@@ -33,9 +36,16 @@ impl Uring {
             // The other ring did not take the message: it is full, or gone, or the kernel is too old for it.
             Kind::Notify => self.wakers[key.index as usize].signal(),
             Kind::Poll => return self.handle_polled(key, outcome(completion), last, visit),
-            Kind::Receive => self.handle_received(key, completion, visit),
+            Kind::Receive => return self.handle_received(key, outcome(completion), visit),
             Kind::Send => return self.handle_sent(key, outcome(completion), visit),
-            Kind::Connect => self.handle_connected(key, outcome(completion), visit),
+            Kind::Connect => return self.handle_connected(key, outcome(completion), visit),
+            Kind::Install => return self.handle_installed(key, outcome(completion), visit),
+            // The rings that rang say themselves that they have work.
+            Kind::Bell => {
+                if last {
+                    return self.rings.watch_bell();
+                }
+            }
             // It completed by itself before it could be cancelled.
             Kind::Cancel => {}
         }
@@ -43,9 +53,18 @@ impl Uring {
     }
 
     /// Frees what a completion brings that nobody will see any more.
-    pub(super) fn discard(&self, completion: &cqueue::Entry) {
-        if Tag::decode(completion.user_data()).kind == Kind::Accept {
-            drop(outcome(completion).map(accepted));
+    pub(super) fn discard(completion: &cqueue::Entry) {
+        match Tag::decode(completion.user_data()).kind {
+            Kind::Accept | Kind::Install => drop(outcome(completion).map(owned)),
+            Kind::Event
+            | Kind::Woken
+            | Kind::Notify
+            | Kind::Poll
+            | Kind::Receive
+            | Kind::Send
+            | Kind::Cancel
+            | Kind::Connect
+            | Kind::Bell => {}
         }
     }
 
@@ -54,7 +73,7 @@ impl Uring {
             self.acceptor.handle_end();
         }
         match outcome {
-            Ok(descriptor) => visit(Completion::Accepted { socket: Socket(accepted(descriptor)) }),
+            Ok(descriptor) => visit(Completion::Accepted { socket: Socket(owned(descriptor)) }),
             // Stopped, or a peer that left the queue: no reason to rest.
             Err(Errno::CANCELED | Errno::CONNABORTED | Errno::INTR | Errno::AGAIN) => {}
             Err(error) => {
@@ -64,19 +83,27 @@ impl Uring {
         }
     }
 
-    fn handle_connected(&mut self, key: ConnectionKey, outcome: Result<u32, Errno>, visit: Visit<'_>) {
+    fn handle_connected(
+        &mut self,
+        key: ConnectionKey,
+        outcome: Result<u32, Errno>,
+        visit: Visit<'_>,
+    ) -> io::Result<()> {
         self.connects.remove(key);
         let connection = self.table.expect(key);
-        connection.connecting = false;
+        connection.task = Task::Nothing;
         if connection.closing {
             return self.close_if_quiet(key, visit);
         }
         let result = outcome.map(drop).map_err(io::Error::from);
-        if result.is_err() {
+        if result.is_ok() {
+            self.move_to_slot(key)?;
+        } else {
             self.failed.insert(key);
             drop(self.table.remove(key));
         }
         visit(Completion::Connected { key, result });
+        Ok(())
     }
 
     fn handle_polled(
@@ -89,19 +116,20 @@ impl Uring {
         let Some(connection) = self.table.find(key) else { return Ok(()) };
         connection.polled &= !last;
         if connection.closing {
-            self.close_if_quiet(key, visit);
-            return Ok(());
+            return self.close_if_quiet(key, visit);
         }
         match outcome {
             Ok(events) => {
                 let ends = PollFlags::RDHUP | PollFlags::HUP | PollFlags::ERR;
                 connection.hung_up |= events & u32::from(ends.bits()) != 0;
-                if connection.demand == Demand::Always {
-                    if last {
+                match connection.demand {
+                    Demand::Once => self.want_receive(key),
+                    Demand::Always => {
                         // A multishot operation may end at any completion.
                         self.poll(key)?;
+                        self.want_receive(key);
                     }
-                    self.want_receive(key);
+                    Demand::Nothing | Demand::Ended => {}
                 }
             }
             Err(error) => self.end(key, Some(error), visit),
@@ -109,37 +137,32 @@ impl Uring {
         Ok(())
     }
 
-    fn handle_received(&mut self, key: ConnectionKey, completion: &cqueue::Entry, visit: Visit<'_>) {
-        let outcome = outcome(completion);
-        let buffer = cqueue::buffer_select(completion.flags());
-        if let Some(connection) = self.table.find(key) {
-            let again = connection.read == Read::InFlightAgain;
-            connection.read = Read::Idle;
-            if connection.closing {
-                self.close_if_quiet(key, visit);
-            } else {
-                match outcome {
-                    Ok(0) => self.end(key, None, visit),
-                    Ok(bytes) => {
-                        let bytes = bytes as usize;
-                        let id = buffer.expect("what was received is in a buffer");
-                        visit(Completion::Received { key, data: self.buffers.filled(id, bytes) });
-                        self.follow_receive(key, again || bytes == RECEIVE_BYTES_MAX);
-                    }
-                    Err(Errno::AGAIN) => self.repeat_receive(key, again),
-                    Err(Errno::NOBUFS) => {
-                        // Those given back so far serve the next.
-                        self.buffers.publish();
-                        self.repeat_receive(key, true);
-                    }
-                    Err(Errno::INTR | Errno::CANCELED) => self.repeat_receive(key, true),
-                    Err(error) => self.end(key, Some(error), visit),
-                }
-            }
-        }
-        if let Some(id) = buffer {
+    fn handle_received(&mut self, key: ConnectionKey, outcome: Result<u32, Errno>, visit: Visit<'_>) -> io::Result<()> {
+        let connection = self.table.expect(key);
+        let (id, again) = match connection.read {
+            Read::InFlight(id) => (id, false),
+            Read::InFlightAgain(id) => (id, true),
+            Read::Idle | Read::Queued => panic!("{key:?} has received what it did not ask for"),
+        };
+        connection.read = Read::Idle;
+        if connection.closing {
             self.buffers.give_back(id);
+            return self.close_if_quiet(key, visit);
         }
+        match outcome {
+            Ok(0) => self.end(key, None, visit),
+            Ok(bytes) => {
+                let bytes = bytes as usize;
+                // SAFETY: this was the final completion of the only receive into this buffer, which is free from below on only.
+                visit(Completion::Received { key, data: unsafe { self.buffers.filled(id, bytes) } });
+                self.follow_receive(key, again || bytes == RECEIVE_BYTES_MAX);
+            }
+            Err(Errno::AGAIN) => self.repeat_receive(key, again)?,
+            Err(Errno::INTR | Errno::CANCELED) => self.repeat_receive(key, true)?,
+            Err(error) => self.end(key, Some(error), visit),
+        }
+        self.buffers.give_back(id);
+        Ok(())
     }
 
     /// Data was shown; there may be more.
@@ -153,15 +176,41 @@ impl Uring {
         }
     }
 
-    /// A receive brought nothing, and is to be repeated if anybody waits for it.
-    fn repeat_receive(&mut self, key: ConnectionKey, hit: bool) {
+    /// A receive brought nothing, and is to be repeated if anybody waits for it: at once if there was a hit since.
+    fn repeat_receive(&mut self, key: ConnectionKey, hit: bool) -> io::Result<()> {
         match self.table.expect(key).demand {
-            Demand::Once => self.want_receive(key),
-            Demand::Always if hit => self.want_receive(key),
-            // The poll will say when.
-            Demand::Always => {}
+            Demand::Once | Demand::Always if hit => self.want_receive(key),
+            Demand::Once | Demand::Always => self.poll(key)?,
             Demand::Nothing | Demand::Ended => {}
         }
+        Ok(())
+    }
+
+    fn handle_installed(
+        &mut self,
+        key: ConnectionKey,
+        outcome: Result<u32, Errno>,
+        visit: Visit<'_>,
+    ) -> io::Result<()> {
+        let connection = self.table.expect(key);
+        connection.task = Task::Releasing;
+        let descriptor = outcome.map(owned);
+        if connection.closing {
+            return self.close_if_quiet(key, visit);
+        }
+        match descriptor {
+            Ok(descriptor) => {
+                self.remove(key)?;
+                visit(Completion::Released { key, socket: Socket(descriptor) });
+            }
+            Err(Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::INTR | Errno::AGAIN) => self.installs.wait(key),
+            // It cannot leave its slot.
+            Err(_) => {
+                self.remove(key)?;
+                visit(Completion::Closed { key });
+            }
+        }
+        Ok(())
     }
 
     fn handle_sent(&mut self, key: ConnectionKey, outcome: Result<u32, Errno>, visit: Visit<'_>) -> io::Result<()> {
@@ -187,8 +236,7 @@ impl Uring {
         connection.send = None;
         let frame = self.sends.remove(slot).into_frame();
         visit(Completion::Sent { key, frame, result });
-        self.close_if_quiet(key, visit);
-        Ok(())
+        self.close_if_quiet(key, visit)
     }
 
     /// Says the end, once.
@@ -200,12 +248,22 @@ impl Uring {
         }
     }
 
-    fn close_if_quiet(&mut self, key: ConnectionKey, visit: Visit<'_>) {
+    fn close_if_quiet(&mut self, key: ConnectionKey, visit: Visit<'_>) -> io::Result<()> {
         let connection = self.table.expect(key);
         if connection.closing && connection.is_quiet() {
-            drop(self.table.remove(key));
+            drop(self.remove(key)?);
             visit(Completion::Closed { key });
         }
+        Ok(())
+    }
+
+    /// Forgets a connection of which the kernel has nothing any more. Gives its descriptor, if it is not in its slot.
+    pub(super) fn remove(&mut self, key: ConnectionKey) -> io::Result<Option<OwnedFd>> {
+        let descriptor = self.table.remove(key);
+        if descriptor.is_none() {
+            self.rings.clear(key.index)?;
+        }
+        Ok(descriptor)
     }
 }
 
@@ -214,7 +272,7 @@ fn outcome(completion: &cqueue::Entry) -> Result<u32, Errno> {
     u32::try_from(completion.result()).map_err(|_| Errno::from_raw_os_error(-completion.result()))
 }
 
-fn accepted(descriptor: u32) -> OwnedFd {
+fn owned(descriptor: u32) -> OwnedFd {
     // SAFETY: the kernel has just made this descriptor for this completion, which is handled once.
     unsafe { OwnedFd::from_raw_fd(descriptor as i32) }
 }

@@ -3,11 +3,11 @@
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::os::fd::BorrowedFd;
 
 use socket2::SockAddr;
 
 use super::request::Request;
+use super::target::Target;
 use crate::driver::ConnectionKey;
 
 /// All connects in flight of a core.
@@ -18,8 +18,8 @@ pub(super) struct Connects {
 }
 
 impl Connects {
-    /// The request that connects `socket`. The address is kept until [`Connects::remove`].
-    pub(super) fn insert(&mut self, key: ConnectionKey, socket: BorrowedFd<'_>, to: SocketAddr) -> Request {
+    /// The request that connects a socket. The address is kept until [`Connects::remove`].
+    pub(super) fn insert(&mut self, key: ConnectionKey, socket: Target, to: SocketAddr) -> Request {
         let address = self.addresses.entry(key).insert_entry(Box::new(to.into())).into_mut();
         // SAFETY: the address neither moves nor changes while it is in the map, and it stays there until the final completion has been
         // handled; if that never comes, `Uring::drop` leaks the map.

@@ -14,8 +14,10 @@ pub enum Refusal {
     Feature(&'static str),
     /// The ring does not know an operation.
     Operation(&'static str),
-    /// The ring takes no provided buffers.
-    Buffers(io::Error),
+    /// Direct descriptors: a socket in a slot could not be given to another core.
+    Install,
+    /// Direct descriptors: the ring takes no table of slots.
+    Slots(io::Error),
     /// A descriptor beside the ring is lacking.
     Descriptor(io::Error),
 }
@@ -41,7 +43,13 @@ impl fmt::Display for Refusal {
             Self::Setup(error) => write!(f, "io_uring_setup: {error}: {}", Self::setup_hint(error)),
             Self::Feature(name) => write!(f, "this kernel's io_uring lacks the feature {name}"),
             Self::Operation(name) => write!(f, "this kernel's io_uring lacks the operation {name}"),
-            Self::Buffers(error) => write!(f, "IORING_REGISTER_PBUF_RING (Linux 5.19): {error}"),
+            Self::Install => f.write_str(
+                "direct descriptors need IORING_OP_FIXED_FD_INSTALL (Linux 6.8); without, use --descriptors process and raise the limit \
+                 of open files (ulimit -n)",
+            ),
+            Self::Slots(error) => {
+                write!(f, "direct descriptors: IORING_REGISTER_FILES2: {error}; --descriptors process does without")
+            }
             Self::Descriptor(error) => write!(f, "no descriptor for the driver: {error}"),
         }
     }
@@ -50,8 +58,8 @@ impl fmt::Display for Refusal {
 impl std::error::Error for Refusal {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Setup(error) | Self::Buffers(error) | Self::Descriptor(error) => Some(error),
-            Self::Feature(_) | Self::Operation(_) => None,
+            Self::Setup(error) | Self::Slots(error) | Self::Descriptor(error) => Some(error),
+            Self::Feature(_) | Self::Operation(_) | Self::Install => None,
         }
     }
 }

@@ -7,13 +7,14 @@ use rustix::event::PollFlags;
 use rustix::net::{RecvFlags, SendFlags};
 use socket2::SockAddr;
 
-use super::buffers::GROUP;
 use super::tag::{Kind, Tag};
+use super::target::Target;
+use crate::driver::RECEIVE_BYTES_MAX;
 
 /// A submission.
 ///
-/// Invariant: memory that it refers to is valid until its final completion; of the constructors only [`Request::send`] and
-/// [`Request::connect`] refer to any.
+/// Invariant: memory that it refers to is valid until its final completion; of the constructors only [`Request::receive`],
+/// [`Request::send`] and [`Request::connect`] refer to any.
 pub(super) struct Request(pub(super) squeue::Entry);
 
 /// Bytes asked for in one send; what is left of a larger frame follows. The kernel's own limit for one read or write.
@@ -31,18 +32,23 @@ impl Request {
         Self(opcode::PollAdd::new(fd(event), PollFlags::IN.bits().into()).multi(true).build())
     }
 
-    /// Says whenever there is something to receive, the end included.
-    pub(super) fn poll(socket: BorrowedFd<'_>) -> Self {
+    /// Says whenever there is something to receive, the end included; or `once` only.
+    pub(super) fn poll(target: Target, once: bool) -> Self {
         let events = PollFlags::IN | PollFlags::RDHUP;
-        Self(opcode::PollAdd::new(fd(socket), events.bits().into()).multi(true).build())
+        let poll = opcode::PollAdd::new(target.number(), events.bits().into()).multi(!once);
+        Self(poll.build().flags(target.flags()))
     }
 
-    /// Receives once into a buffer that the kernel takes from the group when there is data, and not before.
-    pub(super) fn receive(socket: BorrowedFd<'_>, wait: bool) -> Self {
-        let flags = if wait { RecvFlags::empty() } else { RecvFlags::DONTWAIT };
-        let receive =
-            opcode::Recv::new(fd(socket), std::ptr::null_mut(), 0).buf_group(GROUP).flags(flags.bits() as i32);
-        Self(receive.build().flags(squeue::Flags::BUFFER_SELECT))
+    /// Receives up to [`RECEIVE_BYTES_MAX`] bytes of what is there, and does not wait for any.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else touches so many bytes at `buffer` until the final completion.
+    #[expect(unsafe_code, reason = "the kernel writes to the buffer after this call has returned")]
+    pub(super) unsafe fn receive(target: Target, buffer: *mut u8) -> Self {
+        let flags = RecvFlags::DONTWAIT.bits() as i32;
+        let receive = opcode::Recv::new(target.number(), buffer, RECEIVE_BYTES_MAX as u32).flags(flags);
+        Self(receive.build().flags(target.flags()))
     }
 
     /// Sends all of `bytes`, unless the socket fails; a short count is possible all the same.
@@ -51,11 +57,12 @@ impl Request {
     ///
     /// `bytes` stay where they are, unchanged, until the final completion.
     #[expect(unsafe_code, reason = "the kernel reads the bytes after this call has returned")]
-    pub(super) unsafe fn send(socket: BorrowedFd<'_>, bytes: &[u8]) -> Self {
+    pub(super) unsafe fn send(target: Target, bytes: &[u8]) -> Self {
         let length = bytes.len().min(SEND_BYTES_MAX) as u32;
         // MSG_WAITALL, elsewhere a flag for receiving, lets the kernel go on by itself when the socket's buffer was full.
         let flags = SendFlags::NOSIGNAL.bits() | RecvFlags::WAITALL.bits();
-        Self(opcode::Send::new(fd(socket), bytes.as_ptr(), length).flags(flags as i32).build())
+        let send = opcode::Send::new(target.number(), bytes.as_ptr(), length).flags(flags as i32);
+        Self(send.build().flags(target.flags()))
     }
 
     /// Connects the socket, however long that takes.
@@ -64,8 +71,15 @@ impl Request {
     ///
     /// `address` stays where it is, unchanged, until the final completion.
     #[expect(unsafe_code, reason = "the kernel reads the address after this call has returned")]
-    pub(super) unsafe fn connect(socket: BorrowedFd<'_>, address: &SockAddr) -> Self {
-        Self(opcode::Connect::new(fd(socket), address.as_ptr().cast(), address.len()).build())
+    pub(super) unsafe fn connect(target: Target, address: &SockAddr) -> Self {
+        let connect = opcode::Connect::new(target.number(), address.as_ptr().cast(), address.len());
+        Self(connect.build().flags(target.flags()))
+    }
+
+    /// Makes a descriptor of the process, closed on exec, for what is in a slot.
+    pub(super) fn install(slot: Target) -> Self {
+        assert!(slot.flags().contains(squeue::Flags::FIXED_FILE), "a descriptor needs no second one");
+        Self(opcode::FixedFdInstall::new(types::Fixed(slot.number().0 as u32), 0).build())
     }
 
     /// Ends what was submitted under `tag`. Unlike a poll removal it works while a wake of the poll is pending.

@@ -2,12 +2,12 @@
 #![expect(unsafe_code, reason = "the queues are memory shared with the kernel")]
 
 use std::io;
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::ptr::NonNull;
 use std::time::Duration;
 
 use io_uring::types::{SubmitArgs, Timespec};
-use io_uring::{EnterFlags, IoUring, Probe, Submitter, cqueue, opcode, squeue};
+use io_uring::{Builder, EnterFlags, IoUring, Probe, Submitter, cqueue, opcode, squeue};
 use rustix::io::Errno;
 
 use super::refusal::Refusal;
@@ -18,6 +18,11 @@ use super::tag::Tag;
 const SUBMISSION_ENTRIES: u32 = 4096;
 /// Completions of one turn that need no memory of the kernel's own; what goes beyond waits there and comes in the next turn.
 const COMPLETION_ENTRIES: u32 = 32_768;
+/// The same of an auxiliary ring, of which a core may have dozens: 16 KiB for all that its queues take.
+const AUXILIARY_SUBMISSION_ENTRIES: u32 = 128;
+const AUXILIARY_COMPLETION_ENTRIES: u32 = 256;
+// What a full submission queue gave at once has room, so that nothing goes beyond.
+const _: () = assert!(AUXILIARY_SUBMISSION_ENTRIES <= AUXILIARY_COMPLETION_ENTRIES);
 /// Attempts to bring out a full submission queue before the engine counts as broken; each waits this long.
 const SUBMIT_ATTEMPTS_MAX: u32 = 1000;
 const SUBMIT_RETRY: Duration = Duration::from_millis(1);
@@ -37,19 +42,31 @@ pub(super) struct Ring {
 }
 
 impl Ring {
+    /// The ring in which a core waits.
     pub(super) fn open() -> Result<Self, Refusal> {
-        let mut builder = IoUring::builder();
-        // DEFER_TASKRUN contains what COOP_TASKRUN gives: completions are worked on when this thread asks for them, and never
-        // interrupt it.
-        builder.setup_single_issuer().setup_defer_taskrun().setup_submit_all().setup_cqsize(COMPLETION_ENTRIES);
-        let ring = builder.build(SUBMISSION_ENTRIES).map_err(Refusal::Setup)?;
+        let ring = builder(COMPLETION_ENTRIES).build(SUBMISSION_ENTRIES).map_err(Refusal::Setup)?;
         probe(&ring)?;
+        Ok(Self::of(ring))
+    }
+
+    /// A ring in which nobody waits: it has slots for connections, and rings `bell` when it has work and was told to.
+    pub(super) fn open_auxiliary(bell: BorrowedFd<'_>, slots: u32) -> io::Result<Self> {
+        let mut builder = builder(AUXILIARY_COMPLETION_ENTRIES);
+        let ring = builder.setup_taskrun_flag().build(AUXILIARY_SUBMISSION_ENTRIES)?;
+        let mut ring = Self::of(ring);
+        ring.ring_bell(false);
+        ring.submitter.register_eventfd(bell.as_raw_fd())?;
+        ring.register_slots(slots)?;
+        Ok(ring)
+    }
+
+    fn of(ring: IoUring) -> Self {
         let ring = NonNull::from(Box::leak(Box::new(ring)));
         // SAFETY: `ring` was made from a box above and is only freed by `Drop`, which is the end of `submitter` as well.
         let mut submitter = unsafe { ring.as_ref() }.submitter();
         // A thread may register sixteen; without, entering costs a descriptor look-up and nothing else changes.
         let _ = submitter.register_ring_fd();
-        Ok(Self { submitter, ring, early: Vec::new(), in_flight: 0 })
+        Self { submitter, ring, early: Vec::new(), in_flight: 0 }
     }
 
     /// By which other rings send messages to this one.
@@ -58,8 +75,39 @@ impl Ring {
         unsafe { self.ring.as_ref() }.as_raw_fd()
     }
 
-    pub(super) fn submitter(&self) -> &Submitter<'static> {
-        &self.submitter
+    /// What direct mode needs beyond the rest.
+    pub(super) fn probe_direct(&self) -> Result<(), Refusal> {
+        let mut probe = Probe::new();
+        self.submitter.register_probe(&mut probe).map_err(Refusal::Setup)?;
+        if probe.is_supported(opcode::FixedFdInstall::CODE) { Ok(()) } else { Err(Refusal::Install) }
+    }
+
+    /// Makes a table with so many empty slots.
+    pub(super) fn register_slots(&self, count: u32) -> io::Result<()> {
+        self.submitter.register_files_sparse(count)
+    }
+
+    /// The slot holds the socket from here on, whatever becomes of the descriptor.
+    pub(super) fn fill(&self, slot: u32, socket: BorrowedFd<'_>) -> io::Result<()> {
+        self.submitter.register_files_update(slot, &[socket.as_raw_fd()]).map(drop)
+    }
+
+    /// Closes the socket in the slot.
+    pub(super) fn clear(&self, slot: u32) -> io::Result<()> {
+        self.submitter.register_files_update(slot, &[EMPTY]).map(drop)
+    }
+
+    /// Whether an auxiliary ring says by its bell that it has work. What it had before must be looked for.
+    pub(super) fn ring_bell(&mut self, on: bool) {
+        // SAFETY: valid until `Drop`; `self` is borrowed mutably, so that no other view of this queue exists.
+        let completions = unsafe { self.ring.as_ref().completion_shared() };
+        if on { completions.enable_eventfd() } else { completions.disable_eventfd() }
+    }
+
+    /// Something is queued, or an auxiliary ring has something to make completions of.
+    pub(super) fn has_work(&mut self) -> bool {
+        let submissions = self.submissions();
+        !submissions.is_empty() || submissions.taskrun() || submissions.cq_overflow()
     }
 
     /// Requests whose final completion has not been collected.
@@ -87,13 +135,12 @@ impl Ring {
                 return Ok(());
             }
             match self.call(0, EnterFlags::empty(), None) {
-                Ok(()) | Err(Errno::INTR) => {}
+                // What was done at once is taken out, or a small queue would be full before its turn.
+                Ok(()) | Err(Errno::INTR) => self.collect_early(),
                 Err(Errno::AGAIN | Errno::BUSY) => {
                     // No memory, or too many completions wait: taking them out gives room, time gives the rest.
                     self.enter(Some(SUBMIT_RETRY))?;
-                    let mut early = std::mem::take(&mut self.early);
-                    self.collect(&mut early);
-                    self.early = early;
+                    self.collect_early();
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -110,6 +157,12 @@ impl Ring {
             Ok(()) | Err(Errno::TIME | Errno::INTR | Errno::AGAIN | Errno::BUSY) => Ok(()),
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn collect_early(&mut self) {
+        let mut early = std::mem::take(&mut self.early);
+        self.collect(&mut early);
+        self.early = early;
     }
 
     /// Appends all completions that have come, in order.
@@ -148,11 +201,23 @@ impl Ring {
 
 impl Drop for Ring {
     fn drop(&mut self) {
+        // Closes what is in the slots now; the end of the ring would do so some time later. Fails only if there are none.
+        let _ = self.submitter.unregister_files();
         // Fails only if it never was registered.
         let _ = self.submitter.unregister_ring_fd();
         // SAFETY: made from a box in `open` and freed nowhere else; `submitter` is not used after this line.
         drop(unsafe { Box::from_raw(self.ring.as_ptr()) });
     }
+}
+
+/// What a slot is filled with to empty it.
+const EMPTY: RawFd = -1;
+
+fn builder(completion_entries: u32) -> Builder {
+    let mut builder = IoUring::builder();
+    // DEFER_TASKRUN contains what COOP_TASKRUN gives: completions are worked on when this thread asks for them, and never interrupt it.
+    builder.setup_single_issuer().setup_defer_taskrun().setup_submit_all().setup_cqsize(completion_entries);
+    builder
 }
 
 /// Finds out at the start what would otherwise fail under load.

@@ -24,6 +24,10 @@ pub(super) enum Kind {
     Cancel = 8,
     /// The connect of a connection.
     Connect = 9,
+    /// The multishot poll on the bell of the auxiliary rings.
+    Bell = 10,
+    /// The making of a process descriptor for a connection in a slot.
+    Install = 11,
 }
 
 /// What a completion answers, and for whom.
@@ -49,7 +53,14 @@ impl Tag {
     /// Exactly one completion without the MORE flag will come for it.
     pub(super) fn is_answered(self) -> bool {
         match self.kind {
-            Kind::Accept | Kind::Event | Kind::Poll | Kind::Receive | Kind::Send | Kind::Connect => true,
+            Kind::Accept
+            | Kind::Event
+            | Kind::Poll
+            | Kind::Receive
+            | Kind::Send
+            | Kind::Connect
+            | Kind::Bell
+            | Kind::Install => true,
             Kind::Woken | Kind::Notify | Kind::Cancel => false,
         }
     }
@@ -72,6 +83,8 @@ impl Tag {
             7 => Kind::Send,
             8 => Kind::Cancel,
             9 => Kind::Connect,
+            10 => Kind::Bell,
+            11 => Kind::Install,
             other => panic!("a completion of kind {other}, which was never asked for"),
         };
         let generation = (bits >> 32) as u32 & ((1 << GENERATION_BITS) - 1);
@@ -95,6 +108,8 @@ mod tests {
             Kind::Send,
             Kind::Cancel,
             Kind::Connect,
+            Kind::Bell,
+            Kind::Install,
         ];
         for kind in kinds {
             for (index, generation) in [(0, 0), (u32::MAX, 0), (0, (1 << 24) - 1), (u32::MAX, (1 << 24) - 1), (7, 9)] {
