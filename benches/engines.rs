@@ -1,9 +1,9 @@
 //! The same WebSocket server on each engine: echo, fan-out, and idle connections. One table.
 //!
-//! `cargo bench --features glommio --bench engines -- --rounds 5 --seconds 2 --connections 200 --idle 8000 --clients 2`. The server is a
-//! process of its own with one thread, pinned to one core; the clients are threads on other cores, always on the uring driver. Rounds are
-//! interleaved, so that the machine's moods spread evenly. Whether the clients were fast enough is seen at the server: it never ran out of
-//! work.
+//! `scripts/bench engines`, or by itself `cargo test --release --workspace --features glommio --bench engines -- --bench --rounds 5 --seconds 2
+//! --connections 200 --idle 8000 --clients 2`. The server is a process of its own with one thread, pinned to one core; the clients are threads
+//! on other cores, always on the uring driver. Rounds are interleaved, so that the machine's moods spread evenly. Whether the clients were
+//! fast enough is seen at the server: it never ran out of work.
 
 #[path = "engines/client.rs"]
 mod client;

@@ -1,8 +1,9 @@
 //! What an idle, attached connection costs the server in user space. Starts the built server, opens connections that complete the opening
 //! of a y-websocket client, lets them rest, and reads the server's anonymous memory before and after.
 //!
-//! `cargo bench --bench idle -- --connections 20000 --documents 2000 --driver uring`. Ends with 1 where a connection costs more than
-//! `--bytes-max` (300). Documents are part of what is measured: few connections on each make each dearer.
+//! `scripts/bench idle`, or by itself `cargo test --release --workspace --bench idle -- --bench --connections 20000 --documents 2000 --shards 2
+//! --driver uring`. Ends with 1 where a connection costs more than `--bytes-max` (300). Documents are part of what is measured: few
+//! connections on each make each dearer.
 
 use std::error::Error;
 use std::io::{self, BufRead, BufReader, Read, Write};
