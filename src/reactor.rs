@@ -3,7 +3,9 @@
 
 mod clock;
 mod core;
+mod counters;
 pub mod drain;
+mod load;
 mod table;
 
 use std::io;
@@ -13,7 +15,9 @@ use std::time::{Duration, Instant};
 use selvedge_shards::{Now, ShardId, TICK_MS};
 
 use self::core::Core;
+use self::counters::thread_cpu_us;
 use self::drain::{Drain, Step};
+use self::load::LoadMeter;
 use crate::doorbell::Doorbell;
 use crate::driver::{Driver, Operation};
 use crate::inbox::{Inbox, Note};
@@ -21,6 +25,7 @@ use crate::mesh::Parcel;
 
 pub use self::clock::Clock;
 pub use self::core::{Parts, Rules};
+pub use self::counters::{Board, Counted, Counters};
 
 /// How long a core looks for more before it sleeps, when something came a moment ago. Waking a sleeping core takes about as long.
 const SPIN: Duration = Duration::from_micros(30);
@@ -36,6 +41,8 @@ pub struct Lines {
     pub inboxes: Arc<[Inbox]>,
     /// When to end.
     pub drain: Arc<Drain>,
+    /// Where to lay out what was counted.
+    pub board: Arc<Board>,
 }
 
 /// One core.
@@ -49,6 +56,11 @@ pub struct Reactor<D> {
     spin: bool,
     /// When something came last.
     busy: Instant,
+    load: LoadMeter,
+    /// Nothing has come in this turn so far, and nothing was to be done: it waits, or looks for work that is not there.
+    idle: bool,
+    /// Since when that is not counted.
+    idle_since: Instant,
     tick_due: Now,
     /// The step of the end that is taken.
     step: Step,
@@ -56,6 +68,7 @@ pub struct Reactor<D> {
     finished: Step,
     /// Until when goodbyes wait for what is owed.
     owed_until: Option<Now>,
+    counters: Counters,
     operations: Vec<Operation>,
     notes: Vec<Note>,
     parcels: Vec<(ShardId, Parcel)>,
@@ -64,7 +77,8 @@ pub struct Reactor<D> {
 impl<D: Driver> Reactor<D> {
     /// A core that serves from its first turn on. Its driver is connected to the others.
     pub fn new(driver: D, parts: Parts, lines: Lines, clock: Clock, spin: bool) -> Self {
-        let now = clock.now();
+        let moment = Instant::now();
+        let now = clock.at(moment);
         Self {
             driver,
             id: usize::from(parts.id.0),
@@ -72,11 +86,15 @@ impl<D: Driver> Reactor<D> {
             lines,
             clock,
             spin,
-            busy: Instant::now(),
+            busy: moment,
+            load: LoadMeter::new(moment),
+            idle: false,
+            idle_since: moment,
             tick_due: Now(now.0 + TICK_MS),
             step: Step::Serve,
             finished: Step::Serve,
             owed_until: None,
+            counters: Counters::default(),
             operations: Vec::new(),
             notes: Vec::new(),
             parcels: Vec::new(),
@@ -94,21 +112,26 @@ impl<D: Driver> Reactor<D> {
             self.turn(leftover)?;
             self.take_notes();
             self.take_parcels();
-            if self.clock.now() >= self.tick_due {
-                self.tick();
-            }
-            leftover = self.core.end_turn();
+            self.look_at_clock();
+            leftover = self.core.end_turn(self.load.load());
             leftover |= self.follow_drain();
         }
+        self.lay_out();
         Ok(())
     }
 
     /// One turn of the driver.
     fn turn(&mut self, leftover: bool) -> io::Result<()> {
-        let timeout = self.timeout(leftover);
         self.core.take_operations(&mut self.operations);
-        let (core, clock) = (&mut self.core, &self.clock);
+        let now = Instant::now();
+        self.idle_until(now);
+        let timeout = self.timeout(leftover, now);
+        self.idle_since = now;
+        self.idle = self.operations.is_empty();
+        self.counters.count_turn(&self.operations, timeout);
+        let (core, clock, counters) = (&mut self.core, &self.clock, &mut self.counters);
         let mut busy = None;
+        let mut completions = 0;
         let result = self.driver.turn(&mut self.operations, Some(timeout), &mut |completion| {
             if busy.is_none() {
                 // The clock is read once for a turn, after the wait.
@@ -116,24 +139,47 @@ impl<D: Driver> Reactor<D> {
                 core.set_now(clock.at(moment));
                 busy = Some(moment);
             }
+            completions += 1;
+            counters.count_completion(&completion);
             core.handle_completion(completion);
         });
+        self.counters.count_completions(completions);
         self.lines.doorbell.awake();
-        self.busy = busy.unwrap_or(self.busy);
+        if let Some(moment) = busy {
+            self.busy_from(moment);
+            self.busy = moment;
+        }
         result
     }
 
     /// How long the driver may wait. Where that is not zero the core has said that it sleeps.
-    fn timeout(&self, leftover: bool) -> Duration {
-        if leftover || (self.spin && self.busy.elapsed() < SPIN) {
+    ///
+    /// A turn with operations does not wait: what it takes is work, and most of them complete at once anyway.
+    fn timeout(&self, leftover: bool, now: Instant) -> Duration {
+        let just_busy = self.spin && now.saturating_duration_since(self.busy) < SPIN;
+        if leftover || just_busy || !self.operations.is_empty() {
             return Duration::ZERO;
         }
         self.lines.doorbell.announce_sleep();
         if !self.inbox().is_empty() || self.core.has_parcels() || self.lines.drain.step() != self.step {
             return Duration::ZERO;
         }
-        let now = self.clock.now();
-        Duration::from_millis(self.tick_due.since(now))
+        let due = self.core.next_due().map_or(self.tick_due, |due| due.min(self.tick_due));
+        self.clock.until(due, now)
+    }
+
+    /// Where the turn had nothing to do up to this moment, it was waiting.
+    fn idle_until(&mut self, moment: Instant) {
+        if self.idle {
+            self.load.waited(moment.saturating_duration_since(self.idle_since));
+            self.idle_since = moment;
+        }
+    }
+
+    /// From this moment on the turn has something to do.
+    fn busy_from(&mut self, moment: Instant) {
+        self.idle_until(moment);
+        self.idle = false;
     }
 
     fn inbox(&self) -> &Inbox {
@@ -146,6 +192,7 @@ impl<D: Driver> Reactor<D> {
             return;
         }
         self.noticed();
+        self.counters.notes += self.notes.len() as u64;
         for note in self.notes.drain(..) {
             self.core.handle_note(note);
         }
@@ -157,21 +204,40 @@ impl<D: Driver> Reactor<D> {
             return;
         }
         self.noticed();
+        self.counters.parcels += self.parcels.len() as u64;
         for (from, parcel) in self.parcels.drain(..) {
             self.core.handle_parcel(from, parcel);
         }
     }
 
-    fn tick(&mut self) {
-        let now = self.clock.now();
-        self.core.set_now(now);
-        self.core.tick();
-        // A core that was stopped for long does not catch up on ticks.
-        self.tick_due = Now(now.0 + TICK_MS);
+    fn look_at_clock(&mut self) {
+        let moment = Instant::now();
+        let now = self.clock.at(moment);
+        self.idle_until(moment);
+        self.load.look(moment);
+        if now >= self.tick_due {
+            self.busy_from(moment);
+            self.core.set_now(now);
+            self.core.tick();
+            self.lay_out();
+            // A core that was stopped for long does not catch up on ticks.
+            self.tick_due = Now(now.0 + TICK_MS);
+        }
+        if self.core.next_due().is_some_and(|due| now >= due) {
+            self.busy_from(moment);
+            self.core.set_now(now);
+            self.core.has_something_due();
+        }
+    }
+
+    fn lay_out(&mut self) {
+        self.counters.cpu_us = thread_cpu_us();
+        self.lines.board.write(self.id, Counted { core: self.counters, shard: self.core.counters() });
     }
 
     fn noticed(&mut self) {
         let moment = Instant::now();
+        self.busy_from(moment);
         self.core.set_now(self.clock.at(moment));
         self.busy = moment;
     }

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use selvedge_shards::{Shard, ShardId};
 use selvedge_storage::{RocksStore, Store, StoreError};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
 use crate::doorbell::Doorbell;
@@ -25,7 +25,7 @@ use crate::inbox::{self, Inbox};
 use crate::mesh::Mesh;
 use crate::persister::{DrainFailed, Persister};
 use crate::reactor::drain::{Drain, Step};
-use crate::reactor::{Clock, Lines, Parts};
+use crate::reactor::{Board, Clock, Lines, Parts};
 use crate::reader::Readers;
 use crate::settings::{DescriptorsChoice, Settings};
 use cores::{Cores, Start, StartFailed};
@@ -65,7 +65,7 @@ impl fmt::Display for Failed {
     }
 }
 
-/// Serves until SIGTERM or SIGINT, then drains. Exit codes: 0 after a complete drain, 1 where the server could not start or the drain
+/// Serves until SIGTERM or SIGINT, then drains; SIGUSR1 writes all counters to the log. Exit codes: 0 after a complete drain, 1 where the server could not start or the drain
 /// was not complete; a second signal ends the process at once with 128 plus its number.
 #[must_use]
 pub fn run(settings: &Settings) -> ExitCode {
@@ -89,6 +89,7 @@ struct Server {
     health: Arc<Health>,
     drain: Arc<Drain>,
     drain_timeout: Duration,
+    board: Arc<Board>,
     cores: Cores,
     persister: Persister,
     readers: Readers,
@@ -122,20 +123,27 @@ impl Server {
 
         let health = Arc::new(Health::new(persister.health()));
         let drain = Arc::new(Drain::new(doorbells.clone()));
+        let board = Arc::new(Board::new(usize::from(shards)));
         let cpus = process::allowed_cpus();
-        let plan = Plan { settings, shards, doorbells, inboxes, health: &health, drain: &drain, cpus: &cpus };
+        let plan =
+            Plan { settings, shards, doorbells, inboxes, health: &health, drain: &drain, board: &board, cpus: &cpus };
         let starts = plan.starts(listeners, &persister, &readers);
         // A core that spins on a CPU that it shares takes the time from the one that it waits for.
         let spin = starts.len() < cpus.len();
         let cores = Cores::start(starts, wanted, Clock::start(), spin).map_err(Failed::Cores)?;
         let drain_timeout = Duration::from_millis(settings.drain_timeout_ms);
-        Ok(Self { signals, stopping, address, health, drain, drain_timeout, cores, persister, readers })
+        Ok(Self { signals, stopping, address, health, drain, drain_timeout, board, cores, persister, readers })
     }
 
     fn serve(mut self) -> Result<(), Failed> {
         tracing::info!(address = %self.address, pid = std::process::id(), "listening on {}", self.address);
-        if let Some(signal) = self.signals.forever().next() {
-            tracing::info!(signal, connections = self.health.connections(), "draining");
+        for signal in self.signals.forever() {
+            if signal == SIGUSR1 {
+                report(&self.board);
+            } else {
+                tracing::info!(signal, connections = self.health.connections(), "draining");
+                break;
+            }
         }
         self.stopping.store(true, Ordering::SeqCst);
         self.drain()
@@ -173,6 +181,7 @@ struct Plan<'a> {
     inboxes: Arc<[Inbox]>,
     health: &'a Arc<Health>,
     drain: &'a Arc<Drain>,
+    board: &'a Arc<Board>,
     cpus: &'a [usize],
 }
 
@@ -194,7 +203,12 @@ impl Plan<'_> {
                     rules: limits::rules(self.settings),
                     health: Arc::clone(self.health),
                 },
-                lines: Lines { doorbell, inboxes: Arc::clone(&self.inboxes), drain: Arc::clone(self.drain) },
+                lines: Lines {
+                    doorbell,
+                    inboxes: Arc::clone(&self.inboxes),
+                    drain: Arc::clone(self.drain),
+                    board: Arc::clone(self.board),
+                },
                 // More shards than CPUs share them in turn.
                 cpu: self.cpus.get(usize::from(id.0) % self.cpus.len().max(1)).copied(),
             }
@@ -208,7 +222,14 @@ fn catch_signals(stopping: &Arc<AtomicBool>) -> io::Result<Signals> {
     for signal in [SIGTERM, SIGINT] {
         signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(stopping))?;
     }
-    Signals::new([SIGTERM, SIGINT])
+    Signals::new([SIGTERM, SIGINT, SIGUSR1])
+}
+
+/// Writes to the log what each core has counted since its start.
+fn report(board: &Board) {
+    for (core, counted) in board.read().enumerate() {
+        tracing::info!(core, loop_counters = ?counted.core, shard_counters = ?counted.shard, "counters");
+    }
 }
 
 fn check_open_files(settings: &Settings) {

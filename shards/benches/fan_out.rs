@@ -8,7 +8,7 @@ use selvedge_protocol::sync::Message;
 use selvedge_protocol::update::Known;
 use selvedge_protocol::{awareness, update};
 use selvedge_shards::reading::Loaded;
-use selvedge_shards::{Access, Config, Effect, Input, Now, Sequence, SessionId, Shard, ShardId};
+use selvedge_shards::{Access, Config, Effect, Input, Load, Now, Sequence, SessionId, Shard, ShardId};
 
 const AUTHOR: SessionId = SessionId { index: 0, generation: 0 };
 
@@ -30,6 +30,9 @@ fn config() -> Config {
         waiting_bytes_per_session_max: 1 << 20,
         waiting_bytes_per_document_max: 1 << 20,
         waiting_timeout_ms: 30_000,
+        fan_out_window_max_ms: 16,
+        awareness_window_max_ms: 250,
+        awareness_window_per_session_us: 125,
         awareness_entries_max: 1_000,
         awareness_entries_per_session_max: 10,
         uncommitted_bytes_max: 1 << 30,
@@ -100,7 +103,7 @@ impl Bench {
         let update = letter(self.clock);
         self.clock += 1;
         self.handle(Input::Message { session: AUTHOR, message: Message::Update { update: &update } });
-        self.handle(Input::TurnEnded);
+        self.handle(Input::TurnEnded { load: Load::NONE });
         self.settle();
     }
 }

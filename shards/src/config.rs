@@ -29,6 +29,12 @@ pub struct Config {
     pub waiting_bytes_per_document_max: usize,
     /// How long an update waits for what it refers to.
     pub waiting_timeout_ms: u64,
+    /// A document on a core with no time to spare sends updates not more often than this. 0: always at once.
+    pub fan_out_window_max_ms: u64,
+    /// A document with very many sessions sends awareness not more often than this. 0: always at once.
+    pub awareness_window_max_ms: u64,
+    /// How much each session of a document adds to that time, up to there.
+    pub awareness_window_per_session_us: u64,
     /// Clients with an awareness state in one document.
     pub awareness_entries_max: usize,
     /// Client ids that one session may announce.

@@ -10,6 +10,7 @@ use crate::envelope::Envelope;
 use crate::frame::Frame;
 use crate::id::{Now, SessionRef, ShardId};
 use crate::session::Sessions;
+use crate::window::{Load, Spared, fan_out_window_ms};
 
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -18,6 +19,10 @@ pub(crate) struct Core {
     pub(crate) effects: VecDeque<Effect>,
     pub(crate) now: Now,
     pub(crate) counters: Counters,
+    /// What the core had to do of late.
+    pub(crate) load: Load,
+    /// What gathering has spared it.
+    pub(crate) spared: Spared,
     /// Why nothing can be written, while that is so.
     pub(crate) stalled: Option<Arc<str>>,
     /// Bytes of what was accepted and is not committed.
@@ -36,6 +41,8 @@ impl Core {
             effects: VecDeque::new(),
             now: Now(0),
             counters: Counters::default(),
+            load: Load::NONE,
+            spared: Spared::default(),
             stalled: None,
             uncommitted_bytes: 0,
             paused_writers: Vec::new(),
@@ -45,6 +52,11 @@ impl Core {
 
     pub(crate) fn is_here(&self, session: SessionRef) -> bool {
         session.shard == self.config.shard
+    }
+
+    /// Milliseconds between two fan-outs of a document with so many sessions, as long as the load stays as it is.
+    pub(crate) fn fan_out_window_ms(&self, sessions: usize) -> u64 {
+        fan_out_window_ms(self.spared.on_top_of(self.load), sessions, self.config.fan_out_window_max_ms)
     }
 
     pub(crate) fn next_job(&mut self) -> u64 {

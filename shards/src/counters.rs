@@ -21,12 +21,30 @@ pub struct Counters {
     pub records: u64,
     /// Bytes of records appended.
     pub record_bytes: u64,
+    /// Times that a document with several sessions sent what it had gathered to them.
+    pub fan_outs: u64,
+    /// Updates that were in them; with `fan_outs`, how many share a frame.
+    pub fan_out_updates: u64,
+    /// Fan-outs that had waited for the end of a window.
+    pub fan_outs_delayed: u64,
+    /// The window that was in force at each fan-out, in milliseconds, summed up.
+    pub fan_out_window_ms: u64,
+    /// The widest window in force at a fan-out, in milliseconds.
+    pub fan_out_window_widest_ms: u64,
     /// Awareness updates of clients.
     pub awareness_received: u64,
     /// Client ids announced for which there was no room.
     pub awareness_ignored: u64,
     /// Awareness frames made for all sessions of a document.
     pub awareness_published: u64,
+    /// Those that had waited for the end of a window.
+    pub awareness_delayed: u64,
+    /// The window that followed each, in milliseconds, summed up.
+    pub awareness_window_ms: u64,
+    /// The window that followed the last one, in milliseconds.
+    pub awareness_window_last_ms: u64,
+    /// The widest window that followed one, in milliseconds.
+    pub awareness_window_widest_ms: u64,
     /// Documents read.
     pub loads: u64,
     /// Documents that could not be read.
@@ -45,6 +63,10 @@ pub struct Counters {
     pub heartbeats: u64,
     /// Sessions ended by the shard.
     pub sessions_closed: u64,
+    /// The load of the core now, in thousandths.
+    pub load_permille: u64,
+    /// The window that was in force at the last fan-out, in milliseconds.
+    pub fan_out_window_last_ms: u64,
     /// Sessions now.
     pub sessions: u64,
     /// Documents open now.

@@ -23,6 +23,7 @@ use crate::presence::{Offered, Presence, Room};
 use crate::reading::{CatchUpFrom, CaughtUp, Loaded, ReadFailed};
 use crate::session::Place;
 use crate::waiting::{Parked, Waiting};
+use crate::window::{GATHERED_BYTES_MAX, awareness_window_ms};
 
 /// A session that waits for something is asked to sync again after this long, if it still waits.
 const ASK_AGAIN_MS: u64 = 5_000;
@@ -54,7 +55,16 @@ pub(crate) struct Document {
     fan_out: FanOut,
     remotes: BTreeMap<ShardId, BTreeMap<SessionId, Access>>,
     presence: Presence,
+    /// When it last sent updates.
+    fanned_out: Option<Now>,
+    /// Updates in what the fan-out has not sent.
+    unsent_updates: u64,
+    /// From when on awareness may be sent again.
     next_awareness: Now,
+    /// When updates that gather are to be sent.
+    updates_due: Option<Now>,
+    /// When awareness that gathers is to be sent.
+    awareness_due: Option<Now>,
     answers: VecDeque<Answer>,
     jobs: Vec<Job>,
     waiting: Option<Box<Waiting>>,
@@ -68,6 +78,7 @@ pub(crate) struct Document {
 #[derive(Debug, Default)]
 pub(crate) struct Listed {
     pub(crate) dirty: bool,
+    pub(crate) due: Option<Now>,
     pub(crate) ticking: bool,
     pub(crate) resting: bool,
 }
@@ -135,7 +146,11 @@ impl Document {
             fan_out: FanOut::default(),
             remotes: BTreeMap::new(),
             presence: Presence::default(),
+            fanned_out: None,
+            unsent_updates: 0,
             next_awareness: Now(0),
+            updates_due: None,
+            awareness_due: None,
             answers: VecDeque::new(),
             jobs: Vec::new(),
             waiting: None,
@@ -147,7 +162,12 @@ impl Document {
 
     /// Something waits for the end of the turn.
     pub(crate) fn is_dirty(&self) -> bool {
-        !self.turn.updates.is_empty() || self.presence.has_news()
+        !self.turn.updates.is_empty() || self.fan_out.has_unsent() || self.presence.has_news()
+    }
+
+    /// When its turn has to end once more, though nothing arrives. Later than now, right after a turn has ended.
+    pub(crate) fn due(&self) -> Option<Now> {
+        [self.updates_due, self.awareness_due].into_iter().flatten().min()
     }
 
     /// No session has it, and nothing of it is on its way anywhere.
@@ -504,7 +524,7 @@ impl Document {
             self.turn.authors.push(author);
         }
         if self.turn.updates.len() >= TURN_UPDATES_MAX {
-            self.publish(core);
+            self.publish(false, core);
         }
     }
 
@@ -589,12 +609,72 @@ impl Document {
     // --- the end of a turn ---
 
     pub(crate) fn turn_ended(&mut self, core: &mut Core) {
-        if !self.turn.updates.is_empty() && (self.uncommitted.is_empty() || self.somebody_else_listens(core)) {
-            self.publish(core);
+        self.updates_due = self.end_turn_of_updates(core);
+        self.awareness_due = self.end_turn_of_awareness(core);
+    }
+
+    /// Sends what the turn brought, if nothing was sent for the time of a window, and stores it in any case: the authors do not wait
+    /// for the window. Says when what still gathers is due.
+    fn end_turn_of_updates(&mut self, core: &mut Core) -> Option<Now> {
+        if self.turn.updates.is_empty() && !self.fan_out.has_unsent() {
+            return None;
         }
-        if self.presence.has_news() && core.now >= self.next_awareness {
-            self.publish_awareness(core);
+        let due = self.fan_out_due(core);
+        let is_due = due <= core.now;
+        let listens = self.somebody_else_listens(core);
+        if !self.turn.updates.is_empty() && (self.uncommitted.is_empty() || (is_due && listens)) {
+            self.publish(is_due, core);
+        } else if is_due && self.fan_out.has_unsent() {
+            self.fan_out.send(&mut core.sessions, &mut core.effects);
+            for &shard in self.remotes.keys() {
+                core.effects
+                    .push_back(Effect::Envelope { to: shard, envelope: Envelope::FanOut { document: self.id } });
+            }
+            self.fanned_out(core);
         }
+        (!is_due && (listens || self.fan_out.has_unsent())).then_some(due)
+    }
+
+    /// When the document may send updates again.
+    fn fan_out_due(&self, core: &Core) -> Now {
+        let gathered = self.fan_out.unsent_bytes() + self.turn.bytes;
+        let sessions = self.sessions_len();
+        match self.fanned_out {
+            // One session sees nothing but its own, after the commit.
+            Some(last) if gathered < GATHERED_BYTES_MAX && sessions > 1 => {
+                Now(last.0 + core.fan_out_window_ms(sessions))
+            }
+            Some(_) | None => core.now,
+        }
+    }
+
+    fn fanned_out(&mut self, core: &mut Core) {
+        self.fanned_out = Some(core.now);
+        let updates = std::mem::take(&mut self.unsent_updates);
+        let sessions = self.sessions_len();
+        if sessions > 1 {
+            core.spared.gathered(updates, sessions);
+            let window_ms = core.fan_out_window_ms(sessions);
+            let counters = &mut core.counters;
+            counters.fan_outs += 1;
+            counters.fan_out_updates += updates;
+            counters.fan_outs_delayed += u64::from(self.updates_due.is_some());
+            counters.fan_out_window_ms += window_ms;
+            counters.fan_out_window_last_ms = window_ms;
+            counters.fan_out_window_widest_ms = counters.fan_out_window_widest_ms.max(window_ms);
+        }
+    }
+
+    /// Says when what is not sent yet is due.
+    fn end_turn_of_awareness(&mut self, core: &mut Core) -> Option<Now> {
+        if !self.presence.has_news() {
+            return None;
+        }
+        if core.now < self.next_awareness {
+            return Some(self.next_awareness);
+        }
+        self.publish_awareness(core);
+        None
     }
 
     /// Is there a session that did not write in this turn? Only it would see the turn now. Authors get it after its commit, and while
@@ -604,14 +684,16 @@ impl Document {
         self.sessions_len() > authors
     }
 
-    /// What was accepted and waits for the commit of an earlier record.
+    /// Something was accepted, and waits for the commit of an earlier record or the end of a window.
     pub(crate) fn is_gathering(&self) -> bool {
-        !self.turn.updates.is_empty()
+        !self.turn.updates.is_empty() || self.fan_out.has_unsent()
     }
 
-    fn publish(&mut self, core: &mut Core) {
+    /// Makes a record of what was gathered. It is sent at once, or with the next fan-out.
+    fn publish(&mut self, at_once: bool, core: &mut Core) {
         let Turn { mut updates, authors, bytes } = std::mem::take(&mut self.turn);
-        let update = match updates.len() {
+        let count = updates.len();
+        let update = match count {
             1 => updates.pop().expect("there is one"),
             _ => squash(&updates.iter().map(Vec::as_slice).collect::<Vec<_>>()),
         };
@@ -620,25 +702,38 @@ impl Document {
         self.bytes += update.len() as u64;
         self.log_bytes += update.len() as u64;
         self.uncommitted.push_back((sequence, bytes));
+        self.unsent_updates += count as u64;
         core.counters.records += 1;
         core.counters.record_bytes += update.len() as u64;
         let frame = update_frame(&update);
         core.effects.push_back(Effect::Append { document: self.id, name: Arc::clone(&self.name), sequence, update });
         let on =
             |shard: ShardId| authors.iter().filter(move |author| author.shard == shard).map(|author| author.session);
-        self.fan_out.publish(sequence, frame.clone(), on(core.config.shard), &mut core.sessions, &mut core.effects);
+        self.fan_out.publish(sequence, frame.clone(), on(core.config.shard), &mut core.sessions);
         for &shard in self.remotes.keys() {
             let (document, frame) = (self.id, frame.clone());
-            let publish = Envelope::Publish { document, sequence, frame, authors: on(shard).collect() };
+            let publish = Envelope::Publish { document, sequence, frame, authors: on(shard).collect(), at_once };
             core.effects.push_back(Effect::Envelope { to: shard, envelope: publish });
+        }
+        if at_once {
+            self.fan_out.send(&mut core.sessions, &mut core.effects);
+            self.fanned_out(core);
         }
     }
 
     fn publish_awareness(&mut self, core: &mut Core) {
         let frame = Frame::new(self.presence.take_news());
         self.greeting = None;
-        self.next_awareness = Now(core.now.0 + awareness_window_ms(self.sessions_len()));
-        core.counters.awareness_published += 1;
+        let Config { awareness_window_per_session_us, awareness_window_max_ms, .. } = core.config;
+        let window_ms =
+            awareness_window_ms(self.sessions_len(), awareness_window_per_session_us, awareness_window_max_ms);
+        let counters = &mut core.counters;
+        counters.awareness_published += 1;
+        counters.awareness_delayed += u64::from(self.awareness_due.is_some());
+        counters.awareness_window_ms += window_ms;
+        counters.awareness_window_last_ms = window_ms;
+        counters.awareness_window_widest_ms = counters.awareness_window_widest_ms.max(window_ms);
+        self.next_awareness = Now(core.now.0 + window_ms);
         self.fan_out.awareness(&frame, &mut core.sessions, &mut core.effects);
         for &shard in self.remotes.keys() {
             let envelope = Envelope::Awareness { document: self.id, frame: frame.clone() };
@@ -664,7 +759,8 @@ impl Document {
         }
         self.give_answers(core);
         if self.uncommitted.is_empty() && !self.turn.updates.is_empty() {
-            self.publish(core);
+            // Whether it is sent to others too is decided at the end of the turn.
+            self.publish(false, core);
         }
         self.snapshot_if_due(core);
         self.settle(core.now);
@@ -784,7 +880,7 @@ impl Document {
     // --- time ---
 
     pub(crate) fn needs_ticks(&self) -> bool {
-        self.waiting.is_some() || self.presence.has_claims() || self.presence.has_news()
+        self.waiting.is_some() || self.presence.has_claims()
     }
 
     pub(crate) fn tick(&mut self, core: &mut Core) {
@@ -802,11 +898,6 @@ impl Document {
             }
         }
     }
-}
-
-/// More sessions make more awareness and more receivers of each: it is told less often.
-fn awareness_window_ms(sessions: usize) -> u64 {
-    (sessions as u64 / 8).min(250)
 }
 
 fn stalled(reason: &str) -> Frame {

@@ -94,7 +94,7 @@ pub enum Envelope {
         /// A session of the home shard.
         session: SessionId,
     },
-    /// Owner to home: a turn's update.
+    /// Owner to home: a record.
     Publish {
         /// The document.
         document: DocumentId,
@@ -104,6 +104,13 @@ pub enum Envelope {
         frame: Frame,
         /// Sessions of the home shard that get it after its commit.
         authors: Vec<SessionId>,
+        /// All others get it now, and not with the next [`Envelope::FanOut`].
+        at_once: bool,
+    },
+    /// Owner to home: what was published is sent now.
+    FanOut {
+        /// The document.
+        document: DocumentId,
     },
     /// Owner to home: a turn's awareness.
     Awareness {

@@ -30,10 +30,14 @@ pub(crate) struct FanOut {
     members: Vec<u32>,
     /// The last record published here.
     sequence: Sequence,
+    /// The last record that was sent to all who are [`Delivery::Live`]. What follows gathers until the end of the document's window.
+    sent: Sequence,
+    /// Bytes of what gathers.
+    unsent_bytes: usize,
     /// The last record known to be durable.
     committed: Sequence,
-    /// What is published and not committed, and before it what sessions that are catching up will need. Without a gap up to
-    /// `sequence`.
+    /// What is published and not both committed and sent, and before it what sessions that are catching up will need. Without a gap up
+    /// to `sequence`.
     recent: VecDeque<Recent>,
     recent_bytes: usize,
     /// Sessions in [`Delivery::Held`], and perhaps some that are gone.
@@ -66,6 +70,7 @@ impl FanOut {
     pub(crate) fn open(&mut self, sequence: Sequence, committed: Sequence) {
         assert!(self.recent.is_empty(), "a document opens before it publishes");
         self.sequence = sequence;
+        self.sent = sequence;
         self.committed = committed;
     }
 
@@ -91,45 +96,82 @@ impl FanOut {
         self.members.iter().map(|&index| sessions.id_at(index))
     }
 
-    /// A turn's update: everyone but its authors gets it now, they get it after its commit.
+    /// A record: its authors get it after its commit, everyone else with the next [`FanOut::send`].
     pub(crate) fn publish(
         &mut self,
         sequence: Sequence,
         frame: Frame,
         authors: impl Iterator<Item = SessionId>,
         sessions: &mut Sessions,
-        effects: &mut VecDeque<Effect>,
     ) {
         assert!(sequence == self.sequence.next(), "records are published in order");
         for id in authors {
             let Some(author) = sessions.get_mut(id) else { continue };
             author.authored = sequence;
             if author.delivery == Delivery::Live {
-                author.delivery = Delivery::Held(self.sequence);
+                author.delivery = Delivery::Held(self.sent);
                 self.held.push(id);
             }
         }
-        for &index in &self.members {
-            if sessions.at_mut(index).delivery == Delivery::Live {
-                sessions.update(sessions.id_at(index), sequence, &frame, effects);
-            }
-        }
         self.sequence = sequence;
+        self.unsent_bytes += frame.len();
         self.recent_bytes += frame.len();
         self.recent.push_back(Recent { sequence, frame });
     }
 
-    /// Records are durable: releases those who wrote them.
-    pub(crate) fn commit(&mut self, committed: Sequence, sessions: &mut Sessions, effects: &mut VecDeque<Effect>) {
-        self.committed = self.committed.max(committed);
-        // Many authors stand at the same place; what they get is made once.
+    pub(crate) fn has_unsent(&self) -> bool {
+        self.sent < self.sequence
+    }
+
+    pub(crate) fn unsent_bytes(&self) -> usize {
+        self.unsent_bytes
+    }
+
+    /// Sends what was published since the last time, as one frame, to everyone who is not held.
+    pub(crate) fn send(&mut self, sessions: &mut Sessions, effects: &mut VecDeque<Effect>) {
+        if !self.has_unsent() {
+            return;
+        }
+        let first = self.sent.next();
         let mut made = None;
-        let held = std::mem::take(&mut self.held);
-        for id in held {
-            if let Some(Delivery::Held(cursor)) = sessions.get(id).map(|session| session.delivery) {
-                self.go_on(id, cursor, &mut made, sessions, effects);
+        for &index in &self.members {
+            if sessions.at_mut(index).delivery == Delivery::Live {
+                let frame = made.get_or_insert_with(|| self.gather(self.sent, self.sequence));
+                sessions.update(sessions.id_at(index), first, frame, effects);
             }
         }
+        let made = made.map(|frame| (self.sent, self.sequence, frame));
+        self.sent = self.sequence;
+        self.unsent_bytes = 0;
+        self.release(made, |_| true, sessions, effects);
+    }
+
+    /// Records are durable: releases those who wrote them.
+    pub(crate) fn commit(&mut self, committed: Sequence, sessions: &mut Sessions, effects: &mut VecDeque<Effect>) {
+        let before = self.committed;
+        self.committed = before.max(committed);
+        // Who was given its record by an earlier commit is ahead of the others, and gets more when they do.
+        self.release(None, |authored| authored > before, sessions, effects);
+    }
+
+    /// Gives those who are held what they may have by now, if their last record says so. Many of them stand at the same place; what
+    /// they get is made once.
+    fn release(
+        &mut self,
+        mut made: Option<(Sequence, Sequence, Frame)>,
+        wanted: impl Fn(Sequence) -> bool,
+        sessions: &mut Sessions,
+        effects: &mut VecDeque<Effect>,
+    ) {
+        let mut held = std::mem::take(&mut self.held);
+        held.retain(|&id| match sessions.get(id).map(|session| (session.delivery, session.authored)) {
+            Some((Delivery::Held(cursor), authored)) if wanted(authored) => {
+                self.go_on(id, cursor, &mut made, sessions, effects)
+            }
+            Some((Delivery::Held(_), _)) => true,
+            Some((Delivery::Live | Delivery::Behind(_) | Delivery::CatchingUp, _)) | None => false,
+        });
+        self.held = held;
         self.trim();
     }
 
@@ -145,12 +187,14 @@ impl FanOut {
     pub(crate) fn begin_catch_up(&mut self, id: SessionId, sessions: &mut Sessions) {
         let Some(session) = sessions.get_mut(id) else { return };
         match session.delivery {
-            Delivery::Live => {
+            Delivery::Held(_) if session.authored > self.committed => {
+                // Its own record comes first; the answer waits for the same commit.
+            }
+            Delivery::Live | Delivery::Held(_) => {
                 session.delivery = Delivery::CatchingUp;
                 self.catching_up.push((id, self.committed));
             }
-            // Its own record comes first; the answer waits for the same commit.
-            Delivery::Held(_) | Delivery::Behind(_) | Delivery::CatchingUp => {}
+            Delivery::Behind(_) | Delivery::CatchingUp => {}
         }
     }
 
@@ -167,7 +211,9 @@ impl FanOut {
         if let Some(Delivery::CatchingUp) = sessions.get(id).map(|session| session.delivery) {
             self.catching_up.retain(|&(other, _)| other != id);
             // Not from where it was: what was published before it came, and was not committed, it has not seen.
-            self.go_on(id, through, &mut None, sessions, effects);
+            if self.go_on(id, through, &mut None, sessions, effects) {
+                self.held.push(id);
+            }
             self.trim();
         }
     }
@@ -195,7 +241,9 @@ impl FanOut {
         lacks.awareness = std::mem::take(&mut session.awareness_dropped);
         if let Delivery::Behind(cursor) = session.delivery {
             if self.reaches_back_to(cursor) {
-                self.go_on(id, cursor, &mut None, sessions, effects);
+                if self.go_on(id, cursor, &mut None, sessions, effects) {
+                    self.held.push(id);
+                }
             } else {
                 session.delivery = Delivery::CatchingUp;
                 self.catching_up.push((id, self.committed));
@@ -205,7 +253,7 @@ impl FanOut {
         lacks
     }
 
-    /// Gives a session what follows on its cursor, as far as it may have it.
+    /// Gives a session what follows on its cursor, as far as it may have it. Says whether it is held then.
     fn go_on(
         &mut self,
         id: SessionId,
@@ -213,20 +261,18 @@ impl FanOut {
         made: &mut Option<(Sequence, Sequence, Frame)>,
         sessions: &mut Sessions,
         effects: &mut VecDeque<Effect>,
-    ) {
-        let Some(session) = sessions.get_mut(id) else { return };
+    ) -> bool {
+        let Some(session) = sessions.get_mut(id) else { return false };
         if !self.reaches_back_to(cursor) {
             // What it needs was let go while it waited: it asks again when it has drained.
             session.delivery = Delivery::Behind(cursor);
             self.nudge(id, sessions, effects);
-            return;
+            return false;
         }
-        let held = session.authored > self.committed;
-        let until = if held { self.committed.max(cursor) } else { self.sequence };
+        let waits = session.authored > self.committed;
+        let until = if waits { self.committed.max(cursor) } else { self.sequence };
+        let held = waits || until > self.sent;
         session.delivery = if held { Delivery::Held(until) } else { Delivery::Live };
-        if held {
-            self.held.push(id);
-        }
         if cursor < until {
             let frame = match made {
                 Some((from, to, frame)) if *from == cursor && *to == until => frame.clone(),
@@ -238,6 +284,7 @@ impl FanOut {
             };
             sessions.update(id, cursor.next(), &frame, effects);
         }
+        held
     }
 
     /// A session that is behind with nothing in flight would never drain: an empty message makes it.
@@ -264,7 +311,7 @@ impl FanOut {
         let sessions = self.catching_up.iter().map(|&(_, from)| from);
         let needed = self.jobs.iter().map(|&(_, from)| from).chain(sessions).min().unwrap_or(self.committed);
         while let Some(first) = self.recent.front()
-            && first.sequence <= self.committed
+            && first.sequence <= self.committed.min(self.sent)
             && (first.sequence <= needed || self.recent_bytes > RECENT_BYTES_MAX)
         {
             self.recent_bytes -= first.frame.len();

@@ -7,6 +7,7 @@ use selvedge_protocol::sync::Message;
 use crate::envelope::Envelope;
 use crate::id::{DocumentId, Sequence, SessionId, ShardId};
 use crate::reading::{CaughtUp, Loaded, ReadFailed};
+use crate::window::Load;
 
 /// What a session may do with its document.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,8 +94,12 @@ pub enum Input<'a> {
         /// What it sent.
         envelope: Envelope,
     },
-    /// The loop has handed in everything that has arrived: what was gathered is merged, numbered and sent.
-    TurnEnded,
+    /// The loop has handed in everything that has arrived: what was gathered is merged, numbered and sent, or waits for the end of its
+    /// document's window. Wanted once more when [`crate::Shard::next_due`] has come.
+    TurnEnded {
+        /// What the core had to do of late: the busier, the longer documents gather.
+        load: Load,
+    },
     /// Time has passed. Wanted every [`crate::TICK_MS`] or so.
     Tick,
 }

@@ -19,6 +19,7 @@ mod session;
 mod shard;
 mod slots;
 mod waiting;
+mod window;
 
 pub use config::Config;
 pub use counters::Counters;
@@ -28,6 +29,7 @@ pub use frame::Frame;
 pub use id::{DocumentId, Now, Sequence, SessionId, SessionRef, ShardId};
 pub use input::{Access, Input};
 pub use shard::Shard;
+pub use window::Load;
 
 /// Milliseconds between two [`Input::Tick`]s.
 pub const TICK_MS: u64 = 250;

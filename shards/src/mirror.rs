@@ -87,7 +87,13 @@ impl Mirror {
 
     pub(crate) fn published(&mut self, sequence: Sequence, frame: Frame, authors: &[SessionId], core: &mut Core) {
         if self.open {
-            self.fan_out.publish(sequence, frame, authors.iter().copied(), &mut core.sessions, &mut core.effects);
+            self.fan_out.publish(sequence, frame, authors.iter().copied(), &mut core.sessions);
+        }
+    }
+
+    pub(crate) fn fan_out(&mut self, core: &mut Core) {
+        if self.open {
+            self.fan_out.send(&mut core.sessions, &mut core.effects);
         }
     }
 

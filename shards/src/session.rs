@@ -24,7 +24,8 @@ pub(crate) enum Place {
 pub(crate) enum Delivery {
     /// All that was published is with the socket or in the outbox.
     Live,
-    /// Wrote a record that is not committed yet, so what comes after the cursor waits: the commit releases it.
+    /// Has everything up to the cursor, which is not what the others have: it wrote a record that is not committed yet, and gets what
+    /// follows after the commit; or it got records in advance, and gets what follows when the others do.
     Held(Sequence),
     /// Its outbox overflowed: it has everything up to the cursor. Invariant: no update waits in the outbox.
     Behind(Sequence),

@@ -1,6 +1,6 @@
 //! A shard: the documents that one core owns and the sessions whose sockets it has. One input with the time, its effects, the next.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use selvedge_protocol::sync::{self, Message};
@@ -19,6 +19,7 @@ use crate::input::{Access, Input};
 use crate::mirror::Mirror;
 use crate::session::{Overdue, Place};
 use crate::slots::Slots;
+use crate::window::Load;
 
 /// The state machine. It waits for nothing and asks nobody: the same code runs on sockets and in a simulation.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub struct Shard {
     mirror_slots: HashMap<DocumentId, u32>,
     /// Documents with something to publish at the end of the turn.
     dirty: Vec<u32>,
+    /// Documents in which something gathers, by when it is to be sent. One entry for a document at most.
+    due: BTreeSet<(Now, u32)>,
     /// Documents in which something waits for time to pass.
     ticking: Vec<u32>,
     /// Documents that somebody left, and may have been the last to.
@@ -48,6 +51,7 @@ impl Shard {
             mirrors: Slots::default(),
             mirror_slots: HashMap::new(),
             dirty: Vec::new(),
+            due: BTreeSet::new(),
             ticking: Vec::new(),
             resting: Vec::new(),
             heartbeat: empty_awareness(),
@@ -88,7 +92,7 @@ impl Shard {
             }
             Input::CommitFailed { reason } => self.core.stalled = Some(reason),
             Input::Envelope { from, envelope } => self.envelope(from, envelope),
-            Input::TurnEnded => self.turn_ended(),
+            Input::TurnEnded { load } => self.turn_ended(load),
             Input::Tick => self.tick(),
         }
     }
@@ -98,7 +102,14 @@ impl Shard {
         self.core.effects.pop_front()
     }
 
-    /// Something accepted is not appended yet, because it gathers until an earlier record is committed. A server that stops waits for it.
+    /// When the turn has to be ended once more, though nothing arrives by then.
+    #[must_use]
+    pub fn next_due(&self) -> Option<Now> {
+        self.due.first().map(|&(due, _)| due)
+    }
+
+    /// Something accepted is not appended or not sent yet, because it gathers until an earlier record is committed or a window ends. A
+    /// server that stops waits for it.
     #[must_use]
     pub fn is_gathering(&self) -> bool {
         self.documents.iter().any(Document::is_gathering)
@@ -111,6 +122,7 @@ impl Shard {
             sessions: u64::from(self.core.sessions.len()),
             documents: self.document_slots.len() as u64,
             uncommitted_bytes: self.core.uncommitted_bytes as u64,
+            load_permille: u64::from(self.core.load.0),
             ..self.core.counters
         }
     }
@@ -150,7 +162,10 @@ impl Shard {
 
     fn forget(&mut self, document: DocumentId) {
         if let Some(slot) = self.document_slots.remove(&document) {
-            self.documents.remove(slot);
+            let removed = self.documents.remove(slot);
+            if let Some(due) = removed.listed.due {
+                self.due.remove(&(due, slot));
+            }
             self.dirty.retain(|&other| other != slot);
             self.ticking.retain(|&other| other != slot);
             self.resting.retain(|&other| other != document);
@@ -285,9 +300,15 @@ impl Shard {
                     self.core.effects.push_back(Effect::Probe { session });
                 }
             }
-            Envelope::Publish { document, sequence, frame, authors } => {
-                self.with_mirror(document, |mirror, core| mirror.published(sequence, frame, &authors, core));
+            Envelope::Publish { document, sequence, frame, authors, at_once } => {
+                self.with_mirror(document, |mirror, core| {
+                    mirror.published(sequence, frame, &authors, core);
+                    if at_once {
+                        mirror.fan_out(core);
+                    }
+                });
             }
+            Envelope::FanOut { document } => self.with_mirror(document, Mirror::fan_out),
             Envelope::Awareness { document, frame } => {
                 self.with_mirror(document, |mirror, core| mirror.awareness(&frame, core));
             }
@@ -315,14 +336,28 @@ impl Shard {
         }
     }
 
-    fn turn_ended(&mut self) {
+    fn turn_ended(&mut self, load: Load) {
+        self.core.load = load;
+        self.core.spared.look(self.core.now);
+        while let Some(&(due, slot)) = self.due.first()
+            && due <= self.core.now
+        {
+            self.due.pop_first();
+            let listed = &mut self.documents[slot].listed;
+            listed.due = None;
+            if !std::mem::replace(&mut listed.dirty, true) {
+                self.dirty.push(slot);
+            }
+        }
         for slot in std::mem::take(&mut self.dirty) {
-            self.documents[slot].listed.dirty = false;
-            self.documents[slot].turn_ended(&mut self.core);
-            // Awareness that is not due yet waits for a tick.
             let document = &mut self.documents[slot];
-            if document.needs_ticks() && !std::mem::replace(&mut document.listed.ticking, true) {
-                self.ticking.push(slot);
+            document.listed.dirty = false;
+            document.turn_ended(&mut self.core);
+            let due = document.due();
+            let listed = std::mem::replace(&mut document.listed.due, due);
+            if listed != due {
+                listed.map(|listed| self.due.remove(&(listed, slot)));
+                due.map(|due| self.due.insert((due, slot)));
             }
         }
     }

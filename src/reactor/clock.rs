@@ -1,6 +1,6 @@
 //! The one clock of the process, as shards read it.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use selvedge_shards::Now;
 
@@ -19,6 +19,12 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> Now {
         self.at(Instant::now())
+    }
+
+    /// How long it is from a moment to a time, not rounded.
+    #[must_use]
+    pub fn until(&self, due: Now, from: Instant) -> Duration {
+        Duration::from_millis(due.0).saturating_sub(from.saturating_duration_since(self.0))
     }
 
     /// That moment.

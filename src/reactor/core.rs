@@ -11,7 +11,7 @@ mod unfinished;
 use std::sync::Arc;
 
 use selvedge_protocol::websocket::Limits;
-use selvedge_shards::{Input, Now, SessionId, Shard, ShardId};
+use selvedge_shards::{Counters, Input, Load, Now, SessionId, Shard, ShardId};
 
 use super::drain::Step;
 use super::table::Table;
@@ -194,12 +194,22 @@ impl Core {
         self.handle(Input::Tick);
     }
 
+    /// When the shard has something to do though nothing arrives.
+    pub(super) fn next_due(&self) -> Option<Now> {
+        self.shard.next_due()
+    }
+
+    /// That time has come.
+    pub(super) fn has_something_due(&mut self) {
+        self.busy = true;
+    }
+
     /// Everything that has arrived was handed in. Says whether something is left that should not wait for the next arrival.
-    pub(super) fn end_turn(&mut self) -> bool {
+    pub(super) fn end_turn(&mut self, load: Load) -> bool {
         self.limit_unfinished();
         self.settle_effects();
         if std::mem::take(&mut self.busy) {
-            self.shard.handle(self.now, Input::TurnEnded);
+            self.shard.handle(self.now, Input::TurnEnded { load });
             self.drain_effects();
         }
         let operations = &mut self.operations;
@@ -235,6 +245,11 @@ impl Core {
     /// Connections left.
     pub(super) fn connections(&self) -> usize {
         self.table.len()
+    }
+
+    /// What the shard has counted.
+    pub(super) fn counters(&self) -> Counters {
+        self.shard.counters()
     }
 
     /// Hands something to the shard and carries out what follows.

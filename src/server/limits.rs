@@ -27,6 +27,9 @@ const DELIVERED_BYTES_MIN: usize = 64 << 20;
 /// Bytes around the states of an awareness update: ids, clocks, lengths.
 const AWARENESS_ENTRY_OVERHEAD_BYTES: usize = 32;
 
+/// 250 ms with 2,000 sessions: four sends a second to each are then about 3 % of a core, and people do not see it yet.
+const AWARENESS_WINDOW_PER_SESSION_US: u64 = 125;
+
 pub(super) fn storage(settings: &Settings) -> RocksOptions {
     // Writes and reads get the same share.
     let half = settings.storage_memory_bytes / 2;
@@ -108,6 +111,9 @@ pub(super) fn shard(settings: &Settings, shard: ShardId, shards: u16) -> Config 
         waiting_bytes_per_session_max: settings.waiting_bytes_per_session_max,
         waiting_bytes_per_document_max: settings.waiting_bytes_per_document_max,
         waiting_timeout_ms: settings.waiting_timeout_ms,
+        fan_out_window_max_ms: settings.fan_out_window_max_ms,
+        awareness_window_max_ms: settings.awareness_window_max_ms,
+        awareness_window_per_session_us: AWARENESS_WINDOW_PER_SESSION_US,
         awareness_entries_max: settings.awareness_entries_max,
         awareness_entries_per_session_max: settings.awareness_entries_per_session_max,
         uncommitted_bytes_max: settings.uncommitted_bytes_max,

@@ -118,6 +118,10 @@ settings! {
         /// be: between two parts, Yjs clients tidy up formatting whose text has not come yet.
         update_chunk_bytes: Bytes { default: MIB, min: 4 * KIB, max: 16 * MIB };
 
+        /// How long updates to one document may gather before they are sent together, where a core has much to do; 0 sends always at once.
+        /// The window widens with the load of the core. What comes after a pause is sent at once, and nobody's acknowledgement waits.
+        fan_out_window_max_ms: Milliseconds { default: 16, min: 0, max: 1_000 };
+
         /// Updates of one session that wait for what they refer to; what does not fit is dropped, and the session syncs again.
         waiting_bytes_per_session_max: Bytes { default: 16 * MIB, min: KIB, max: GIB };
 
@@ -134,6 +138,10 @@ settings! {
 
         /// Clients with an awareness state in one document; further ones are not shown to others.
         awareness_entries_max: Count { default: 4_096, min: 1, max: 1 << 20, unit: "clients" };
+
+        /// How long awareness may gather before it is sent together; 0 sends always at once.
+        /// The window widens with the sessions of the document.
+        awareness_window_max_ms: Milliseconds { default: 250, min: 0, max: 10_000 };
 
         /// Clients whose awareness one session may announce.
         /// One is usual; tabs of one browser that talk to each other may announce more through one socket.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 /// What has to happen at least once over a normal run.
 pub(crate) const WANTED: &[&str] = &[
     "awareness: client id contested",
+    "awareness: waited for a window",
     "catch-up: from a state vector",
     "catch-up: from a sequence, after an overflow",
     "close: document full",
@@ -43,6 +44,7 @@ pub(crate) const WANTED: &[&str] = &[
     "update: denied",
     "update: not taken in a stall",
     "update: waited",
+    "update: waited for a window",
 ];
 
 #[derive(Clone, Debug, Default)]

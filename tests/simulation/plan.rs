@@ -71,6 +71,8 @@ pub(crate) struct Plan {
     pub(crate) read_ms: u64,
     pub(crate) delay_ms: u64,
     pub(crate) kernel_bytes: usize,
+    /// Between these is what a core is told of its load in each turn.
+    pub(crate) load_permille: (u64, u64),
     /// Of a hundred connections so many stay on the core that accepted them.
     pub(crate) remote_percent: u64,
     pub(crate) clients: Vec<ClientPlan>,
@@ -112,6 +114,7 @@ impl Plan {
             read_ms: random.pick(&[1, 5, 50, 300]),
             delay_ms: random.pick(&[0, 2, 20, 150]),
             kernel_bytes: random.pick(&[0, 100, 2_000, 100_000]),
+            load_permille: random.pick(&[(0, 0), (0, 1_000), (600, 800), (1_000, 1_000)]),
             remote_percent: random.pick(&[0, 30, 60, 100]),
             clients,
             hostiles,
@@ -197,6 +200,9 @@ fn config(random: &mut Random, shards: u16, clients: usize, hostiles: usize, doc
         waiting_bytes_per_session_max: random.pick(&[300, 2_000, 100_000]),
         waiting_bytes_per_document_max: random.pick(&[600, 4_000, 200_000]),
         waiting_timeout_ms: random.pick(&[2_000, 10_000]),
+        fan_out_window_max_ms: random.pick(&[0, 16, 16, 200, 1_000]),
+        awareness_window_max_ms: random.pick(&[0, 250, 250]),
+        awareness_window_per_session_us: random.pick(&[125, 30_000]),
         awareness_entries_max: 3 * (clients + hostiles + 2),
         awareness_entries_per_session_max: random.pick(&[2, 3]).max(clients),
         uncommitted_bytes_max: random.pick(&[100, 1_000, 100_000]),

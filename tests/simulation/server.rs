@@ -11,7 +11,7 @@ use selvedge_protocol::sync;
 use selvedge_protocol::websocket::Limits;
 use selvedge_shards::reading::CatchUpFrom;
 use selvedge_shards::{
-    Access, CloseReason, Counters, DocumentId, Effect, Envelope, Input, Now, SessionId, Shard, ShardId, TICK_MS,
+    Access, CloseReason, Counters, DocumentId, Effect, Envelope, Input, Load, Now, SessionId, Shard, ShardId, TICK_MS,
 };
 
 use crate::agenda::Event;
@@ -56,6 +56,8 @@ struct Core {
     /// From each other core.
     rings: Vec<VecDeque<(u64, Envelope)>>,
     scheduled: bool,
+    /// When a turn is planned because something is due.
+    due_at: Option<u64>,
     freed: Vec<SessionId>,
     alive: Vec<SessionId>,
     held_by_ring: Vec<SessionId>,
@@ -97,6 +99,7 @@ impl Server {
                 arrivals: VecDeque::new(),
                 rings: (0..plan.shards).map(|_| VecDeque::new()).collect(),
                 scheduled: false,
+                due_at: None,
                 freed: Vec::new(),
                 alive: Vec::new(),
                 held_by_ring: Vec::new(),
@@ -252,12 +255,26 @@ impl Server {
             }
             self.settle(core, stage);
         }
-        self.handle(core, Input::TurnEnded, stage);
+        let (least, most) = stage.plan.load_permille;
+        let load = Load(u16::try_from(stage.random.between(least, most)).expect("a share in thousandths"));
+        self.handle(core, Input::TurnEnded { load }, stage);
         for session in std::mem::take(&mut self.cores[core].held_by_ring) {
             self.unhold(core, session, Hold::Mesh);
         }
         self.settle(core, stage);
         self.check_bounds(core, stage);
+        self.schedule_due(core, stage);
+    }
+
+    /// The loop does not wait longer than until something of the shard's is due.
+    fn schedule_due(&mut self, core: usize, stage: &mut Stage) {
+        let Some(due) = self.cores[core].shard.next_due() else { return };
+        let due = due.0.saturating_sub(stage.clock_ahead_ms).max(stage.agenda.now + 1);
+        // One that is planned and comes earlier plans the next.
+        if self.cores[core].due_at.is_none_or(|at| at <= stage.agenda.now || due < at) {
+            self.cores[core].due_at = Some(due);
+            stage.agenda.at(due, Event::Turn { life: self.life, core });
+        }
     }
 
     fn settle(&mut self, core: usize, stage: &mut Stage) {
@@ -598,6 +615,7 @@ impl Server {
             && self.readers.is_idle()
             && self.cores.iter().all(|core| core.rings.iter().all(VecDeque::is_empty))
             && self.counters().iter().all(|counters| counters.uncommitted_bytes == 0)
+            && self.cores.iter().all(|core| !core.shard.is_gathering() && core.shard.next_due().is_none())
     }
 
     /// What the server waits for, for a report.

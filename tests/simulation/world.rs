@@ -358,6 +358,8 @@ impl World {
             coverage.add("update: denied", counters.updates_denied);
             coverage.add("update: not taken in a stall", counters.updates_stalled);
             coverage.add("update: waited", counters.updates_waited);
+            coverage.add("update: waited for a window", counters.fan_outs_delayed);
+            coverage.add("awareness: waited for a window", counters.awareness_delayed);
             coverage.add("awareness: ignored", counters.awareness_ignored);
             let compaction = ["compaction: squash", "compaction: smallest", "compaction: collect"];
             coverage.add(compaction[self.stage.plan.compaction], counters.snapshots);

@@ -9,7 +9,7 @@ use selvedge_protocol::websocket::{FrameHeader, Role};
 use selvedge_protocol::{awareness, update::StateVector};
 use selvedge_shards::reading::{CatchUpFrom, CaughtUp, Loaded, ReadFailed};
 use selvedge_shards::{
-    Access, CloseReason, Config, DocumentId, Effect, Frame, Input, Now, Sequence, SessionId, Shard, ShardId,
+    Access, CloseReason, Config, DocumentId, Effect, Frame, Input, Load, Now, Sequence, SessionId, Shard, ShardId,
 };
 
 /// The name of a document that shard 0 owns, however many there are in these tests.
@@ -33,6 +33,9 @@ pub(crate) fn config(shard: u16, shards: u16) -> Config {
         waiting_bytes_per_session_max: 400,
         waiting_bytes_per_document_max: 600,
         waiting_timeout_ms: 10_000,
+        fan_out_window_max_ms: 16,
+        awareness_window_max_ms: 250,
+        awareness_window_per_session_us: 125,
         awareness_entries_max: 5,
         awareness_entries_per_session_max: 2,
         uncommitted_bytes_max: 100,
@@ -65,6 +68,8 @@ pub(crate) enum Got {
 pub(crate) struct Host {
     shards: Vec<Shard>,
     pub(crate) now: u64,
+    /// Of all shards.
+    pub(crate) load: Load,
     got: BTreeMap<At, Vec<Got>>,
     in_flight: VecDeque<At>,
     /// Sockets take what they are sent at once.
@@ -98,6 +103,7 @@ impl Host {
         Self {
             shards: (0..shards).map(make).collect(),
             now: 1_000,
+            load: Load::NONE,
             got: BTreeMap::new(),
             in_flight: VecDeque::new(),
             sockets_take: true,
@@ -116,6 +122,10 @@ impl Host {
 
     pub(crate) fn shard(&self, at: usize) -> &Shard {
         &self.shards[at]
+    }
+
+    pub(crate) fn next_due(&self, shard: usize) -> Option<Now> {
+        self.shards[shard].next_due()
     }
 
     /// Sessions on all shards.
@@ -171,7 +181,7 @@ impl Host {
     pub(crate) fn turn(&mut self) {
         loop {
             for shard in 0..self.shards.len() {
-                self.handle(shard, Input::TurnEnded);
+                self.handle(shard, Input::TurnEnded { load: self.load });
             }
             if self.loads_end
                 && let Some((shard, document)) = self.loads.pop_front()
