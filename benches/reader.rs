@@ -37,7 +37,7 @@ const OPTIONS: Options = Options {
 const LOG_RECORDS: usize = 500;
 const AUTHORS: u64 = 200;
 /// Formatted sentences of each author. Together 20 MB.
-const SENTENCES: u64 = 1_250;
+const SENTENCES: u64 = 1_070;
 const SENTENCE: &str = "Of all that is woven, the edge is what keeps the rest from coming apart.";
 
 /// The updates of the recorded session, in order.
