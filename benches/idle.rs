@@ -1,9 +1,10 @@
 //! What an idle, attached connection costs the server in user space. Starts the built server, opens connections that complete the opening
 //! of a y-websocket client, lets them rest, and reads the server's anonymous memory before and after.
 //!
-//! `cargo bench --bench idle -- --connections 20000 --documents 2000 --driver uring`. Ends with 1 where a connection costs more than
-//! `--bytes-max` (300). Documents are part of what is measured: few connections on each make each dearer. With `--descriptors direct` both
-//! ends hold their sockets in slots, and the limit of open files does not bound them.
+//! `scripts/bench idle`, or by itself `cargo test --release --workspace --bench idle -- --bench --connections 20000 --documents 2000 --shards 2
+//! --driver uring`. Ends with 1 where a connection costs more than `--bytes-max` (300). Documents are part of what is measured: few
+//! connections on each make each dearer. With `--descriptors direct` both ends hold their sockets in slots, and the limit of open files
+//! does not bound them.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -13,7 +14,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use selvedge::driver::{Completion, ConnectionKey, Descriptors, Driver, Engine, Kind, Operation, open};
+use selvedge::driver::{Completion, ConnectionKey, Descriptors, Driver, Ending, Engine, Kind, Operation, open};
 use selvedge_shards::Frame;
 
 /// Connections from one loopback address: below half the number of ephemeral ports. The kernel tries the other half only when it has looked
@@ -26,9 +27,6 @@ const OPENING_MAX: usize = 512;
 /// How long one connection may take to be attached, and all of them to make no progress.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// How long the server rests before its memory is read: allocators give back what was freed after some seconds.
-const REST: Duration = Duration::from_secs(15);
-
 struct Arguments {
     connections: usize,
     documents: usize,
@@ -36,6 +34,8 @@ struct Arguments {
     descriptors: String,
     shards: usize,
     bytes_max: f64,
+    /// How long the server rests before its memory is read: allocators give back what was freed after some seconds.
+    rest: Duration,
 }
 
 fn main() -> ExitCode {
@@ -63,18 +63,18 @@ fn measure() -> Result<bool, Box<dyn Error>> {
     // The first clients make what the server makes once: rings, arenas, tables.
     let mut clients = Clients::open(&server, descriptors, arguments.documents)?;
     clients.attach(1)?;
-    clients.rest(REST)?;
+    clients.rest(arguments.rest)?;
     let before = server.anonymous_bytes()?;
     let started = Instant::now();
     clients.attach(connections)?;
     let opened_per_s = connections as f64 / started.elapsed().as_secs_f64();
     let opened = server.anonymous_bytes()?;
-    clients.rest(REST)?;
+    clients.rest(arguments.rest)?;
     let after = server.anonymous_bytes()?;
     let each = |bytes: u64| bytes.saturating_sub(before) as f64 / connections as f64;
     println!(
-        "driver {} descriptors {} shards {} connections {connections} documents {}: opened {opened_per_s:.0}/s, {:.0} bytes each ({:.0} right \
-         after opening); {before} -> {after}",
+        "- `--driver {} --descriptors {}`, {} shards, {connections} connections on {} documents: **{:.0} bytes each** ({:.0} right after \
+         opening), opened {opened_per_s:.0}/s.",
         arguments.driver,
         arguments.descriptors,
         arguments.shards,
@@ -87,20 +87,19 @@ fn measure() -> Result<bool, Box<dyn Error>> {
 }
 
 fn arguments() -> Result<Arguments, Box<dyn Error>> {
+    // Cargo says so where it is a bench; without, it is a test, which only proves that all of this works.
+    let is_bench = std::env::args().any(|argument| argument == "--bench");
     let mut arguments = Arguments {
-        connections: 20_000,
+        connections: if is_bench { 20_000 } else { 20 },
         documents: 200,
         driver: "uring".to_owned(),
         descriptors: "process".to_owned(),
         shards: 2,
-        bytes_max: 300.0,
+        bytes_max: if is_bench { 300.0 } else { f64::INFINITY },
+        rest: if is_bench { Duration::from_secs(15) } else { Duration::ZERO },
     };
-    let mut given = std::env::args().skip(1);
+    let mut given = std::env::args().skip(1).filter(|argument| argument != "--bench");
     while let Some(name) = given.next() {
-        // Cargo adds it for harnesses.
-        if name == "--bench" {
-            continue;
-        }
         let value = given.next().ok_or("every flag has a value")?;
         match name.as_str() {
             "--connections" => arguments.connections = value.parse()?,
@@ -230,7 +229,7 @@ impl Clients {
         let key = ConnectionKey { index: self.begun, generation: 0 };
         let host = u8::try_from(2 + self.begun as usize / CONNECTIONS_PER_ADDRESS)?;
         let from = Some(Ipv4Addr::new(127, 0, 0, host).into());
-        self.operations.push(Operation::Connect { key, from, to: self.server });
+        self.operations.push(Operation::Connect { key, from, to: self.server, ending: Ending::Orderly });
         self.opening.insert(key, Vec::new());
         self.begun += 1;
         Ok(())

@@ -1,4 +1,4 @@
-//! Group commit through the persister to RocksDB, every batch synced: how many updates a second, and how long an author waits for
+//! The step "persister" of the data path: group commit to RocksDB, every batch synced; how many updates a second, and how long an author waits for
 //! its acknowledgement, with 1, 16 and 256 authors who each write again when they are acknowledged.
 //!
 //! Not a criterion bench: a closed loop decides by itself how large its batches are, and the waits are the point.
@@ -15,15 +15,32 @@ use selvedge::persister::{Append, Fsync, Persister};
 use selvedge_shards::{DocumentId, Sequence};
 use selvedge_storage::{RocksOptions, RocksStore};
 
+// As the server has it.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 const AUTHORS: [u64; 3] = [1, 16, 256];
 const UPDATE_BYTES: usize = 64;
-const WARM_UP: Duration = Duration::from_millis(500);
-const MEASURED: Duration = Duration::from_secs(4);
+
+/// How long each number of authors writes.
+#[derive(Clone, Copy)]
+struct Times {
+    warm_up: Duration,
+    measured: Duration,
+}
 
 fn main() {
-    println!("{:>8} {:>12} {:>12} {:>10} {:>10}", "authors", "updates/s", "per batch", "p50", "p99");
+    let given: Vec<String> = env::args().collect();
+    let has = |flag: &str| given.iter().any(|argument| argument == flag);
+    // Cargo says so where it is a bench; without, it is a test, which only proves that all of this works.
+    let times = match (has("--bench"), has("--quick")) {
+        (true, false) => Times { warm_up: Duration::from_millis(500), measured: Duration::from_secs(4) },
+        (true, true) => Times { warm_up: Duration::from_millis(100), measured: Duration::from_millis(500) },
+        (false, _) => Times { warm_up: Duration::from_millis(10), measured: Duration::from_millis(50) },
+    };
+    println!("| authors | updates/s | per batch | wait p50 | wait p99 |\n|---|---|---|---|---|");
     for authors in AUTHORS {
-        measure(authors);
+        measure(authors, times);
     }
 }
 
@@ -48,7 +65,7 @@ impl Author {
     }
 }
 
-fn measure(count: u64) {
+fn measure(count: u64, times: Times) {
     let parent = env::var_os("SELVEDGE_BENCH_DIRECTORY").map_or_else(env::temp_dir, PathBuf::from);
     let directory = parent.join(format!("selvedge-commit-{}-{count}", process::id()));
     let store = RocksStore::open(&directory, RocksOptions::default()).expect("the directory can be made");
@@ -67,8 +84,8 @@ fn measure(count: u64) {
     authors.values_mut().for_each(|author| appender.append(author.next()));
     let start = Instant::now();
     let (mut measuring, mut batches) = (false, 0);
-    while start.elapsed() < WARM_UP + MEASURED {
-        if !measuring && start.elapsed() >= WARM_UP {
+    while start.elapsed() < times.warm_up + times.measured {
+        if !measuring && start.elapsed() >= times.warm_up {
             measuring = true;
             waits.clear();
             batches = persister.health().batches();
@@ -90,7 +107,7 @@ fn measure(count: u64) {
 
     waits.sort_unstable();
     let at = |percent: usize| format!("{:.2?}", waits[(waits.len() - 1) * percent / 100]);
-    let rate = waits.len() as f64 / MEASURED.as_secs_f64();
+    let rate = waits.len() as f64 / times.measured.as_secs_f64();
     let per_batch = waits.len() as f64 / batches.max(1) as f64;
-    println!("{count:>8} {rate:>12.0} {per_batch:>12.1} {:>10} {:>10}", at(50), at(99));
+    println!("| {count} | {rate:.0} | {per_batch:.1} | {} | {} |", at(50), at(99));
 }

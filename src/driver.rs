@@ -8,6 +8,8 @@ mod counters;
 mod demand;
 mod descriptors;
 mod engine;
+#[cfg(feature = "glommio")]
+mod glommio;
 pub mod listener;
 mod monoio;
 mod outgoing;

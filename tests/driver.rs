@@ -21,6 +21,8 @@ const LARGE: usize = 20 << 20;
 const URING: Variant = Variant { kind: Kind::Uring, descriptors: Descriptors::Process };
 const MONOIO: Variant = Variant { kind: Kind::Monoio, descriptors: Descriptors::Process };
 const MONOIO_EPOLL: Variant = Variant { kind: Kind::MonoioEpoll, descriptors: Descriptors::Process };
+#[cfg(feature = "glommio")]
+const GLOMMIO: Variant = Variant { kind: Kind::Glommio, descriptors: Descriptors::Process };
 const DIRECT: Variant = Variant { kind: Kind::Uring, descriptors: Descriptors::DIRECT };
 /// Every few connections get a ring of their own.
 const DIRECT_ON_MANY_RINGS: Variant = direct(3);
@@ -36,6 +38,8 @@ macro_rules! on_every_driver {
         mod uring_direct_on_many_rings { $( #[test] fn $body() { super::$body(super::DIRECT_ON_MANY_RINGS); } )+ }
         mod monoio { $( #[test] fn $body() { super::$body(super::MONOIO); } )+ }
         mod monoio_epoll { $( #[test] fn $body() { super::$body(super::MONOIO_EPOLL); } )+ }
+        #[cfg(feature = "glommio")]
+        mod glommio { $( #[test] fn $body() { super::$body(super::GLOMMIO); } )+ }
     };
 }
 

@@ -1,4 +1,4 @@
-//! The update codec on recorded editing sessions: one-character updates as they come, and the whole states they make.
+//! The step "codec" of the data path: updates of recorded editing sessions, one-character updates as they come, and the whole states they make.
 
 use std::hint::black_box;
 use std::path::Path;
@@ -79,6 +79,7 @@ fn accepting(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, updates: &[Ve
 fn merging(group: &mut BenchmarkGroup<'_, WallTime>, name: &str, updates: &[Vec<u8>]) {
     group.throughput(bytes(updates));
     group.bench_function(BenchmarkId::new("merge_all", name), |b| b.iter(|| merge(black_box(updates))));
+    group.throughput(Throughput::Elements(updates.len() as u64));
     group.bench_function(BenchmarkId::new("merge_turns", name), |b| {
         b.iter(|| updates.chunks(TURN).map(|turn| merge(turn).map_or(0, |merged| merged.len())).sum::<usize>());
     });

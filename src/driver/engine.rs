@@ -5,6 +5,8 @@ use std::io;
 use std::net::TcpListener;
 use std::time::Duration;
 
+#[cfg(feature = "glommio")]
+use super::glommio::Glommio;
 use super::monoio::Monoio;
 use super::uring::{Refusal, Uring};
 use super::{Completion, Counters, Descriptors, Driver, Operation, Waker};
@@ -20,6 +22,9 @@ pub enum Kind {
     Monoio,
     /// The portable driver on epoll, whatever the kernel grants.
     MonoioEpoll,
+    /// glommio, for measuring.
+    #[cfg(feature = "glommio")]
+    Glommio,
 }
 
 /// A driver that was opened.
@@ -49,12 +54,18 @@ pub fn open(kind: Kind, descriptors: Descriptors, listener: Option<TcpListener>)
         (Kind::Monoio | Kind::MonoioEpoll, Descriptors::Direct { .. }) => return Err(io::Error::other(NoSlots)),
         (Kind::Monoio, Descriptors::Process) => (Engine::Monoio(Monoio::open()?), None),
         (Kind::MonoioEpoll, Descriptors::Process) => (Engine::Monoio(Monoio::open_epoll()?), None),
+        #[cfg(feature = "glommio")]
+        (Kind::Glommio, Descriptors::Direct { .. }) => return Err(io::Error::other(NoSlots)),
+        #[cfg(feature = "glommio")]
+        (Kind::Glommio, Descriptors::Process) => (Engine::Glommio(Glommio::open()?), None),
     };
     let mut opened = Opened { engine, refused };
     match (&mut opened.engine, listener) {
         (_, None) => {}
         (Engine::Uring(uring), Some(listener)) => uring.listen(listener),
         (Engine::Monoio(monoio), Some(listener)) => monoio.listen(listener)?,
+        #[cfg(feature = "glommio")]
+        (Engine::Glommio(glommio), Some(listener)) => glommio.listen(listener)?,
     }
     Ok(opened)
 }
@@ -78,6 +89,9 @@ pub enum Engine {
     Uring(Uring),
     /// The portable driver.
     Monoio(Monoio),
+    /// glommio, for measuring.
+    #[cfg(feature = "glommio")]
+    Glommio(Glommio),
 }
 
 impl Engine {
@@ -87,6 +101,8 @@ impl Engine {
         match self {
             Self::Uring(_) => Uring::IDLE_CONNECTION_BYTES,
             Self::Monoio(_) => Monoio::IDLE_CONNECTION_BYTES,
+            #[cfg(feature = "glommio")]
+            Self::Glommio(_) => Glommio::IDLE_CONNECTION_BYTES,
         }
     }
 
@@ -96,6 +112,8 @@ impl Engine {
         match self {
             Self::Uring(uring) => uring.connections(),
             Self::Monoio(monoio) => monoio.connections(),
+            #[cfg(feature = "glommio")]
+            Self::Glommio(glommio) => glommio.connections(),
         }
     }
 }
@@ -107,6 +125,8 @@ impl fmt::Display for Engine {
             Self::Uring(_) => f.write_str("uring"),
             Self::Monoio(monoio) if monoio.is_epoll() => f.write_str("monoio on epoll"),
             Self::Monoio(_) => f.write_str("monoio on io_uring"),
+            #[cfg(feature = "glommio")]
+            Self::Glommio(_) => f.write_str("glommio"),
         }
     }
 }
@@ -116,6 +136,8 @@ impl Driver for Engine {
         match self {
             Self::Uring(uring) => uring.connect(wakers),
             Self::Monoio(monoio) => monoio.connect(wakers),
+            #[cfg(feature = "glommio")]
+            Self::Glommio(glommio) => glommio.connect(wakers),
         }
     }
 
@@ -123,6 +145,8 @@ impl Driver for Engine {
         match self {
             Self::Uring(uring) => uring.waker(),
             Self::Monoio(monoio) => monoio.waker(),
+            #[cfg(feature = "glommio")]
+            Self::Glommio(glommio) => glommio.waker(),
         }
     }
 
@@ -130,6 +154,8 @@ impl Driver for Engine {
         match self {
             Self::Uring(uring) => uring.counters(),
             Self::Monoio(monoio) => monoio.counters(),
+            #[cfg(feature = "glommio")]
+            Self::Glommio(glommio) => glommio.counters(),
         }
     }
 
@@ -142,6 +168,8 @@ impl Driver for Engine {
         match self {
             Self::Uring(uring) => uring.turn(operations, timeout, visit),
             Self::Monoio(monoio) => monoio.turn(operations, timeout, visit),
+            #[cfg(feature = "glommio")]
+            Self::Glommio(glommio) => glommio.turn(operations, timeout, visit),
         }
     }
 }

@@ -48,6 +48,8 @@ pub(super) fn driver(settings: &Settings) -> Wanted {
         DriverChoice::Auto => Kind::Auto,
         DriverChoice::Uring => Kind::Uring,
         DriverChoice::Monoio => Kind::Monoio,
+        #[cfg(feature = "glommio")]
+        DriverChoice::Glommio => Kind::Glommio,
     };
     let descriptors = match settings.descriptors {
         DescriptorsChoice::Process => Descriptors::Process,

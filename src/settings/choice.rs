@@ -17,11 +17,19 @@ pub enum DriverChoice {
     Uring,
     /// The portable driver, which works on epoll.
     Monoio,
+    /// glommio, for measuring.
+    #[cfg(feature = "glommio")]
+    Glommio,
 }
 
 impl Choice for DriverChoice {
-    const WORDS: &'static [(&'static str, Self)] =
-        &[("auto", Self::Auto), ("uring", Self::Uring), ("monoio", Self::Monoio)];
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("auto", Self::Auto),
+        ("uring", Self::Uring),
+        ("monoio", Self::Monoio),
+        #[cfg(feature = "glommio")]
+        ("glommio", Self::Glommio),
+    ];
 }
 
 /// Where sockets are held.

@@ -1,58 +1,33 @@
-//! Step (8) of the data path: commits of groups, and what a join and a snapshot cost.
+//! The step "commit" of the data path: one record of each of a number of documents, in one batch. `synced` is on disk when it returns,
+//! `written` only in the kernel.
 
-use std::{env, fs, hint::black_box, path::PathBuf, process};
+#[path = "disk/bench.rs"]
+mod bench;
 
-use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use selvedge_storage::{Append, DocumentKey, Durability, RocksOptions, RocksStore, Store};
+use bench::{Bench, noise};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use selvedge_storage::{Append, DocumentKey, Durability, Store};
 
-const DOCUMENT: DocumentKey = DocumentKey([7; 16]);
-const UPDATE: [u8; 64] = [0xa5; 64];
-
-/// A store in SELVEDGE_BENCH_DIRECTORY, or where temporary files are kept.
-struct Bench {
-    /// Dropped before its directory is removed.
-    store: Option<RocksStore>,
-    path: PathBuf,
-}
-
-impl Bench {
-    fn new(name: &str) -> Bench {
-        let directory = env::var_os("SELVEDGE_BENCH_DIRECTORY").map_or_else(env::temp_dir, PathBuf::from);
-        let path = directory.join(format!("selvedge-bench-{}-{name}", process::id()));
-        let store = RocksStore::open(&path, RocksOptions::default()).expect("a new directory");
-        Bench { store: Some(store), path }
-    }
-
-    fn store(&self) -> &RocksStore {
-        self.store.as_ref().expect("there until the end")
-    }
-
-    fn append(&self, first: u64, count: u64, durability: Durability) {
-        let record = |sequence| Append { document: DOCUMENT, name: "bench", sequence, update: &UPDATE };
-        let records: Vec<Append<'_>> = (first..first + count).map(record).collect();
-        self.store().append(&records, durability).expect("the disk is well");
-    }
-}
-
-impl Drop for Bench {
-    fn drop(&mut self) {
-        self.store = None;
-        fs::remove_dir_all(&self.path).expect("the directory is ours");
-    }
-}
+const UPDATE_BYTES: usize = 64;
+const GROUPS: [u64; 7] = [1, 4, 16, 64, 256, 1024, 4096];
 
 fn commit(criterion: &mut Criterion) {
+    let update = noise(UPDATE_BYTES);
     let mut group = criterion.benchmark_group("commit");
     group.sample_size(20);
     for (durability, name) in [(Durability::Synced, "synced"), (Durability::Written, "written")] {
-        for count in [1, 16, 256, 4096] {
+        for count in GROUPS {
             let bench = Bench::new("commit");
-            let mut next = 1;
+            let documents: Vec<DocumentKey> =
+                (0..count).map(|number| DocumentKey((u128::from(number) << 64).to_be_bytes())).collect();
+            let mut sequence = 0;
             group.throughput(Throughput::Elements(count));
             group.bench_function(BenchmarkId::new(name, count), |bencher| {
                 bencher.iter(|| {
-                    bench.append(next, count, durability);
-                    next += count;
+                    sequence += 1;
+                    let record = |&document| Append { document, name: "bench", sequence, update: &update };
+                    let records: Vec<Append<'_>> = documents.iter().map(record).collect();
+                    bench.store().append(&records, durability).expect("the disk is well");
                 });
             });
         }
@@ -60,44 +35,5 @@ fn commit(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn load(criterion: &mut Criterion) {
-    let bench = Bench::new("load");
-    bench.append(1, 10_000, Durability::Synced);
-    criterion.bench_function("load/10000 records", |bencher| {
-        bencher.iter(|| black_box(bench.store().load(DOCUMENT)).expect("readable"));
-    });
-    criterion.bench_function("tail/last 10 of 10000 records", |bencher| {
-        bencher.iter(|| black_box(bench.store().tail(DOCUMENT, 9_990)).expect("readable"));
-    });
-}
-
-fn snapshot(criterion: &mut Criterion) {
-    let mut group = criterion.benchmark_group("snapshot");
-    group.sample_size(20);
-    let bench = Bench::new("snapshot");
-    // Half noise, half text, as documents are.
-    let update: Vec<u8> = (0..1_u32 << 20)
-        .map(|index| if index % 2 == 0 { b'e' } else { (index.wrapping_mul(2_654_435_761) >> 24) as u8 })
-        .collect();
-    let mut next = 1;
-    group.throughput(Throughput::Bytes(update.len() as u64));
-    group.bench_function("1 MiB after 500 records", |bencher| {
-        let append = || {
-            bench.append(next, 500, Durability::Written);
-            next += 500;
-            next - 1
-        };
-        bencher.iter_batched(
-            append,
-            |sequence| bench.store().snapshot(DOCUMENT, sequence, &update).expect("the disk is well"),
-            BatchSize::PerIteration,
-        );
-    });
-    group.bench_function("load 1 MiB", |bencher| {
-        bencher.iter(|| black_box(bench.store().load(DOCUMENT)).expect("readable"));
-    });
-    group.finish();
-}
-
-criterion_group!(benches, commit, load, snapshot);
+criterion_group!(benches, commit);
 criterion_main!(benches);
