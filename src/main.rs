@@ -54,7 +54,7 @@ fn examine(task: &Doctor, settings: &Settings) -> ExitCode {
     let findings = match task.format {
         DoctorFormat::Explain => return print(&doctor::explain()),
         DoctorFormat::Table | DoctorFormat::Json => {
-            doctor::examine(&Machine::new(&task.root), &asked, &ThisMachine)
+            doctor::examine(&Machine::new(&task.root), &asked, &ThisMachine::below(&task.root))
         }
     };
     let printed = print(&match task.format {

@@ -1,6 +1,7 @@
 //! What no file shows: whether the kernel makes a ring, and what the tools of the machine say. It does not know what for.
 
 use std::io::Read;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::driver::{self, Kind};
@@ -22,8 +23,19 @@ pub trait Probe {
 }
 
 /// The machine that this runs on.
-#[derive(Clone, Copy, Debug)]
-pub struct ThisMachine;
+#[derive(Clone, Debug)]
+pub struct ThisMachine {
+    /// Where its tools are; on the search path otherwise.
+    tools: Option<PathBuf>,
+}
+
+impl ThisMachine {
+    /// The machine whose files are below a folder. One that is made up has its tools there as well, and no other is asked.
+    #[must_use]
+    pub fn below(root: &Path) -> Self {
+        Self { tools: (root != Path::new("/")).then(|| root.join("usr/sbin")) }
+    }
+}
 
 impl Probe for ThisMachine {
     fn ring(&self) -> Result<(), String> {
@@ -31,7 +43,7 @@ impl Probe for ThisMachine {
     }
 
     fn tool(&self, name: &str, arguments: &[&str]) -> Option<String> {
-        let mut child = Command::new(name)
+        let mut child = Command::new(self.tools.as_ref().map_or_else(|| PathBuf::from(name), |folder| folder.join(name)))
             .args(arguments)
             .env("LC_ALL", "C")
             .stdin(Stdio::null())

@@ -1,0 +1,180 @@
+# shellcheck shell=bash disable=SC2034,SC2154
+# The record of what was there before: one line for each change, written and synced before the change is made, so that a half-finished
+# apply can be undone. Sourced by apply and revert.
+#
+#   value   PATH                      BEFORE   OURS    one file of /proc or /sys, as text; PATH is below the root
+#   file    PATH                      COPY|-   SHA256  a file that was made or replaced; COPY is its name below the record
+#   card    INTERFACE LETTER PARAM    BEFORE   OURS    what ethtool set: G rx, or C adaptive-rx
+#   table   inet selvedge_notrack     COPY|-   SHA256  the table of nftables, as nft lists it
+#
+# Fields are apart by tabs; a tab inside is \t. The record is a file from outside like any other: what it may name is checked.
+
+nft_table='selvedge_notrack'
+record_bytes_max=4194304
+temporary_suffix='.selvedge-tuning'
+
+open_record() {
+    record_folder="$1"
+    record="$record_folder/record"
+    [[ -e "$record_folder" || -L "$record_folder" ]] || return 0
+    [[ -d "$record_folder" && ! -L "$record_folder" ]] || die "$record_folder is not a folder"
+    # Whoever can write it decides what is written back as root.
+    [[ -O "$record_folder" && -z "$(find "$record_folder" -maxdepth 0 -perm /022)" ]] ||
+        die "$record_folder can be written by others: it is not trusted"
+    [[ -e "$record" || -L "$record" ]] || return 0
+    [[ -f "$record" && ! -L "$record" && -O "$record" && -z "$(find "$record" -perm /022)" ]] ||
+        die "$record can be written by others, or is no file: it is not trusted"
+    [[ "$(wc -c <"$record")" -le $record_bytes_max ]] || die "$record is too long to be ours"
+    # A line that was not finished was never acted upon.
+    if [[ -s "$record" && -n "$(tail -c 1 "$record")" ]]; then
+        unfinished=yes
+    fi
+    check_record
+}
+
+make_record_folder() {
+    [[ -d "$record_folder" ]] || {
+        [[ -d "${record_folder%/*}" ]] || die "there is no folder ${record_folder%/*}; give another with --state"
+        mkdir -m 0700 -- "$record_folder"
+    }
+    if [[ -n "${unfinished:-}" ]]; then
+        sed -i '$d' "$record"
+        unfinished=''
+    fi
+}
+
+# One apply or revert at a time.
+lock_record() {
+    make_record_folder
+    command -v flock >/dev/null || return 0
+    exec 9<"$record_folder"
+    flock --nonblock 9 || die "another apply or revert is at work"
+}
+
+check_record() {
+    local line number=0
+    while IFS= read -r line; do
+        number=$((number + 1))
+        is_sane "$line" || die "$record, line $number is not ours; nothing was changed"
+    done <"$record"
+}
+
+is_sane() {
+    local kind path before ours rest
+    IFS=$'\t' read -r kind path before ours rest <<<"$1"
+    [[ -z "$rest" && -n "$ours" ]] || return 1
+    case "$kind" in
+        value) is_value_path "$path" && [[ "$before" =~ ^[A-Za-z0-9\ ,._:\\t-]+$ && "$ours" =~ ^[A-Za-z0-9\ ,._:\\t-]+$ ]] ;;
+        file) is_file_path "$path" && [[ "$before" =~ ^(-|[A-Za-z0-9._-]+\.before)$ && "$ours" =~ ^[0-9a-f]{64}$ ]] ;;
+        card) [[ "$path" =~ ^[A-Za-z0-9._:@][A-Za-z0-9._:@-]{0,14}\ (G\ rx|C\ adaptive-rx)$ && "$before $ours" =~ ^([0-9]{1,9}|on|off)\ ([0-9]{1,9}|on|off)$ ]] ;;
+        table) [[ "$path" == "inet $nft_table" && "$before" =~ ^(-|[A-Za-z0-9._-]+\.before)$ && "$ours" =~ ^[0-9a-f]{64}$ ]] ;;
+        *) return 1 ;;
+    esac
+}
+
+# Only what a knob names may be written.
+is_value_path() {
+    local knob pattern
+    [[ "$1" =~ ^[A-Za-z0-9_./:@+-]+$ && "$1" != *..* ]] || return 1
+    for knob in "${knobs[@]}"; do
+        [[ "$(of "$knob" apply)" == yes ]] || continue
+        pattern="$(of "$knob" path)"
+        case "$(of "$knob" kind)" in
+            sysctl) pattern="proc/sys/${pattern//./\/}" ;;
+            sysfs | queue-mask | queue-irq) pattern="${pattern//'{interface}'/*}" ;;
+            idle-states) pattern="$pattern/disable" ;;
+            *) continue ;;
+        esac
+        # A star stands for one part.
+        pattern="${pattern//./\\.}"
+        [[ "$1" =~ ^${pattern//\*/[^/]*}$ ]] && return
+    done
+    return 1
+}
+
+is_file_path() {
+    local knob
+    for knob in "${knobs[@]}"; do
+        if [[ "$(of "$knob" kind)" == file && "$(of "$knob" path)" == "$1" ]]; then return; fi
+    done
+    return 1
+}
+
+escaped() { printf '%s' "${1//$'\t'/\\t}"; }
+unescaped() { printf '%s' "${1//\\t/$'\t'}"; }
+
+# remember KIND PATH BEFORE OURS: what was there before the first change stays.
+remember() {
+    local kind="$1" path="$2" before="$3" ours="$4" line
+    line="$(before_of "$kind" "$path")" && before="$line"
+    printf -v line '%s\t%s\t%s\t%s' "$kind" "$path" "$(escaped "$before")" "$(escaped "$ours")"
+    is_sane "$line" || return 1
+    if [[ -f "$record" ]] && grep -Fxq -- "$line" "$record"; then return; fi
+    (umask 077 && printf '%s\n' "$line" >>"$record") && sync -- "$record"
+}
+
+# before_of KIND PATH: fails where nothing is recorded.
+before_of() {
+    local kind path before rest
+    [[ -f "$record" ]] || return 1
+    while IFS=$'\t' read -r kind path before rest; do
+        if [[ "$kind" == "$1" && "$path" == "$2" ]]; then
+            unescaped "$before"
+            return
+        fi
+    done <"$record"
+    return 1
+}
+
+# is_ours KIND PATH NOW: whether NOW is something that apply made.
+is_ours() {
+    local kind path before ours
+    [[ -f "$record" ]] || return 1
+    while IFS=$'\t' read -r kind path before ours; do
+        if [[ "$kind" == "$1" && "$path" == "$2" ]] && same "$path" "$(unescaped "$ours")" "$3"; then return; fi
+    done <"$record"
+    return 1
+}
+
+# same PATH A B: whether the kernel would take them for the same.
+same() {
+    case "$1" in
+        *_cpus) [[ "$(canonical "$2")" == "$(canonical "$3")" ]] ;;
+        *) [[ "$(spaced "$2")" == "$(spaced "$3")" ]] ;;
+    esac
+}
+
+# write_value PATH TEXT: says nothing; fails where the kernel does.
+write_value() { { printf '%s\n' "$2" >"$root/$1"; } 2>/dev/null; }
+
+sha_of() { sha256sum <"$1" | cut -d ' ' -f 1; }
+
+# tool NAME: where it is; on a made-up machine only its own are called.
+tool() {
+    if [[ -z "$root" ]]; then
+        command -v "$1"
+    elif [[ -x "$root/usr/sbin/$1" ]]; then
+        printf '%s' "$root/usr/sbin/$1"
+    else
+        return 1
+    fi
+}
+
+list_table() {
+    local nft
+    nft="$(tool nft)" && "$nft" list table inet "$nft_table" 2>/dev/null
+}
+
+# card_parameter INTERFACE LETTER: what is set, and the most there can be.
+card_parameter() {
+    local ethtool
+    ethtool="$(tool ethtool)" || return 1
+    case "$2" in
+        G) "$ethtool" -g "$1" 2>/dev/null | sed -n 's/^RX:[[:space:]]*\([0-9]\{1,9\}\)$/\1/p' | tac | head -n 2 ;;
+        C) "$ethtool" -c "$1" 2>/dev/null | sed -n 's/^Adaptive RX: *\(on\|off\) .*/\1/p' | head -n 1 ;;
+    esac
+}
+
+reload_systemd() {
+    if [[ -z "$root" && -d /run/systemd/system ]]; then systemctl daemon-reload || true; fi
+}
