@@ -198,7 +198,8 @@ fn pair(listener: &TcpListener) -> Result<(TcpStream, TcpStream), Box<dyn Error>
 fn buffers() -> Result<u64, Box<dyn Error>> {
     let sockstat = std::fs::read_to_string("/proc/net/sockstat")?;
     let tcp = sockstat.lines().find(|line| line.starts_with("TCP:")).ok_or("the kernel counts TCP sockets")?;
-    let pages: u64 = tcp.split_whitespace().skip_while(|word| *word != "mem").nth(1).ok_or("with their pages")?.parse()?;
+    let pages: u64 =
+        tcp.split_whitespace().skip_while(|word| *word != "mem").nth(1).ok_or("with their pages")?.parse()?;
     Ok(pages * 4096)
 }
 

@@ -104,7 +104,9 @@ fn doctor_command() -> Command {
     let switch = |name: &'static str| Arg::new(name).long(name).num_args(0).action(ArgAction::SetTrue);
     Command::new("doctor")
         .about("Hold this machine against what a number of connections needs, and say what to do; changes nothing")
-        .after_help("Exit code: 0 where nothing that is required is lacking, 1 where something is, 2 for a wrong command line.")
+        .after_help(
+            "Exit code: 0 where nothing that is required is lacking, 1 where something is, 2 for a wrong command line.",
+        )
         .arg(
             Arg::new("connections")
                 .long("connections")

@@ -27,20 +27,24 @@ read_declaration() {
     done <"$1"
 }
 
-# of KNOB KEY
-of() { printf '%s' "${declared["$1.$2"]:-}"; }
-
 groups() {
     local knob
-    for knob in "${knobs[@]}"; do [[ "$(of "$knob" apply)" != yes ]] || of "$knob" group && printf '\n'; done | sort -u
+    for knob in "${knobs[@]}"; do
+        if [[ "${declared["$knob.apply"]}" == yes ]]; then printf '%s\n' "${declared["$knob.group"]}"; fi
+    done | sort -u
 }
 
 # The text of a file without the line breaks at its end. Fails, without a word, where it cannot be read.
-read_file() { [[ -r "$1" && ! -d "$1" ]] && { cat -- "$1" | tr -d '\0'; } 2>/dev/null; }
+read_file() {
+    local text
+    { [[ -f "$1" ]] && text="$(<"$1")"; } 2>/dev/null || return 1
+    printf '%s' "$text"
+}
 
-# Of a file that lists its choices, the one in brackets.
-chosen() {
-    local text="$1"
+# The same; of a file that lists its choices, the one in brackets.
+read_chosen() {
+    local text
+    { [[ -f "$1" ]] && text="$(<"$1")"; } 2>/dev/null || return 1
     if [[ "$text" =~ \[([^]]*)\] ]]; then text="${BASH_REMATCH[1]}"; fi
     printf '%s' "$text"
 }
@@ -79,7 +83,7 @@ read_memory() {
     local group limit
     memory="$(sed -n 's/^MemTotal:[[:space:]]*\([0-9]\{1,15\}\) kB$/\1/p' "$root/proc/meminfo" 2>/dev/null || true)"
     memory=$((${memory:-0} * 1024))
-    group="$(sed -n 's/^0::\///p' "$root/proc/self/cgroup" 2>/dev/null | head -n 1)"
+    group="$(sed -n 's/^0::\///p' "$root/proc/self/cgroup" 2>/dev/null | head -n 1 || true)"
     [[ "$group" != ..* ]] || group=''
     while :; do
         limit="$(read_file "$root/sys/fs/cgroup/$group/memory.max" || true)"
@@ -94,7 +98,7 @@ read_memory() {
 # Whether the knob matters here at all; `$reason` says why not.
 matters() {
     local nodes
-    case "$(of "$1" when)" in
+    case "${declared["$1.when"]:-}" in
         swap)
             reason='there is no swap'
             grep -Eqs '^SwapTotal:[[:space:]]*[1-9]' "$root/proc/meminfo"
@@ -165,14 +169,15 @@ mended() {
     read -r -a found <<<"$2"
     read -r -a wanted <<<"$3"
     [[ ${#found[@]} -eq ${#wanted[@]} && "${found[*]}" =~ ^[0-9\ ]+$ ]] || return 1
-    read -r -a ceiling <<<"$([[ -z "$(of "$knob" ceiling)" ]] || evaluate "$(of "$knob" ceiling)")"
+    read -r -a ceiling <<<"$([[ -z "${declared["$knob.ceiling"]:-}" ]] || evaluate "${declared["$knob.ceiling"]:-}")"
     for index in "${!ceiling[@]}"; do
-        if less "${ceiling[index]}" "${found[index]}"; then return 2; fi
+        # 0: the memory is not known.
+        if [[ "${ceiling[index]}" != 0 ]] && less "${ceiling[index]}" "${found[index]}"; then return 2; fi
     done
     for index in "${!found[@]}"; do
-        case "$(of "$knob" rule)" in
+        case "${declared["$knob.rule"]:-}" in
             at-least)
-                if [[ -n "$(of "$knob" lower-first)" && $index -eq 0 ]]; then
+                if [[ -n "${declared["$knob.lower-first"]:-}" && $index -eq 0 ]]; then
                     if less "${wanted[0]}" "${found[0]}"; then found[0]="${wanted[0]}"; fi
                 elif less "${found[index]}" "${wanted[index]}"; then
                     found[index]="${wanted[index]}"

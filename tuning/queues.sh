@@ -14,7 +14,7 @@ read_interfaces() {
 
 # Files that fit a pattern with {interface}, numbers in their order.
 matching() {
-    local interface pattern path
+    local interface pattern file
     local -a patterns=("$1")
     if [[ "$1" == *'{interface}'* ]]; then
         patterns=()
@@ -22,8 +22,8 @@ matching() {
     fi
     for pattern in "${patterns[@]}"; do
         # shellcheck disable=SC2086 # the pattern is to be expanded; it has no spaces
-        for path in "$root"/$pattern; do
-            [[ ! -e "$path" ]] || printf '%s\n' "$path"
+        for file in "$root"/$pattern; do
+            [[ ! -e "$file" ]] || printf '%s\n' "$file"
         done
     done | sort -V
 }
@@ -50,7 +50,7 @@ canonical() {
 senders() {
     local queue place
     local -a files own
-    mapfile -t files < <(interfaces=("$1") && matching "$(of xps path)")
+    mapfile -t files < <(interfaces=("$1") && matching "${declared["xps.path"]:-}")
     # With one queue there is nothing to choose.
     [[ ${#files[@]} -gt 1 ]] || return 0
     for queue in "${!files[@]}"; do
@@ -66,7 +66,7 @@ senders() {
 receivers() {
     local file
     local -a files
-    mapfile -t files < <(interfaces=("$1") && matching "$(of rps path)")
+    mapfile -t files < <(interfaces=("$1") && matching "${declared["rps.path"]:-}")
     [[ ${#files[@]} -lt ${#cores[@]} ]] || return 0
     for file in "${files[@]}"; do printf '%s %s\n' "$file" "$(mask "${cores[@]}")"; done
 }

@@ -51,12 +51,27 @@ lock_record() {
     flock --nonblock 9 || die "another apply or revert is at work"
 }
 
+# What the record says, by kind and path: the first BEFORE, and every OURS on a line of its own; and the order of the first changes.
+declare -A before_us=() made_by_us=()
+declare -a recorded=()
+
 check_record() {
     local line number=0
     while IFS= read -r line; do
         number=$((number + 1))
         is_sane "$line" || die "$record, line $number is not ours; nothing was changed"
+        learn "$line"
     done <"$record"
+}
+
+learn() {
+    local kind path before ours
+    IFS=$'\t' read -r kind path before ours <<<"$1"
+    if ! is_recorded "$kind" "$path"; then
+        before_us["$kind $path"]="${before//\\t/$'\t'}"
+        recorded+=("$kind"$'\t'"$path")
+    fi
+    made_by_us["$kind $path"]+="${ours//\\t/$'\t'}"$'\n'
 }
 
 is_sane() {
@@ -74,12 +89,22 @@ is_sane() {
 
 # Only what a knob names may be written.
 is_value_path() {
-    local knob pattern
+    local pattern
     [[ "$1" =~ ^[A-Za-z0-9_./:@+-]+$ && "$1" != *..* ]] || return 1
+    [[ ${#value_patterns[@]} -gt 0 ]] || read_value_patterns
+    for pattern in "${value_patterns[@]}"; do
+        if [[ "$1" =~ ^$pattern$ ]]; then return; fi
+    done
+    return 1
+}
+
+declare -a value_patterns=()
+read_value_patterns() {
+    local knob pattern
     for knob in "${knobs[@]}"; do
-        [[ "$(of "$knob" apply)" == yes ]] || continue
-        pattern="$(of "$knob" path)"
-        case "$(of "$knob" kind)" in
+        [[ "${declared["$knob.apply"]}" == yes ]] || continue
+        pattern="${declared["$knob.path"]}"
+        case "${declared["$knob.kind"]}" in
             sysctl) pattern="proc/sys/${pattern//./\/}" ;;
             sysfs | queue-mask | queue-irq) pattern="${pattern//'{interface}'/*}" ;;
             idle-states) pattern="$pattern/disable" ;;
@@ -87,52 +112,39 @@ is_value_path() {
         esac
         # A star stands for one part.
         pattern="${pattern//./\\.}"
-        [[ "$1" =~ ^${pattern//\*/[^/]*}$ ]] && return
+        value_patterns+=("${pattern//\*/[^/]*}")
     done
-    return 1
 }
 
 is_file_path() {
     local knob
     for knob in "${knobs[@]}"; do
-        if [[ "$(of "$knob" kind)" == file && "$(of "$knob" path)" == "$1" ]]; then return; fi
+        if [[ "${declared["$knob.kind"]}" == file && "${declared["$knob.path"]}" == "$1" ]]; then return; fi
     done
     return 1
 }
 
 escaped() { printf '%s' "${1//$'\t'/\\t}"; }
-unescaped() { printf '%s' "${1//\\t/$'\t'}"; }
 
 # remember KIND PATH BEFORE OURS: what was there before the first change stays.
 remember() {
-    local kind="$1" path="$2" before="$3" ours="$4" line
-    line="$(before_of "$kind" "$path")" && before="$line"
+    local kind="$1" path="$2" ours="$4" line
+    local before="${before_us["$kind $path"]:-$3}"
     printf -v line '%s\t%s\t%s\t%s' "$kind" "$path" "$(escaped "$before")" "$(escaped "$ours")"
     is_sane "$line" || return 1
-    if [[ -f "$record" ]] && grep -Fxq -- "$line" "$record"; then return; fi
+    if [[ $'\n'"${made_by_us["$kind $path"]:-}" == *$'\n'"$ours"$'\n'* ]]; then return; fi
+    learn "$line"
     (umask 077 && printf '%s\n' "$line" >>"$record") && sync -- "$record"
 }
 
-# before_of KIND PATH: fails where nothing is recorded.
-before_of() {
-    local kind path before rest
-    [[ -f "$record" ]] || return 1
-    while IFS=$'\t' read -r kind path before rest; do
-        if [[ "$kind" == "$1" && "$path" == "$2" ]]; then
-            unescaped "$before"
-            return
-        fi
-    done <"$record"
-    return 1
-}
+is_recorded() { [[ -n "${before_us["$1 $2"]:-}" ]]; }
 
 # is_ours KIND PATH NOW: whether NOW is something that apply made.
 is_ours() {
-    local kind path before ours
-    [[ -f "$record" ]] || return 1
-    while IFS=$'\t' read -r kind path before ours; do
-        if [[ "$kind" == "$1" && "$path" == "$2" ]] && same "$path" "$(unescaped "$ours")" "$3"; then return; fi
-    done <"$record"
+    local ours
+    while IFS= read -r ours; do
+        if [[ -n "$ours" ]] && same "$2" "$ours" "$3"; then return; fi
+    done <<<"${made_by_us["$1 $2"]:-}"
     return 1
 }
 
@@ -140,7 +152,12 @@ is_ours() {
 same() {
     case "$1" in
         *_cpus) [[ "$(canonical "$2")" == "$(canonical "$3")" ]] ;;
-        *) [[ "$(spaced "$2")" == "$(spaced "$3")" ]] ;;
+        *)
+            local -a one other
+            read -r -a one <<<"$2"
+            read -r -a other <<<"$3"
+            [[ "${one[*]}" == "${other[*]}" ]]
+            ;;
     esac
 }
 
@@ -165,7 +182,7 @@ list_table() {
     nft="$(tool nft)" && "$nft" list table inet "$nft_table" 2>/dev/null
 }
 
-# card_parameter INTERFACE LETTER: what is set, and the most there can be.
+# card_parameter INTERFACE LETTER: what is set, and below it the most there can be.
 card_parameter() {
     local ethtool
     ethtool="$(tool ethtool)" || return 1

@@ -55,7 +55,8 @@ mod tests {
     #[test]
     fn formulas_are_read_from_left_to_right() {
         let quantities = Quantities { connections: 1_000_000, cores: 4, ram_bytes: 24 << 30 };
-        let check = |list, expected: Option<&[u64]>| assert_eq!(evaluate(list, &quantities).as_deref(), expected, "{list}");
+        let check =
+            |list, expected: Option<&[u64]>| assert_eq!(evaluate(list, &quantities).as_deref(), expected, "{list}");
         check("4096", Some(&[4096]));
         check("connections * 2 + 65536", Some(&[2_065_536]));
         check("2 + connections * 2", Some(&[2_000_004]));
@@ -64,7 +65,8 @@ mod tests {
         check("1 at_least 65536", Some(&[65_536]));
         check("connections up_to_power_of_two", Some(&[1 << 20]));
         check("connections / cores - 1", Some(&[249_999]));
-        for wrong in ["", "connections +", "users", "1 2", "1 ^ 2", "1 / 0", "1 - 2", "18446744073709551615 * 2", "-1"] {
+        for wrong in ["", "connections +", "users", "1 2", "1 ^ 2", "1 / 0", "1 - 2", "18446744073709551615 * 2", "-1"]
+        {
             check(wrong, None);
         }
     }

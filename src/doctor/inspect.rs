@@ -27,6 +27,9 @@ pub fn examine(machine: &Machine, asked: &Asked, probe: &dyn Probe) -> Vec<Findi
     KNOBS.iter().filter_map(|knob| examination.knob(knob)).collect()
 }
 
+/// No knob of a real machine says more than this.
+const SHOWN_CHARACTERS_MAX: usize = 56;
+
 struct Examination<'a> {
     machine: &'a Machine,
     asked: &'a Asked,
@@ -72,7 +75,7 @@ impl Examination<'_> {
             When::Nodes if self.machine.nodes() < 2 => Seen::absent("memory is on one node"),
             When::Always | When::Process | When::Direct | When::Swap | When::Nodes | When::FewQueues => self.see(knob),
         };
-        Some(self.finding(knob, seen))
+        Some(self.finding(knob, Seen { found: shown(&seen.found), ..seen }))
     }
 
     fn see(&self, knob: &Knob) -> Seen {
@@ -134,6 +137,8 @@ impl Examination<'_> {
         let Some(found) = self.machine.numbers(&path) else { return Seen::unknown(format!("/{path} says {text}")) };
         let wanted = self.targets(knob);
         let ceiling = knob.ceiling.as_ref().and_then(|list| formula::evaluate(list, &self.quantities));
+        // Of a memory that is not known nothing is too much.
+        let ceiling = ceiling.filter(|numbers| !numbers.contains(&0));
         let state = judge::numbers(knob, &found, &wanted, ceiling.as_deref());
         // Above its ceiling it comes down to the target; otherwise nothing that is higher is lowered.
         let over = state == State::TooHigh && ceiling.is_some();
@@ -349,6 +354,11 @@ impl Examination<'_> {
 /// Of a file that lists its choices, the one in brackets.
 fn chosen(text: &str) -> &str {
     text.split_once('[').and_then(|(_, rest)| Some(rest.split_once(']')?.0)).unwrap_or(text)
+}
+
+/// What a file says, as a terminal can take it.
+fn shown(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control() || *c == '\t').take(SHOWN_CHARACTERS_MAX).collect()
 }
 
 fn joined(numbers: &[u64]) -> String {

@@ -212,13 +212,16 @@ mod tests {
     #[test]
     fn lists_of_cores_are_read_whatever_they_say() {
         assert_eq!(ranges("0-3,7"), [0, 1, 2, 3, 7]);
-        assert_eq!(ranges("x,5-"), []);
+        assert!(ranges("x,5-").is_empty());
         assert!(ranges("0-18446744073709551615,0-18446744073709551615").len() <= 8192);
     }
 
     #[test]
     fn numbers_in_names_count_as_numbers() {
-        assert_eq!((last_number("rx-10"), last_number("policy3"), last_number("eth0"), last_number("x")), (10, 3, 0, 0));
+        assert_eq!(
+            (last_number("rx-10"), last_number("policy3"), last_number("eth0"), last_number("x")),
+            (10, 3, 0, 0)
+        );
         assert_eq!(version("6.18.44-fc"), Some((6, 18)));
         assert_eq!(version("six"), None);
     }

@@ -28,7 +28,8 @@ pub(super) fn interrupts(machine: &Machine, interface: &str, cores: &[usize]) ->
     let names = machine.read("proc/interrupts").unwrap_or_default();
     let device = format!("sys/class/net/{interface}/device");
     // Those of a virtual device belong to what it hangs on.
-    let folder = [format!("{device}/msi_irqs"), format!("{device}/../msi_irqs")].into_iter().find(|path| machine.exists(path));
+    let folder =
+        [format!("{device}/msi_irqs"), format!("{device}/../msi_irqs")].into_iter().find(|path| machine.exists(path));
     let Some(folder) = folder else { return Vec::new() };
     let served = |path: String| {
         let number = path.rsplit('/').next()?;

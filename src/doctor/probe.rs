@@ -43,14 +43,15 @@ impl Probe for ThisMachine {
     }
 
     fn tool(&self, name: &str, arguments: &[&str]) -> Option<String> {
-        let mut child = Command::new(self.tools.as_ref().map_or_else(|| PathBuf::from(name), |folder| folder.join(name)))
-            .args(arguments)
-            .env("LC_ALL", "C")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .ok()?;
+        let mut child =
+            Command::new(self.tools.as_ref().map_or_else(|| PathBuf::from(name), |folder| folder.join(name)))
+                .args(arguments)
+                .env("LC_ALL", "C")
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::null())
+                .spawn()
+                .ok()?;
         let mut output = Vec::new();
         let read = child.stdout.take().expect("it is piped").take(OUTPUT_BYTES_MAX).read_to_end(&mut output);
         // Whoever has more to say than fits ends when its pipe is closed, which it is by now.

@@ -48,8 +48,7 @@ fn push(text: &mut String, finding: &Finding) {
     };
     let first = INDENT + NAME_COLUMNS;
     for (line, part) in wrapped(&what, COLUMNS - first).iter().enumerate() {
-        let (state, name) =
-            if line == 0 { (finding.state.text(), finding.knob.name.as_str()) } else { ("", "") };
+        let (state, name) = if line == 0 { (finding.state.text(), finding.knob.name.as_str()) } else { ("", "") };
         let row = format!("  {state:<14} {name:<NAME_COLUMNS$}{part}");
         text.push_str(row.trim_end());
         text.push('\n');
@@ -76,8 +75,11 @@ fn push(text: &mut String, finding: &Finding) {
 
 fn summary(findings: &[Finding]) -> String {
     let counted = State::ALL.map(|state| (state, findings.iter().filter(|finding| finding.state == state).count()));
-    let parts: Vec<String> =
-        counted.iter().filter(|(_, count)| *count > 0).map(|(state, count)| format!("{count} {}", state.text())).collect();
+    let parts: Vec<String> = counted
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(state, count)| format!("{count} {}", state.text()))
+        .collect();
     let lacking: Vec<&str> = findings
         .iter()
         .filter(|finding| finding.required && finding.state.is_wrong())
@@ -135,9 +137,8 @@ fn undo(knob: &Knob) -> &str {
 /// The declaration, as `tuning/README.md` has it.
 #[must_use]
 pub fn explain() -> String {
-    let mut text = String::from(
-        "| knob | group | where | rule | target | level | set by |\n|---|---|---|---|---|---|---|\n",
-    );
+    let mut text =
+        String::from("| knob | group | where | rule | target | level | set by |\n|---|---|---|---|---|---|---|\n");
     for knob in KNOBS.iter() {
         let condition = match knob.when {
             When::Always => "",
