@@ -13,39 +13,38 @@ nft_table='selvedge_notrack'
 record_bytes_max=4194304
 temporary_suffix='.selvedge-tuning'
 
-open_record() {
+# name_record FOLDER: where it is; dies where somebody else could write it.
+name_record() {
     record_folder="$1"
     record="$record_folder/record"
+    [[ "$record_folder" == /* ]] || die "--state and --root have to begin with /"
     [[ -e "$record_folder" || -L "$record_folder" ]] || return 0
     [[ -d "$record_folder" && ! -L "$record_folder" ]] || die "$record_folder is not a folder"
     # Whoever can write it decides what is written back as root.
     [[ -O "$record_folder" && -z "$(find "$record_folder" -maxdepth 0 -perm /022)" ]] ||
         die "$record_folder can be written by others: it is not trusted"
+}
+
+# Reads what is on record, if anything is.
+read_record() {
     [[ -e "$record" || -L "$record" ]] || return 0
     [[ -f "$record" && ! -L "$record" && -O "$record" && -z "$(find "$record" -perm /022)" ]] ||
         die "$record can be written by others, or is no file: it is not trusted"
     [[ "$(wc -c <"$record")" -le $record_bytes_max ]] || die "$record is too long to be ours"
-    # A line that was not finished was never acted upon.
-    if [[ -s "$record" && -n "$(tail -c 1 "$record")" ]]; then
-        unfinished=yes
-    fi
     check_record
 }
 
-make_record_folder() {
-    [[ -d "$record_folder" ]] || {
-        [[ -d "${record_folder%/*}" ]] || die "there is no folder ${record_folder%/*}; give another with --state"
-        mkdir -m 0700 -- "$record_folder"
-    }
-    if [[ -n "${unfinished:-}" ]]; then
-        sed -i '$d' "$record"
-        unfinished=''
-    fi
+# A line that was not finished was never acted upon, and must not be continued.
+drop_unfinished_line() {
+    if [[ -s "$record" && -n "$(tail -c 1 "$record")" ]]; then sed -i '$d' "$record"; fi
 }
 
-# One apply or revert at a time.
+# One apply or revert at a time, from before the record is read.
 lock_record() {
-    make_record_folder
+    if [[ ! -d "$record_folder" ]]; then
+        [[ -d "${record_folder%/*}/" ]] || die "there is no folder ${record_folder%/*}; give another with --state"
+        mkdir -m 0700 -- "$record_folder" 2>/dev/null || [[ -d "$record_folder" ]] || die "$record_folder cannot be made"
+    fi
     command -v flock >/dev/null || return 0
     exec 9<"$record_folder"
     flock --nonblock 9 || die "another apply or revert is at work"

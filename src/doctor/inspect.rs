@@ -311,7 +311,13 @@ impl Examination<'_> {
 
     fn check(&self, knob: &Knob) -> Seen {
         match knob.name.as_str() {
-            "memory" => self.least(knob, self.machine.memory_bytes()),
+            "memory" => {
+                let bytes = self.machine.memory_bytes();
+                let note =
+                    bytes.map(|bytes| format!("{:.1} GiB", bytes as f64 / f64::from(1 << 30))).unwrap_or_default();
+                let seen = self.least(knob, bytes);
+                if bytes.is_some() { Seen { note, ..seen } } else { seen }
+            }
             "cores" => self.least(knob, Some(self.cores.len() as u64).filter(|&cores| cores > 0)),
             "swap" => {
                 let found = self.machine.swap_bytes();
