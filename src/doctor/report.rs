@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::{Value, json};
 
-use super::declaration::{Apply, KNOBS, Kind, Knob, Level, When};
+use super::declaration::{Apply, KNOBS, Kind, Knob, Level, Rule, When};
 use super::judge::State;
 use super::{Asked, Descriptors, Finding, is_fit};
 use crate::settings::report::wrapped;
@@ -151,11 +151,13 @@ pub fn explain() -> String {
         let level = match knob.level {
             Level::Required => "required",
             Level::RequiredDirect => "required with direct descriptors",
+            Level::Recommended if knob.rule == Rule::LeftAlone => "-",
             Level::Recommended => "recommended",
         };
         let by = match (knob.apply, knob.kind) {
             (Apply::Yes, _) => "apply",
             (Apply::ByHand, Kind::Check) => "-",
+            (Apply::ByHand, _) if knob.rule == Rule::LeftAlone => "nobody",
             (Apply::ByHand, _) => "you",
             (Apply::Boot, _) => "boot loader",
         };
