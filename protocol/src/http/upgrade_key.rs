@@ -13,6 +13,20 @@ impl UpgradeKey {
     const ACCEPT_BYTES: usize = 28;
     const GUID: &'static [u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
+    /// A client's key. The nonce should be random, so that no cache in between answers.
+    #[must_use]
+    pub fn new(nonce: [u8; Self::NONCE_BYTES]) -> Self {
+        let mut value = [0; Self::BYTES];
+        STANDARD.encode_slice(nonce, &mut value).expect("16 bytes are 24 characters of base64");
+        Self(value)
+    }
+
+    /// The value of the header.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Takes the value of the header, if it is one.
     pub fn parse(value: &[u8]) -> Option<Self> {
         let key = Self(value.try_into().ok()?);
