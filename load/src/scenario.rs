@@ -1,0 +1,4 @@
+//! Scenarios: what can be measured, one file each. A scenario says how many clients there are, what each does, and what must come of it.
+
+pub(crate) mod echo;
+pub(crate) mod edit;
