@@ -1,5 +1,8 @@
 //! The command line: which command. Does not know what a command does.
 
+mod common;
+mod echo;
+mod edit;
 mod show;
 
 use std::io::{self, Write};
@@ -7,12 +10,16 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+use crate::crew::Outcome;
+use crate::report::{Better, Report};
+use crate::tally::Count;
+
 /// The exit code for a command line, or files named by it, that cannot be taken.
 pub(crate) const EXIT_USAGE: u8 = 2;
 
 /// Loads any server that speaks y-websocket, and says what it found
 #[derive(Debug, Parser)]
-#[command(name = "selvedge-load", version)]
+#[command(name = "selvedge-load", version = env!("VERSION_WITH_COMMIT"))]
 pub(crate) struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -20,20 +27,57 @@ pub(crate) struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Writers append to documents at a rate, and everybody in a document must get every update
+    Edit(edit::EditOptions),
+    /// One hot document with several writers and many readers
+    Fanout(edit::FanoutOptions),
+    /// Any WebSocket server that sends back what it gets, for comparisons
+    Echo(echo::EchoOptions),
     /// Show a stored run again
     Show(show::Show),
 }
 
+/// Where Selvedge's documents are by default.
+const URL: &str = "ws://127.0.0.1:8420/yjs/{document}";
+
 impl Cli {
     pub(crate) fn run(&self) -> ExitCode {
-        match &self.command {
-            Command::Show(show) => show.run(),
-        }
+        let ended = match &self.command {
+            Command::Edit(edit) => edit.run(),
+            Command::Fanout(fanout) => fanout.run(),
+            Command::Echo(echo) => echo.run(),
+            Command::Show(show) => return show.run(),
+        };
+        ended.unwrap_or_else(|error| {
+            eprintln!("error: {error}");
+            error.exit_code()
+        })
+    }
+}
+
+/// Adds what all scenarios with edits have in common.
+fn tell_edits(report: &mut Report, outcome: &Outcome) {
+    let count = |count| outcome.counts.of(count);
+    report.rate("updates", count(Count::Updates));
+    report.rate("deliveries", count(Count::Deliveries));
+    let frames = count(Count::ReceivedFrames);
+    if frames > 0 {
+        let arrived = count(Count::Delivered) + count(Count::Acknowledged);
+        report.figure("updates_per_frame", arrived as f64 / frames as f64, Better::Neither);
+    }
+    report.figure("duplicates", count(Count::Duplicates) as f64, Better::Lower);
+    report.figure("held_back", count(Count::HeldBack) as f64, Better::Lower);
+    report.missing("deliveries", count(Count::DeliveriesDue), count(Count::Delivered));
+    match count(Count::Acknowledged) {
+        0 if count(Count::UpdatesSent) > 0 => report
+            .warnings
+            .push("there is no acknowledgement figure: this server does not send a writer its own updates".to_owned()),
+        acknowledged => report.missing("acknowledgements", count(Count::UpdatesSent), acknowledged),
     }
 }
 
 /// Whoever closes standard output early has seen enough.
-fn print(text: &str) -> ExitCode {
+pub(crate) fn print(text: &str) -> ExitCode {
     match io::stdout().lock().write_all(text.as_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,

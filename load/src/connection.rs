@@ -166,11 +166,7 @@ impl Connection {
 
 impl Inbound {
     /// Takes the next thing out of `data`, which continues what was received before. To be called until it gives `None`.
-    pub(crate) fn next<'a>(
-        &'a mut self,
-        data: &'a mut [u8],
-        consumed: &mut usize,
-    ) -> Result<Option<Heard<'a>>, Fault> {
+    pub(crate) fn next<'a>(&'a mut self, data: &'a mut [u8], consumed: &mut usize) -> Result<Option<Heard<'a>>, Fault> {
         match self {
             Self::Nothing => {
                 *consumed = data.len();

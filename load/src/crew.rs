@@ -418,11 +418,5 @@ impl<'a> Foreman<'a> {
 }
 
 fn empty_interval() -> Interval {
-    Interval {
-        at_s: 0.0,
-        length_s: 0.0,
-        attached: 0,
-        counts: Counts::default(),
-        latencies: Latencies::default(),
-    }
+    Interval { at_s: 0.0, length_s: 0.0, attached: 0, counts: Counts::default(), latencies: Latencies::default() }
 }

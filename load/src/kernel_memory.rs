@@ -68,8 +68,9 @@ impl KernelMemory {
         let meminfo = proc_file::read("/proc/meminfo")?;
         let sockstat = proc_file::read("/proc/net/sockstat")?;
         let slabinfo = proc_file::read("/proc/slabinfo").ok();
-        Self::parse(&meminfo, &sockstat, slabinfo.as_deref(), units.page_bytes)
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "/proc/meminfo or /proc/net/sockstat is not understood"))
+        Self::parse(&meminfo, &sockstat, slabinfo.as_deref(), units.page_bytes).ok_or_else(|| {
+            io::Error::new(io::ErrorKind::InvalidData, "/proc/meminfo or /proc/net/sockstat is not understood")
+        })
     }
 
     fn parse(meminfo: &str, sockstat: &str, slabinfo: Option<&str>, page_bytes: u64) -> Option<Self> {
@@ -113,7 +114,9 @@ impl KernelMemory {
 impl KernelGrowth {
     /// All that is counted, as the top of this file says.
     pub(crate) fn bytes(&self) -> i64 {
-        [self.stack_bytes, self.page_table_bytes, self.percpu_bytes].into_iter().fold(self.slab_bytes, i64::saturating_add)
+        [self.stack_bytes, self.page_table_bytes, self.percpu_bytes]
+            .into_iter()
+            .fold(self.slab_bytes, i64::saturating_add)
     }
 
     /// As a report holds it.

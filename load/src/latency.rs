@@ -105,7 +105,10 @@ impl Latencies {
             count: histogram.len(),
             mean_us: histogram.mean(),
             max_us: histogram.max(),
-            percentiles_us: PERCENTILES.iter().map(|&(name, value)| (name.to_owned(), at(value))).collect::<BTreeMap<_, _>>(),
+            percentiles_us: PERCENTILES
+                .iter()
+                .map(|&(name, value)| (name.to_owned(), at(value)))
+                .collect::<BTreeMap<_, _>>(),
             curve: curve_percentiles().map(|percentile| (percentile, at(percentile))).collect(),
         })
     }

@@ -1,21 +1,42 @@
 //! `selvedge-load`: loads any server that speaks y-websocket, and says what it found.
 
+mod account;
+mod author;
 mod auxiliary;
 mod cli;
+mod clock;
+mod connection;
+mod crew;
 mod date;
+mod effort;
+mod hands;
 mod kernel_memory;
+mod latency;
 mod machine;
+mod observer;
+mod opening;
+mod pace;
+mod part;
 mod plot;
 mod printable;
 mod proc_file;
 mod process;
 mod progress;
+mod random;
 mod report;
 #[cfg(test)]
 mod sample;
+mod scenario;
+mod session;
+mod sources;
+mod stamp;
+mod step;
 mod store;
 mod table;
+mod tally;
+mod target;
 mod unit;
+mod worker;
 
 use std::process::ExitCode;
 

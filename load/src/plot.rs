@@ -140,7 +140,8 @@ fn title(root: &Area<'_>, report: &Report, left_out: usize) -> Result<(), Drawin
         doubts.join("; "),
     ];
     for (position, line) in lines.iter().enumerate() {
-        let style = if position == 0 { ("sans-serif", 22, FontStyle::Bold) } else { ("sans-serif", 15, FontStyle::Normal) };
+        let style =
+            if position == 0 { ("sans-serif", 22, FontStyle::Bold) } else { ("sans-serif", 15, FontStyle::Normal) };
         let y = if position == 0 { 10 } else { 20 + 18 * position as i32 };
         root.draw(&Text::new(printable(line, TITLE_COLUMNS), (16, y), style.into_font()))?;
     }

@@ -140,6 +140,16 @@ impl Sample {
         if elapsed_s > 0.0 { (spent_s / elapsed_s * 100.0).max(0.0) } else { 0.0 }
     }
 
+    /// CPU time in user mode since the process started, of all threads.
+    pub(crate) fn user_s(&self) -> f64 {
+        self.user_s
+    }
+
+    /// CPU time in the kernel since the process started, of all threads.
+    pub(crate) fn system_s(&self) -> f64 {
+        self.system_s
+    }
+
     /// Resident memory.
     pub(crate) fn resident_bytes(&self) -> u64 {
         self.resident_bytes
@@ -196,8 +206,7 @@ struct Memory {
 
 impl Memory {
     fn parse(status: &str, smaps_rollup: &str) -> Option<Self> {
-        let resident =
-            proc_file::kilobytes(smaps_rollup, "Rss").or_else(|| proc_file::kilobytes(status, "VmRSS"))?;
+        let resident = proc_file::kilobytes(smaps_rollup, "Rss").or_else(|| proc_file::kilobytes(status, "VmRSS"))?;
         Some(Self { resident, resident_max: proc_file::kilobytes(status, "VmHWM")?.max(resident) })
     }
 }

@@ -75,10 +75,7 @@ impl Progress {
 
 fn bar(total: u64) -> ProgressBar {
     let (bar, template) = if total > 0 {
-        (
-            ProgressBar::new(total),
-            "{prefix:24} [{bar:24}] {human_pos}/{human_len} {rate}, {eta} left  {msg}",
-        )
+        (ProgressBar::new(total), "{prefix:24} [{bar:24}] {human_pos}/{human_len} {rate}, {eta} left  {msg}")
     } else {
         (ProgressBar::no_length(), "{prefix:24} {human_pos} {rate}, {elapsed}  {msg}")
     };

@@ -30,21 +30,45 @@ const COMMIT_CHARACTERS: usize = 24;
 /// Why a file cannot be read or written.
 #[derive(Debug)]
 pub(crate) enum StoreError {
-    Io { path: PathBuf, error: io::Error },
+    Io {
+        path: PathBuf,
+        error: io::Error,
+    },
     /// Neither a file nor, where one file was named, something that can be read like one.
-    NotAFile { path: PathBuf },
-    TooLarge { path: PathBuf },
+    NotAFile {
+        path: PathBuf,
+    },
+    TooLarge {
+        path: PathBuf,
+    },
     /// Not JSON, or not what a report looks like.
-    NotAReport { path: PathBuf, error: serde_json::Error },
-    TooMany { path: PathBuf, reports: usize },
-    Empty { path: PathBuf },
+    NotAReport {
+        path: PathBuf,
+        error: serde_json::Error,
+    },
+    TooMany {
+        path: PathBuf,
+        reports: usize,
+    },
+    Empty {
+        path: PathBuf,
+    },
     /// More files of the folder than are read, and this one is old.
-    Old { path: PathBuf },
-    TooManyEntries { path: PathBuf },
+    Old {
+        path: PathBuf,
+    },
+    TooManyEntries {
+        path: PathBuf,
+    },
     /// A report of ours that nobody could read again, such as one with a number that is none.
-    NotReadableAgain { scenario: String, error: serde_json::Error },
+    NotReadableAgain {
+        scenario: String,
+        error: serde_json::Error,
+    },
     /// No name is left, or none can be made.
-    NoName { folder: PathBuf },
+    NoName {
+        folder: PathBuf,
+    },
 }
 
 impl fmt::Display for StoreError {
@@ -53,7 +77,12 @@ impl fmt::Display for StoreError {
             Self::Io { path, error } => write!(formatter, "{}: {error}", path.display()),
             Self::NotAFile { path } => write!(formatter, "{}: not a file", path.display()),
             Self::TooLarge { path } => {
-                write!(formatter, "{}: larger than {} MiB, so not a stored report", path.display(), FILE_BYTES_MAX >> 20)
+                write!(
+                    formatter,
+                    "{}: larger than {} MiB, so not a stored report",
+                    path.display(),
+                    FILE_BYTES_MAX >> 20
+                )
             }
             Self::NotAReport { path, error } => write!(formatter, "{}: not a stored report: {error}", path.display()),
             Self::TooMany { path, reports } => {
@@ -296,12 +325,15 @@ mod tests {
         file("c.json", b"\xff\xfe\x00");
         file("d.json", format!("{{\"x\":{}", "[".repeat(100_000)).as_bytes());
         file("e.json", b"");
-        let number = serde_json::to_string(&at(1)).expect("it is plain data").replace("\"value\":10000.0", "\"value\":1e999");
+        let number =
+            serde_json::to_string(&at(1)).expect("it is plain data").replace("\"value\":10000.0", "\"value\":1e999");
         assert!(number.contains("1e999"));
         file("f.json", number.as_bytes());
         let many = serde_json::to_string(&vec![at(1); REPORTS_MAX + 1]);
         file("g.json", many.expect("it is plain data").as_bytes());
-        File::create(folder.path().join("h.json")).and_then(|file| file.set_len(FILE_BYTES_MAX + 1)).expect("it is sparse");
+        File::create(folder.path().join("h.json"))
+            .and_then(|file| file.set_len(FILE_BYTES_MAX + 1))
+            .expect("it is sparse");
         symlink("/dev/zero", folder.path().join("i.json")).expect("links can be made");
         fs::create_dir(folder.path().join("j.json")).expect("folders can be made");
 

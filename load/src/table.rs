@@ -29,9 +29,11 @@ const LINES_MAX: usize = 64;
 /// All of a run.
 pub(crate) fn render(report: &Report) -> String {
     let mut lines = heading(report);
-    section(&mut lines, "", bounded(&report.figures, |figure| {
-        row(&figure.name, &Unit::of(&figure.name).text(figure.value))
-    }));
+    section(
+        &mut lines,
+        "",
+        bounded(&report.figures, |figure| row(&figure.name, &Unit::of(&figure.name).text(figure.value))),
+    );
     section(&mut lines, &latency_header(), bounded(&report.latencies, latency));
     if let Some(cost) = &report.server {
         section(&mut lines, &format!("server (process {})", cost.pid), server(cost));
@@ -113,7 +115,8 @@ fn cpu(user_s: f64, system_s: f64) -> String {
 fn server(cost: &ServerCost) -> Vec<String> {
     let bytes = |bytes: u64| Unit::Bytes.text(bytes as f64);
     let mut rows = vec![
-        row("CPU, of one core", &Unit::Percent.text(cost.cpu_percent)) + &format!("  ({})", cpu(cost.user_s, cost.system_s)),
+        row("CPU, of one core", &Unit::Percent.text(cost.cpu_percent))
+            + &format!("  ({})", cpu(cost.user_s, cost.system_s)),
     ];
     for (name, micros) in cost.cpu_us_per.iter().take(LINES_MAX) {
         rows.push(row(&format!("CPU per {}", printable(name, NAME_COLUMNS)), &MICROSECONDS.text(*micros)));
@@ -130,7 +133,8 @@ fn server(cost: &ServerCost) -> Vec<String> {
 
 fn generator(cost: &GeneratorCost) -> Vec<String> {
     let busiest = cost.busy.iter().copied().fold(0.0, f64::max);
-    let threads = format!("  (busiest of {} {})", cost.busy.len(), if cost.busy.len() == 1 { "thread" } else { "threads" });
+    let threads =
+        format!("  (busiest of {} {})", cost.busy.len(), if cost.busy.len() == 1 { "thread" } else { "threads" });
     let mut rows = vec![
         row("busy", &Unit::Ratio.text(busiest)) + &threads,
         row("CPU", &Unit::Time { micros: 1_000_000 }.text(cost.user_s + cost.system_s))
@@ -138,7 +142,9 @@ fn generator(cost: &GeneratorCost) -> Vec<String> {
         row("sent late, p99", &MICROSECONDS.text(cost.send_lag_p99_us as f64)),
     ];
     if cost.was_the_limit {
-        rows.push("The load generator was probably the limit, not the server: what is above is too bad to be true.".into());
+        rows.push(
+            "The load generator was probably the limit, not the server: what is above is too bad to be true.".into(),
+        );
     }
     rows
 }
@@ -226,7 +232,12 @@ FAILED: 3 updates never came back
         for value in [f64::MAX, f64::MIN_POSITIVE, -1.0] {
             report.figures.push(crate::report::Figure { name: long.clone(), value, ..figure.clone() });
         }
-        report.latencies[0] = crate::report::Latency { name: long.clone(), count: u64::MAX, max_us: u64::MAX, ..report.latencies[0].clone() };
+        report.latencies[0] = crate::report::Latency {
+            name: long.clone(),
+            count: u64::MAX,
+            max_us: u64::MAX,
+            ..report.latencies[0].clone()
+        };
         report.latencies[0].percentiles_us.insert("99.99".into(), u64::MAX);
         report.warnings = vec![long.clone(); 10_000];
         report.failures = vec![format!("{long} {long}"); 10_000];

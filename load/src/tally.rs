@@ -33,6 +33,10 @@ pub(crate) enum Count {
     Duplicates,
     /// Awareness states sent that were planned for the measured time.
     States,
+    /// Awareness states sent in all.
+    StatesSent,
+    /// Awareness states that came to another, in all.
+    StatesDelivered,
     /// Awareness states that came to another, in the measured time.
     StateDeliveries,
     /// Newest states that came to another.

@@ -37,7 +37,10 @@ pub(crate) enum TargetError {
     Character,
     /// A place for the document's name is lacking, or there are two.
     Places(usize),
-    Resolve { host: String, error: io::Error },
+    Resolve {
+        host: String,
+        error: io::Error,
+    },
 }
 
 impl fmt::Display for TargetError {

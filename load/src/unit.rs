@@ -186,7 +186,8 @@ mod tests {
 
     #[test]
     fn no_number_is_longer_than_its_column() {
-        let edges = [0.0, 1e-300, 0.000_4, 0.1, 99.994, 99.996, 1e3, 1e12, 9.99e14, 1e15, 1e300, f64::MAX, f64::INFINITY];
+        let edges =
+            [0.0, 1e-300, 0.000_4, 0.1, 99.994, 99.996, 1e3, 1e12, 9.99e14, 1e15, 1e300, f64::MAX, f64::INFINITY];
         let units = [
             Unit::PerSecond,
             MICROSECONDS,

@@ -83,7 +83,8 @@ impl Axis {
         let high = if high > low { high } else { low + 1.0 };
         let rough = (high - low) / TICKS;
         let decade = 10_f64.powf(rough.log10().floor());
-        let step = [1.0, 2.0, 5.0, 10.0].into_iter().map(|step| step * decade).find(|step| *step >= rough).unwrap_or(rough);
+        let step =
+            [1.0, 2.0, 5.0, 10.0].into_iter().map(|step| step * decade).find(|step| *step >= rough).unwrap_or(rough);
         let first = (low / step).ceil();
         let ticks = (0..)
             .map(|number| (first + f64::from(number)) * step)

@@ -138,7 +138,9 @@ impl Part for Echo {
         let state = &mut self.clients[client as usize];
         let stamp = Stamp::scan(payload).next();
         // A server may greet.
-        let Some(stamp) = stamp.filter(|stamp| stamp.writer == own && payload.len() == self.shape.bytes) else { return };
+        let Some(stamp) = stamp.filter(|stamp| stamp.writer == own && payload.len() == self.shape.bytes) else {
+            return;
+        };
         if stamp.sequence != state.heard {
             return hands.fail(client, "an echo came out of order");
         }

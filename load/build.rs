@@ -1,0 +1,41 @@
+//! Gives the binary its version: that of the package, and the commit where it is built from a checkout.
+
+use std::path::Path;
+use std::process::Command;
+
+/// What the binary is made of, from the workspace's folder.
+const SOURCES: [&str; 5] = ["load", "src", "protocol", "shards", "Cargo.toml"];
+
+fn main() {
+    for source in SOURCES {
+        println!("cargo::rerun-if-changed=../{source}");
+    }
+    let package = env!("CARGO_PKG_VERSION");
+    let version = commit().map_or_else(|| package.to_owned(), |commit| format!("{package} ({commit})"));
+    println!("cargo::rustc-env=VERSION_WITH_COMMIT={version}");
+}
+
+fn commit() -> Option<String> {
+    // A packed source tree inside somebody else's checkout must not take that one's commit.
+    let root = git(&["rev-parse", "--show-toplevel"])?;
+    if Path::new(&root).canonicalize().ok()? != Path::new(env!("CARGO_MANIFEST_DIR")).parent()?.canonicalize().ok()? {
+        return None;
+    }
+    for file in ["HEAD", "logs/HEAD"] {
+        let path = git(&["rev-parse", "--path-format=absolute", "--git-path", file])?;
+        if Path::new(&path).exists() {
+            println!("cargo::rerun-if-changed={path}");
+        }
+    }
+    let commit = git(&["rev-parse", "--short=12", "HEAD"])?;
+    let changes = git(&["-C", &root, "status", "--porcelain", "--untracked-files=no"])?;
+    Some(if changes.is_empty() { commit } else { format!("{commit}, modified") })
+}
+
+fn git(arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").args(arguments).output().ok()?;
+    if !output.status.success() {
+        return None;
+    }
+    Some(String::from_utf8(output.stdout).ok()?.trim().to_owned())
+}
