@@ -3,6 +3,7 @@
 mod common;
 mod echo;
 mod edit;
+mod idle;
 mod show;
 
 use std::io::{self, Write};
@@ -27,6 +28,8 @@ pub(crate) struct Cli {
 
 #[derive(Debug, clap::Subcommand)]
 enum Command {
+    /// Very many clients attach to documents and do nothing, but for a few
+    Idle(idle::IdleOptions),
     /// Writers append to documents at a rate, and everybody in a document must get every update
     Edit(edit::EditOptions),
     /// One hot document with several writers and many readers
@@ -43,6 +46,7 @@ const URL: &str = "ws://127.0.0.1:8420/yjs/{document}";
 impl Cli {
     pub(crate) fn run(&self) -> ExitCode {
         let ended = match &self.command {
+            Command::Idle(idle) => idle.run(),
             Command::Edit(edit) => edit.run(),
             Command::Fanout(fanout) => fanout.run(),
             Command::Echo(echo) => echo.run(),

@@ -18,6 +18,7 @@ mod opening;
 mod pace;
 mod part;
 mod plot;
+mod presence_state;
 mod printable;
 mod proc_file;
 mod process;

@@ -42,6 +42,8 @@ pub(crate) struct Mark {
 pub(crate) struct Marks {
     /// Before the first connection.
     pub(crate) before: Mark,
+    /// When all connections had been opened.
+    pub(crate) opened: Option<Mark>,
     /// Begin and end of the measured time.
     pub(crate) begin: Option<Mark>,
     pub(crate) end: Option<Mark>,
@@ -81,7 +83,10 @@ impl Watch for Observer {
         match step {
             // Its bar is made at the first look, which knows how many clients there are.
             Step::Open => {}
-            Step::Run => self.replace_bar(self.goal.total, self.goal.label),
+            Step::Run => {
+                self.marks.opened = Some(self.sample());
+                self.replace_bar(self.goal.total, self.goal.label);
+            }
             Step::Settle | Step::Verify => {}
             Step::End => self.finish(),
         }

@@ -2,3 +2,4 @@
 
 pub(crate) mod echo;
 pub(crate) mod edit;
+pub(crate) mod idle;
