@@ -3,3 +3,7 @@
 pub(crate) mod echo;
 pub(crate) mod edit;
 pub(crate) mod idle;
+pub(crate) mod join;
+pub(crate) mod presence;
+pub(crate) mod replay;
+pub(crate) mod storm;
