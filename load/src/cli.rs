@@ -1,10 +1,15 @@
 //! The command line: which command. Does not know what a command does.
 
+mod baseline;
 mod common;
 mod echo;
 mod edit;
 mod idle;
+mod join;
+mod presence;
+mod replay;
 mod show;
+mod storm;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -34,8 +39,18 @@ enum Command {
     Edit(edit::EditOptions),
     /// One hot document with several writers and many readers
     Fanout(edit::FanoutOptions),
+    /// Users of one document tell each other where they are
+    Presence(presence::PresenceOptions),
+    /// Many clients join one large document in the same moment
+    Join(join::JoinOptions),
+    /// All clients lose their connections at once, and come back at once
+    Storm(storm::StormOptions),
+    /// Recorded editing sessions, as fast as the server stores them
+    Replay(replay::ReplayOptions),
     /// Any WebSocket server that sends back what it gets, for comparisons
     Echo(echo::EchoOptions),
+    /// Four fixed runs, stored for later comparison
+    Baseline(baseline::BaselineOptions),
     /// Show a stored run again
     Show(show::Show),
 }
@@ -49,7 +64,12 @@ impl Cli {
             Command::Idle(idle) => idle.run(),
             Command::Edit(edit) => edit.run(),
             Command::Fanout(fanout) => fanout.run(),
+            Command::Presence(presence) => presence.run(),
+            Command::Join(join) => join.run(),
+            Command::Storm(storm) => storm.run(),
+            Command::Replay(replay) => replay.run(),
             Command::Echo(echo) => echo.run(),
+            Command::Baseline(baseline) => baseline.run(),
             Command::Show(show) => return show.run(),
         };
         ended.unwrap_or_else(|error| {

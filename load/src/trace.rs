@@ -51,10 +51,19 @@ pub(crate) struct End {
 /// Why a file is no recorded session.
 #[derive(Debug)]
 pub(crate) enum TraceError {
-    Io { path: PathBuf, error: io::Error },
-    TooLarge { path: PathBuf },
+    Io {
+        path: PathBuf,
+        error: io::Error,
+    },
+    TooLarge {
+        path: PathBuf,
+    },
     /// What is wrong, and in which line.
-    Line { path: PathBuf, line: usize, what: String },
+    Line {
+        path: PathBuf,
+        line: usize,
+        what: String,
+    },
 }
 
 impl fmt::Display for TraceError {
@@ -113,7 +122,10 @@ impl Trace {
             return Err(TraceError::TooLarge { path: path.into() });
         }
         if trace.updates.len() != header.updates {
-            return Err(wrong(1, format!("{} updates are announced, and {} there", header.updates, trace.updates.len())));
+            return Err(wrong(
+                1,
+                format!("{} updates are announced, and {} there", header.updates, trace.updates.len()),
+            ));
         }
         trace.state_vector = state_vector(ends);
         Ok(trace)

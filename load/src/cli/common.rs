@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity};
-use selvedge::driver;
+use selvedge::driver::{self, Descriptors};
 
 use crate::account::Origin;
 use crate::clock::{Clock, micros_of_seconds};
@@ -61,6 +61,9 @@ pub(crate) struct Common {
     /// How sockets are driven
     #[arg(long, value_enum, default_value_t = DriverKind::Auto)]
     pub(crate) driver: DriverKind,
+    /// Where sockets are held. Direct descriptors are slots of io_uring rings, and not bounded by the limit of open files
+    #[arg(long, value_enum, default_value_t = DescriptorKind::Auto)]
+    pub(crate) descriptors: DescriptorKind,
     /// Connections opened a second, in all; as fast as they succeed where it is not given
     #[arg(long, value_name = "PER_SECOND", value_parser = above_zero)]
     pub(crate) open_rate: Option<f64>,
@@ -82,6 +85,15 @@ pub(crate) enum DriverKind {
     Auto,
     Uring,
     Monoio,
+}
+
+/// Where sockets are held, as on the command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum DescriptorKind {
+    /// Those of the process while the limit of open files allows it, otherwise direct ones
+    Auto,
+    Process,
+    Direct,
 }
 
 /// CPUs by number.
@@ -137,7 +149,8 @@ impl fmt::Display for RunError {
             Self::Pid(error) => write!(f, "--pid: {error}"),
             Self::Descriptors { connections, allowed } => write!(
                 f,
-                "{connections} connections need as many descriptors, and this process may have {allowed}: raise the limit of open files"
+                "{connections} connections need as many descriptors, and this process may have {allowed}: raise the limit of open files, or \
+                 give --descriptors direct"
             ),
             Self::Option(text) => f.write_str(text),
             Self::Unreachable { url, error } => write!(f, "{url} cannot be reached: {error}"),
@@ -188,7 +201,7 @@ impl Common {
             return Err(RunError::Sources);
         }
         let server = self.pid.map(Process::open).transpose().map_err(RunError::Pid)?;
-        self.check_descriptors(task.connections)?;
+        let descriptors = self.descriptors(task.connections)?;
         let unreachable = |error| RunError::Unreachable { url: task.origin.url.clone(), error };
         drop(TcpStream::connect_timeout(&address, REACH_MAX).map_err(unreachable)?);
 
@@ -218,7 +231,7 @@ impl Common {
         let parts = (0..threads).map(|thread| part(thread, threads, seed)).collect();
         let mut observer = Observer::new(task.goal, server, !self.no_progress);
         let kind = self.driver.kind();
-        let open_driver = move || driver::open(kind, None).map(|opened| opened.engine);
+        let open_driver = move || driver::open(kind, descriptors, None).map(|opened| opened.engine);
         let outcome = crew::run(&plan, parts, open_driver, &mut observer).map_err(RunError::Crew)?;
         observer.finish();
         Ok((outcome, observer))
@@ -271,15 +284,19 @@ impl Common {
         Ok(cpus.into_iter().take(threads).collect())
     }
 
-    fn check_descriptors(&self, connections: u32) -> Result<(), RunError> {
+    /// Where so many sockets can be held.
+    fn descriptors(&self, connections: u32) -> Result<Descriptors, RunError> {
         let limit = getrlimit(Resource::Nofile);
         // Where it cannot be raised, fewer connections may still do.
         drop(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }));
         let allowed = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        if u64::from(connections) + DESCRIPTORS_SPARE > allowed {
-            return Err(RunError::Descriptors { connections, allowed });
+        let enough = u64::from(connections) + DESCRIPTORS_SPARE <= allowed;
+        match self.descriptors {
+            DescriptorKind::Direct => Ok(Descriptors::DIRECT),
+            DescriptorKind::Auto | DescriptorKind::Process if enough => Ok(Descriptors::Process),
+            DescriptorKind::Auto if self.driver != DriverKind::Monoio => Ok(Descriptors::DIRECT),
+            DescriptorKind::Auto | DescriptorKind::Process => Err(RunError::Descriptors { connections, allowed }),
         }
-        Ok(())
     }
 }
 

@@ -158,9 +158,8 @@ impl Replay {
         let read = spans(update, &Limits::UNLIMITED, |span| {
             // Echoes come in the order of what was sent: with the last that is covered, all before it are acknowledged.
             let later = sent.iter().enumerate().skip(reached);
-            let covered = later.take_while(|(_, sent)| {
-                sent.end.is_none_or(|end| end.client != span.client || end.clock <= span.end)
-            });
+            let covered = later
+                .take_while(|(_, sent)| sent.end.is_none_or(|end| end.client != span.client || end.clock <= span.end));
             let own = covered.filter(|(_, sent)| sent.end.is_some_and(|end| end.client == span.client));
             reached = own.last().map_or(reached, |(place, _)| place + 1);
         });
