@@ -47,6 +47,15 @@ pub struct ConnectionKey {
 #[derive(Debug)]
 pub struct Socket(pub OwnedFd);
 
+/// How a connection that was opened from here ends when it is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// In order: the peer receives what was sent, and then the end (FIN).
+    Orderly,
+    /// As if this end had crashed: what is on its way is thrown away, and the peer's socket fails (RST). The portable driver says the end first.
+    Reset,
+}
+
 /// What the loop asks of its driver. Operations of one connection start in the order given.
 #[derive(Debug)]
 pub enum Operation {
@@ -71,6 +80,8 @@ pub enum Operation {
         from: Option<IpAddr>,
         /// The other end.
         to: SocketAddr,
+        /// What the other end sees when this one closes.
+        ending: Ending,
     },
     /// One [`Completion::Received`] (or [`Completion::Ended`]), after which nothing is in flight, so that the socket can be released.
     ReceiveOnce {

@@ -12,7 +12,7 @@ use std::sync::{Barrier, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use core::{Core, PATIENCE, Seen, Variant, bytes, in_child};
-use selvedge::driver::{Descriptors, Kind, Operation, RECEIVE_BYTES_MAX, Socket};
+use selvedge::driver::{Descriptors, Ending, Kind, Operation, RECEIVE_BYTES_MAX, Socket};
 use selvedge_shards::Frame;
 
 /// More than the kernel takes for a socket that nobody reads.
@@ -61,6 +61,7 @@ on_every_driver!(
     dropping_the_driver_closes_its_sockets,
     both_ends_of_a_connection_on_one_core_talk,
     a_connection_comes_from_the_address_that_was_asked_for,
+    a_connection_ends_for_its_peer_as_was_asked_for,
     a_refused_port_frees_the_key,
     a_source_address_that_is_not_ours_is_an_error,
     closing_while_connecting_says_only_closed,
@@ -420,6 +421,25 @@ fn more_operations_than_the_queue_holds_start_in_one_turn(variant: Variant) {
             assert_eq!(&answer, b"world");
         }
     });
+}
+
+fn a_connection_ends_for_its_peer_as_was_asked_for(variant: Variant) {
+    for ending in [Ending::Orderly, Ending::Reset] {
+        let mut core = Core::listening(variant);
+        let (out, peer) = core.pair_ending(None, ending);
+        core.give(Operation::Receive { key: out });
+        core.give(Operation::Receive { key: peer });
+        core.give(Operation::Close { key: out });
+        let ended = core.until("the peer hears of the end", |core| {
+            core.take(|seen| matches!(seen, Seen::Ended(of, _) if *of == peer))
+        });
+        let Seen::Ended(_, error) = ended else { unreachable!("just matched") };
+        match ending {
+            Ending::Orderly => assert!(error.is_none(), "{error:?}"),
+            Ending::Reset if variant.kind != Kind::Uring => {}
+            Ending::Reset => assert_eq!(error.map(|error| error.kind()), Some(ErrorKind::ConnectionReset)),
+        }
+    }
 }
 
 fn data_for_more_connections_than_buffers_arrives(variant: Variant) {
