@@ -2,6 +2,7 @@
 
 mod baseline;
 mod common;
+mod compare;
 mod echo;
 mod edit;
 mod idle;
@@ -54,6 +55,8 @@ enum Command {
     Echo(echo::EchoOptions),
     /// Four fixed runs, stored for later comparison
     Baseline(baseline::BaselineOptions),
+    /// Compare two stored runs, or two baselines, and say what got worse
+    Compare(compare::Compare),
     /// Show a stored run again
     Show(show::Show),
 }
@@ -73,6 +76,7 @@ impl Cli {
             Command::Replay(replay) => replay.run(),
             Command::Echo(echo) => echo.run(),
             Command::Baseline(baseline) => baseline.run(),
+            Command::Compare(compare) => return compare.run(),
             Command::Show(show) => return show.run(),
         };
         ended.unwrap_or_else(|error| {

@@ -5,6 +5,7 @@ mod author;
 mod auxiliary;
 mod cli;
 mod clock;
+mod compare;
 mod connection;
 mod coverage;
 mod crew;
@@ -25,6 +26,7 @@ mod proc_file;
 mod process;
 mod progress;
 mod random;
+mod reading;
 mod report;
 #[cfg(test)]
 mod sample;
