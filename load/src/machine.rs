@@ -14,7 +14,6 @@ const UNKNOWN: &str = "unknown";
 const NAME_COLUMNS: usize = 80;
 
 /// This machine. A container sees its host's CPUs and memory here, not its own limits.
-#[cfg_attr(not(test), expect(dead_code, reason = "the engine calls it"))]
 pub(crate) fn detect() -> Machine {
     let text = |path: &str| proc_file::read(path).unwrap_or_default();
     parse(&text("/proc/cpuinfo"), &text("/proc/meminfo"), &text("/proc/sys/kernel/osrelease"), std::env::consts::ARCH)

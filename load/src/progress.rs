@@ -32,7 +32,6 @@ enum Shown {
 
 impl Progress {
     /// Begins at 0. A `total` of 0 is not known.
-    #[expect(dead_code, reason = "the engine calls it")]
     pub(crate) fn new(total: u64, label: &str) -> Self {
         let label = printable(label, LABEL_COLUMNS);
         let shown = if std::io::stderr().is_terminal() {
@@ -44,13 +43,11 @@ impl Progress {
     }
 
     /// Shows nothing (`--no-progress`).
-    #[expect(dead_code, reason = "the engine calls it")]
     pub(crate) fn hidden() -> Self {
         Self { shown: Shown::Nothing }
     }
 
     /// How far it is, in whatever `total` counts, and what else to say. May be called as often as one likes.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the engine calls it"))]
     pub(crate) fn set(&mut self, position: u64, detail: &str) {
         match &mut self.shown {
             Shown::Bar(bar) => {
@@ -67,7 +64,6 @@ impl Progress {
     }
 
     /// It is done. What was shown stays.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the engine calls it"))]
     pub(crate) fn finish(self) {
         match self.shown {
             Shown::Bar(bar) => bar.abandon(),

@@ -210,7 +210,6 @@ fn read_regular(path: &Path, bytes_left: &mut u64) -> Result<Stored, StoreError>
 /// # Errors
 ///
 /// It cannot be written, or could not be read again.
-#[cfg_attr(not(test), expect(dead_code, reason = "the engine calls it"))]
 pub(crate) fn write(folder: &Path, reports: &[Report]) -> Result<PathBuf, StoreError> {
     let failed = |path: &Path| {
         let path = path.to_path_buf();

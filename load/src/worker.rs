@@ -68,7 +68,7 @@ pub(crate) fn run<P: Part>(
         let mut set = CpuSet::new();
         set.set(cpu);
         // A worker that is not pinned works as well, only less evenly; the CPUs were checked when the run was planned.
-        drop(sched_setaffinity(None, &set));
+        let _ = sched_setaffinity(None, &set);
     }
     let mut engine = match open() {
         Ok(engine) => engine,

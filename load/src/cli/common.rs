@@ -292,7 +292,7 @@ impl Common {
     fn descriptors(&self, connections: u32) -> Result<Descriptors, RunError> {
         let limit = getrlimit(Resource::Nofile);
         // Where it cannot be raised, fewer connections may still do.
-        drop(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }));
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
         let allowed = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         let enough = u64::from(connections) + DESCRIPTORS_SPARE <= allowed;
         match self.descriptors {
