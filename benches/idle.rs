@@ -13,7 +13,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use selvedge::driver::{Completion, ConnectionKey, Descriptors, Driver, Engine, Kind, Operation, open};
+use selvedge::driver::{Completion, ConnectionKey, Descriptors, Driver, Ending, Engine, Kind, Operation, open};
 use selvedge_shards::Frame;
 
 /// Connections from one loopback address: below half the number of ephemeral ports. The kernel tries the other half only when it has looked
@@ -230,7 +230,7 @@ impl Clients {
         let key = ConnectionKey { index: self.begun, generation: 0 };
         let host = u8::try_from(2 + self.begun as usize / CONNECTIONS_PER_ADDRESS)?;
         let from = Some(Ipv4Addr::new(127, 0, 0, host).into());
-        self.operations.push(Operation::Connect { key, from, to: self.server });
+        self.operations.push(Operation::Connect { key, from, to: self.server, ending: Ending::Orderly });
         self.opening.insert(key, Vec::new());
         self.begun += 1;
         Ok(())
