@@ -250,6 +250,18 @@ fn closing_ends_a_send_in_flight(variant: Variant) {
     }
 }
 
+#[test]
+fn a_send_given_after_the_close_fails_before_it_is_closed() {
+    for variant in [URING, DIRECT, DIRECT_ON_MANY_RINGS] {
+        let mut core = Core::listening(variant);
+        let (_client, key) = core.connect();
+        core.give(Operation::Close { key });
+        core.give(Operation::Send { key, frame: Frame::new(b"late".to_vec()) });
+        core.until("it is closed", |core| matches!(core.seen.last(), Some(Seen::Closed(_))).then_some(()));
+        assert!(matches!(core.seen[..], [Seen::Sent(_, Err(_)), Seen::Closed(_)]), "{:?}", core.seen);
+    }
+}
+
 fn a_send_given_just_before_the_close_arrives(variant: Variant) {
     let mut core = Core::listening(variant);
     let (mut client, key) = core.connect();

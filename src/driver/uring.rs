@@ -173,7 +173,10 @@ impl Uring {
     }
 
     fn show_answers(&mut self, visit: &mut dyn FnMut(Completion<'_>)) -> io::Result<()> {
-        for answer in mem::take(&mut self.answers) {
+        let mut answers = mem::take(&mut self.answers);
+        // What was asked for after the close is answered before it: nothing is heard of a key that is closed.
+        answers.sort_by_key(|answer| matches!(answer, Answer::Closed(_)));
+        for answer in answers.drain(..) {
             visit(match answer {
                 Answer::Closed(key) => {
                     drop(self.remove(key)?);
@@ -194,6 +197,7 @@ impl Uring {
                 }
             });
         }
+        self.answers = answers;
         Ok(())
     }
 
