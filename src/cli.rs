@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use clap::builder::PathBufValueParser;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
-use selvedge::doctor::Descriptors;
 use selvedge::settings::{CONFIG_VARIABLE, Literal, SETTINGS, Setting, Settings, Sources, report};
 
 /// What the process was started to do.
@@ -24,8 +23,6 @@ pub(crate) enum Task {
 pub(crate) struct Doctor {
     /// Connections at once; those of the settings otherwise.
     pub(crate) connections: Option<u64>,
-    /// What a connection is in the process.
-    pub(crate) descriptors: Descriptors,
     /// The machine's files.
     pub(crate) root: PathBuf,
     /// What is printed.
@@ -87,10 +84,6 @@ fn config_format(config: &ArgMatches) -> ConfigFormat {
 fn doctor_task(doctor: &ArgMatches) -> Doctor {
     Doctor {
         connections: doctor.get_one("connections").copied(),
-        descriptors: match doctor.get_one::<String>("descriptors").map(String::as_str) {
-            Some("direct") => Descriptors::Direct,
-            Some(_) | None => Descriptors::Process,
-        },
         root: doctor.get_one::<PathBuf>("root").cloned().unwrap_or_else(|| "/".into()),
         format: match (doctor.get_flag("json"), doctor.get_flag("explain")) {
             (true, _) => DoctorFormat::Json,
@@ -113,14 +106,6 @@ fn doctor_command() -> Command {
                 .value_name("COUNT")
                 .value_parser(value_parser!(u64).range(1..=1 << 24))
                 .help("Connections at once [default: connections_max]"),
-        )
-        .arg(
-            Arg::new("descriptors")
-                .long("descriptors")
-                .value_name("KIND")
-                .value_parser(["process", "direct"])
-                .default_value("process")
-                .help("What a connection is: a descriptor of the process, or a direct one of a ring"),
         )
         .arg(
             Arg::new("root")

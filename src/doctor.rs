@@ -21,26 +21,19 @@ pub use report::{explain, json, table};
 
 use std::path::PathBuf;
 
+use crate::settings::DescriptorsChoice;
+
 /// What the machine is held against.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Asked {
     /// Connections at once.
     pub connections: u64,
     /// What a connection is in the process.
-    pub descriptors: Descriptors,
+    pub descriptors: DescriptorsChoice,
     /// Where the server listens.
     pub port: u16,
     /// Where the documents are.
     pub data_dir: PathBuf,
-}
-
-/// What a connection is in the process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Descriptors {
-    /// A file descriptor.
-    Process,
-    /// A direct descriptor of an io_uring.
-    Direct,
 }
 
 /// What was found of one knob.

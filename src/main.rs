@@ -47,7 +47,7 @@ fn main() -> ExitCode {
 fn examine(task: &Doctor, settings: &Settings) -> ExitCode {
     let asked = Asked {
         connections: task.connections.unwrap_or(settings.connections_max as u64),
-        descriptors: task.descriptors,
+        descriptors: settings.descriptors,
         port: settings.listen.port(),
         data_dir: settings.data_dir.clone(),
     };

@@ -8,7 +8,8 @@ use super::judge::{self, State};
 use super::machine::{Machine, version};
 use super::network::{self, Served};
 use super::probe::Probe;
-use super::{Asked, Descriptors, Finding};
+use super::{Asked, Finding};
+use crate::settings::DescriptorsChoice;
 
 /// The table of `tuning/notrack.nft`.
 const NFT_TABLE: [&str; 4] = ["list", "table", "inet", "selvedge_notrack"];
@@ -67,7 +68,7 @@ impl Seen {
 
 impl Examination<'_> {
     fn knob(&self, knob: &'static Knob) -> Option<Finding> {
-        let direct = self.asked.descriptors == Descriptors::Direct;
+        let direct = self.asked.descriptors == DescriptorsChoice::Direct;
         let seen = match knob.when {
             When::Process if direct => return None,
             When::Direct if !direct => return None,
@@ -101,7 +102,7 @@ impl Examination<'_> {
         }
         let required = match knob.level {
             Level::Required => true,
-            Level::RequiredDirect => self.asked.descriptors == Descriptors::Direct,
+            Level::RequiredDirect => self.asked.descriptors == DescriptorsChoice::Direct,
             Level::Recommended => false,
         };
         let mend = state.is_wrong().then(|| self.mend(knob, &wanted, mend));

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::driver::{self, Kind};
+use crate::driver::{self, Descriptors, Kind};
 
 /// Most that is read of what a tool says, in bytes.
 const OUTPUT_BYTES_MAX: u64 = 1 << 20;
@@ -39,7 +39,7 @@ impl ThisMachine {
 
 impl Probe for ThisMachine {
     fn ring(&self) -> Result<(), String> {
-        driver::open(Kind::Uring, None).map(drop).map_err(|error| error.to_string())
+        driver::open(Kind::Uring, Descriptors::Process, None).map(drop).map_err(|error| error.to_string())
     }
 
     fn tool(&self, name: &str, arguments: &[&str]) -> Option<String> {

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 
 use super::declaration::{Apply, KNOBS, Kind, Knob, Level, Rule, When};
 use super::judge::State;
-use super::{Asked, Descriptors, Finding, is_fit};
+use super::{Asked, Finding, is_fit};
+use crate::settings::DescriptorsChoice;
 use crate::settings::report::wrapped;
 
 /// Width of the table.
@@ -34,8 +35,8 @@ pub fn table(asked: &Asked, findings: &[Finding]) -> String {
 
 fn kept_as(asked: &Asked) -> &'static str {
     match asked.descriptors {
-        Descriptors::Process => "each a descriptor of the process",
-        Descriptors::Direct => "each a direct descriptor of a ring",
+        DescriptorsChoice::Process => "each a descriptor of the process",
+        DescriptorsChoice::Direct => "each a direct descriptor of a ring",
     }
 }
 
@@ -118,7 +119,7 @@ pub fn json(asked: &Asked, findings: &[Finding]) -> String {
         .collect();
     let whole = json!({
         "connections": asked.connections,
-        "descriptors": match asked.descriptors { Descriptors::Process => "process", Descriptors::Direct => "direct" },
+        "descriptors": match asked.descriptors { DescriptorsChoice::Process => "process", DescriptorsChoice::Direct => "direct" },
         "port": asked.port,
         "fit": is_fit(findings),
         "knobs": knobs,

@@ -54,13 +54,13 @@ impl MadeUp {
         fs::write(path, text).expect("a temporary file");
     }
 
-    fn examine(&self, descriptors: Descriptors) -> Vec<Finding> {
+    fn examine(&self, descriptors: DescriptorsChoice) -> Vec<Finding> {
         let asked = Asked { connections: 1_000_000, descriptors, port: 8420, data_dir: "/nowhere/data".into() };
         examine(&Machine::new(&self.root), &asked, self)
     }
 
     fn finding(&self, name: &str) -> Finding {
-        let findings = self.examine(Descriptors::Process);
+        let findings = self.examine(DescriptorsChoice::Process);
         findings.into_iter().find(|finding| finding.knob.name == name).expect("declared, and for a process")
     }
 
@@ -108,7 +108,7 @@ fn every_target_is_a_formula_and_every_check_is_one() {
     }
     // Whatever is declared is examined, on a machine that has everything to be found and on one that has nothing.
     for machine in [MadeUp::new(), MadeUp::nothing()] {
-        let both = machine.examine(Descriptors::Process).len() + machine.examine(Descriptors::Direct).len();
+        let both = machine.examine(DescriptorsChoice::Process).len() + machine.examine(DescriptorsChoice::Direct).len();
         let conditional = KNOBS.iter().filter(|knob| matches!(knob.when, When::Process | When::Direct)).count();
         assert_eq!(both, 2 * (KNOBS.len() - conditional) + conditional);
     }
@@ -117,7 +117,7 @@ fn every_target_is_a_formula_and_every_check_is_one() {
 #[test]
 fn a_well_tuned_machine_is_fit() {
     let machine = MadeUp::new();
-    for descriptors in [Descriptors::Process, Descriptors::Direct] {
+    for descriptors in [DescriptorsChoice::Process, DescriptorsChoice::Direct] {
         let findings = machine.examine(descriptors);
         let lacking: Vec<_> = findings.iter().filter(|finding| finding.required && finding.state.is_wrong()).collect();
         assert!(is_fit(&findings), "{lacking:?}");
@@ -134,7 +134,7 @@ fn what_is_too_low_says_what_mends_it() {
     let finding = machine.finding("somaxconn");
     assert_eq!((finding.state, finding.required), (State::TooLow, true));
     assert_eq!(finding.mend.as_deref(), Some("sysctl -w 'net.core.somaxconn=4096'"));
-    assert!(!is_fit(&machine.examine(Descriptors::Process)));
+    assert!(!is_fit(&machine.examine(DescriptorsChoice::Process)));
 
     machine.put("proc/sys/net/ipv4/tcp_rmem", "4096 87380 4194304");
     assert_eq!(
@@ -172,8 +172,8 @@ fn a_hard_limit_is_only_too_low_for_who_may_raise_it() {
     machine.put("proc/self/status", "Cpus_allowed_list:\t0-7\nCapEff:\t000001fffeffffff");
     machine.check("open-files", State::NotPermitted, "20000");
     // With direct descriptors the same limit will do.
-    assert!(is_fit(&machine.examine(Descriptors::Direct)));
-    assert!(!is_fit(&machine.examine(Descriptors::Process)));
+    assert!(is_fit(&machine.examine(DescriptorsChoice::Direct)));
+    assert!(!is_fit(&machine.examine(DescriptorsChoice::Process)));
     machine.put("proc/self/limits", "Max open files            unlimited            unlimited            files");
     machine.check("open-files", State::Ok, "unlimited");
 }
@@ -183,8 +183,8 @@ fn without_io_uring_only_direct_descriptors_are_lost() {
     let mut machine = MadeUp::new();
     machine.ring = Err("forbidden here".into());
     assert_eq!(machine.finding("io-uring").state, State::NotPermitted);
-    assert!(is_fit(&machine.examine(Descriptors::Process)));
-    assert!(!is_fit(&machine.examine(Descriptors::Direct)));
+    assert!(is_fit(&machine.examine(DescriptorsChoice::Process)));
+    assert!(!is_fit(&machine.examine(DescriptorsChoice::Direct)));
     machine.put("proc/sys/kernel/osrelease", "5.15.0-generic");
     machine.check("kernel", State::TooLow, "5.15");
     machine.put("proc/sys/kernel/io_uring_disabled", "2");
@@ -277,7 +277,7 @@ fn whatever_files_say_nothing_breaks() {
         let before = fs::read(&path).expect("listed");
         for content in contents {
             fs::write(&path, content).expect("a temporary file");
-            let findings = machine.examine(Descriptors::Process);
+            let findings = machine.examine(DescriptorsChoice::Process);
             assert!(!table(&asked(), &findings).is_empty());
         }
         fs::write(&path, before).expect("a temporary file");
@@ -291,13 +291,13 @@ fn files_below(folder: &Path, paths: &mut Vec<PathBuf>) {
 }
 
 fn asked() -> Asked {
-    Asked { connections: 1_000_000, descriptors: Descriptors::Process, port: 8420, data_dir: "data".into() }
+    Asked { connections: 1_000_000, descriptors: DescriptorsChoice::Process, port: 8420, data_dir: "data".into() }
 }
 
 #[test]
 fn the_table_fits_a_terminal_and_the_json_is_one() {
     for machine in [MadeUp::new(), MadeUp::nothing()] {
-        let findings = machine.examine(Descriptors::Process);
+        let findings = machine.examine(DescriptorsChoice::Process);
         for line in table(&asked(), &findings).lines() {
             assert!(line.chars().count() <= 100, "{line}");
         }
