@@ -32,7 +32,6 @@ mod report;
 mod sample;
 mod scenario;
 mod session;
-mod sha256;
 mod sources;
 mod stamp;
 mod step;
