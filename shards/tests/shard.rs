@@ -908,3 +908,27 @@ fn a_session_that_is_being_caught_up_gets_no_records_until_then_wherever_it_is()
         assert_eq!(host.got(far), [Got::Update(typed(1, 4, "d"))]);
     }
 }
+
+#[test]
+fn the_heartbeats_of_very_many_sessions_do_not_come_in_one_turn() {
+    const SESSIONS: u32 = 20_000;
+    const TURN_HEARTBEATS_MAX: u64 = 4 * 512;
+    let mut host = Host::with(1, |config| config.sessions_per_document_max = SESSIONS);
+    for index in 0..SESSIONS {
+        host.attach(at(0, index));
+    }
+    let attached = host.now;
+    let (mut before, mut most) = (0, 0);
+    // Each is looked at every two seconds; times are kept in whole seconds.
+    while host.now < attached + 20_000 + 2_000 + 1_000 {
+        let due = host.next_due(0).expect("a large table is looked at between ticks");
+        assert!(due > Now(host.now), "the turn has ended");
+        host.now = due.0;
+        host.turn();
+        let sent = host.shard(0).counters().heartbeats;
+        most = most.max(sent - before);
+        before = sent;
+    }
+    assert_eq!(before, u64::from(SESSIONS), "every session was sent one");
+    assert!(most <= TURN_HEARTBEATS_MAX, "{most} in one turn");
+}
