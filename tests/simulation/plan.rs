@@ -99,9 +99,9 @@ impl Plan {
             _ => Fsync::Always,
         };
         let faults = faults(random, busy_ms, fsync);
-        let stalls = faults.iter().any(|(_, fault)| {
-            matches!(fault, Fault::FailWrites(_) | Fault::FailSyncs(_) | Fault::Full { .. })
-        });
+        let stalls = faults
+            .iter()
+            .any(|(_, fault)| matches!(fault, Fault::FailWrites(_) | Fault::FailSyncs(_) | Fault::Full { .. }));
         let config = config(random, shards, clients.len(), hostiles, documents);
         if config.document_bytes_max < 1 << 20 {
             // What a full document has refused to one must not come to another behind the server's back.
