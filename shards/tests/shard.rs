@@ -5,7 +5,7 @@ mod host;
 
 use host::{At, Got, Host, NAME, at, state_vector, typed};
 use selvedge_protocol::sync::Message;
-use selvedge_protocol::update::Refused;
+use selvedge_protocol::update::{Known, Refused, merge};
 use selvedge_shards::reading::{CatchUpFrom, ReadFailed};
 use selvedge_shards::{Access, CloseReason, Input, Load, Now, Sequence};
 
@@ -931,4 +931,37 @@ fn the_heartbeats_of_very_many_sessions_do_not_come_in_one_turn() {
     }
     assert_eq!(before, u64::from(SESSIONS), "every session was sent one");
     assert!(most <= TURN_HEARTBEATS_MAX, "{most} in one turn");
+}
+
+#[test]
+fn who_falls_behind_before_it_asks_misses_nothing_of_what_was_not_committed_when_it_came() {
+    for shards in [1, 2] {
+        let (mut host, writer) = (Host::with(shards, |config| config.uncommitted_bytes_max = 10_000), at(0, 1));
+        let late = at(usize::from(shards) - 1, 2);
+        host.attach(writer);
+        host.update(writer, &typed(1, 0, "a"));
+        host.sockets_take = false;
+        host.attach(late);
+        for clock in 1..12 {
+            host.update(writer, &typed(1, clock, "b"));
+        }
+        host.step_1(late, EMPTY_STEP_1);
+        host.catch_up();
+        host.sockets_take = true;
+        host.commit();
+        while !host.jobs.is_empty() {
+            host.catch_up();
+        }
+        let got: Vec<Vec<u8>> = host
+            .got(late)
+            .into_iter()
+            .filter_map(|got| match got {
+                Got::Step2(update) | Got::Update(update) => Some(update),
+                Got::Step1(_) | Got::Awareness(_) | Got::Denied(_) => None,
+            })
+            .collect();
+        let merged = merge(&got).expect("the server sends updates");
+        let known = Known::of(&merged).expect("nothing is missing before what is there");
+        assert_eq!(known.clocks().clock(1), 12);
+    }
 }
