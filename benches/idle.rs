@@ -3,24 +3,35 @@
 //!
 //! `scripts/bench idle`, or by itself `cargo test --release --workspace --bench idle -- --bench --connections 20000 --documents 2000 --shards 2
 //! --driver uring`. Ends with 1 where a connection costs more than `--bytes-max` (300). Documents are part of what is measured: few
-//! connections on each make each dearer.
+//! connections on each make each dearer. With `--descriptors direct` both ends hold their sockets in slots, and the limit of open files
+//! does not bound them.
 
+use std::collections::BTreeMap;
 use std::error::Error;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::io::{self, BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::process::{Child, Command, ExitCode, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use socket2::{Domain, Socket, Type};
+use selvedge::driver::{Completion, ConnectionKey, Descriptors, Driver, Ending, Engine, Kind, Operation, open};
+use selvedge_shards::Frame;
 
-/// Connections from one loopback address: below the number of ephemeral ports.
-const CONNECTIONS_PER_ADDRESS: usize = 20_000;
+/// Connections from one loopback address: below half the number of ephemeral ports. The kernel tries the other half only when it has looked
+/// through all of the first, at 100 us a connect.
+const CONNECTIONS_PER_ADDRESS: usize = 12_000;
+
+/// Connections that are being opened at once.
+const OPENING_MAX: usize = 512;
+
+/// How long one connection may take to be attached, and all of them to make no progress.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 struct Arguments {
     connections: usize,
     documents: usize,
     driver: String,
+    descriptors: String,
     shards: usize,
     bytes_max: f64,
     /// How long the server rests before its memory is read: allocators give back what was freed after some seconds.
@@ -40,25 +51,32 @@ fn main() -> ExitCode {
 
 fn measure() -> Result<bool, Box<dyn Error>> {
     let arguments = arguments()?;
-    let descriptors = raise_open_files();
-    // This process holds the other end of each, and the server as many.
-    let connections = arguments.connections.min(descriptors.saturating_sub(2_000));
+    let open_files = raise_open_files();
+    let (descriptors, connections) = match arguments.descriptors.as_str() {
+        // This process holds the other end of each, and the server as many.
+        "process" => (Descriptors::Process, arguments.connections.min(open_files.saturating_sub(2_000))),
+        "direct" => (Descriptors::DIRECT, arguments.connections),
+        _ => return Err("--descriptors is process or direct".into()),
+    };
     let server = Server::start(&arguments)?;
 
     // The first clients make what the server makes once: rings, arenas, tables.
-    let mut clients = vec![attach(&server, 0, &arguments)?];
-    std::thread::sleep(arguments.rest);
+    let mut clients = Clients::open(&server, descriptors, arguments.documents)?;
+    clients.attach(1)?;
+    clients.rest(arguments.rest)?;
     let before = server.anonymous_bytes()?;
-    for number in 1..=connections {
-        clients.push(attach(&server, number, &arguments)?);
-    }
+    let started = Instant::now();
+    clients.attach(connections)?;
+    let opened_per_s = connections as f64 / started.elapsed().as_secs_f64();
     let opened = server.anonymous_bytes()?;
-    std::thread::sleep(arguments.rest);
+    clients.rest(arguments.rest)?;
     let after = server.anonymous_bytes()?;
     let each = |bytes: u64| bytes.saturating_sub(before) as f64 / connections as f64;
     println!(
-        "- `--driver {}`, {} shards, {connections} connections on {} documents: **{:.0} bytes each** ({:.0} right after opening).",
+        "- `--driver {} --descriptors {}`, {} shards, {connections} connections on {} documents: **{:.0} bytes each** ({:.0} right after \
+         opening), opened {opened_per_s:.0}/s.",
         arguments.driver,
+        arguments.descriptors,
         arguments.shards,
         arguments.documents,
         each(after),
@@ -75,6 +93,7 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
         connections: if is_bench { 20_000 } else { 20 },
         documents: 200,
         driver: "uring".to_owned(),
+        descriptors: "process".to_owned(),
         shards: 2,
         bytes_max: if is_bench { 300.0 } else { f64::INFINITY },
         rest: if is_bench { Duration::from_secs(15) } else { Duration::ZERO },
@@ -86,6 +105,7 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
             "--connections" => arguments.connections = value.parse()?,
             "--documents" => arguments.documents = value.parse()?,
             "--driver" => arguments.driver = value,
+            "--descriptors" => arguments.descriptors = value,
             "--shards" => arguments.shards = value.parse()?,
             "--bytes-max" => arguments.bytes_max = value.parse()?,
             _ => return Err(format!("{name} is unknown").into()),
@@ -114,6 +134,8 @@ impl Server {
         let mut child = Command::new(env!("CARGO_BIN_EXE_selvedge"))
             .env_clear()
             .args(["--listen", "127.0.0.1:0", "--driver", &arguments.driver, "--shards", &arguments.shards.to_string()])
+            .args(["--descriptors", &arguments.descriptors])
+            .args(["--connections-max", &(arguments.connections + 1).to_string()])
             // Idle means idle: nothing is sent and nothing ends while it is measured.
             .args(["--heartbeat-ms", "24999", "--log-level", "info"])
             .arg("--data-dir")
@@ -156,30 +178,106 @@ impl Drop for Server {
     }
 }
 
-/// Opens a connection, and goes through the opening of a y-websocket client: SyncStep1, and the server's two messages.
-fn attach(server: &Server, number: usize, arguments: &Arguments) -> Result<TcpStream, Box<dyn Error>> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-    let host = u8::try_from(2 + number / CONNECTIONS_PER_ADDRESS)?;
-    socket.bind(&SocketAddr::from((Ipv4Addr::new(127, 0, 0, host), 0)).into())?;
-    socket.connect(&server.address.into())?;
-    let mut stream = TcpStream::from(socket);
-    stream.set_read_timeout(Some(Duration::from_secs(30)))?;
-    let document = number % arguments.documents;
+/// The other ends of all connections.
+struct Clients {
+    engine: Engine,
+    server: SocketAddr,
+    documents: usize,
+    operations: Vec<Operation>,
+    /// What those that are being opened have received.
+    opening: BTreeMap<ConnectionKey, Vec<u8>>,
+    begun: u32,
+    attached: usize,
+}
+
+impl Clients {
+    fn open(server: &Server, descriptors: Descriptors, documents: usize) -> io::Result<Self> {
+        let engine = open(Kind::Uring, descriptors, None)?.engine;
+        let (operations, opening) = (Vec::new(), BTreeMap::new());
+        Ok(Self { engine, server: server.address, documents, operations, opening, begun: 0, attached: 0 })
+    }
+
+    /// Opens so many connections more, and goes through the opening of a y-websocket client with each.
+    fn attach(&mut self, count: usize) -> Result<(), Box<dyn Error>> {
+        let wanted = self.begun as usize + count;
+        let mut progress = Instant::now();
+        while self.attached < wanted {
+            while self.opening.len() < OPENING_MAX && (self.begun as usize) < wanted {
+                self.begin()?;
+            }
+            let attached = self.attached;
+            self.turn(PATIENCE)?;
+            if self.attached > attached {
+                progress = Instant::now();
+            } else if progress.elapsed() > PATIENCE {
+                return Err(format!("{attached} are attached, and no more").into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what comes, which is nothing but heartbeats.
+    fn rest(&mut self, length: Duration) -> Result<(), Box<dyn Error>> {
+        let end = Instant::now() + length;
+        while Instant::now() < end {
+            self.turn(end.saturating_duration_since(Instant::now()))?;
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self) -> Result<(), Box<dyn Error>> {
+        let key = ConnectionKey { index: self.begun, generation: 0 };
+        let host = u8::try_from(2 + self.begun as usize / CONNECTIONS_PER_ADDRESS)?;
+        let from = Some(Ipv4Addr::new(127, 0, 0, host).into());
+        self.operations.push(Operation::Connect { key, from, to: self.server, ending: Ending::Orderly });
+        self.opening.insert(key, Vec::new());
+        self.begun += 1;
+        Ok(())
+    }
+
+    fn turn(&mut self, timeout: Duration) -> Result<(), Box<dyn Error>> {
+        let (opening, documents) = (&mut self.opening, self.documents);
+        let (mut next, mut attached, mut failed) = (Vec::new(), 0, None);
+        let mut operations = std::mem::take(&mut self.operations);
+        self.engine.turn(&mut operations, Some(timeout), &mut |completion| match completion {
+            Completion::Connected { key, result: Ok(()) } => {
+                next.push(Operation::Receive { key });
+                next.push(Operation::Send { key, frame: Frame::new(request(key, documents)) });
+            }
+            Completion::Received { key, data } => {
+                if let Some(received) = opening.get_mut(&key) {
+                    received.extend_from_slice(data);
+                    // The answer of an empty document to a SyncStep1.
+                    if received.ends_with(&[0, 1, 2, 0, 0]) {
+                        opening.remove(&key);
+                        attached += 1;
+                    }
+                }
+            }
+            Completion::Connected { result: Err(error), .. } => failed = Some(error),
+            Completion::Ended { error, .. } => {
+                failed = Some(error.unwrap_or_else(|| io::Error::other("the server closed")));
+            }
+            Completion::Sent { result, .. } => failed = result.err().or(failed.take()),
+            Completion::Accepted { .. }
+            | Completion::AcceptFailed { .. }
+            | Completion::Released { .. }
+            | Completion::Closed { .. } => {}
+        })?;
+        self.operations = next;
+        self.attached += attached;
+        failed.map_or(Ok(()), |error| Err(error.into()))
+    }
+}
+
+/// The upgrade, and a SyncStep1 of one who has nothing.
+fn request(key: ConnectionKey, documents: usize) -> Vec<u8> {
+    let document = key.index as usize % documents;
     let mut opening = format!(
         "GET /yjs/idle-{document} HTTP/1.1\r\nHost: idle\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     )
     .into_bytes();
     opening.extend([0x82, 0x84, 0, 0, 0, 0, 0, 0, 1, 0]);
-    stream.write_all(&opening)?;
-    let mut received = Vec::new();
-    let mut buffer = [0; 1024];
-    // The answer of an empty document to a SyncStep1.
-    while !received.ends_with(&[0, 1, 2, 0, 0]) {
-        match stream.read(&mut buffer)? {
-            0 => return Err("the server closed".into()),
-            count => received.extend_from_slice(&buffer[..count]),
-        }
-    }
-    Ok(stream)
+    opening
 }

@@ -4,16 +4,40 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::PathBufValueParser;
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use selvedge::settings::{CONFIG_VARIABLE, Literal, SETTINGS, Setting, Settings, Sources, report};
 
 /// What the process was started to do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Task {
     /// Run the server.
     Serve,
     /// Print the settings.
     Config(ConfigFormat),
+    /// Hold the machine against what connections need.
+    Doctor(Doctor),
+}
+
+/// What the doctor was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Doctor {
+    /// Connections at once; those of the settings otherwise.
+    pub(crate) connections: Option<u64>,
+    /// The machine's files.
+    pub(crate) root: PathBuf,
+    /// What is printed.
+    pub(crate) format: DoctorFormat,
+}
+
+/// What the doctor prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum DoctorFormat {
+    /// Findings, for people.
+    Table,
+    /// Findings, for programs.
+    Json,
+    /// What is known of every knob, as Markdown.
+    Explain,
 }
 
 /// How the settings are printed.
@@ -36,6 +60,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Ta
     let matches = command().try_get_matches_from(arguments)?;
     let task = match matches.subcommand() {
         Some(("config", config)) => Task::Config(config_format(config)),
+        Some(("doctor", doctor)) => Task::Doctor(doctor_task(doctor)),
         _ => Task::Serve,
     };
     let given = |setting: &Setting| Some((setting.name.into(), matches.get_one::<String>(setting.name)?.clone()));
@@ -56,6 +81,43 @@ fn config_format(config: &ArgMatches) -> ConfigFormat {
     }
 }
 
+fn doctor_task(doctor: &ArgMatches) -> Doctor {
+    Doctor {
+        connections: doctor.get_one("connections").copied(),
+        root: doctor.get_one::<PathBuf>("root").cloned().unwrap_or_else(|| "/".into()),
+        format: match (doctor.get_flag("json"), doctor.get_flag("explain")) {
+            (true, _) => DoctorFormat::Json,
+            (false, true) => DoctorFormat::Explain,
+            (false, false) => DoctorFormat::Table,
+        },
+    }
+}
+
+fn doctor_command() -> Command {
+    let switch = |name: &'static str| Arg::new(name).long(name).num_args(0).action(ArgAction::SetTrue);
+    Command::new("doctor")
+        .about("Hold this machine against what a number of connections needs, and say what to do; changes nothing")
+        .after_help(
+            "Exit code: 0 where nothing that is required is lacking, 1 where something is, 2 for a wrong command line.",
+        )
+        .arg(
+            Arg::new("connections")
+                .long("connections")
+                .value_name("COUNT")
+                .value_parser(value_parser!(u64).range(1..=1 << 24))
+                .help("Connections at once [default: connections_max]"),
+        )
+        .arg(
+            Arg::new("root")
+                .long("root")
+                .value_name("FOLDER")
+                .value_parser(PathBufValueParser::new())
+                .help("Look at the proc, sys and etc below this folder, as tests do [default: /]"),
+        )
+        .arg(switch("json").help("For programs").conflicts_with("explain"))
+        .arg(switch("explain").help("Print what is known of every knob, as Markdown, and look at nothing"))
+}
+
 fn command() -> Command {
     let format = Arg::new("format")
         .long("format")
@@ -63,7 +125,7 @@ fn command() -> Command {
         .value_parser(["table", "toml", "json"])
         .default_value("table")
         .help("A table for people, a file for --config, or a list for programs");
-    let json = Arg::new("json").long("json").num_args(0).action(clap::ArgAction::SetTrue).help("Same as --format json");
+    let json = Arg::new("json").long("json").num_args(0).action(ArgAction::SetTrue).help("Same as --format json");
 
     Command::new("selvedge")
         .version(env!("VERSION_WITH_COMMIT"))
@@ -80,6 +142,7 @@ fn command() -> Command {
                 .arg(format)
                 .arg(json.conflicts_with("format")),
         )
+        .subcommand(doctor_command())
         .arg(
             Arg::new("config")
                 .long("config")

@@ -4,6 +4,7 @@
 //! runs the loop hands it operations, and it hands back what came of them. Because the list is closed, io_uring, an epoll
 //! fallback and a simulator can stand behind it.
 
+mod counters;
 mod demand;
 mod descriptors;
 mod engine;
@@ -23,6 +24,7 @@ use std::time::Duration;
 
 use selvedge_shards::Frame;
 
+pub use counters::Counters;
 pub use descriptors::Descriptors;
 pub use engine::{Engine, Kind, Opened, open};
 pub use uring::Refusal;
@@ -47,6 +49,15 @@ pub struct ConnectionKey {
 #[derive(Debug)]
 pub struct Socket(pub OwnedFd);
 
+/// How a connection that was opened from here ends when it is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// In order: the peer receives what was sent, and then the end (FIN).
+    Orderly,
+    /// As if this end had crashed: what is on its way is thrown away, and the peer's socket fails (RST). The portable driver says the end first.
+    Reset,
+}
+
 /// What the loop asks of its driver. Operations of one connection start in the order given.
 #[derive(Debug)]
 pub enum Operation {
@@ -66,10 +77,13 @@ pub enum Operation {
         /// A key that is not in use.
         key: ConnectionKey,
         /// An address of this machine that the connection shall come from; the kernel chooses without. Its port is chosen for this
-        /// destination only, so that each source address gives as many connections to each destination as there are ports.
+        /// destination only, so that each source address gives as many connections to each destination as there are ports. Beyond half
+        /// of them (`net.ipv4.ip_local_port_range`) each takes the kernel 100 us: it looks through all ports of one parity first.
         from: Option<IpAddr>,
         /// The other end.
         to: SocketAddr,
+        /// What the other end sees when this one closes.
+        ending: Ending,
     },
     /// One [`Completion::Received`] (or [`Completion::Ended`]), after which nothing is in flight, so that the socket can be released.
     ReceiveOnce {
@@ -185,6 +199,9 @@ pub trait Driver: Sized {
 
     /// A handle with which any thread ends this driver's turn.
     fn waker(&self) -> Waker;
+
+    /// What was done since the driver was opened.
+    fn counters(&self) -> Counters;
 
     /// One turn: starts all operations (and empties the list), waits until something completes, somebody wakes it, or the time is over
     /// (`None`: as long as it takes; zero: not at all), and shows every completion collected so far, in order.

@@ -2,6 +2,7 @@
 
 pub mod close;
 pub mod connection;
+pub mod doctor;
 pub mod doorbell;
 pub mod driver;
 pub mod endpoints;

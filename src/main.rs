@@ -5,10 +5,11 @@ mod cli;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use selvedge::settings::{Effective, report};
+use selvedge::doctor::{self, Asked, Machine, ThisMachine};
+use selvedge::settings::{Effective, Settings, report};
 use selvedge::{logging, server};
 
-use cli::{ConfigFormat, Task};
+use cli::{ConfigFormat, Doctor, DoctorFormat, Task};
 
 // Documents of all sizes come and go on every core for months: what matters is that memory is given back and not fragmented.
 #[global_allocator]
@@ -35,11 +36,32 @@ fn main() -> ExitCode {
         Task::Config(ConfigFormat::Table) => print(&report::table(&effective)),
         Task::Config(ConfigFormat::Toml) => print(&report::toml(&effective)),
         Task::Config(ConfigFormat::Json) => print(&report::json(&effective)),
+        Task::Doctor(task) => examine(&task, &effective.settings),
         Task::Serve => {
             logging::start(&effective.settings);
             server::run(&effective.settings)
         }
     }
+}
+
+fn examine(task: &Doctor, settings: &Settings) -> ExitCode {
+    let asked = Asked {
+        connections: task.connections.unwrap_or(settings.connections_max as u64),
+        descriptors: settings.descriptors,
+        port: settings.listen.port(),
+        data_dir: settings.data_dir.clone(),
+    };
+    let findings = match task.format {
+        DoctorFormat::Explain => return print(&doctor::explain()),
+        DoctorFormat::Table | DoctorFormat::Json => {
+            doctor::examine(&Machine::new(&task.root), &asked, &ThisMachine::below(&task.root))
+        }
+    };
+    let printed = print(&match task.format {
+        DoctorFormat::Json => doctor::json(&asked, &findings),
+        DoctorFormat::Table | DoctorFormat::Explain => doctor::table(&asked, &findings),
+    });
+    if printed == ExitCode::SUCCESS && !doctor::is_fit(&findings) { ExitCode::FAILURE } else { printed }
 }
 
 /// Whoever closes standard output early (`selvedge config | head`) has seen enough.

@@ -129,7 +129,7 @@ impl<D: Driver> Reactor<D> {
         self.idle_since = now;
         self.idle = self.operations.is_empty();
         self.counters.count_turn(&self.operations, timeout);
-        let (core, clock, counters) = (&mut self.core, &self.clock, &mut self.counters);
+        let (core, clock) = (&mut self.core, &self.clock);
         let mut busy = None;
         let mut completions = 0;
         let result = self.driver.turn(&mut self.operations, Some(timeout), &mut |completion| {
@@ -140,7 +140,6 @@ impl<D: Driver> Reactor<D> {
                 busy = Some(moment);
             }
             completions += 1;
-            counters.count_completion(&completion);
             core.handle_completion(completion);
         });
         self.counters.count_completions(completions);
@@ -232,7 +231,8 @@ impl<D: Driver> Reactor<D> {
 
     fn lay_out(&mut self) {
         self.counters.cpu_us = thread_cpu_us();
-        self.lines.board.write(self.id, Counted { core: self.counters, shard: self.core.counters() });
+        let counted = Counted { core: self.counters, driver: self.driver.counters(), shard: self.core.counters() };
+        self.lines.board.write(self.id, counted);
     }
 
     fn noticed(&mut self) {
@@ -263,6 +263,7 @@ impl<D: Driver> Reactor<D> {
             Step::Serve | Step::Close => return false,
             Step::Quiet => self.core.has_handed_all_over(),
             Step::Settle => self.core.has_handed_all_over() && !self.core.has_parcels(),
+            Step::Acknowledge => self.inbox().is_empty() && !self.core.is_congested(),
         };
         if done && self.finished != self.step {
             self.finished = self.step;

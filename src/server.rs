@@ -25,7 +25,7 @@ use crate::inbox::{self, Inbox};
 use crate::mesh::Mesh;
 use crate::persister::{DrainFailed, Persister};
 use crate::reactor::drain::{Drain, Step};
-use crate::reactor::{Board, Clock, Lines, Parts};
+use crate::reactor::{Board, Clock, Counted, Lines, Parts};
 use crate::reader::Readers;
 use crate::settings::{DescriptorsChoice, Settings};
 use cores::{Cores, Start, StartFailed};
@@ -161,6 +161,8 @@ impl Server {
         }
         let committed = self.persister.drain(deadline.saturating_duration_since(Instant::now()));
         // Also where not everything could be committed: the clients know best what was not acknowledged.
+        self.drain.lead(Step::Acknowledge, deadline);
+        at_rest = at_rest && self.drain.wait(Step::Acknowledge, deadline);
         self.drain.lead(Step::Close, deadline);
         self.cores.join();
         self.readers.stop();
@@ -228,7 +230,8 @@ fn catch_signals(stopping: &Arc<AtomicBool>) -> io::Result<Signals> {
 /// Writes to the log what each core has counted since its start.
 fn report(board: &Board) {
     for (core, counted) in board.read().enumerate() {
-        tracing::info!(core, loop_counters = ?counted.core, shard_counters = ?counted.shard, "counters");
+        let Counted { core: of_loop, driver, shard } = counted;
+        tracing::info!(core, ?of_loop, ?driver, ?shard, "counters");
     }
 }
 

@@ -12,7 +12,7 @@ use std::sync::{Barrier, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use core::{Core, PATIENCE, Seen, Variant, bytes, in_child};
-use selvedge::driver::{Descriptors, Kind, Operation, RECEIVE_BYTES_MAX, Socket};
+use selvedge::driver::{Descriptors, Ending, Kind, Operation, RECEIVE_BYTES_MAX, Socket};
 use selvedge_shards::Frame;
 
 /// More than the kernel takes for a socket that nobody reads.
@@ -65,11 +65,13 @@ on_every_driver!(
     dropping_the_driver_closes_its_sockets,
     both_ends_of_a_connection_on_one_core_talk,
     a_connection_comes_from_the_address_that_was_asked_for,
+    a_connection_ends_for_its_peer_as_was_asked_for,
     a_refused_port_frees_the_key,
     a_source_address_that_is_not_ours_is_an_error,
     closing_while_connecting_says_only_closed,
     a_close_that_crosses_a_failed_connect_is_nothing,
     dropping_the_driver_ends_its_connects,
+    what_was_done_is_counted,
 );
 
 fn many_clients_get_their_bytes_back(variant: Variant) {
@@ -252,6 +254,18 @@ fn closing_ends_a_send_in_flight(variant: Variant) {
     }
 }
 
+#[test]
+fn a_send_given_after_the_close_fails_before_it_is_closed() {
+    for variant in [URING, DIRECT, DIRECT_ON_MANY_RINGS] {
+        let mut core = Core::listening(variant);
+        let (_client, key) = core.connect();
+        core.give(Operation::Close { key });
+        core.give(Operation::Send { key, frame: Frame::new(b"late".to_vec()) });
+        core.until("it is closed", |core| matches!(core.seen.last(), Some(Seen::Closed(_))).then_some(()));
+        assert!(matches!(core.seen[..], [Seen::Sent(_, Err(_)), Seen::Closed(_)]), "{:?}", core.seen);
+    }
+}
+
 fn a_send_given_just_before_the_close_arrives(variant: Variant) {
     let mut core = Core::listening(variant);
     let (mut client, key) = core.connect();
@@ -423,6 +437,25 @@ fn more_operations_than_the_queue_holds_start_in_one_turn(variant: Variant) {
             assert_eq!(&answer, b"world");
         }
     });
+}
+
+fn a_connection_ends_for_its_peer_as_was_asked_for(variant: Variant) {
+    for ending in [Ending::Orderly, Ending::Reset] {
+        let mut core = Core::listening(variant);
+        let (out, peer) = core.pair_ending(None, ending);
+        core.give(Operation::Receive { key: out });
+        core.give(Operation::Receive { key: peer });
+        core.give(Operation::Close { key: out });
+        let ended = core.until("the peer hears of the end", |core| {
+            core.take(|seen| matches!(seen, Seen::Ended(of, _) if *of == peer))
+        });
+        let Seen::Ended(_, error) = ended else { unreachable!("just matched") };
+        match ending {
+            Ending::Orderly => assert!(error.is_none(), "{error:?}"),
+            Ending::Reset if variant.kind != Kind::Uring => {}
+            Ending::Reset => assert_eq!(error.map(|error| error.kind()), Some(ErrorKind::ConnectionReset)),
+        }
+    }
 }
 
 fn data_for_more_connections_than_buffers_arrives(variant: Variant) {
@@ -705,6 +738,36 @@ fn dropping_the_driver_ends_its_connects(variant: Variant) {
         drop(core);
         assert_eq!(sockets(), before);
     });
+}
+
+fn what_was_done_is_counted(variant: Variant) {
+    const ROUNDS: u64 = 10;
+    let mut core = Core::listening(variant);
+    core.connect_to(vec![core.waker()]);
+    let (mut client, key) = core.connect();
+    core.give(Operation::Receive { key });
+    let before = core.counters();
+    for _ in 0..ROUNDS {
+        core.round_trip(&mut client, key);
+    }
+    let waker = core.waker();
+    std::thread::spawn(move || waker.wake()).join().expect("waking works everywhere");
+    core.turn(None);
+    let after = core.counters();
+    assert_eq!(after.receives - before.receives, ROUNDS);
+    assert_eq!(after.received_bytes - before.received_bytes, ROUNDS);
+    assert_eq!(after.sends - before.sends, ROUNDS);
+    assert_eq!(after.sent_bytes - before.sent_bytes, ROUNDS);
+    assert_eq!(after.wakes_received - before.wakes_received, 1);
+    assert_eq!((after.short_sends, after.receives_put_off, after.wakes_sent), (0, 0, 0));
+    assert!(after.enters - before.enters > ROUNDS, "{before:?} {after:?}");
+    assert!(after.submissions > before.submissions && after.completions > before.completions, "{before:?} {after:?}");
+    // A frame that does not fit is sent in parts, unless the kernel goes on by itself.
+    core.give(Operation::Send { key, frame: Frame::new(vec![1; LARGE]) });
+    let reader = std::thread::spawn(move || client.read_exact(&mut vec![0; LARGE]).expect("an open connection"));
+    core.expect_sent(key).expect("the reader takes it");
+    reader.join().expect("it read everything");
+    assert_eq!(core.counters().sent_bytes - after.sent_bytes, LARGE as u64);
 }
 
 /// Runs `body` in a process of its own in which no descriptor is free, and hands it what makes them free again.

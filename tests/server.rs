@@ -258,3 +258,118 @@ fn the_portable_driver_with_direct_descriptors_is_refused() {
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("error: cannot start the driver: the portable driver has no direct descriptors"), "{said}");
 }
+
+/// Clients of the hot document. Few enough for ids of one byte.
+const CROWD: u8 = 40;
+
+/// One letter by this client, in a text of its own, as Yjs writes it; and what of it is in every update that holds it.
+fn letter(client: u8) -> (Vec<u8>, Vec<u8>) {
+    let letter = [4, 1, 2, b't', client, 1, b'x'];
+    ([&[1, 1, client, 0], &letter[..], &[0]].concat(), letter.to_vec())
+}
+
+/// What a client says of itself, and what of it is in every awareness update that holds it.
+fn presence(client: u8, state: &str) -> (Vec<u8>, Vec<u8>) {
+    let entry = [&[client, 1, state.len() as u8], state.as_bytes()].concat();
+    ([&[1, entry.len() as u8 + 1, 1], &entry[..]].concat(), entry)
+}
+
+fn carries_part(message: &[u8], part: &[u8]) -> bool {
+    message.windows(part.len()).any(|window| window == part)
+}
+
+/// Reads on until every client of the crowd was heard of in each of these ways.
+fn hear_of_all(client: &mut Client, clients: std::ops::RangeInclusive<u8>, ways: &[&dyn Fn(u8) -> Vec<u8>]) {
+    let mut wanted: Vec<Vec<u8>> = clients.flat_map(|number| ways.iter().map(move |way| way(number))).collect();
+    while !wanted.is_empty() {
+        let message = client.message();
+        wanted.retain(|part| !carries_part(&message, part));
+    }
+}
+
+#[test]
+fn a_hot_document_has_sessions_on_several_cores_and_all_see_everything() {
+    with_each_driver(|driver| {
+        let folder = Folder::new();
+        let args = ["--shards", "4", "--hot-document-sessions", "3", "--log-level", "debug"];
+        let mut server = Server::start(driver, &folder, &args);
+        let mut clients: Vec<Client> = (1..=CROWD).map(|_| Client::upgrade(server.address, "/yjs/hot")).collect();
+        for (number, client) in (1..).zip(&mut clients) {
+            let update = letter(number).0;
+            client.send_binary(&[&[0, 2, update.len() as u8], &update[..]].concat());
+            client.send_binary(&presence(number, "\"here\"").0);
+        }
+        // Its own letter comes back to each when it is committed.
+        for client in &mut clients {
+            hear_of_all(client, 1..=CROWD, &[&|number| letter(number).1, &|number| presence(number, "\"here\"").1]);
+        }
+        let mut last = clients.pop().expect("there is a crowd");
+        drop(clients);
+        hear_of_all(&mut last, 1..=CROWD - 1, &[&|number| presence(number, "null").1]);
+        last.send_binary(SYNC_STEP_1);
+        hear_of_all(&mut last, 1..=CROWD, &[&|number| letter(number).1]);
+
+        server.terminate();
+        assert_eq!(last.close_code(), Some(1012));
+        last.send_frame(0x88, &1012_u16.to_be_bytes());
+        let (code, said) = server.end();
+        assert_eq!(code, Some(0));
+        let mirrored = said.split("sessions_mirrored: ").skip(1).filter(|rest| !rest.starts_with('0')).count();
+        assert!(mirrored >= 2, "{mirrored} cores had sessions of it beside its own");
+    });
+}
+
+#[test]
+fn what_a_hot_document_acknowledged_on_other_cores_survives_a_kill() {
+    with_each_driver(|driver| {
+        let folder = Folder::new();
+        let args = ["--shards", "4", "--hot-document-sessions", "1"];
+        let mut server = Server::start(driver, &folder, &args);
+        let mut clients: Vec<Client> = (1..=CROWD).map(|_| Client::upgrade(server.address, "/yjs/hot")).collect();
+        for (number, client) in (1..).zip(&mut clients) {
+            let (update, part) = letter(number);
+            client.send_binary(&[&[0, 2, update.len() as u8], &update[..]].concat());
+            client.wait_for(|message| carries_part(message, &part));
+        }
+        server.kill();
+        let server = Server::start(driver, &folder, &args);
+        let mut client = Client::upgrade(server.address, "/yjs/hot");
+        client.send_binary(SYNC_STEP_1);
+        hear_of_all(&mut client, 1..=CROWD, &[&|number| letter(number).1]);
+    });
+}
+
+#[test]
+fn what_a_drain_stores_of_a_hot_document_its_authors_are_told_before_the_goodbye() {
+    with_each_driver(|driver| {
+        let folder = Folder::new();
+        let args = ["--shards", "4", "--hot-document-sessions", "1"];
+        let mut server = Server::start(driver, &folder, &args);
+        let mut clients: Vec<Client> = (1..=CROWD).map(|_| Client::upgrade(server.address, "/yjs/hot")).collect();
+        for client in &mut clients {
+            client.message();
+        }
+        for (number, client) in (1..).zip(&mut clients) {
+            let update = letter(number).0;
+            client.send_binary(&[&[0, 2, update.len() as u8], &update[..]].concat());
+        }
+        server.terminate();
+        let mut told = Vec::new();
+        for (number, client) in (1..).zip(&mut clients) {
+            let (messages, code) = client.messages_to_close();
+            assert_eq!(code, Some(1012));
+            client.send_frame(0x88, &1012_u16.to_be_bytes());
+            if messages.iter().any(|message| carries_part(message, &letter(number).1)) {
+                told.push(number);
+            }
+        }
+        assert_eq!(server.exit_code(), Some(0));
+
+        let server = Server::start(driver, &folder, &args);
+        let mut client = Client::upgrade(server.address, "/yjs/hot");
+        client.send_binary(SYNC_STEP_1);
+        let stored = client.wait_for(|message| message.starts_with(&[0, 1]));
+        let stored: Vec<u8> = (1..=CROWD).filter(|&number| carries_part(&stored, &letter(number).1)).collect();
+        assert_eq!(told, stored, "what is stored is acknowledged, and what is acknowledged is stored");
+    });
+}

@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, TryRecvError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use selvedge::driver::{Completion, ConnectionKey, Descriptors, Driver, Kind, Operation, Waker, open};
+use selvedge::driver::{Completion, ConnectionKey, Descriptors, Driver, Ending, Kind, Operation, Waker, open};
 use selvedge_protocol::websocket::{OpCode, put_masked_frame};
 use selvedge_shards::Frame;
 
@@ -234,7 +234,12 @@ impl Load {
             let number = number.unwrap_or(0) as u8;
             let peer = Peer { message, number, head: Some(Vec::new()), offset: 0, sending: false, due: false };
             self.peers.insert(key, peer);
-            self.operations.push(Operation::Connect { key, from: Some(self.source), to: self.address });
+            self.operations.push(Operation::Connect {
+                key,
+                from: Some(self.source),
+                to: self.address,
+                ending: Ending::Orderly,
+            });
             self.wanted -= 1;
             self.opening += 1;
         }

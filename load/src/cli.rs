@@ -2,6 +2,7 @@
 
 mod baseline;
 mod common;
+mod compare;
 mod echo;
 mod edit;
 mod idle;
@@ -35,7 +36,10 @@ pub(crate) struct Cli {
 enum Command {
     /// Very many clients attach to documents and do nothing, but for a few
     Idle(idle::IdleOptions),
-    /// Writers append to documents at a rate, and everybody in a document must get every update
+    /// Writers append to documents at a rate, and everybody in a document must get every update.
+    ///
+    /// An acknowledgement is the return of an update to its writer. It means `on disk` where the server sends it after that, as Selvedge does;
+    /// the servers of npm send it at once.
     Edit(edit::EditOptions),
     /// One hot document with several writers and many readers
     Fanout(edit::FanoutOptions),
@@ -51,6 +55,8 @@ enum Command {
     Echo(echo::EchoOptions),
     /// Four fixed runs, stored for later comparison
     Baseline(baseline::BaselineOptions),
+    /// Compare two stored runs, or two baselines, and say what got worse
+    Compare(compare::Compare),
     /// Show a stored run again
     Show(show::Show),
 }
@@ -70,6 +76,7 @@ impl Cli {
             Command::Replay(replay) => replay.run(),
             Command::Echo(echo) => echo.run(),
             Command::Baseline(baseline) => baseline.run(),
+            Command::Compare(compare) => return compare.run(),
             Command::Show(show) => return show.run(),
         };
         ended.unwrap_or_else(|error| {
@@ -84,7 +91,7 @@ fn tell_edits(report: &mut Report, outcome: &Outcome) {
     let count = |count| outcome.counts.of(count);
     report.rate("updates", count(Count::Updates));
     report.rate("deliveries", count(Count::Deliveries));
-    let frames = count(Count::ReceivedFrames);
+    let frames = count(Count::UpdateFrames);
     if frames > 0 {
         let arrived = count(Count::Delivered) + count(Count::Acknowledged);
         report.figure("updates_per_frame", arrived as f64 / frames as f64, Better::Neither);

@@ -54,7 +54,7 @@ pub(crate) trait Watch {
     fn begin(&mut self, step: Step);
     /// The measured time begins, or has ended.
     fn mark(&mut self);
-    /// Some time has passed; `share` of the step is done, as far as that is known.
+    /// Some time has passed.
     fn look(&mut self, now: &Progress<'_>);
 }
 
@@ -67,9 +67,6 @@ pub(crate) struct Progress<'a> {
     pub(crate) last_s: f64,
     /// Clients that are opened first.
     pub(crate) clients: u32,
-    /// Time since the step began, and how long it takes if that is known.
-    pub(crate) passed: Micros,
-    pub(crate) length: Option<Micros>,
 }
 
 /// One interval.
@@ -263,7 +260,7 @@ impl<'a> Foreman<'a> {
                 watch.mark();
             }
             self.end_interval(now);
-            watch.look(&self.progress(now));
+            watch.look(&self.progress());
             self.advance(now, watch);
         }
         self.finish(news)
@@ -297,16 +294,8 @@ impl<'a> Foreman<'a> {
         self.interval_began = now;
     }
 
-    fn progress(&self, now: Micros) -> Progress<'_> {
-        Progress {
-            step: self.step,
-            counts: &self.counts,
-            last: &self.last,
-            last_s: self.last_s,
-            clients: self.clients,
-            passed: now.saturating_sub(self.step_began),
-            length: self.plan.length.filter(|_| self.step == Step::Run).map(|length| length + self.plan.warm_up),
-        }
+    fn progress(&self) -> Progress<'_> {
+        Progress { step: self.step, counts: &self.counts, last: &self.last, last_s: self.last_s, clients: self.clients }
     }
 
     fn all_done(&self) -> bool {

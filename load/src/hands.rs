@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use selvedge::driver::Operation;
+use selvedge::driver::{Ending, Operation};
 use selvedge_protocol::http::{UpgradeKey, write_upgrade_request};
 use selvedge_protocol::sync::Message;
 use selvedge_protocol::websocket::{OpCode, put_masked_frame};
@@ -34,6 +34,7 @@ pub(crate) struct Hands {
     pub(crate) sockets: u32,
     clock: Clock,
     now: Micros,
+    ending: Ending,
     target: Arc<Target>,
     sources: Arc<Sources>,
     /// For building messages; kept for its memory.
@@ -48,6 +49,8 @@ pub(crate) struct Means {
     pub(crate) sources: Arc<Sources>,
     pub(crate) seed: u64,
     pub(crate) threads: u32,
+    /// How connections end that are closed here.
+    pub(crate) ending: Ending,
 }
 
 impl Hands {
@@ -65,6 +68,7 @@ impl Hands {
             sockets: 0,
             clock: means.clock,
             now: means.clock.now(),
+            ending: means.ending,
             target: Arc::clone(&means.target),
             sources: Arc::clone(&means.sources),
             scratch: Vec::new(),
@@ -98,7 +102,12 @@ impl Hands {
         let from = self.sources.of(self.global(client));
         let connection = &mut self.connections[client as usize];
         connection.begin(since, key, request);
-        self.operations.push(Operation::Connect { key: connection.key(client), from, to: self.target.address });
+        self.operations.push(Operation::Connect {
+            key: connection.key(client),
+            from,
+            to: self.target.address,
+            ending: self.ending,
+        });
         self.opening += 1;
         self.sockets += 1;
     }

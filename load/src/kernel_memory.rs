@@ -54,6 +54,9 @@ pub(crate) struct KernelGrowth {
 /// How many kinds of objects are named.
 const LARGEST_SLABS: usize = 8;
 
+/// With fewer, whatever else the machine does weighs more than the sockets do: what it comes to for each is told, and neither good nor bad.
+const CONNECTIONS_MIN: u64 = 10_000;
+
 /// A longer name of a kind of object is cut; the kernel's have at most 32.
 const NAME_COLUMNS: usize = 32;
 
@@ -125,7 +128,8 @@ impl KernelGrowth {
         let mut figures = Vec::new();
         if connections > 0 {
             let each = self.bytes() as f64 / connections as f64;
-            figures.push(figure("kernel_bytes_per_connection", each, Better::Lower));
+            let better = if connections < CONNECTIONS_MIN { Better::Neither } else { Better::Lower };
+            figures.push(figure("kernel_bytes_per_connection", each, better));
         }
         figures.push(figure("kernel_slab_bytes", self.slab_bytes as f64, Better::Neither));
         figures.push(figure("kernel_page_table_bytes", self.page_table_bytes as f64, Better::Neither));
@@ -215,8 +219,10 @@ mod tests {
         let growth = after.growth_since(&before);
         assert_eq!(growth.bytes(), 2_400_000);
         assert_eq!(growth.largest_slabs, [("TCP".to_string(), 1_000_000 - 65_536)]);
-        let figures = growth.figures(1_000);
-        assert_eq!((figures[0].name.as_str(), figures[0].value), ("kernel_bytes_per_connection", 2_400.0));
+        let figure = |value, better| Figure { name: "kernel_bytes_per_connection".into(), value, better };
+        for (connections, value, better) in [(1_000, 2_400.0, Better::Neither), (10_000, 240.0, Better::Lower)] {
+            assert_eq!(growth.figures(connections)[0], figure(value, better));
+        }
         assert!(growth.figures(0).iter().all(|figure| figure.name != "kernel_bytes_per_connection"));
         let text = growth.to_string();
         assert!(text.starts_with("kernel: 2.29 MiB more (slab 1.91 MiB,") && text.ends_with("TCP 913 KiB"), "{text}");

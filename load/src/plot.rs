@@ -14,7 +14,7 @@ use plotters::prelude::*;
 
 use crate::date::date_text;
 use crate::printable::printable;
-use crate::report::Report;
+use crate::report::{Latency, Report};
 use crate::unit::{MICROSECONDS, Unit};
 use axis::{Axis, LOGARITHM_MIN, VALUE_MAX};
 
@@ -31,11 +31,14 @@ const NAME_HEIGHT: i32 = 17;
 const MARKS_WIDTH: u32 = 100;
 
 /// Longer names are cut.
-const NAME_COLUMNS: usize = 30;
+const NAME_COLUMNS: usize = 32;
 const TITLE_COLUMNS: usize = 150;
 
 /// How many panels of time, and lines in each, there may be; what is beyond is counted in the title.
 const PANELS_MAX: usize = 8;
+
+/// How many values of a time line are looked at; a run of ours has some ten.
+const NAMES_MAX: usize = 64;
 
 /// More points than pixels cannot be seen.
 const POINTS_MAX: usize = 1_000;
@@ -97,6 +100,7 @@ fn svg(report: &Report) -> Result<String, PlotError> {
 
 fn draw_all(report: &Report, picture: &mut String) -> Result<(), DrawingError> {
     let (panels, left_out) = panels(report);
+    let left_out = left_out + latencies(report).count().saturating_sub(STYLES.len());
     let height = TITLE_HEIGHT + PERCENTILES_HEIGHT + PANEL_HEIGHT * panels.len() as u32;
     let root = SVGBackend::with_string(picture, (WIDTH, height)).into_drawing_area();
     root.fill(&WHITE)?;
@@ -119,13 +123,11 @@ fn title(root: &Area<'_>, report: &Report, left_out: usize) -> Result<(), Drawin
     if report.generator.was_the_limit {
         doubts.push("the load generator was probably the limit".to_string());
     }
-    for (count, what) in [
-        (report.failures.len(), "failed checks"),
-        (report.warnings.len(), "warnings"),
-        (left_out, "lines are not drawn"),
-    ] {
+    for (count, what) in
+        [(report.failures.len(), "failures"), (report.warnings.len(), "warnings"), (left_out, "lines not drawn")]
+    {
         if count > 0 {
-            doubts.push(format!("{count} {what}"));
+            doubts.push(format!("{what}: {count}"));
         }
     }
     let lines = [
@@ -148,18 +150,20 @@ fn title(root: &Area<'_>, report: &Report, left_out: usize) -> Result<(), Drawin
     Ok(())
 }
 
+/// Those of which there is something to draw.
+fn latencies(report: &Report) -> impl Iterator<Item = &Latency> {
+    report.latencies.iter().filter(|latency| latency.count > 0)
+}
+
 fn percentiles(root: &Area<'_>, area: &Area<'_>, report: &Report) -> Result<(), DrawingError> {
-    let lines: Vec<Line> = report
-        .latencies
-        .iter()
-        .filter(|latency| latency.count > 0)
+    let lines: Vec<Line> = latencies(report)
         .take(STYLES.len())
         .map(|latency| {
             let every = latency.curve.len().div_ceil(POINTS_MAX).max(1);
             let point = |(percentile, us): &(f64, u64)| (*percentile, (*us as f64).clamp(LOGARITHM_MIN, VALUE_MAX));
             let on_axis = |(percentile, _): &&(f64, u64)| (0.0..=99.999).contains(percentile);
             let points: Vec<(f64, f64)> = latency.curve.iter().filter(on_axis).step_by(every).map(point).collect();
-            let name = printable(&latency.name, NAME_COLUMNS - 16);
+            let name = printable(&latency.name, NAME_COLUMNS - 14);
             Line { name: format!("{name}, max {}", MICROSECONDS.text(latency.max_us as f64)), runs: vec![points] }
         })
         .collect();
@@ -211,6 +215,8 @@ fn panels(report: &Report) -> (Vec<Panel>, usize) {
     let mut names: Vec<&String> = report.timeline.iter().flat_map(|moment| moment.values.keys()).collect();
     names.sort_unstable();
     names.dedup();
+    let unread = names.len().saturating_sub(NAMES_MAX);
+    names.truncate(NAMES_MAX);
     let mut lines: Vec<(Unit, Line)> = names.into_iter().map(|name| (Unit::of(name), line(report, name))).collect();
     lines.retain(|(_, line)| line.points().next().is_some());
     let drawable = lines.len();
@@ -227,7 +233,7 @@ fn panels(report: &Report) -> (Vec<Panel>, usize) {
     groups.truncate(PANELS_MAX);
     let drawn: usize = groups.iter().map(|(_, lines)| lines.len()).sum();
     let panels = groups.into_iter().map(|(unit, lines)| panel(unit, lines)).collect();
-    (panels, drawable - drawn)
+    (panels, drawable - drawn + unread)
 }
 
 fn fits(unit: Unit, together: &[Line], line: &Line) -> bool {
@@ -417,6 +423,16 @@ mod tests {
     }
 
     #[test]
+    fn what_there_is_no_room_for_is_counted() {
+        let mut report = sample::edit();
+        report.latencies = vec![report.latencies[0].clone(); STYLES.len() + 2];
+        report.warnings = vec!["one".into()];
+        let picture = svg(&report).expect("it can be drawn");
+        let said = texts(&picture).into_iter().find(|text| text.contains("not drawn"));
+        assert_eq!(said.as_deref(), Some("warnings: 1; lines not drawn: 2"));
+    }
+
+    #[test]
     fn a_gap_in_time_is_a_gap_in_the_line_and_a_stall_is_never_thinned_out() {
         let mut report = sample::edit();
         let told = |value: f64| BTreeMap::from([("a_us".to_string(), value)]);
@@ -448,12 +464,12 @@ mod tests {
         report.scenario = "</text><script>\u{1b}\0".repeat(100);
         report.generator.was_the_limit = true;
         for (position, at_s) in [f64::MAX, f64::MIN, 0.0, -0.0, 1e300].into_iter().enumerate() {
-            let values = (0..50).map(|number| (format!("{number}\u{7}_bytes"), 10_f64.powi(number * 6))).collect();
+            let values = (0..100).map(|number| (format!("{number}\u{7}_bytes"), 10_f64.powi(number * 3))).collect();
             report.timeline.insert(position, Moment { at_s, values });
         }
         let picture = svg(&report).expect("it can be drawn");
         assert!(!picture.contains("<script") && !picture.contains('\0') && !picture.contains("NaN"));
-        assert!(texts(&picture).iter().any(|text| text.contains("lines are not drawn")), "{:?}", texts(&picture));
+        assert!(texts(&picture).iter().any(|text| text.contains("lines not drawn")), "{:?}", texts(&picture));
         report.latencies.clear();
         report.timeline.clear();
         let picture = svg(&report).expect("it can be drawn");

@@ -1,6 +1,6 @@
 //! Steps: what all threads of a run are doing now, set by the main thread and read by the others. Nothing else is shared.
 
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use crate::clock::Micros;
 
@@ -48,8 +48,6 @@ pub(crate) struct Stage {
     start: AtomicU64,
     from: AtomicU64,
     until: AtomicU64,
-    /// A thread is gone: the others need not wait for it.
-    broken: AtomicBool,
 }
 
 impl Stage {
@@ -60,7 +58,6 @@ impl Stage {
             start: AtomicU64::new(never.start),
             from: AtomicU64::new(never.from),
             until: AtomicU64::new(never.until),
-            broken: AtomicBool::new(false),
         }
     }
 

@@ -18,6 +18,9 @@ pub(crate) const REPORTS_MAX: usize = 64;
 /// Of a folder with more, only the newest by name are read, and the rest is reported as skipped.
 pub(crate) const FILES_MAX: usize = 200;
 
+/// And not more than this in all.
+const FOLDER_BYTES_MAX: u64 = 128 << 20;
+
 /// How many entries of a folder are looked at; a folder with more is not one of baselines.
 const ENTRIES_MAX: usize = 100_000;
 
@@ -53,7 +56,7 @@ pub(crate) enum StoreError {
     Empty {
         path: PathBuf,
     },
-    /// More files of the folder than are read, and this one is old.
+    /// The folder holds more than is read, and this file is old.
     Old {
         path: PathBuf,
     },
@@ -90,7 +93,12 @@ impl fmt::Display for StoreError {
             }
             Self::Empty { path } => write!(formatter, "{}: holds no report", path.display()),
             Self::Old { path } => {
-                write!(formatter, "{}: left out, only the newest {FILES_MAX} are read", path.display())
+                write!(
+                    formatter,
+                    "{}: left out, only the newest {FILES_MAX} and {} MiB are read",
+                    path.display(),
+                    FOLDER_BYTES_MAX >> 20
+                )
             }
             Self::TooManyEntries { path } => {
                 write!(formatter, "{}: more than {ENTRIES_MAX} entries, so not a folder of baselines", path.display())
@@ -172,8 +180,9 @@ pub(crate) fn read_folder(folder: &Path) -> Result<Folder, StoreError> {
     let old = paths.len().saturating_sub(FILES_MAX);
     let mut skipped: Vec<StoreError> = paths.drain(..old).map(|path| StoreError::Old { path }).collect();
     let mut files = Vec::new();
-    for path in paths {
-        match read_regular(&path) {
+    let mut bytes_left = FOLDER_BYTES_MAX;
+    for path in paths.into_iter().rev() {
+        match read_regular(&path, &mut bytes_left) {
             Ok(stored) => files.push(stored),
             Err(error) => skipped.push(error),
         }
@@ -183,10 +192,14 @@ pub(crate) fn read_folder(folder: &Path) -> Result<Folder, StoreError> {
 }
 
 /// In a folder a pipe would wait forever, and a link may lead anywhere.
-fn read_regular(path: &Path) -> Result<Stored, StoreError> {
+fn read_regular(path: &Path, bytes_left: &mut u64) -> Result<Stored, StoreError> {
     let metadata = fs::symlink_metadata(path).map_err(|error| StoreError::Io { path: path.into(), error })?;
     if !metadata.is_file() {
         return Err(StoreError::NotAFile { path: path.into() });
+    }
+    // What is too large by itself is refused unread and takes nothing.
+    if metadata.len() <= FILE_BYTES_MAX {
+        *bytes_left = bytes_left.checked_sub(metadata.len()).ok_or_else(|| StoreError::Old { path: path.into() })?;
     }
     read(path)
 }
@@ -345,7 +358,7 @@ mod tests {
             ("a.json", "missing field"),
             ("b.json", "holds no report"),
             ("c.json", "not a stored report"),
-            ("d.json", "recursion limit"),
+            ("d.json", "EOF while parsing a list"),
             ("e.json", "EOF"),
             ("f.json", "out of range"),
             ("g.json", "65 reports"),
@@ -366,6 +379,25 @@ mod tests {
         let read = read_folder(folder.path()).expect("it can be read");
         let old = read.skipped.iter().filter(|error| matches!(error, StoreError::Old { .. }));
         assert_eq!((old.count(), read.skipped.len()), (3, FILES_MAX + 3));
+    }
+
+    #[test]
+    fn a_folder_is_read_newest_first_up_to_a_size() {
+        let folder = folder();
+        let whole = FOLDER_BYTES_MAX / FILE_BYTES_MAX;
+        for number in 0..=whole {
+            let file = File::create(folder.path().join(format!("{number:04}.json"))).expect("it is ours");
+            file.set_len(FILE_BYTES_MAX).expect("it is sparse");
+        }
+        let read = read_folder(folder.path()).expect("it can be read");
+        let old: Vec<String> = read
+            .skipped
+            .iter()
+            .filter(|error| matches!(error, StoreError::Old { .. }))
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(old.len(), 1, "{:?}", read.skipped);
+        assert!(old[0].contains("0000.json"), "{old:?}");
     }
 
     #[test]

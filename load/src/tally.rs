@@ -63,8 +63,8 @@ pub(crate) enum Count {
     Synced,
     /// Bytes of messages received.
     ReceivedBytes,
-    /// Frames received.
-    ReceivedFrames,
+    /// Frames received with at least one update in them.
+    UpdateFrames,
     /// Bytes sent, with their frames.
     SentBytes,
 }
@@ -96,15 +96,6 @@ impl Counts {
         for (ours, theirs) in self.0.iter_mut().zip(&other.0) {
             *ours += theirs;
         }
-    }
-
-    /// What was added since `earlier`.
-    pub(crate) fn since(&self, earlier: &Self) -> Self {
-        let mut difference = *self;
-        for (ours, theirs) in difference.0.iter_mut().zip(&earlier.0) {
-            *ours -= theirs;
-        }
-        difference
     }
 }
 
@@ -142,10 +133,6 @@ impl Troubles {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, u64)> {
         self.0.iter().map(|(trouble, &times)| (trouble.as_str(), times))
     }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
 }
 
 #[cfg(test)]
@@ -170,10 +157,8 @@ mod tests {
         let mut one = Counts::default();
         one.add(Count::Updates, 3);
         sum.merge(&one);
-        let earlier = sum;
         sum.merge(&one);
         assert_eq!(sum.of(Count::Updates), 6);
-        assert_eq!(sum.since(&earlier), one);
         assert_eq!(sum.of(Count::SentBytes), 0);
     }
 }

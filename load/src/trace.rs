@@ -21,7 +21,6 @@ const AGENTS_MAX: u32 = 1024;
 /// One session.
 #[derive(Debug)]
 pub(crate) struct Trace {
-    pub(crate) name: String,
     pub(crate) agents: u32,
     /// Of the final text, in hexadecimal.
     pub(crate) text_sha256: String,
@@ -81,7 +80,6 @@ impl std::error::Error for TraceError {}
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Header {
-    name: String,
     agents: u32,
     updates: usize,
     end_sha256: String,
@@ -102,7 +100,6 @@ impl Trace {
             return Err(wrong(1, format!("allowed are 1 to {AGENTS_MAX} agents")));
         }
         let mut trace = Self {
-            name: header.name,
             agents: header.agents,
             text_sha256: header.end_sha256.to_ascii_lowercase(),
             updates: Vec::new(),
@@ -199,7 +196,7 @@ mod tests {
     #[test]
     fn a_session_is_read_line_by_line() {
         let trace = read(&format!("{HEADER}\n{FIRST}\n{SECOND}\n")).expect("legal");
-        assert_eq!((trace.name.as_str(), trace.agents, trace.text_sha256.as_str()), ("n", 1, "ab"));
+        assert_eq!((trace.agents, trace.text_sha256.as_str()), (1, "ab"));
         let ends: Vec<_> = trace.updates.iter().map(|update| update.end).collect();
         assert_eq!(ends, [Some(End { client: 1, clock: 1 }), None]);
         assert_eq!(trace.update(&trace.updates[1]), [0, 1, 1, 1, 0, 1]);

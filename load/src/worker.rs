@@ -68,7 +68,7 @@ pub(crate) fn run<P: Part>(
         let mut set = CpuSet::new();
         set.set(cpu);
         // A worker that is not pinned works as well, only less evenly; the CPUs were checked when the run was planned.
-        drop(sched_setaffinity(None, &set));
+        let _ = sched_setaffinity(None, &set);
     }
     let mut engine = match open() {
         Ok(engine) => engine,
@@ -93,17 +93,19 @@ impl<P: Part> Worker<P> {
     fn run(mut self, engine: &mut Engine) -> io::Result<()> {
         self.part.handle_step(Step::Open, &mut self.hands);
         let mut operations = Vec::new();
-        while !self.has_ended() {
-            let timeout = self.timeout();
-            std::mem::swap(&mut operations, &mut self.hands.operations);
-            engine.turn(&mut operations, Some(timeout), &mut |completion| self.handle(completion))?;
+        loop {
             self.hands.set_now();
             self.follow_stage();
             self.begin_what_is_due();
             self.flush();
             self.report();
+            if self.has_ended() {
+                return Ok(());
+            }
+            let timeout = self.timeout();
+            std::mem::swap(&mut operations, &mut self.hands.operations);
+            engine.turn(&mut operations, Some(timeout), &mut |completion| self.handle(completion))?;
         }
-        Ok(())
     }
 
     /// Until the next thing to do.
@@ -314,7 +316,6 @@ impl<P: Part> Worker<P> {
                 self.part.handle_open(client, &mut self.hands);
             }
             Heard::Message(payload) => {
-                self.hands.tally.counts.add(Count::ReceivedFrames, 1);
                 self.hands.tally.counts.add(Count::ReceivedBytes, payload.len() as u64);
                 self.part.handle_message(client, payload, &mut self.hands);
             }

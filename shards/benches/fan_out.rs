@@ -25,6 +25,7 @@ fn config() -> Config {
         },
         outbox_bytes_max: 1 << 20,
         sessions_per_document_max: 200_000,
+        hot_document_sessions: 200_000,
         documents_max: 10,
         document_bytes_max: 1 << 40,
         waiting_bytes_per_session_max: 1 << 20,

@@ -19,6 +19,8 @@ pub struct Config {
     pub outbox_bytes_max: usize,
     /// Sessions of one document, on all cores together.
     pub sessions_per_document_max: u32,
+    /// A document with so many sessions is hot: further ones are attached where their sockets are.
+    pub hot_document_sessions: u32,
     /// Documents open at once.
     pub documents_max: u32,
     /// Bytes of one document, snapshot and log.
@@ -65,6 +67,9 @@ pub(crate) const TURN_UPDATES_MAX: usize = 4_096;
 /// Answers to one session that wait for a commit or a reader. A client that asks more often without taking the answers is not read
 /// from until they are done.
 pub(crate) const ANSWERS_PER_SESSION_MAX: u32 = 16;
+
+/// Hot documents of other shards that a shard knows of. Sessions of any more go to their owners, as those of documents that are not hot.
+pub(crate) const HOT_DOCUMENTS_MAX: usize = 1_024;
 
 /// Every session is looked at once in this time, for its heartbeat and its patience.
 pub(crate) const SCAN_MS: u64 = 2_000;

@@ -61,6 +61,10 @@ pub struct Counters {
     pub writers_paused: u64,
     /// Empty messages sent to keep a connection.
     pub heartbeats: u64,
+    /// Sessions attached here to documents of other shards.
+    pub sessions_mirrored: u64,
+    /// Times that a document of this shard became hot.
+    pub documents_heated: u64,
     /// Sessions ended by the shard.
     pub sessions_closed: u64,
     /// The load of the core now, in thousandths.

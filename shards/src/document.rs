@@ -54,6 +54,8 @@ pub(crate) struct Document {
     authored: BTreeMap<SessionRef, Sequence>,
     fan_out: FanOut,
     remotes: BTreeMap<ShardId, BTreeMap<SessionId, Access>>,
+    /// All other shards were told that it is.
+    hot: bool,
     presence: Presence,
     /// When it last sent updates.
     fanned_out: Option<Now>,
@@ -145,6 +147,7 @@ impl Document {
             authored: BTreeMap::new(),
             fan_out: FanOut::default(),
             remotes: BTreeMap::new(),
+            hot: false,
             presence: Presence::default(),
             fanned_out: None,
             unsent_updates: 0,
@@ -200,9 +203,24 @@ impl Document {
         } else {
             self.remotes.entry(session.shard).or_default().insert(session.session, access);
         }
+        self.take_temperature(core);
         if self.phase != Phase::Loading {
             self.phase = Phase::Open;
             self.greet(session, core);
+        }
+    }
+
+    /// Is one core enough for its sessions? It cools down only when half of them have gone, so that it does not change with every one.
+    fn take_temperature(&mut self, core: &mut Core) {
+        let threshold = core.config.hot_document_sessions as usize;
+        let hot = self.sessions_len() >= if self.hot { threshold.div_ceil(2) } else { threshold };
+        if hot != self.hot {
+            self.hot = hot;
+            core.counters.documents_heated += u64::from(hot);
+            let here = core.config.shard;
+            for shard in (0..core.config.shards).map(ShardId).filter(|&shard| shard != here) {
+                core.envelope(shard, Envelope::HotDocument { document: self.id, hot });
+            }
         }
     }
 
@@ -254,6 +272,7 @@ impl Document {
                 self.remotes.remove(&session.shard);
             }
         }
+        self.take_temperature(core);
         self.presence.leave(session, core.now);
         self.greeting = None;
         self.answers.retain(|answer| answer.session != session);
@@ -438,6 +457,9 @@ impl Document {
                 } else {
                     if core.is_here(session) {
                         self.fan_out.begin_catch_up(session.session, &mut core.sessions);
+                    } else {
+                        let (document, session, home) = (self.id, session.session, session.shard);
+                        core.envelope(home, Envelope::CatchingUp { document, session });
                     }
                     // One at a time: it costs this server more to answer than a client to ask.
                     core.pause(session);
@@ -826,10 +848,12 @@ impl Document {
                     self.answer(session, What::SyncStep2(state_vector.clone()), core);
                 }
                 (Ok(CaughtUp { frames, through }), _) => {
-                    self.hand_over(session, Arc::clone(frames), *through, core);
-                    if joins && !core.is_here(session) {
-                        self.hand_over_news(session, *through, core);
-                    }
+                    let (frames, through) = if joins && !core.is_here(session) {
+                        self.with_news(frames, *through)
+                    } else {
+                        (Arc::clone(frames), *through)
+                    };
+                    self.hand_over(session, frames, through, core);
                 }
                 (Err(failed), _) => self.end(session, CloseReason::LoadFailed(failed.clone()), core),
             }
@@ -847,10 +871,11 @@ impl Document {
         }
     }
 
-    /// The mirror of a session that joins knows nothing of what was published before the session came.
-    fn hand_over_news(&mut self, session: SessionRef, through: Sequence, core: &mut Core) {
-        if let Some((frame, through)) = self.fan_out.published_since(through) {
-            self.hand_over(session, Arc::new([frame]), through, core);
+    /// Adds what was published since: the mirror of a session that joins knows nothing of what came before its first session.
+    fn with_news(&self, frames: &Arc<[Frame]>, through: Sequence) -> (Arc<[Frame]>, Sequence) {
+        match self.fan_out.published_since(through) {
+            Some((news, through)) => (frames.iter().cloned().chain([news]).collect(), through),
+            None => (Arc::clone(frames), through),
         }
     }
 

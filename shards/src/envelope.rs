@@ -68,6 +68,20 @@ pub enum Envelope {
         /// What to send first.
         greeting: Frame,
     },
+    /// Owner to all: sessions of this document stay where their sockets are, or no longer do.
+    HotDocument {
+        /// The document.
+        document: DocumentId,
+        /// It has very many.
+        hot: bool,
+    },
+    /// Owner to home: what the session asked for is being made. It gets no records until then.
+    CatchingUp {
+        /// The document.
+        document: DocumentId,
+        /// A session of the home shard.
+        session: SessionId,
+    },
     /// Owner to home: end the session.
     Close {
         /// A session of the home shard.

@@ -37,6 +37,7 @@ impl Mirror {
         let member = self.fan_out.add(session);
         core.sessions.add(session, Place::Mirror(self.slot), member, access);
         core.sessions.pause(session, &mut core.effects);
+        core.counters.sessions_mirrored += 1;
         let document = self.id;
         core.envelope(self.owner, Envelope::Attach { document, name, session, access });
     }
@@ -107,6 +108,10 @@ impl Mirror {
         if self.open {
             self.fan_out.commit(sequence, &mut core.sessions, &mut core.effects);
         }
+    }
+
+    pub(crate) fn begin_catch_up(&mut self, session: SessionId, core: &mut Core) {
+        self.fan_out.begin_catch_up(session, &mut core.sessions);
     }
 
     pub(crate) fn caught_up(&mut self, session: SessionId, frames: &[Frame], through: Sequence, core: &mut Core) {

@@ -1,12 +1,12 @@
 //! A shard: the documents that one core owns and the sessions whose sockets it has. One input with the time, its effects, the next.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use selvedge_protocol::sync::{self, Message};
 
 use crate::TICK_MS;
-use crate::config::{Config, SCAN_MS};
+use crate::config::{Config, HOT_DOCUMENTS_MAX, SCAN_MS};
 use crate::core::Core;
 use crate::counters::Counters;
 use crate::document::Document;
@@ -29,6 +29,8 @@ pub struct Shard {
     document_slots: HashMap<DocumentId, u32>,
     mirrors: Slots<Mirror>,
     mirror_slots: HashMap<DocumentId, u32>,
+    /// Documents of other shards that have very many sessions. At most [`HOT_DOCUMENTS_MAX`].
+    hot: HashSet<DocumentId>,
     /// Documents with something to publish at the end of the turn.
     dirty: Vec<u32>,
     /// Documents in which something gathers, by when it is to be sent. One entry for a document at most.
@@ -50,6 +52,7 @@ impl Shard {
             document_slots: HashMap::new(),
             mirrors: Slots::default(),
             mirror_slots: HashMap::new(),
+            hot: HashSet::new(),
             dirty: Vec::new(),
             due: BTreeSet::new(),
             ticking: Vec::new(),
@@ -100,6 +103,13 @@ impl Shard {
     /// The next thing to do, in order.
     pub fn poll_effect(&mut self) -> Option<Effect> {
         self.core.effects.pop_front()
+    }
+
+    /// A session of this document belongs to this shard's core wherever it comes in, though another shard owns the document: that one's core
+    /// would not be enough for all of them.
+    #[must_use]
+    pub fn is_hot(&self, document: DocumentId) -> bool {
+        self.hot.contains(&document)
     }
 
     /// When the turn has to be ended once more, though nothing arrives by then.
@@ -285,6 +295,17 @@ impl Shard {
                 self.with_mirror(document, |mirror, core| {
                     mirror.attached(session, (sequence, committed), greeting, core);
                 });
+            }
+            Envelope::HotDocument { document, hot: true } => {
+                if self.hot.len() < HOT_DOCUMENTS_MAX {
+                    self.hot.insert(document);
+                }
+            }
+            Envelope::HotDocument { document, hot: false } => {
+                self.hot.remove(&document);
+            }
+            Envelope::CatchingUp { document, session } => {
+                self.with_mirror(document, |mirror, core| mirror.begin_catch_up(session, core));
             }
             Envelope::Close { session, reason } => {
                 if let Place::Mirror(slot) = self.place(session) {

@@ -13,18 +13,22 @@ impl Load {
     pub const FULL: Self = Self(1_000);
 }
 
-/// Where the window of a document begins to open, and where it is as wide as it may be.
+/// How the window of a document opens.
 struct Opening {
-    from: u64,
-    to: u64,
+    /// Where it begins to.
+    from: Load,
+    /// From where on it is as wide as it may be.
+    to: Load,
+    /// How wide that is: one part of so many.
+    parts: u64,
 }
 
 /// For most documents: up to 5 % a core has time, and everything is sent at once.
-const MANY: Opening = Opening { from: 50, to: 150 };
+const MANY: Opening = Opening { from: Load(50), to: Load(150), parts: 1 };
 
 /// Where there are few sessions, sending to all of them costs about as much as waking the loop once more for it. Waiting pays only
-/// where the loop hardly sleeps.
-const FEW: Opening = Opening { from: 500, to: 900 };
+/// where the loop hardly sleeps. And there it is often one who waits for the other's answer: the first milliseconds save most.
+const FEW: Opening = Opening { from: Load(500), to: Load(900), parts: 4 };
 
 /// With fewer sessions than this a document has few.
 const MANY_SESSIONS: usize = 16;
@@ -81,9 +85,9 @@ pub(crate) const GATHERED_BYTES_MAX: usize = 64 * 1024;
 
 /// Milliseconds between two fan-outs of a document with so many sessions, on a core with this load.
 pub(crate) fn fan_out_window_ms(load: Load, sessions: usize, max_ms: u64) -> u64 {
-    let Opening { from, to } = if sessions < MANY_SESSIONS { FEW } else { MANY };
-    let above = u64::from(load.0).saturating_sub(from);
-    (max_ms * above / (to - from)).min(max_ms)
+    let Opening { from, to, parts } = if sessions < MANY_SESSIONS { FEW } else { MANY };
+    let above = u64::from(load.0.min(to.0).saturating_sub(from.0));
+    max_ms * above / (u64::from(to.0 - from.0) * parts)
 }
 
 /// Milliseconds between two awareness frames of a document. More sessions make more awareness and more receivers of each, whatever
@@ -129,7 +133,7 @@ mod tests {
 
     #[test]
     fn a_document_with_few_sessions_waits_only_where_the_core_hardly_does() {
-        for (load, window) in [(150, 0), (500, 0), (700, 8), (900, 16), (1_000, 16)] {
+        for (load, window) in [(150, 0), (500, 0), (700, 2), (900, 4), (1_000, 4)] {
             assert_eq!(fan_out_window_ms(Load(load), MANY_SESSIONS - 1, 16), window, "load {load}");
         }
     }

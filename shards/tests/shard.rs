@@ -679,6 +679,7 @@ fn a_crowd(shards: u16, members: u32) -> (Host, At) {
         config.sessions_per_document_max = members + 1;
         config.uncommitted_bytes_max = 1 << 20;
         config.document_bytes_max = 1 << 20;
+        config.outbox_bytes_max = 1_000;
     });
     let far = at(usize::from(shards) - 1, 1_000);
     for index in 0..members {
@@ -849,4 +850,61 @@ fn a_document_that_is_let_go_within_a_window_is_not_due_any_more() {
     assert_eq!(host.evicted.len(), 1);
     assert_eq!(host.next_due(0), None);
     assert!(!host.shard(0).is_gathering());
+}
+
+#[test]
+fn a_document_with_many_sessions_is_hot_until_half_of_them_have_gone() {
+    let mut host = Host::new(2);
+    let document = selvedge_shards::DocumentId::of(NAME);
+    let is_hot = |host: &Host| [0, 1].map(|shard| host.shard(shard).is_hot(document));
+    for index in 0..3 {
+        host.attach(at(0, index));
+    }
+    assert_eq!(is_hot(&host), [false; 2]);
+    host.attach(at(1, 1));
+    assert_eq!(is_hot(&host), [false, true], "its owner takes everybody anyway");
+    host.attach(at(1, 2));
+    for gone in [at(0, 0), at(0, 1), at(1, 2)] {
+        host.detach(gone);
+        assert_eq!(is_hot(&host), [false, true]);
+    }
+    host.detach(at(1, 1));
+    assert_eq!(is_hot(&host), [false; 2]);
+    assert_eq!(host.shard(0).counters().documents_heated, 1);
+    host.detach(at(0, 2));
+    for index in 0..4 {
+        host.attach(at(1, 10 + index));
+    }
+    assert_eq!(is_hot(&host), [false, true]);
+    for index in 0..4 {
+        host.detach(at(1, 10 + index));
+    }
+    assert_eq!(is_hot(&host), [false; 2], "a document without sessions is not hot");
+}
+
+#[test]
+fn a_session_that_is_being_caught_up_gets_no_records_until_then_wherever_it_is() {
+    for (shards, load) in [(1, Load::NONE), (2, Load::NONE), (1, Load::FULL), (2, Load::FULL)] {
+        let (mut host, far) = a_crowd(shards, 20);
+        let writer = at(0, 3);
+        host.load = load;
+        for clock in 0..2 {
+            host.update(writer, &typed(1, clock, "a"));
+            host.commit();
+        }
+        host.now += 16;
+        host.turn();
+        host.got(far);
+        host.step_1(far, EMPTY_STEP_1);
+        host.update(writer, &typed(1, 2, "b"));
+        host.now += 16;
+        host.update(writer, &typed(1, 3, "c"));
+        assert_eq!(host.got(far), []);
+        host.catch_up();
+        let got = host.got(far);
+        assert!(matches!(&got[..], [Got::Step2(_), Got::Update(_)]), "{got:?}");
+        host.now += 16;
+        host.update(writer, &typed(1, 4, "d"));
+        assert_eq!(host.got(far), [Got::Update(typed(1, 4, "d"))]);
+    }
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::glommio::Glommio;
 use super::monoio::Monoio;
 use super::uring::{Refusal, Uring};
-use super::{Completion, Descriptors, Driver, Operation, Waker};
+use super::{Completion, Counters, Descriptors, Driver, Operation, Waker};
 
 /// Which driver is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,6 +83,7 @@ impl fmt::Display for NoSlots {
 impl std::error::Error for NoSlots {}
 
 /// One of the drivers. The loop is generic over [`Driver`]; this is what it gets outside of tests.
+#[expect(clippy::large_enum_variant, reason = "there is one for each core, and it is never moved after its start")]
 pub enum Engine {
     /// io_uring, used directly.
     Uring(Uring),
@@ -146,6 +147,15 @@ impl Driver for Engine {
             Self::Monoio(monoio) => monoio.waker(),
             #[cfg(feature = "glommio")]
             Self::Glommio(glommio) => glommio.waker(),
+        }
+    }
+
+    fn counters(&self) -> Counters {
+        match self {
+            Self::Uring(uring) => uring.counters(),
+            Self::Monoio(monoio) => monoio.counters(),
+            #[cfg(feature = "glommio")]
+            Self::Glommio(glommio) => glommio.counters(),
         }
     }
 

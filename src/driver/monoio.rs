@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use rustix::net::{Shutdown, shutdown};
 use selvedge_shards::Frame;
 
-use super::{Completion, ConnectionKey, Driver, Operation, RECEIVE_BYTES_MAX, Waker};
+use super::{Completion, ConnectionKey, Counters, Driver, Operation, RECEIVE_BYTES_MAX, Waker};
 use acceptor::Acceptor;
 use runtime::Runtime;
 use socket::Socket;
@@ -55,6 +55,8 @@ struct Core {
     /// This core woke itself.
     awake: bool,
     buffer: Box<[u8; RECEIVE_BYTES_MAX]>,
+    /// Without what the watches count.
+    counters: Counters,
 }
 
 /// A completion that is known before the turn waits.
@@ -102,6 +104,7 @@ impl Monoio {
             wakers: Vec::new(),
             awake: false,
             buffer: Box::new([0; RECEIVE_BYTES_MAX]),
+            counters: Counters::default(),
         };
         Ok(Self { core, runtime })
     }
@@ -137,6 +140,12 @@ impl Driver for Monoio {
         self.core.waker.clone()
     }
 
+    fn counters(&self) -> Counters {
+        let submissions = self.core.watches.begun();
+        let waiting = (self.core.watches.tasks() + self.core.watches.len()) as u64;
+        Counters { submissions, completions: submissions - waiting, ..self.core.counters }
+    }
+
     fn turn(
         &mut self,
         operations: &mut Vec<Operation>,
@@ -156,6 +165,7 @@ impl Core {
         timeout: Option<Duration>,
         visit: &mut dyn FnMut(Completion<'_>),
     ) -> io::Result<()> {
+        self.counters.enters += 1;
         self.watch_event()?;
         for operation in operations.drain(..) {
             self.start(operation);

@@ -5,8 +5,11 @@ use std::ffi::{c_int, c_void};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::AsRawFd;
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, Socket, Type};
+
+use super::Ending;
 
 /// From `linux/in.h`.
 const IPPROTO_IP: c_int = 0;
@@ -21,10 +24,15 @@ unsafe extern "C" {
 /// # Errors
 ///
 /// Where no descriptor is free, or `from` is no address of this machine, or not of the family of `to`.
-pub(super) fn socket(from: Option<IpAddr>, to: SocketAddr) -> io::Result<Socket> {
+pub(super) fn socket(from: Option<IpAddr>, to: SocketAddr, ending: Ending) -> io::Result<Socket> {
     // Makes it non-blocking and closed on exec in the same system call; `Socket::new` does the latter only.
     let socket = Socket::new_raw(Domain::for_address(to), Type::STREAM.nonblocking().cloexec(), Some(Protocol::TCP))?;
     socket.set_tcp_nodelay(true)?;
+    match ending {
+        Ending::Orderly => {}
+        // Closing a socket that lingers for no time resets it.
+        Ending::Reset => socket.set_linger(Some(Duration::ZERO))?,
+    }
     if let Some(from) = from {
         leave_port_to_connect(&socket)?;
         socket.bind(&SocketAddr::new(from, 0).into())?;

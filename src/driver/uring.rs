@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 use io_uring::cqueue;
 use selvedge_shards::Frame;
 
-use super::{Completion, ConnectionKey, Descriptors, Driver, Operation, Socket, Waker};
+use super::{Completion, ConnectionKey, Counters, Descriptors, Driver, Operation, Socket, Waker};
 use acceptor::Acceptor;
 use buffers::Buffers;
 use connects::Connects;
@@ -65,6 +65,8 @@ pub struct Uring {
     wakers: Vec<Waker>,
     /// This core woke itself.
     awake: bool,
+    /// Without what the rings count.
+    counters: Counters,
     /// Empty between turns; kept for its memory.
     completions: Vec<cqueue::Entry>,
 }
@@ -107,6 +109,7 @@ impl Uring {
             waker,
             wakers: Vec::new(),
             awake: false,
+            counters: Counters::default(),
             completions: Vec::new(),
         };
         driver.watch_waker().map_err(Refusal::Setup)?;
@@ -148,6 +151,7 @@ impl Uring {
         {
             self.receive_from(key)?;
         }
+        self.counters.receives_put_off += self.ready.len() as u64;
         Ok(())
     }
 
@@ -169,7 +173,10 @@ impl Uring {
     }
 
     fn show_answers(&mut self, visit: &mut dyn FnMut(Completion<'_>)) -> io::Result<()> {
-        for answer in mem::take(&mut self.answers) {
+        let mut answers = mem::take(&mut self.answers);
+        // What was asked for after the close is answered before it: nothing is heard of a key that is closed.
+        answers.sort_by_key(|answer| matches!(answer, Answer::Closed(_)));
+        for answer in answers.drain(..) {
             visit(match answer {
                 Answer::Closed(key) => {
                     drop(self.remove(key)?);
@@ -190,6 +197,7 @@ impl Uring {
                 }
             });
         }
+        self.answers = answers;
         Ok(())
     }
 
@@ -207,6 +215,12 @@ impl Driver for Uring {
 
     fn waker(&self) -> Waker {
         self.waker.clone()
+    }
+
+    fn counters(&self) -> Counters {
+        let mut counters = self.counters;
+        counters += self.rings.counters();
+        counters
     }
 
     fn turn(

@@ -232,6 +232,11 @@ impl Core {
         self.mesh.has_incoming()
     }
 
+    /// Something waits in front of a full ring.
+    pub(super) fn is_congested(&self) -> bool {
+        self.mesh.is_congested()
+    }
+
     /// Nothing waits in front of a full ring, and all that was accepted is with the persister.
     pub(super) fn has_handed_all_over(&self) -> bool {
         !self.mesh.is_congested() && !self.shard.is_gathering()

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::driver::{Completion, Operation};
+use crate::driver::{self, Operation};
 
 /// Counters of one core's loop. They only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,20 +25,10 @@ pub struct Counters {
     pub turns_with_completions: u64,
     /// The most completions that one turn brought.
     pub completions_max: u64,
-    /// Pieces received, and their bytes.
-    pub received: u64,
-    /// Bytes received.
-    pub received_bytes: u64,
-    /// Sends given to the driver; each is one frame or several that waited together.
-    pub sends: u64,
-    /// Bytes sent.
-    pub sent_bytes: u64,
     /// Notes of the persister and the readers.
     pub notes: u64,
     /// Parcels of other cores.
     pub parcels: u64,
-    /// Other cores that had to be woken.
-    pub wakes: u64,
 }
 
 impl Counters {
@@ -47,32 +37,6 @@ impl Counters {
         self.turns += 1;
         self.waits += u64::from(!timeout.is_zero());
         self.operations += operations.len() as u64;
-        for operation in operations {
-            match operation {
-                Operation::Send { frame, .. } => {
-                    self.sends += 1;
-                    self.sent_bytes += frame.len() as u64;
-                }
-                Operation::Wake { .. } => self.wakes += 1,
-                Operation::Accept
-                | Operation::StopAccepting
-                | Operation::Adopt { .. }
-                | Operation::Connect { .. }
-                | Operation::ReceiveOnce { .. }
-                | Operation::Receive { .. }
-                | Operation::Pause { .. }
-                | Operation::Release { .. }
-                | Operation::Close { .. } => {}
-            }
-        }
-    }
-
-    /// The driver shows something.
-    pub(super) fn count_completion(&mut self, completion: &Completion<'_>) {
-        if let Completion::Received { data, .. } = completion {
-            self.received += 1;
-            self.received_bytes += data.len() as u64;
-        }
     }
 
     /// The driver has shown so much in a turn.
@@ -88,6 +52,8 @@ impl Counters {
 pub struct Counted {
     /// The loop's.
     pub core: Counters,
+    /// Its driver's.
+    pub driver: driver::Counters,
     /// The shard's.
     pub shard: selvedge_shards::Counters,
 }

@@ -17,9 +17,11 @@ pub enum Step {
     Serve,
     /// Accept nothing, take no more messages, and hand what was taken to the persister or to the mesh.
     Quiet,
-    /// Every core is quiet: what is left in the mesh is the last.
+    /// Every core is quiet: what is left in the mesh is the last that the persister gets.
     Settle,
-    /// All that was taken is committed, or can never be: acknowledge it, say goodbye, and end.
+    /// All that was taken is committed, or can never be: the owners of documents tell the cores that have sessions of them.
+    Acknowledge,
+    /// Every core has heard: acknowledge, say goodbye, and end.
     Close,
 }
 
@@ -29,8 +31,9 @@ impl Step {
             0 => Self::Serve,
             1 => Self::Quiet,
             2 => Self::Settle,
-            3 => Self::Close,
-            4.. => unreachable!("steps are only stored as numbers of steps"),
+            3 => Self::Acknowledge,
+            4 => Self::Close,
+            5.. => unreachable!("steps are only stored as numbers of steps"),
         }
     }
 }

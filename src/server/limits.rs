@@ -106,6 +106,7 @@ pub(super) fn shard(settings: &Settings, shard: ShardId, shards: u16) -> Config 
         },
         outbox_bytes_max: settings.outbox_bytes_max,
         sessions_per_document_max: clamped(settings.sessions_per_document_max),
+        hot_document_sessions: clamped(settings.hot_document_sessions),
         documents_max: clamped(settings.documents_per_shard_max),
         document_bytes_max: settings.document_bytes_max as u64,
         waiting_bytes_per_session_max: settings.waiting_bytes_per_session_max,

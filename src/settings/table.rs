@@ -114,6 +114,10 @@ settings! {
         /// Sessions of one document; who comes later is told to try again.
         sessions_per_document_max: Count { default: 1 << 16, min: 1, max: 1 << 24, unit: "sessions" };
 
+        /// With so many sessions a document is hot: further connections to it stay on the core that accepted them, and all cores send.
+        /// Fewer spread smaller documents, at the price of a hop between cores for each of their messages.
+        hot_document_sessions: Count { default: 1_000, min: 1, max: 1 << 24, unit: "sessions" };
+
         /// A document that is larger is sent in parts of about this size, so that a slow client sees data arrive. Not smaller than need
         /// be: between two parts, Yjs clients tidy up formatting whose text has not come yet.
         update_chunk_bytes: Bytes { default: MIB, min: 4 * KIB, max: 16 * MIB };

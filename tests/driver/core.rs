@@ -7,7 +7,9 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use selvedge::driver::listener::{self, Options};
-use selvedge::driver::{Completion, ConnectionKey, Descriptors, Driver, Engine, Kind, Operation, Socket, Waker, open};
+use selvedge::driver::{
+    Completion, ConnectionKey, Counters, Descriptors, Driver, Ending, Engine, Kind, Operation, Socket, Waker, open,
+};
 use selvedge_shards::Frame;
 
 /// Long enough for any machine; reached only by a failure.
@@ -88,6 +90,10 @@ impl Core {
         self.engine.connections()
     }
 
+    pub(crate) fn counters(&self) -> Counters {
+        self.engine.counters()
+    }
+
     pub(crate) fn keys(&self) -> &[ConnectionKey] {
         &self.keys
     }
@@ -163,8 +169,12 @@ impl Core {
 
     /// Begins to connect.
     pub(crate) fn connect_out(&mut self, from: Option<IpAddr>, to: SocketAddr) -> ConnectionKey {
+        self.connect_out_ending(from, to, Ending::Orderly)
+    }
+
+    pub(crate) fn connect_out_ending(&mut self, from: Option<IpAddr>, to: SocketAddr, ending: Ending) -> ConnectionKey {
         let key = self.take_key();
-        self.give(Operation::Connect { key, from, to });
+        self.give(Operation::Connect { key, from, to, ending });
         key
     }
 
@@ -178,7 +188,11 @@ impl Core {
 
     /// Both ends of one connection: that which connected, and that which was accepted.
     pub(crate) fn pair(&mut self, from: Option<IpAddr>) -> (ConnectionKey, ConnectionKey) {
-        let out = self.connect_out(from, self.address());
+        self.pair_ending(from, Ending::Orderly)
+    }
+
+    pub(crate) fn pair_ending(&mut self, from: Option<IpAddr>, ending: Ending) -> (ConnectionKey, ConnectionKey) {
+        let out = self.connect_out_ending(from, self.address(), ending);
         self.expect_connected(out).expect("somebody listens");
         let accepted = self.until("it is accepted", |core| core.take(|seen| matches!(seen, Seen::Accepted(_))));
         let Seen::Accepted(socket) = accepted else { unreachable!("just matched") };

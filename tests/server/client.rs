@@ -143,6 +143,19 @@ impl Client {
         }
     }
 
+    /// The binary messages up to the Close frame, and its code.
+    pub(crate) fn messages_to_close(&mut self) -> (Vec<Vec<u8>>, Option<u16>) {
+        let mut messages = Vec::new();
+        while let Some((first, payload)) = self.frame() {
+            match first {
+                0x82 => messages.push(payload),
+                0x88 => return (messages, payload.first_chunk().map(|code| u16::from_be_bytes(*code))),
+                _ => {}
+            }
+        }
+        (messages, None)
+    }
+
     pub(crate) fn is_at_end(&mut self) -> bool {
         self.received.is_empty() && !self.receive()
     }

@@ -88,11 +88,17 @@ impl Server {
 
     /// Waits for the end.
     pub(crate) fn exit_code(&mut self) -> Option<i32> {
+        let (code, said) = self.end();
+        println!("{said}");
+        code
+    }
+
+    /// Waits for the end: the exit code, and what the log said since the start.
+    pub(crate) fn end(&mut self) -> (Option<i32>, String) {
         let mut said = String::new();
         self.log.read_to_string(&mut said).expect("the log is text");
         let status = self.child.wait().expect("it was started here");
-        println!("{said}");
-        status.code()
+        (status.code(), said)
     }
 }
 

@@ -195,6 +195,7 @@ fn config(random: &mut Random, shards: u16, clients: usize, hostiles: usize, doc
         },
         outbox_bytes_max: random.pick(&[64, 300, 2_000, 50_000]),
         sessions_per_document_max: sessions + random.pick(&[0, 1, 50]),
+        hot_document_sessions: random.pick(&[1, 2, 3, 1_000]),
         documents_max: u32::try_from(documents).expect("few") + random.pick(&[0, 0, 1, 50]),
         document_bytes_max,
         waiting_bytes_per_session_max: random.pick(&[300, 2_000, 100_000]),

@@ -130,10 +130,12 @@ impl Server {
     pub(crate) fn accept(&mut self, link: usize, name: &str, access: Access, stage: &mut Stage) {
         let document = DocumentId::of(name);
         let owner = usize::from(document.owner(stage.plan.shards).0);
-        let stays = stage.random.percent(stage.plan.remote_percent);
-        let core = if stays { stage.random.below(self.cores.len()) } else { owner };
+        let accepted = stage.random.below(self.cores.len());
+        let hot = self.cores[accepted].shard.is_hot(document);
+        let stays = stage.random.percent(stage.plan.remote_percent) || hot;
+        let core = if stays { accepted } else { owner };
         if core != owner {
-            stage.coverage.count("session: remote");
+            stage.coverage.count(if hot { "session: remote, of a hot document" } else { "session: remote" });
         }
         let seats = &mut self.cores[core].seats;
         let index = match seats.iter().position(|(_, seat)| seat.is_none()) {

@@ -352,6 +352,7 @@ impl World {
             let coverage = &mut self.stage.coverage;
             coverage.add("session: heartbeat", counters.heartbeats);
             coverage.add("session: writer paused", counters.writers_paused);
+            coverage.add("document: hot", counters.documents_heated);
             coverage.add("update: duplicate", counters.updates_duplicate);
             coverage.add("update: dropped while waiting", counters.updates_dropped);
             coverage.add("update: refused", counters.updates_refused);

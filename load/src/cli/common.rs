@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity};
-use selvedge::driver::{self, Descriptors};
+use selvedge::driver::{self, Descriptors, Ending};
 
 use crate::account::Origin;
 use crate::clock::{Clock, micros_of_seconds};
@@ -21,6 +21,7 @@ use crate::part::Part;
 use crate::process::{Process, ProcessError};
 use crate::report::Report;
 use crate::sources::Sources;
+use crate::stamp::TIME_MAX;
 use crate::tally::Counts;
 use crate::target::{Target, TargetError};
 use crate::{cli, plot, table};
@@ -112,6 +113,8 @@ pub(crate) struct Task {
     pub(crate) tolerant: bool,
     /// Connections that may be on their way at a time; `None`: the default.
     pub(crate) at_once_max: Option<u32>,
+    /// How connections end that are closed here.
+    pub(crate) ending: Ending,
     pub(crate) is_settled: fn(&Counts) -> bool,
 }
 
@@ -216,6 +219,7 @@ impl Common {
             sources: Arc::new(sources),
             seed,
             threads,
+            ending: task.ending,
         };
         let plan = Plan {
             means,
@@ -288,7 +292,7 @@ impl Common {
     fn descriptors(&self, connections: u32) -> Result<Descriptors, RunError> {
         let limit = getrlimit(Resource::Nofile);
         // Where it cannot be raised, fewer connections may still do.
-        drop(setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }));
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
         let allowed = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
         let enough = u64::from(connections) + DESCRIPTORS_SPARE <= allowed;
         match self.descriptors {
@@ -338,8 +342,11 @@ fn drawn_seed() -> u64 {
         .map_or(1, |since| u64::from(since.subsec_nanos()) ^ since.as_secs() << 24)
 }
 
-/// A day is longer than anybody watches.
-const SECONDS_MAX: f64 = 86_400.0;
+/// Longest time that an option takes: half a day.
+const SECONDS_MAX: f64 = 43_200.0;
+
+// What stands in a stamp must not repeat while a run warms up, is measured and opens its connections.
+const _: () = assert!(TIME_MAX > 1_500_000 * SECONDS_MAX as u64);
 
 pub(crate) fn above_zero(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {

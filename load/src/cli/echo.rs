@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use selvedge::driver::Ending;
+
 use super::common::{Common, RunError, Task, above_zero, seconds_above_zero};
 use crate::account;
 use crate::latency::Timed;
@@ -65,6 +67,7 @@ impl EchoOptions {
             seconds: Some(self.seconds),
             tolerant: false,
             at_once_max: None,
+            ending: Ending::Orderly,
             is_settled,
         };
         let (outcome, observer) = self.common.run(&task, |thread, threads, _| Echo::new(shape, thread, threads))?;

@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use selvedge::driver::Ending;
+
 use super::common::{Common, RunError, Task, above_zero, seconds_above_zero, seconds_or_none};
 use crate::account;
 use crate::latency::Timed;
@@ -99,6 +101,7 @@ impl IdleOptions {
             seconds: Some(seconds),
             tolerant: true,
             at_once_max: None,
+            ending: Ending::Orderly,
             is_settled,
         };
         let (outcome, observer) = common.run(&task, |thread, threads, seed| Idle::new(shape, thread, threads, seed))?;

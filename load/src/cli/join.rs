@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use selvedge::driver::Ending;
+
 use super::common::{Common, RunError, Task, above_zero};
 use crate::account;
 use crate::clock::seconds;
@@ -49,6 +51,7 @@ impl JoinOptions {
             seconds: None,
             tolerant: false,
             at_once_max: None,
+            ending: Ending::Orderly,
             is_settled,
         };
         let (mut outcome, observer) =

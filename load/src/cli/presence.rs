@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use selvedge::driver::Ending;
+
 use super::common::{Common, RunError, Task, above_zero, seconds_above_zero};
 use crate::account;
 use crate::latency::Timed;
@@ -53,6 +55,7 @@ impl PresenceOptions {
             seconds: Some(self.seconds),
             tolerant: false,
             at_once_max: None,
+            ending: Ending::Orderly,
             is_settled,
         };
         let (outcome, observer) =

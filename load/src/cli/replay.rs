@@ -4,6 +4,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use selvedge::driver::Ending;
+
 use super::common::{Common, RunError, Task};
 use crate::account;
 use crate::latency::Timed;
@@ -53,6 +55,7 @@ impl ReplayOptions {
             seconds: None,
             tolerant: false,
             at_once_max: None,
+            ending: Ending::Orderly,
             is_settled,
         };
         let (outcome, observer) =

@@ -1,6 +1,6 @@
 //! `selvedge-load show`: a stored run again, as it was shown when it ended. Knows the command line; the table and the picture know the rest.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use crate::cli::{EXIT_USAGE, print};
@@ -41,7 +41,7 @@ impl Show {
 }
 
 /// `run.svg` to `run-2.svg`.
-fn numbered(path: &std::path::Path, number: usize) -> PathBuf {
+fn numbered(path: &Path, number: usize) -> PathBuf {
     let mut name = path.file_stem().unwrap_or_default().to_os_string();
     name.push(format!("-{number}"));
     if let Some(extension) = path.extension() {
@@ -53,8 +53,6 @@ fn numbered(path: &std::path::Path, number: usize) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     #[test]

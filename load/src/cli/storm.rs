@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use selvedge::driver::Ending;
+
 use super::common::{Common, RunError, Task};
 use crate::account;
 use crate::clock::seconds;
@@ -25,6 +27,9 @@ pub(crate) struct StormOptions {
     /// Documents, to which connections are dealt out in turn
     #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..))]
     documents: u32,
+    /// Connections are cut as if the clients had crashed (RST), and not as when they leave (FIN)
+    #[arg(long)]
+    reset: bool,
     #[command(flatten)]
     common: Common,
 }
@@ -40,6 +45,7 @@ impl StormOptions {
             seconds: None,
             tolerant: false,
             at_once_max: None,
+            ending: if self.reset { Ending::Reset } else { Ending::Orderly },
             is_settled,
         };
         let (outcome, observer) = self.common.run(&task, |thread, threads, _| Storm::new(shape, thread, threads))?;

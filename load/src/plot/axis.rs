@@ -83,8 +83,13 @@ impl Axis {
         let high = if high > low { high } else { low + 1.0 };
         let rough = (high - low) / TICKS;
         let decade = 10_f64.powf(rough.log10().floor());
-        let step =
-            [1.0, 2.0, 5.0, 10.0].into_iter().map(|step| step * decade).find(|step| *step >= rough).unwrap_or(rough);
+        let step = match unit {
+            // Written in units of 1,024, of which a power of ten is no round number.
+            Unit::Bytes => 2_f64.powf(rough.log2().ceil()),
+            Unit::PerSecond | Unit::Time { .. } | Unit::Percent | Unit::Ratio | Unit::Count => {
+                [1.0, 2.0, 5.0, 10.0].map(|step| step * decade).into_iter().find(|step| *step >= rough).unwrap_or(rough)
+            }
+        };
         let first = (low / step).ceil();
         let ticks = (0..)
             .map(|number| (first + f64::from(number)) * step)
@@ -128,6 +133,9 @@ impl Ranged for Axis {
 
 impl ValueFormatter<f64> for Axis {
     fn format_ext(&self, value: &f64) -> String {
+        if *value == 0.0 {
+            return "0".into();
+        }
         // 1.00 ms reads worse than 1 ms, and a mark is a round number.
         self.unit.map_or_else(|| format!("{value}"), |unit| round(&unit.text(*value)))
     }
@@ -161,8 +169,9 @@ mod tests {
     #[test]
     fn marks_are_round_and_on_the_axis() {
         for (axis, marks) in [
-            (Axis::from_zero(10.0, 1_234_567.0, Unit::PerSecond), "0/s 500,000/s 1,000,000/s"),
-            (Axis::linear(-5.0, 60.0, Unit::Time { micros: 1_000_000 }), "0 us 20 s 40 s 60 s"),
+            (Axis::from_zero(10.0, 1_234_567.0, Unit::PerSecond), "0 500,000/s 1,000,000/s"),
+            (Axis::from_zero(0.0, 98e6, Unit::Bytes), "0 32 MiB 64 MiB 96 MiB"),
+            (Axis::linear(-5.0, 60.0, Unit::Time { micros: 1_000_000 }), "0 20 s 40 s 60 s"),
             (Axis::logarithm(150.0, 2_000.0, MICROSECONDS), "200 us 500 us 1 ms 2 ms"),
             (Axis::logarithm(150.0, 90_000.0, MICROSECONDS), "1 ms 10 ms 100 ms"),
             (Axis::from_zero(0.0, 0.0, Unit::Count), "0 0.2 0.4 0.6 0.8 1"),

@@ -142,11 +142,13 @@ impl Edit {
         let own = hands.global(client);
         let document = self.shape.document(own);
         let now = hands.now();
+        let mut found = false;
         for stamp in Stamp::scan(update) {
             // Text of others may be there too.
             if stamp.writer >= self.shape.writers || stamp.writer % self.shape.documents != document {
                 continue;
             }
+            found = true;
             let rank = stamp.writer / self.shape.documents;
             let expected = &mut self.seen[(client * self.writers_max + rank) as usize];
             if stamp.sequence < *expected {
@@ -168,6 +170,7 @@ impl Edit {
                 hands.tally.latencies.record(timed, now.saturating_sub(stamp.intended));
             }
         }
+        hands.tally.counts.add(Count::UpdateFrames, u64::from(found));
     }
 }
 

@@ -56,7 +56,6 @@ pub(crate) struct Join {
     /// Clients of this thread that write: 1 or 0.
     writers: u32,
     pair: Pair,
-    first_author: u32,
     written: u32,
     writing: Writing,
     /// When all join, until they do.
@@ -86,7 +85,6 @@ impl Join {
             clients,
             writers: u32::from(thread == 0),
             pair: Pair::new(first_author),
-            first_author,
             written: 0,
             writing: Writing::Attaching,
             start: None,

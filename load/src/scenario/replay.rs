@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use selvedge_protocol::sync::Message;
 use selvedge_protocol::update::{Limits, check, spans};
+use sha2::{Digest, Sha256};
 use yrs::updates::decoder::Decode;
 use yrs::{Doc, GetString, ReadTxn, Transact, Update};
 
@@ -15,7 +16,6 @@ use crate::hands::Hands;
 use crate::latency::Timed;
 use crate::part::Part;
 use crate::session;
-use crate::sha256::sha256_hex;
 use crate::step::Step;
 use crate::tally::{Count, Counts};
 use crate::trace::{End, Trace};
@@ -193,7 +193,7 @@ impl Replay {
         hands.tally.counts.add(Count::TextsCompared, 1);
         hands.attached(client, Timed::Sync);
         let trouble = match text_of(&updates) {
-            Ok(text) if sha256_hex(text.as_bytes()) == self.shape.trace.text_sha256 => None,
+            Ok(text) if sha256_hex(&text) == self.shape.trace.text_sha256 => None,
             Ok(text) => Some(format!("a text of {} bytes is not that of the recording", text.len())),
             Err(trouble) => Some(trouble),
         };
@@ -299,4 +299,7 @@ impl Part for Replay {
             Step::Verify => self.loading >= self.compared,
         }
     }
+}
+fn sha256_hex(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }

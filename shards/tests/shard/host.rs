@@ -28,6 +28,7 @@ pub(crate) fn config(shard: u16, shards: u16) -> Config {
         },
         outbox_bytes_max: 64,
         sessions_per_document_max: 5,
+        hot_document_sessions: 4,
         documents_max: 3,
         document_bytes_max: 2_000,
         waiting_bytes_per_session_max: 400,

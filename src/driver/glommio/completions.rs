@@ -25,6 +25,7 @@ impl Core {
             Source::Waker => {
                 self.event = None;
                 self.waker.drain();
+                self.counters.wakes_received += 1;
             }
             // Streams are not waited for until they are over, so that one may speak when it is gone.
             Source::Connection(key) => match self.table.find(key) {
@@ -56,7 +57,10 @@ impl Core {
         let connection = self.table.expect(key);
         let Some(mut sending) = connection.sending.take() else { return };
         match connection.push_out(&mut sending) {
-            Poll::Ready(result) => visit(Completion::Sent { key, frame: sending.frame, result }),
+            Poll::Ready(result) => {
+                self.counters.count_send(&sending.frame, &result);
+                visit(Completion::Sent { key, frame: sending.frame, result });
+            }
             Poll::Pending => connection.sending = Some(sending),
         }
     }
@@ -74,6 +78,8 @@ impl Core {
                     if connection.demand == Demand::Once {
                         connection.demand = Demand::Nothing;
                     }
+                    self.counters.receives += 1;
+                    self.counters.received_bytes += bytes as u64;
                     visit(Completion::Received { key, data: &mut self.buffer[..bytes] });
                 }
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -14,7 +14,7 @@ use super::stream::Stream;
 use super::table::Sending;
 use super::{Answer, Core};
 use crate::driver::demand::Demand;
-use crate::driver::{ConnectionKey, Operation, outgoing};
+use crate::driver::{ConnectionKey, Ending, Operation, outgoing};
 
 impl Core {
     pub(super) fn start(&mut self, operation: Operation) {
@@ -22,7 +22,7 @@ impl Core {
             Operation::Accept => self.acceptor.start(),
             Operation::StopAccepting => self.acceptor.stop(),
             Operation::Adopt { key, socket } => self.insert(key, socket.0, false),
-            Operation::Connect { key, from, to } => self.connect(key, from, to),
+            Operation::Connect { key, from, to, ending } => self.connect(key, from, to, ending),
             Operation::ReceiveOnce { key } => self.receive(key, Demand::Once),
             Operation::Receive { key } => self.receive(key, Demand::Always),
             Operation::Pause { key } => self.pause(key),
@@ -38,8 +38,8 @@ impl Core {
         self.table.insert(key, stream, connecting);
     }
 
-    fn connect(&mut self, key: ConnectionKey, from: Option<IpAddr>, to: SocketAddr) {
-        match begin_connect(from, to) {
+    fn connect(&mut self, key: ConnectionKey, from: Option<IpAddr>, to: SocketAddr, ending: Ending) {
+        match begin_connect(from, to, ending) {
             Ok(socket) => {
                 self.insert(key, socket, true);
                 self.ready.push(Source::Connection(key));
@@ -78,7 +78,10 @@ impl Core {
         assert!(connection.sending.is_none(), "{key:?} has a send in flight");
         let mut sending = Sending::new(frame);
         match connection.push_out(&mut sending) {
-            Poll::Ready(result) => self.answers.push_back(Answer::Sent(key, sending.frame, result)),
+            Poll::Ready(result) => {
+                self.counters.count_send(&sending.frame, &result);
+                self.answers.push_back(Answer::Sent(key, sending.frame, result));
+            }
             Poll::Pending => connection.sending = Some(Box::new(sending)),
         }
     }
@@ -118,14 +121,15 @@ impl Core {
         if waker.is_same(&self.waker) {
             self.awake = true;
         } else {
+            self.counters.wakes_sent += 1;
             waker.wake();
         }
     }
 }
 
 /// A socket that is being connected, or already is.
-fn begin_connect(from: Option<IpAddr>, to: SocketAddr) -> io::Result<OwnedFd> {
-    let socket = outgoing::socket(from, to)?;
+fn begin_connect(from: Option<IpAddr>, to: SocketAddr, ending: Ending) -> io::Result<OwnedFd> {
+    let socket = outgoing::socket(from, to, ending)?;
     match socket.connect(&to.into()) {
         Ok(()) => {}
         Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::INPROGRESS | Errno::INTR)) => {}

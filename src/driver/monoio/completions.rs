@@ -27,6 +27,7 @@ impl Core {
             }),
             Event::Woken => {
                 self.watching_event = false;
+                self.counters.wakes_received += 1;
                 self.waker.drain();
             }
             Event::Connected(key) => self.handle_connected(key, visit),
@@ -73,6 +74,8 @@ impl Core {
             match recv(socket, &mut self.buffer[..], RecvFlags::DONTWAIT) {
                 Ok((0, _)) => return self.end(key, None, visit),
                 Ok((bytes, _)) => {
+                    self.counters.receives += 1;
+                    self.counters.received_bytes += bytes as u64;
                     if connection.demand == Demand::Once {
                         connection.demand = Demand::Nothing;
                     }
@@ -97,10 +100,13 @@ impl Core {
         let mut sending = connection.sending.take().expect("room is watched for while sending");
         match push_out(connection, &mut sending) {
             Some(result) => {
+                self.counters.sends += 1;
+                self.counters.sent_bytes += sending.sent as u64;
                 visit(Completion::Sent { key, frame: sending.frame, result });
                 self.close_if_quiet(key, visit);
             }
             None => {
+                self.counters.short_sends += 1;
                 connection.sending = Some(sending);
                 self.watch_room(key);
             }

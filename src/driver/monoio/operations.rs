@@ -14,7 +14,7 @@ use super::table::{Connection, Sending};
 use super::watches::Event;
 use super::{Answer, Core};
 use crate::driver::demand::Demand;
-use crate::driver::{ConnectionKey, Operation, outgoing};
+use crate::driver::{ConnectionKey, Ending, Operation, outgoing};
 
 impl Core {
     pub(super) fn start(&mut self, operation: Operation) {
@@ -22,7 +22,7 @@ impl Core {
             Operation::Accept => self.acceptor.start(),
             Operation::StopAccepting => self.acceptor.stop(),
             Operation::Adopt { key, socket } => self.adopt(key, socket.0),
-            Operation::Connect { key, from, to } => self.connect(key, from, to),
+            Operation::Connect { key, from, to, ending } => self.connect(key, from, to, ending),
             Operation::ReceiveOnce { key } => self.receive(key, Demand::Once),
             Operation::Receive { key } => self.receive(key, Demand::Always),
             Operation::Pause { key } => self.pause(key),
@@ -37,8 +37,8 @@ impl Core {
         self.table.insert(key, Socket::new(socket).map(Rc::new));
     }
 
-    fn connect(&mut self, key: ConnectionKey, from: Option<IpAddr>, to: SocketAddr) {
-        match begin_connect(from, to) {
+    fn connect(&mut self, key: ConnectionKey, from: Option<IpAddr>, to: SocketAddr, ending: Ending) {
+        match begin_connect(from, to, ending) {
             Ok(socket) => {
                 self.table.insert(key, Ok(Rc::new(socket)));
                 self.table.expect(key).connecting = true;
@@ -82,8 +82,13 @@ impl Core {
         }
         let mut sending = Box::new(Sending { frame, sent: 0 });
         match push_out(connection, &mut sending) {
-            Some(result) => self.answers.push_back(Answer::Sent(key, sending.frame, result)),
+            Some(result) => {
+                self.counters.sends += 1;
+                self.counters.sent_bytes += sending.sent as u64;
+                self.answers.push_back(Answer::Sent(key, sending.frame, result));
+            }
             None => {
+                self.counters.short_sends += 1;
                 connection.sending = Some(sending);
                 self.watch_room(key);
             }
@@ -123,8 +128,9 @@ impl Core {
         let waker = self.wakers.get(core).expect("a core that was connected");
         if waker.is_same(&self.waker) {
             self.awake = true;
-        } else {
-            waker.wake();
+        } else if waker.claim() {
+            self.counters.wakes_sent += 1;
+            waker.signal();
         }
     }
 
@@ -160,8 +166,8 @@ impl Core {
 }
 
 /// A socket that is being connected, or already is.
-fn begin_connect(from: Option<IpAddr>, to: SocketAddr) -> io::Result<Socket> {
-    let socket = outgoing::socket(from, to)?;
+fn begin_connect(from: Option<IpAddr>, to: SocketAddr, ending: Ending) -> io::Result<Socket> {
+    let socket = outgoing::socket(from, to, ending)?;
     match socket.connect(&to.into()) {
         Ok(()) => {}
         Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::INPROGRESS | Errno::INTR)) => {}

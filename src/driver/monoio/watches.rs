@@ -30,6 +30,7 @@ struct Shared {
     /// The turn that waits for an event.
     turn: RefCell<Option<Waker>>,
     tasks: Cell<usize>,
+    begun: Cell<u64>,
 }
 
 impl Watches {
@@ -56,6 +57,11 @@ impl Watches {
         self.0.tasks.get()
     }
 
+    /// Watches since the start.
+    pub(super) fn begun(&self) -> u64 {
+        self.0.begun.get()
+    }
+
     /// Until there is an event, or the time is over.
     pub(super) async fn wait(&self, timeout: Option<Duration>) {
         let event = poll_fn(|context| {
@@ -77,6 +83,7 @@ impl Watches {
 
     fn spawn(&self, event: Event, ready: impl Future<Output = ()> + 'static) {
         self.0.tasks.set(self.0.tasks.get() + 1);
+        self.0.begun.set(self.0.begun.get() + 1);
         let watches = self.clone();
         // The task goes on without its handle. It lets go of the socket before it says so: the socket can be released then.
         drop(monoio::spawn(async move {

@@ -26,13 +26,14 @@ impl Uring {
         match kind {
             Kind::Accept => self.handle_accepted(outcome(completion), last, visit),
             Kind::Event => {
+                self.counters.wakes_received += 1;
                 self.waker.drain();
                 if last {
                     return self.watch_waker();
                 }
             }
             // That the turn has ended is all there is to it.
-            Kind::Woken => {}
+            Kind::Woken => self.counters.wakes_received += 1,
             // The other ring did not take the message: it is full, or gone, or the kernel is too old for it.
             Kind::Notify => self.wakers[key.index as usize].signal(),
             Kind::Poll => return self.handle_polled(key, outcome(completion), last, visit),
@@ -153,6 +154,8 @@ impl Uring {
             Ok(0) => self.end(key, None, visit),
             Ok(bytes) => {
                 let bytes = bytes as usize;
+                self.counters.receives += 1;
+                self.counters.received_bytes += bytes as u64;
                 // SAFETY: this was the final completion of the only receive into this buffer, which is free from below on only.
                 visit(Completion::Received { key, data: unsafe { self.buffers.filled(id, bytes) } });
                 self.follow_receive(key, again || bytes == RECEIVE_BYTES_MAX);
@@ -220,6 +223,7 @@ impl Uring {
         let result = match outcome {
             Ok(bytes) => {
                 sending.advance(bytes as usize);
+                self.counters.sent_bytes += u64::from(bytes);
                 if sending.rest().is_empty() {
                     Ok(())
                 } else if connection.closing {
@@ -227,6 +231,7 @@ impl Uring {
                 } else if bytes == 0 {
                     Err(io::ErrorKind::WriteZero.into())
                 } else {
+                    self.counters.short_sends += 1;
                     return self.send_rest(key);
                 }
             }
@@ -234,6 +239,7 @@ impl Uring {
             Err(error) => Err(error.into()),
         };
         connection.send = None;
+        self.counters.sends += 1;
         let frame = self.sends.remove(slot).into_frame();
         visit(Completion::Sent { key, frame, result });
         self.close_if_quiet(key, visit)

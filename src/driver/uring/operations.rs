@@ -11,7 +11,7 @@ use super::table::{Connection, Read, Task};
 use super::tag::{Kind, Tag};
 use super::{Answer, Uring};
 use crate::driver::demand::Demand;
-use crate::driver::{ConnectionKey, Operation, outgoing};
+use crate::driver::{ConnectionKey, Ending, Operation, outgoing};
 
 impl Uring {
     pub(super) fn start(&mut self, operation: Operation) -> io::Result<()> {
@@ -23,7 +23,7 @@ impl Uring {
                 }
             }
             Operation::Adopt { key, socket } => self.adopt(key, socket.0)?,
-            Operation::Connect { key, from, to } => self.connect(key, from, to)?,
+            Operation::Connect { key, from, to, ending } => self.connect(key, from, to, ending)?,
             Operation::ReceiveOnce { key } => self.receive_once(key),
             Operation::Receive { key } => self.receive_always(key)?,
             Operation::Pause { key } => self.pause(key),
@@ -50,8 +50,8 @@ impl Uring {
         Ok(())
     }
 
-    fn connect(&mut self, key: ConnectionKey, from: Option<IpAddr>, to: SocketAddr) -> io::Result<()> {
-        match outgoing::socket(from, to) {
+    fn connect(&mut self, key: ConnectionKey, from: Option<IpAddr>, to: SocketAddr, ending: Ending) -> io::Result<()> {
+        match outgoing::socket(from, to, ending) {
             Ok(socket) => self.table.insert(key, socket.into()),
             Err(error) => {
                 self.failed.insert(key);
@@ -171,6 +171,7 @@ impl Uring {
         if waker.is_same(&self.waker) {
             self.awake = true;
         } else if waker.claim() {
+            self.counters.wakes_sent += 1;
             match waker.ring() {
                 Some(ring) => {
                     let core = u32::try_from(core).expect("cores are counted in 32 bits");

@@ -13,6 +13,7 @@ use rustix::io::Errno;
 use super::refusal::Refusal;
 use super::request::Request;
 use super::tag::Tag;
+use crate::driver::Counters;
 
 /// Requests that gather before the kernel is entered; when it is full, it is submitted and the turn goes on.
 const SUBMISSION_ENTRIES: u32 = 4096;
@@ -39,6 +40,8 @@ pub(super) struct Ring {
     early: Vec<cqueue::Entry>,
     /// Requests whose final completion has not been collected.
     in_flight: usize,
+    /// Enters, submissions and completions; nothing else is known here.
+    counters: Counters,
 }
 
 impl Ring {
@@ -66,13 +69,17 @@ impl Ring {
         let mut submitter = unsafe { ring.as_ref() }.submitter();
         // A thread may register sixteen; without, entering costs a descriptor look-up and nothing else changes.
         let _ = submitter.register_ring_fd();
-        Self { submitter, ring, early: Vec::new(), in_flight: 0 }
+        Self { submitter, ring, early: Vec::new(), in_flight: 0, counters: Counters::default() }
     }
 
     /// By which other rings send messages to this one.
     pub(super) fn descriptor(&self) -> RawFd {
         // SAFETY: valid until `Drop`, as said in `open`.
         unsafe { self.ring.as_ref() }.as_raw_fd()
+    }
+
+    pub(super) fn counters(&self) -> Counters {
+        self.counters
     }
 
     /// What direct mode needs beyond the rest.
@@ -104,10 +111,11 @@ impl Ring {
         if on { completions.enable_eventfd() } else { completions.disable_eventfd() }
     }
 
-    /// Something is queued, or an auxiliary ring has something to make completions of.
+    /// Something is queued or was taken out early, or an auxiliary ring has something to make completions of.
     pub(super) fn has_work(&mut self) -> bool {
+        let early = !self.early.is_empty();
         let submissions = self.submissions();
-        !submissions.is_empty() || submissions.taskrun() || submissions.cq_overflow()
+        early || !submissions.is_empty() || submissions.taskrun() || submissions.cq_overflow()
     }
 
     /// Requests whose final completion has not been collected.
@@ -171,6 +179,7 @@ impl Ring {
         let fresh = completions.len();
         // SAFETY: valid until `Drop`; `self` is borrowed mutably, so that no other view of this queue exists.
         completions.extend(unsafe { self.ring.as_ref().completion_shared() });
+        self.counters.completions += (completions.len() - fresh) as u64;
         for entry in &completions[fresh..] {
             let last = !cqueue::more(entry.flags());
             self.in_flight -= usize::from(last && Tag::decode(entry.user_data()).is_answered());
@@ -187,8 +196,12 @@ impl Ring {
         let flags = flags | EnterFlags::EXT_ARG;
         // SAFETY: EXT_ARG announces `arguments`, which outlives the call; the queued requests keep their own invariant.
         let entered = unsafe { self.submitter.enter(queued, want, flags.bits(), Some(&arguments)) };
+        self.counters.enters += 1;
         match entered {
-            Ok(_) => Ok(()),
+            Ok(submitted) => {
+                self.counters.submissions += submitted as u64;
+                Ok(())
+            }
             Err(error) => Err(Errno::from_io_error(&error).expect("the kernel's errors have a number")),
         }
     }

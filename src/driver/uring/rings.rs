@@ -19,7 +19,7 @@ use super::request::Request;
 use super::ring::Ring;
 use super::tag::{Kind, Tag};
 use super::target::Target;
-use crate::driver::Descriptors;
+use crate::driver::{Counters, Descriptors};
 
 /// The longest wait where there are auxiliary rings. Between saying that a ring has work and looking whether the bell is on, the kernel has
 /// no barrier of its own: x86 gives it one, another processor may miss the bell, and what it was for is found after this.
@@ -69,6 +69,14 @@ impl Rings {
 
     pub(super) fn main(&mut self) -> &mut Ring {
         &mut self.main
+    }
+
+    pub(super) fn counters(&self) -> Counters {
+        let mut counters = self.main.counters();
+        for ring in &self.auxiliary {
+            counters += ring.counters();
+        }
+        counters
     }
 
     pub(super) fn is_direct(&self) -> bool {

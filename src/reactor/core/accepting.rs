@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use selvedge_shards::{Access, Input, Now, ShardId};
+use selvedge_shards::{Access, DocumentId, Input, Now, ShardId};
 
 use super::super::drain::Step;
 use super::{Core, Deadline, session_of};
@@ -80,7 +80,7 @@ impl Core {
 
     fn upgrade(&mut self, key: ConnectionKey, upgrade: Upgrade) {
         match &upgrade.target {
-            Target::Document(name) if owner_of(name, self.cores) != self.id => {
+            Target::Document(name) if self.belongs_elsewhere(name) => {
                 if let Some(connection) = self.table.get(key) {
                     connection.leave(upgrade);
                     self.operations.push(Operation::Release { key });
@@ -88,6 +88,11 @@ impl Core {
             }
             Target::Document(_) | Target::Echo => self.open(key, upgrade),
         }
+    }
+
+    fn belongs_elsewhere(&self, name: &str) -> bool {
+        let document = DocumentId::of(name);
+        document.owner(self.cores) != self.id && !self.shard.is_hot(document)
     }
 
     /// The socket is free, and goes to the core that owns its document.

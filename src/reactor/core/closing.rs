@@ -19,7 +19,7 @@ impl Core {
     pub(in super::super) fn take_step(&mut self, step: Step) {
         self.step = step;
         match step {
-            Step::Serve | Step::Settle => {}
+            Step::Serve | Step::Settle | Step::Acknowledge => {}
             Step::Quiet => {
                 self.operations.push(Operation::StopAccepting);
                 for key in self.table.keys() {

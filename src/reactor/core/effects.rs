@@ -41,7 +41,7 @@ impl Core {
                 }
             }
             Effect::Append { document, name, sequence, update } => {
-                if self.step == Step::Close {
+                if self.step >= Step::Acknowledge {
                     // The persister has ended. Nobody was told that this is stored, so whoever wrote it will send it again.
                     tracing::warn!(?document, "an update came after the last commit");
                     return;
