@@ -44,6 +44,8 @@ const PUBLISHERS: usize = 8;
 /// Connections that are opened before memory is read for the first time: what a server makes once, it has then.
 const FIRST_CONNECTIONS: usize = 64;
 const WARM_UP: Duration = Duration::from_millis(300);
+/// Longest time to wait for a first answer.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// Below this share of the time with work, the server waited for its clients.
 const WORK_MIN: f64 = 0.95;
 
@@ -160,6 +162,10 @@ fn run(
     std::thread::sleep(WARM_UP);
     let (begin, spent, done) = (Instant::now(), server.spent()?, clients.done());
     std::thread::sleep(Duration::from_secs_f64(arguments.seconds));
+    // On a busy machine a short round may end before anything came back.
+    while clients.done() == done && begin.elapsed() < PATIENCE {
+        std::thread::sleep(WARM_UP);
+    }
     let (elapsed, spent, done) = (begin.elapsed(), server.spent()?.since(&spent), clients.done() - done);
     clients.stop()?;
     if done == 0 {
@@ -238,7 +244,7 @@ fn print(arguments: &Arguments, all: &[Measured]) {
     match starved.as_slice() {
         [] => println!("\nThe clients were never the limit."),
         names => println!(
-            "\nThe clients were the limit of {}: its rates are too low, and its costs a little high.",
+            "\nThe server waited for its clients: {}. Rates are too low there, and costs a little high.",
             names.join(", ")
         ),
     }

@@ -227,8 +227,10 @@ impl Clients {
 
     fn begin(&mut self) -> Result<(), Box<dyn Error>> {
         let key = ConnectionKey { index: self.begun, generation: 0 };
-        let host = u8::try_from(2 + self.begun as usize / CONNECTIONS_PER_ADDRESS)?;
-        let from = Some(Ipv4Addr::new(127, 0, 0, host).into());
+        // Addresses of this process, because ports that an earlier one has used are taken for a minute.
+        let [_, _, high, low] = std::process::id().to_be_bytes();
+        let network = u8::try_from(128 + self.begun as usize / CONNECTIONS_PER_ADDRESS)?;
+        let from = Some(Ipv4Addr::new(127, network, high, low).into());
         self.operations.push(Operation::Connect { key, from, to: self.server, ending: Ending::Orderly });
         self.opening.insert(key, Vec::new());
         self.begun += 1;

@@ -1,7 +1,8 @@
 //! What the kernel's TCP settings cost and give, on sockets of our own. It changes no setting and starts no server: `tuning/measure`
 //! runs it once for each value, in a network namespace where that value holds.
 //!
-//! `cargo bench --workspace --bench kernel -- CASE COUNT`, where CASE is `idle`, `stalled`, `bulk`, `burst` or `echo`.
+//! `cargo bench --workspace --bench kernel -- CASE COUNT`, where CASE is `idle`, `stalled`, `bulk`, `burst` or `echo`; without, all
+//! of them small, as a test.
 
 use std::error::Error;
 use std::io::{ErrorKind, Read, Write};
@@ -26,6 +27,7 @@ fn main() -> ExitCode {
     let given: Vec<String> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
     let count = given.get(1).and_then(|count| count.parse().ok()).filter(|count| (1..=9_000).contains(count));
     let measured = match (given.first().map(String::as_str), count) {
+        (None, _) => every_case(),
         (Some("idle"), Some(count)) => idle(count),
         (Some("stalled"), Some(count)) => stalled(count),
         (Some("bulk"), Some(count)) => bulk(count),
@@ -43,6 +45,12 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// As a test, which only proves that all of this works.
+fn every_case() -> Measured {
+    let lines = [idle(10)?, stalled(2)?, bulk(1)?, burst(10)?, echo(10)?];
+    Ok(lines.join("\n"))
 }
 
 /// Kernel memory of connections on which one small message has gone each way and nothing is under way.

@@ -83,7 +83,10 @@ impl fmt::Display for NoSlots {
 impl std::error::Error for NoSlots {}
 
 /// One of the drivers. The loop is generic over [`Driver`]; this is what it gets outside of tests.
-#[expect(clippy::large_enum_variant, reason = "there is one for each core, and it is never moved after its start")]
+#[cfg_attr(
+    not(feature = "glommio"),
+    expect(clippy::large_enum_variant, reason = "there is one for each core, and it is never moved after its start")
+)]
 pub enum Engine {
     /// io_uring, used directly.
     Uring(Uring),
