@@ -99,9 +99,6 @@ impl Plan {
             _ => Fsync::Always,
         };
         let faults = faults(random, busy_ms, fsync);
-        let stalls = faults
-            .iter()
-            .any(|(_, fault)| matches!(fault, Fault::FailWrites(_) | Fault::FailSyncs(_) | Fault::Full { .. }));
         let config = config(random, shards, clients.len(), hostiles, documents);
         if config.document_bytes_max < 1 << 20 {
             // What a full document has refused to one must not come to another behind the server's back.
@@ -119,7 +116,7 @@ impl Plan {
             read_ms: random.pick(&[1, 5, 50, 300]),
             delay_ms: random.pick(&[0, 2, 20, 150]),
             kernel_bytes: random.pick(&[0, 100, 2_000, 100_000]),
-            resyncs: stalls || random.percent(30),
+            resyncs: random.percent(30),
             load_permille: random.pick(&[(0, 0), (0, 1_000), (600, 800), (1_000, 1_000)]),
             remote_percent: random.pick(&[0, 30, 60, 100]),
             clients,
