@@ -10,7 +10,7 @@ use crate::envelope::Envelope;
 use crate::frame::Frame;
 use crate::id::{Now, SessionRef, ShardId};
 use crate::session::Sessions;
-use crate::window::{Load, Spared, fan_out_window_ms};
+use crate::window::{Load, Spared, fan_out_window_ms, record_window_ms};
 
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -57,6 +57,11 @@ impl Core {
     /// Milliseconds between two fan-outs of a document with so many sessions, as long as the load stays as it is.
     pub(crate) fn fan_out_window_ms(&self, sessions: usize) -> u64 {
         fan_out_window_ms(self.spared.on_top_of(self.load), sessions, self.config.fan_out_window_max_ms)
+    }
+
+    /// Milliseconds between two records of a document with so many sessions, unless it sends.
+    pub(crate) fn record_window_ms(&self, sessions: usize) -> u64 {
+        record_window_ms(self.fan_out_window_ms(sessions), sessions)
     }
 
     pub(crate) fn next_job(&mut self) -> u64 {

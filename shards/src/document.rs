@@ -57,6 +57,8 @@ pub(crate) struct Document {
     /// All other shards were told that it is.
     hot: bool,
     presence: Presence,
+    /// When the last record was made.
+    recorded: Option<Now>,
     /// When it last sent updates.
     fanned_out: Option<Now>,
     /// Updates in what the fan-out has not sent.
@@ -149,6 +151,7 @@ impl Document {
             remotes: BTreeMap::new(),
             hot: false,
             presence: Presence::default(),
+            recorded: None,
             fanned_out: None,
             unsent_updates: 0,
             next_awareness: Now(0),
@@ -635,8 +638,8 @@ impl Document {
         self.awareness_due = self.end_turn_of_awareness(core);
     }
 
-    /// Sends what the turn brought, if nothing was sent for the time of a window, and stores it in any case: the authors do not wait
-    /// for the window. Says when what still gathers is due.
+    /// Sends what the turn brought, if nothing was sent for the time of a window, and stores it sooner: the authors wait for a small part
+    /// of the window at most. Says when what still gathers is due.
     fn end_turn_of_updates(&mut self, core: &mut Core) -> Option<Now> {
         if self.turn.updates.is_empty() && !self.fan_out.has_unsent() {
             return None;
@@ -644,7 +647,8 @@ impl Document {
         let due = self.fan_out_due(core);
         let is_due = due <= core.now;
         let listens = self.somebody_else_listens(core);
-        if !self.turn.updates.is_empty() && (self.uncommitted.is_empty() || (is_due && listens)) {
+        let may_record = self.uncommitted.is_empty() && self.record_due(core) <= core.now;
+        if !self.turn.updates.is_empty() && (may_record || (is_due && listens)) {
             self.publish(is_due, core);
         } else if is_due && self.fan_out.has_unsent() {
             self.fan_out.send(&mut core.sessions, &mut core.effects);
@@ -654,7 +658,15 @@ impl Document {
             }
             self.fanned_out(core);
         }
-        (!is_due && (listens || self.fan_out.has_unsent())).then_some(due)
+        let fan_out_due = (!is_due && (listens || self.fan_out.has_unsent())).then_some(due);
+        // What is not recorded by then waits for a commit, which records it.
+        let record_due = (!self.turn.updates.is_empty()).then(|| self.record_due(core)).filter(|&due| due > core.now);
+        [fan_out_due, record_due].into_iter().flatten().min()
+    }
+
+    /// When the next record may be made.
+    fn record_due(&self, core: &Core) -> Now {
+        self.recorded.map_or(core.now, |last| Now(last.0 + core.record_window_ms(self.sessions_len())))
     }
 
     /// When the document may send updates again.
@@ -723,6 +735,7 @@ impl Document {
         let sequence = self.sequence;
         self.bytes += update.len() as u64;
         self.log_bytes += update.len() as u64;
+        self.recorded = Some(core.now);
         self.uncommitted.push_back((sequence, bytes));
         self.unsent_updates += count as u64;
         core.counters.records += 1;
@@ -780,7 +793,7 @@ impl Document {
             core.effects.push_back(Effect::Envelope { to: shard, envelope });
         }
         self.give_answers(core);
-        if self.uncommitted.is_empty() && !self.turn.updates.is_empty() {
+        if self.uncommitted.is_empty() && !self.turn.updates.is_empty() && self.record_due(core) <= core.now {
             // Whether it is sent to others too is decided at the end of the turn.
             self.publish(false, core);
         }

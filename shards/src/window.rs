@@ -33,6 +33,13 @@ const FEW: Opening = Opening { from: Load(500), to: Load(900), parts: 4 };
 /// With fewer sessions than this a document has few.
 const MANY_SESSIONS: usize = 16;
 
+/// From so many sessions on authors wait too. Storing an update by itself costs as much as sending to twenty sessions; where so many are
+/// sent what has gathered at once, and all the same one record is made for each update, the records are most of the work.
+const CROWD_SESSIONS: usize = 100;
+
+/// How long they wait: one part in so many of the fan-out's window, so 2 ms of 16.
+const RECORD_WINDOW_PART: u64 = 8;
+
 /// What the kernel takes for a send, in microseconds, whatever is in it: 2 to 4.2 were measured on two machines.
 const SEND_US: u64 = 3;
 
@@ -90,6 +97,11 @@ pub(crate) fn fan_out_window_ms(load: Load, sessions: usize, max_ms: u64) -> u64
     max_ms * above / (u64::from(to.0 - from.0) * parts)
 }
 
+/// Milliseconds between two records of a document with so many sessions, which sends not more often than every `fan_out_window_ms`.
+pub(crate) fn record_window_ms(fan_out_window_ms: u64, sessions: usize) -> u64 {
+    if sessions < CROWD_SESSIONS { 0 } else { fan_out_window_ms / RECORD_WINDOW_PART }
+}
+
 /// Milliseconds between two awareness frames of a document. More sessions make more awareness and more receivers of each, whatever
 /// the core has to do beside: it is told less often.
 pub(crate) fn awareness_window_ms(sessions: usize, per_session_us: u64, max_ms: u64) -> u64 {
@@ -136,6 +148,12 @@ mod tests {
         for (load, window) in [(150, 0), (500, 0), (700, 2), (900, 4), (1_000, 4)] {
             assert_eq!(fan_out_window_ms(Load(load), MANY_SESSIONS - 1, 16), window, "load {load}");
         }
+    }
+
+    #[test]
+    fn authors_wait_only_in_a_crowd_and_for_a_part_of_the_window() {
+        assert_eq!(record_window_ms(16, CROWD_SESSIONS - 1), 0);
+        assert_eq!([0, 7, 8, 16].map(|window_ms| record_window_ms(window_ms, CROWD_SESSIONS)), [0, 0, 1, 2]);
     }
 
     #[test]

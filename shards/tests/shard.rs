@@ -987,3 +987,35 @@ fn typed_by_1(got: Vec<Got>) -> u32 {
     let merged = merge(&updates.collect::<Vec<_>>()).expect("the server sends updates");
     Known::of(&merged).expect("nothing is missing before what is there").clocks().clock(1)
 }
+
+#[test]
+fn in_a_crowd_what_is_written_within_two_milliseconds_is_one_record() {
+    for shards in [1, 2] {
+        let (mut host, far) = a_crowd(shards, 120);
+        let (one, other) = (at(0, 3), far);
+        host.load = Load::FULL;
+        host.update(one, &typed(1, 0, "a"));
+        host.commit();
+        assert_eq!(host.stored.len(), 1, "nothing was written for long");
+        host.got(one);
+
+        host.now += 1;
+        host.update(one, &typed(1, 1, "b"));
+        host.update(other, &typed(2, 0, "x"));
+        assert_eq!(host.appended.len(), 0, "one millisecond is left");
+        assert_eq!(host.next_due(0), Some(Now(host.now + 1)));
+        host.now += 1;
+        host.turn();
+        assert_eq!(host.appended.len(), 1);
+        // A record is on its way: what comes now waits for its commit and for the two milliseconds, whichever is later.
+        host.update(one, &typed(1, 2, "c"));
+        host.commit();
+        assert_eq!((host.stored.len(), host.appended.len()), (2, 0));
+        assert!(host.got(one).len() == 1 && host.shard(0).is_gathering());
+        host.now += 2;
+        host.turn();
+        host.commit();
+        assert_eq!(host.stored.len(), 3);
+        assert!(!host.got(one).is_empty(), "acknowledged before the window ends");
+    }
+}
