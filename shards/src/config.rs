@@ -73,3 +73,6 @@ pub(crate) const HOT_DOCUMENTS_MAX: usize = 1_024;
 
 /// Every session is looked at once in this time, for its heartbeat and its patience.
 pub(crate) const SCAN_MS: u64 = 2_000;
+
+/// Sessions that are looked at in one go: if all are sent a heartbeat, the core is not away for longer than some milliseconds.
+pub(crate) const SCAN_SESSIONS: u64 = 512;

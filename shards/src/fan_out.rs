@@ -208,6 +208,13 @@ impl FanOut {
         effects: &mut VecDeque<Effect>,
     ) {
         sessions.catch_up(id, frames, effects);
+        // One that fell behind before it asked was taken to have everything when it came, and what was not committed then is not in
+        // the answer.
+        if let Some(session) = sessions.get_mut(id)
+            && let Delivery::Behind(cursor) = session.delivery
+        {
+            session.delivery = Delivery::Behind(cursor.min(through));
+        }
         if let Some(Delivery::CatchingUp) = sessions.get(id).map(|session| session.delivery) {
             self.catching_up.retain(|&(other, _)| other != id);
             // Not from where it was: what was published before it came, and was not committed, it has not seen.

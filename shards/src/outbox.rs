@@ -34,7 +34,7 @@ pub(crate) struct Outbox {
 /// What an overflow took away.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Dropped {
-    /// The first record that was waiting.
+    /// The first record that was waiting, wherever it stood.
     pub(crate) update: Option<Sequence>,
     pub(crate) awareness: bool,
 }
@@ -93,7 +93,7 @@ impl Outbox {
         let mut dropped = Dropped::default();
         self.frames.retain(|(kind, _)| match kind {
             Kind::Update(sequence) => {
-                dropped.update.get_or_insert(*sequence);
+                dropped.update = Some(dropped.update.map_or(*sequence, |first| first.min(*sequence)));
                 false
             }
             Kind::Awareness => {
@@ -136,9 +136,9 @@ mod tests {
     #[test]
     fn an_overflow_keeps_answers_and_says_where_the_session_stands() {
         let mut outbox = Outbox::default();
-        outbox.push(Kind::Update(Sequence(4)), frame(1));
-        outbox.push(Kind::Answer, frame(2));
         outbox.push(Kind::Update(Sequence(5)), frame(1));
+        outbox.push(Kind::Answer, frame(2));
+        outbox.push(Kind::Update(Sequence(4)), frame(1));
         outbox.push(Kind::Awareness, frame(1));
         assert_eq!(outbox.drop_what_can_be_made_again(), Dropped { update: Some(Sequence(4)), awareness: true });
         assert_eq!(outbox.pop().map(|frame| frame.len()), Some(2));

@@ -202,7 +202,8 @@ impl Sessions {
         let now_s = self.now_s;
         let Some(session) = self.get_mut(id) else { return };
         let dropped = session.outbox.as_mut().map(|outbox| outbox.drop_what_can_be_made_again()).unwrap_or_default();
-        let first = dropped.update.unwrap_or(first);
+        // After a catch-up it may be given once more what waits here already, and what comes before that.
+        let first = dropped.update.map_or(first, |dropped| dropped.min(first));
         session.delivery = Delivery::Behind(Sequence(first.0 - 1));
         session.awareness_dropped |= dropped.awareness;
         if session.slow_since_s == 0 {

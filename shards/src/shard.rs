@@ -6,7 +6,7 @@ use std::sync::Arc;
 use selvedge_protocol::sync::{self, Message};
 
 use crate::TICK_MS;
-use crate::config::{Config, HOT_DOCUMENTS_MAX, SCAN_MS};
+use crate::config::{Config, HOT_DOCUMENTS_MAX, SCAN_MS, SCAN_SESSIONS};
 use crate::core::Core;
 use crate::counters::Counters;
 use crate::document::Document;
@@ -39,6 +39,8 @@ pub struct Shard {
     ticking: Vec<u32>,
     /// Documents that somebody left, and may have been the last to.
     resting: Vec<DocumentId>,
+    /// When the next sessions are looked at.
+    scan_due: Now,
     heartbeat: Frame,
 }
 
@@ -57,6 +59,7 @@ impl Shard {
             due: BTreeSet::new(),
             ticking: Vec::new(),
             resting: Vec::new(),
+            scan_due: Now(0),
             heartbeat: empty_awareness(),
         }
     }
@@ -115,7 +118,8 @@ impl Shard {
     /// When the turn has to be ended once more, though nothing arrives by then.
     #[must_use]
     pub fn next_due(&self) -> Option<Now> {
-        self.due.first().map(|&(due, _)| due)
+        let gathered = self.due.first().map(|&(due, _)| due);
+        [gathered, self.next_scan()].into_iter().flatten().min()
     }
 
     /// Something accepted is not appended or not sent yet, because it gathers until an earlier record is committed or a window ends. A
@@ -360,6 +364,7 @@ impl Shard {
     fn turn_ended(&mut self, load: Load) {
         self.core.load = load;
         self.core.spared.look(self.core.now);
+        self.scan_sessions();
         while let Some(&(due, slot)) = self.due.first()
             && due <= self.core.now
         {
@@ -392,9 +397,19 @@ impl Shard {
         self.evict_idle();
     }
 
+    /// Looks at as many sessions as are due by now, if any are. Not at all of a tick's at once: in a table of a quarter of a million, that
+    /// could be thirty thousand heartbeats in one turn, during which nobody else is served.
     fn scan_sessions(&mut self) {
+        let now = self.core.now;
+        if now < self.scan_due {
+            return;
+        }
         let len = self.core.sessions.table_len();
-        let count = (len * TICK_MS as usize).div_ceil(SCAN_MS as usize);
+        let step_ms = scan_step_ms(len);
+        // A turn that comes late looks at more, within reason; the rest is looked at later than it should be.
+        let elapsed_ms = now.since(self.scan_due).min(3 * step_ms) + step_ms;
+        self.scan_due = Now(now.0 + step_ms);
+        let count = (len * elapsed_ms as usize).div_ceil(SCAN_MS as usize);
         let heartbeat_s = u32::try_from(self.core.config.heartbeat_ms / 1_000).unwrap_or(u32::MAX);
         let patience_s = u32::try_from(self.core.config.catch_up_timeout_ms / 1_000).unwrap_or(u32::MAX);
         let mut found = Vec::new();
@@ -418,6 +433,11 @@ impl Shard {
                 },
             }
         }
+    }
+
+    /// When sessions are to be looked at before the next tick.
+    fn next_scan(&self) -> Option<Now> {
+        (scan_step_ms(self.core.sessions.table_len()) < TICK_MS).then_some(self.scan_due)
     }
 
     fn evict_idle(&mut self) {
@@ -447,4 +467,9 @@ impl Shard {
         self.core.counters.evictions += 1;
         self.forget(document);
     }
+}
+
+/// Milliseconds between two looks at sessions, of which a table of this length has so many.
+fn scan_step_ms(sessions: usize) -> u64 {
+    (SCAN_MS * SCAN_SESSIONS / sessions.max(1) as u64).clamp(1, TICK_MS)
 }

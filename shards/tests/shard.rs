@@ -5,7 +5,7 @@ mod host;
 
 use host::{At, Got, Host, NAME, at, state_vector, typed};
 use selvedge_protocol::sync::Message;
-use selvedge_protocol::update::Refused;
+use selvedge_protocol::update::{Known, Refused, merge};
 use selvedge_shards::reading::{CatchUpFrom, ReadFailed};
 use selvedge_shards::{Access, CloseReason, Input, Load, Now, Sequence};
 
@@ -907,4 +907,83 @@ fn a_session_that_is_being_caught_up_gets_no_records_until_then_wherever_it_is()
         host.update(writer, &typed(1, 4, "d"));
         assert_eq!(host.got(far), [Got::Update(typed(1, 4, "d"))]);
     }
+}
+
+#[test]
+fn the_heartbeats_of_very_many_sessions_do_not_come_in_one_turn() {
+    const SESSIONS: u32 = 20_000;
+    const TURN_HEARTBEATS_MAX: u64 = 4 * 512;
+    let mut host = Host::with(1, |config| config.sessions_per_document_max = SESSIONS);
+    for index in 0..SESSIONS {
+        host.attach(at(0, index));
+    }
+    let attached = host.now;
+    let (mut before, mut most) = (0, 0);
+    // Each is looked at every two seconds; times are kept in whole seconds.
+    while host.now < attached + 20_000 + 2_000 + 1_000 {
+        let due = host.next_due(0).expect("a large table is looked at between ticks");
+        assert!(due > Now(host.now), "the turn has ended");
+        host.now = due.0;
+        host.turn();
+        let sent = host.shard(0).counters().heartbeats;
+        most = most.max(sent - before);
+        before = sent;
+    }
+    assert_eq!(before, u64::from(SESSIONS), "every session was sent one");
+    assert!(most <= TURN_HEARTBEATS_MAX, "{most} in one turn");
+}
+
+#[test]
+fn who_falls_behind_before_it_asks_misses_nothing_of_what_was_not_committed_when_it_came() {
+    for shards in [1, 2] {
+        let (mut host, writer) = (Host::with(shards, |config| config.uncommitted_bytes_max = 10_000), at(0, 1));
+        let late = at(usize::from(shards) - 1, 2);
+        host.attach(writer);
+        host.update(writer, &typed(1, 0, "a"));
+        host.sockets_take = false;
+        host.attach(late);
+        for clock in 1..12 {
+            host.update(writer, &typed(1, clock, "b"));
+        }
+        host.step_1(late, EMPTY_STEP_1);
+        host.catch_up();
+        host.sockets_take = true;
+        host.commit();
+        while !host.jobs.is_empty() {
+            host.catch_up();
+        }
+        assert_eq!(typed_by_1(host.got(late)), 12);
+    }
+}
+
+#[test]
+fn who_overflows_on_what_follows_its_catch_up_misses_nothing_of_that() {
+    let (mut host, writer, late) = (Host::with(1, |config| config.uncommitted_bytes_max = 10_000), at(0, 1), at(0, 2));
+    host.attach(writer);
+    host.update(writer, &typed(1, 0, "a"));
+    host.sockets_take = false;
+    host.attach(late);
+    // It waits in the outbox, and stands behind what the catch-up leaves out.
+    host.update(writer, &typed(1, 1, "b"));
+    host.step_1(late, EMPTY_STEP_1);
+    for clock in 2..60 {
+        host.update(writer, &typed(1, clock, "c"));
+    }
+    host.catch_up();
+    host.sockets_take = true;
+    host.commit();
+    while !host.jobs.is_empty() {
+        host.catch_up();
+    }
+    assert_eq!(typed_by_1(host.got(late)), 60);
+}
+
+/// How many letters of client 1 a session has, of which it lacks none in between.
+fn typed_by_1(got: Vec<Got>) -> u32 {
+    let updates = got.into_iter().filter_map(|got| match got {
+        Got::Step2(update) | Got::Update(update) => Some(update),
+        Got::Step1(_) | Got::Awareness(_) | Got::Denied(_) => None,
+    });
+    let merged = merge(&updates.collect::<Vec<_>>()).expect("the server sends updates");
+    Known::of(&merged).expect("nothing is missing before what is there").clocks().clock(1)
 }

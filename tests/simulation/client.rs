@@ -143,7 +143,7 @@ impl Client {
             self.states_at = now + if self.calm { 15_000 } else { self.random.between(500, 15_000) };
             self.announce(stage);
         }
-        if now >= self.resyncs_at && self.wire.is_some() {
+        if stage.plan.resyncs && now >= self.resyncs_at && self.wire.is_some() {
             self.resyncs_at = now + self.random.between(2_000, 20_000);
             self.ask(stage);
         }

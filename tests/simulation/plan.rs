@@ -71,6 +71,8 @@ pub(crate) struct Plan {
     pub(crate) read_ms: u64,
     pub(crate) delay_ms: u64,
     pub(crate) kernel_bytes: usize,
+    /// Clients ask for what they lack now and then, which makes up for whatever the server forgot to send them. Most never do.
+    pub(crate) resyncs: bool,
     /// Between these is what a core is told of its load in each turn.
     pub(crate) load_permille: (u64, u64),
     /// Of a hundred connections so many stay on the core that accepted them.
@@ -114,6 +116,7 @@ impl Plan {
             read_ms: random.pick(&[1, 5, 50, 300]),
             delay_ms: random.pick(&[0, 2, 20, 150]),
             kernel_bytes: random.pick(&[0, 100, 2_000, 100_000]),
+            resyncs: random.percent(30),
             load_permille: random.pick(&[(0, 0), (0, 1_000), (600, 800), (1_000, 1_000)]),
             remote_percent: random.pick(&[0, 30, 60, 100]),
             clients,
