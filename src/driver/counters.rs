@@ -29,16 +29,6 @@ pub struct Counters {
     pub wakes_received: u64,
 }
 
-#[cfg(feature = "glommio")]
-impl Counters {
-    /// A frame is sent, or will not be.
-    pub(super) fn count_send(&mut self, frame: &selvedge_shards::Frame, result: &std::io::Result<()>) {
-        self.sends += 1;
-        // Of what failed, a part may be with the kernel; how much is not known.
-        self.sent_bytes += if result.is_ok() { frame.len() as u64 } else { 0 };
-    }
-}
-
 impl AddAssign for Counters {
     fn add_assign(&mut self, other: Self) {
         let Self {

@@ -127,7 +127,8 @@ impl Driver for Glommio {
         self.core.waker.clone()
     }
 
-    /// What glommio asks of the kernel cannot be seen: submissions and completions stay 0, and enters are turns.
+    /// What glommio asks of the kernel cannot be seen: enters are turns, submissions are streams that were left to wait, and completions
+    /// what their waiting came to.
     fn counters(&self) -> Counters {
         self.core.counters
     }
@@ -170,6 +171,7 @@ impl Core {
         // Not more than there are now: what handling them adds is for the next turn.
         for _ in 0..self.ready.len() {
             if let Some(source) = self.ready.pop() {
+                self.counters.completions += 1;
                 self.handle(source, visit);
             }
         }
@@ -184,6 +186,7 @@ impl Core {
         if self.event.is_none() {
             let copy = self.waker.event().try_clone_to_owned()?;
             self.event = Some(Stream::watch(copy, self.ready.wire(Source::Waker)));
+            self.counters.submissions += 1;
         }
         Ok(())
     }

@@ -42,7 +42,10 @@ impl Core {
     fn handle_connecting(&mut self, key: ConnectionKey, visit: Visit<'_>) {
         let connection = self.table.expect(key);
         let result = match connection.stream.poll_send(&[]) {
-            Poll::Pending => return,
+            Poll::Pending => {
+                self.counters.submissions += 1;
+                return;
+            }
             Poll::Ready(result) => result.map(drop),
         };
         connection.connecting = false;
@@ -58,10 +61,15 @@ impl Core {
         let Some(mut sending) = connection.sending.take() else { return };
         match connection.push_out(&mut sending) {
             Poll::Ready(result) => {
-                self.counters.count_send(&sending.frame, &result);
+                self.counters.sends += 1;
+                self.counters.sent_bytes += sending.sent as u64;
                 visit(Completion::Sent { key, frame: sending.frame, result });
             }
-            Poll::Pending => connection.sending = Some(sending),
+            Poll::Pending => {
+                self.counters.short_sends += 1;
+                self.counters.submissions += 1;
+                connection.sending = Some(sending);
+            }
         }
     }
 
@@ -72,7 +80,10 @@ impl Core {
                 return;
             }
             match connection.stream.poll_receive(&mut self.buffer[..]) {
-                Poll::Pending => return,
+                Poll::Pending => {
+                    self.counters.submissions += 1;
+                    return;
+                }
                 Poll::Ready(Ok(0)) => return self.end(key, None, visit),
                 Poll::Ready(Ok(bytes)) => {
                     if connection.demand == Demand::Once {

@@ -79,10 +79,15 @@ impl Core {
         let mut sending = Sending::new(frame);
         match connection.push_out(&mut sending) {
             Poll::Ready(result) => {
-                self.counters.count_send(&sending.frame, &result);
+                self.counters.sends += 1;
+                self.counters.sent_bytes += sending.sent as u64;
                 self.answers.push_back(Answer::Sent(key, sending.frame, result));
             }
-            Poll::Pending => connection.sending = Some(Box::new(sending)),
+            Poll::Pending => {
+                self.counters.short_sends += 1;
+                self.counters.submissions += 1;
+                connection.sending = Some(Box::new(sending));
+            }
         }
     }
 
@@ -120,9 +125,9 @@ impl Core {
         let waker = self.wakers.get(core).expect("a core that was connected");
         if waker.is_same(&self.waker) {
             self.awake = true;
-        } else {
+        } else if waker.claim() {
             self.counters.wakes_sent += 1;
-            waker.wake();
+            waker.signal();
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::driver::demand::Demand;
 pub(super) struct Sending {
     pub(super) frame: Frame,
     /// Bytes that the kernel has taken.
-    sent: usize,
+    pub(super) sent: usize,
 }
 
 impl Sending {
