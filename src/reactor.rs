@@ -117,6 +117,7 @@ impl<D: Driver> Reactor<D> {
             leftover |= self.follow_drain();
         }
         self.lay_out();
+        tracing::debug!(core = self.id, of_loop = ?self.counters, shard = ?self.core.counters(), "a core ends");
         Ok(())
     }
 
@@ -229,6 +230,7 @@ impl<D: Driver> Reactor<D> {
         }
     }
 
+    /// Lays out what was counted so far.
     fn lay_out(&mut self) {
         self.counters.cpu_us = thread_cpu_us();
         let counted = Counted { core: self.counters, driver: self.driver.counters(), shard: self.core.counters() };
