@@ -373,3 +373,16 @@ fn what_a_drain_stores_of_a_hot_document_its_authors_are_told_before_the_goodbye
         assert_eq!(told, stored, "what is stored is acknowledged, and what is acknowledged is stored");
     });
 }
+
+#[test]
+fn each_core_says_what_it_has_counted_when_it_is_asked() {
+    with_each_driver(|driver| {
+        let folder = Folder::new();
+        let mut server = Server::start(driver, &folder, &["--shards", "2"]);
+        let mut client = Client::upgrade(server.address, "/yjs/counted");
+        client.wait_for(|message| message.starts_with(&[0, 0]));
+        // They are laid out four times in a second: this one is among them at some time, and nothing else ends the asking.
+        while !server.counters(2).iter().any(|line| line.contains(" sessions: 1,") && line.contains(" turns: ")) {}
+        server.kill();
+    });
+}

@@ -81,6 +81,20 @@ impl Server {
         kill_process(pid, Signal::TERM).expect("the server runs");
     }
 
+    /// Asks each core for what it has counted: so many lines of the log.
+    pub(crate) fn counters(&mut self, cores: usize) -> Vec<String> {
+        kill_process(Pid::from_child(&self.child), Signal::USR1).expect("the server runs");
+        let mut counters = Vec::new();
+        while counters.len() < cores {
+            let mut line = String::new();
+            assert_ne!(self.log.read_line(&mut line).expect("the log is text"), 0, "the server ended");
+            if line.contains("counters core=") {
+                counters.push(line);
+            }
+        }
+        counters
+    }
+
     pub(crate) fn kill(&mut self) {
         self.child.kill().expect("the server runs");
         self.child.wait().expect("it was started here");
