@@ -932,3 +932,21 @@ fn the_heartbeats_of_very_many_sessions_do_not_come_in_one_turn() {
     assert_eq!(before, u64::from(SESSIONS), "every session was sent one");
     assert!(most <= TURN_HEARTBEATS_MAX, "{most} in one turn");
 }
+
+#[test]
+fn questions_that_cross_the_pause_between_two_cores_are_all_answered() {
+    // More than a receive of questions holds, and a ring between two cores.
+    const QUESTIONS: usize = 1_000;
+    let (mut host, a, b) = two(2);
+    host.update(a, &typed(1, 0, "hi"));
+    host.commit();
+    host.got(b);
+    for _ in 0..QUESTIONS {
+        host.say(b, Message::SyncStep1 { state_vector: EMPTY_STEP_1 });
+    }
+    host.turn();
+    assert_eq!(host.paused.get(&b), Some(&true));
+    host.catch_up();
+    assert_eq!(host.got(b).len(), QUESTIONS);
+    assert_eq!(host.paused.get(&b), Some(&false));
+}
