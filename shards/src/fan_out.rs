@@ -66,12 +66,15 @@ impl FanOut {
         self.members.len()
     }
 
-    /// Takes up where the document stands. Only before anything was published.
+    /// Takes up where the document stands. Nobody who is here has been given any of its records.
     pub(crate) fn open(&mut self, sequence: Sequence, committed: Sequence) {
-        assert!(self.recent.is_empty(), "a document opens before it publishes");
-        self.sequence = sequence;
-        self.sent = sequence;
-        self.committed = committed;
+        let members = std::mem::take(&mut self.members);
+        *self = Self { members, sequence, sent: sequence, committed, ..Self::default() };
+    }
+
+    /// The last record published here.
+    pub(crate) fn sequence(&self) -> Sequence {
+        self.sequence
     }
 
     /// Adds a session, which is taken to have everything published so far. Returns its index, for [`FanOut::remove`].

@@ -950,3 +950,27 @@ fn questions_that_cross_the_pause_between_two_cores_are_all_answered() {
     assert_eq!(host.got(b).len(), QUESTIONS);
     assert_eq!(host.paused.get(&b), Some(&false));
 }
+
+#[test]
+fn who_comes_while_the_owner_ends_the_last_session_of_its_core_misses_nothing() {
+    let (mut host, a, b) = two(2);
+    let late = at(1, 9);
+    host.mesh_delivers = false;
+    host.say(b, Message::Awareness { update: &[1] });
+    host.deliver_to(0);
+    // The owner publishes, and knows of nobody on the other core to tell.
+    host.update(a, &typed(1, 0, "a"));
+    host.attach(late);
+    host.mesh_delivers = true;
+    host.deliver();
+    assert!(host.closed.contains_key(&b));
+    assert_eq!(host.got(late), [Got::Step1(state_vector(&[(1, 1)]))]);
+    host.update(a, &typed(1, 1, "b"));
+    assert_eq!(host.got(late), [Got::Update(typed(1, 1, "b"))]);
+    host.commit();
+    host.step_1(late, EMPTY_STEP_1);
+    host.catch_up();
+    assert!(matches!(&host.got(late)[..], [Got::Step2(_)]));
+    host.update(a, &typed(1, 2, "c"));
+    assert_eq!(host.got(late), [Got::Update(typed(1, 2, "c"))]);
+}
