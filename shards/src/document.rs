@@ -265,7 +265,7 @@ impl Document {
     pub(crate) fn detach(&mut self, session: SessionRef, core: &mut Core) {
         if core.is_here(session) {
             let Some(gone) = core.sessions.remove(session.session) else { return };
-            self.fan_out.remove(gone.member, &mut core.sessions);
+            self.fan_out.remove(session.session, &gone, &mut core.sessions);
         } else if let Some(sessions) = self.remotes.get_mut(&session.shard) {
             sessions.remove(&session.session);
             if sessions.is_empty() {

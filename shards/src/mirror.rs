@@ -56,7 +56,7 @@ impl Mirror {
 
     fn leave(&mut self, session: SessionId, core: &mut Core) {
         if let Some(gone) = core.sessions.remove(session) {
-            self.fan_out.remove(gone.member, &mut core.sessions);
+            self.fan_out.remove(session, &gone, &mut core.sessions);
         }
     }
 

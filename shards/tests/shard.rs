@@ -974,3 +974,25 @@ fn who_comes_while_the_owner_ends_the_last_session_of_its_core_misses_nothing() 
     host.update(a, &typed(1, 2, "c"));
     assert_eq!(host.got(late), [Got::Update(typed(1, 2, "c"))]);
 }
+
+#[test]
+fn who_leaves_while_its_catch_up_is_made_keeps_no_records_in_memory() {
+    for shards in [1, 2] {
+        let (mut host, a, b) = two(shards);
+        host.update(a, &typed(1, 0, "x"));
+        host.commit();
+        let late = at(usize::from(shards) - 1, 9);
+        host.attach(late);
+        host.step_1(late, EMPTY_STEP_1);
+        host.detach(late);
+        host.catch_up();
+        host.got(b);
+        host.sockets_take = false;
+        for clock in 1..13 {
+            host.update(a, &typed(1, clock, "x"));
+        }
+        host.commit();
+        host.take(b);
+        assert_eq!(host.jobs.len(), 1, "what it is behind is on disk only");
+    }
+}
