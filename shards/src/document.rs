@@ -692,7 +692,9 @@ impl Document {
         if !self.presence.has_news() {
             return None;
         }
-        if core.now < self.next_awareness {
+        // So many clients do not fit at once: a session that announces and takes back one after the other must not fill the window.
+        let gathers = self.presence.news() <= core.config.awareness_entries_max;
+        if core.now < self.next_awareness && gathers {
             return Some(self.next_awareness);
         }
         self.publish_awareness(core);

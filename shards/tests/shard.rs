@@ -996,3 +996,19 @@ fn who_leaves_while_its_catch_up_is_made_keeps_no_records_in_memory() {
         assert_eq!(host.jobs.len(), 1, "what it is behind is on disk only");
     }
 }
+
+#[test]
+fn awareness_that_gathers_is_bounded_whoever_comes_and_goes() {
+    let (mut host, far) = a_crowd(1, 20);
+    let busy = at(0, 3);
+    host.announce(busy, 1, 1, Some("1"));
+    assert_eq!(host.got(far).len(), 1);
+    for client in 2..=6 {
+        host.announce(busy, client, 1, Some("1"));
+        host.announce(busy, client, 1, None);
+    }
+    assert_eq!(host.got(far), [], "as many as may be there at once wait for the window");
+    host.announce(busy, 7, 1, Some("1"));
+    let got = host.got(far);
+    assert!(matches!(&got[..], [Got::Awareness(clients)] if clients.len() == 6), "{got:?}");
+}
