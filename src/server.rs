@@ -65,8 +65,8 @@ impl fmt::Display for Failed {
     }
 }
 
-/// Serves until SIGTERM or SIGINT, then drains; SIGUSR1 writes all counters to the log. Exit codes: 0 after a complete drain, 1 where the server could not start or the drain
-/// was not complete; a second signal ends the process at once with 128 plus its number.
+/// Serves until SIGTERM or SIGINT, then drains; SIGUSR1 writes all counters to the log. Exit codes: 0 after a complete drain, 1 where the
+/// server could not start or the drain was not complete; a second signal ends the process at once with 128 plus its number.
 #[must_use]
 pub fn run(settings: &Settings) -> ExitCode {
     process::abort_on_panic();

@@ -268,7 +268,7 @@ impl Document {
     pub(crate) fn detach(&mut self, session: SessionRef, core: &mut Core) {
         if core.is_here(session) {
             let Some(gone) = core.sessions.remove(session.session) else { return };
-            self.fan_out.remove(gone.member, &mut core.sessions);
+            self.fan_out.remove(session.session, &gone, &mut core.sessions);
         } else if let Some(sessions) = self.remotes.get_mut(&session.shard) {
             sessions.remove(&session.session);
             if sessions.is_empty() {
@@ -704,7 +704,9 @@ impl Document {
         if !self.presence.has_news() {
             return None;
         }
-        if core.now < self.next_awareness {
+        // So many clients do not fit at once: a session that announces and takes back one after the other must not fill the window.
+        let gathers = self.presence.news() <= core.config.awareness_entries_max;
+        if core.now < self.next_awareness && gathers {
             return Some(self.next_awareness);
         }
         self.publish_awareness(core);

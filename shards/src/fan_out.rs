@@ -12,7 +12,7 @@ use selvedge_protocol::websocket::{FrameHeader, Role};
 use crate::effect::Effect;
 use crate::frame::Frame;
 use crate::id::{Sequence, SessionId};
-use crate::session::{Delivery, Sessions};
+use crate::session::{Delivery, Session, Sessions};
 
 /// Bytes of committed records that are kept for sessions that are being caught up. Above, those sessions need another catch-up.
 const RECENT_BYTES_MAX: usize = 1024 * 1024;
@@ -42,7 +42,7 @@ pub(crate) struct FanOut {
     recent_bytes: usize,
     /// Sessions in [`Delivery::Held`], and perhaps some that are gone.
     held: Vec<SessionId>,
-    /// Sessions in [`Delivery::CatchingUp`], and from where on each will need records.
+    /// The sessions in [`Delivery::CatchingUp`], and from where on each will need records.
     catching_up: Vec<(SessionId, Sequence)>,
     /// Catch-ups that are being made here for sessions of other cores, and the same of them.
     jobs: Vec<(u64, Sequence)>,
@@ -66,12 +66,15 @@ impl FanOut {
         self.members.len()
     }
 
-    /// Takes up where the document stands. Only before anything was published.
+    /// Takes up where the document stands. Nobody who is here has been given any of its records.
     pub(crate) fn open(&mut self, sequence: Sequence, committed: Sequence) {
-        assert!(self.recent.is_empty(), "a document opens before it publishes");
-        self.sequence = sequence;
-        self.sent = sequence;
-        self.committed = committed;
+        let members = std::mem::take(&mut self.members);
+        *self = Self { members, sequence, sent: sequence, committed, ..Self::default() };
+    }
+
+    /// The last record published here.
+    pub(crate) fn sequence(&self) -> Sequence {
+        self.sequence
     }
 
     /// Adds a session, which is taken to have everything published so far. Returns its index, for [`FanOut::remove`].
@@ -80,10 +83,15 @@ impl FanOut {
         u32::try_from(self.members.len() - 1).expect("sessions are counted in a u32")
     }
 
-    pub(crate) fn remove(&mut self, member: u32, sessions: &mut Sessions) {
-        self.members.swap_remove(member as usize);
-        if let Some(&moved) = self.members.get(member as usize) {
-            sessions.at_mut(moved).member = member;
+    /// Takes out a session that is gone from the shard's table.
+    pub(crate) fn remove(&mut self, id: SessionId, gone: &Session, sessions: &mut Sessions) {
+        self.members.swap_remove(gone.member as usize);
+        if let Some(&moved) = self.members.get(gone.member as usize) {
+            sessions.at_mut(moved).member = gone.member;
+        }
+        if gone.delivery == Delivery::CatchingUp {
+            // Nothing else would: who is gone is not caught up, and what it needs would stay as long as the document.
+            self.catching_up.retain(|&(other, _)| other != id);
         }
         if self.members.is_empty() {
             self.held = Vec::new();

@@ -56,7 +56,7 @@ impl Mirror {
 
     fn leave(&mut self, session: SessionId, core: &mut Core) {
         if let Some(gone) = core.sessions.remove(session) {
-            self.fan_out.remove(gone.member, &mut core.sessions);
+            self.fan_out.remove(session, &gone, &mut core.sessions);
         }
     }
 
@@ -78,7 +78,9 @@ impl Mirror {
         if core.sessions.get(session).is_none() {
             return;
         }
-        if !self.open {
+        // The owner may have ended all sessions that it knew of here before it heard of this one: what it published in between did not come
+        // here, and all who are here now came after that.
+        if !self.open || self.fan_out.sequence() != sequence {
             self.open = true;
             self.fan_out.open(sequence, committed);
         }

@@ -77,6 +77,11 @@ impl Presence {
         !self.changed.is_empty()
     }
 
+    /// Clients to be told about.
+    pub(crate) fn news(&self) -> usize {
+        self.changed.len()
+    }
+
     /// One entry of a session's awareness update. A client's newer clock wins; an equal one with `null` removes.
     pub(crate) fn offer(&mut self, session: SessionRef, entry: &Entry<'_>, room: Room, now: Now) -> Offered {
         let Entry { client, clock, state } = *entry;

@@ -53,9 +53,13 @@ pub(crate) struct Session {
     pub(crate) awareness_dropped: bool,
     /// So many answers wait for it that it is not read from.
     glutted: bool,
-    /// How many reasons there are to read nothing from it.
-    pauses: u8,
+    /// How many reasons there are to read nothing from it. Many where it is on another core than its document: what it sent until the first
+    /// arrives may have led to any number more.
+    pauses: u32,
 }
+
+// A million of them are 64 MB.
+const _: () = assert!(size_of::<Session>() <= 64);
 
 const VACANT: Session = Session {
     generation: 0,

@@ -1019,3 +1019,83 @@ fn in_a_crowd_what_is_written_within_two_milliseconds_is_one_record() {
         assert!(!host.got(one).is_empty(), "acknowledged before the window ends");
     }
 }
+
+#[test]
+fn questions_that_cross_the_pause_between_two_cores_are_all_answered() {
+    // More than a receive of questions holds, and a ring between two cores.
+    const QUESTIONS: usize = 1_000;
+    let (mut host, a, b) = two(2);
+    host.update(a, &typed(1, 0, "hi"));
+    host.commit();
+    host.got(b);
+    for _ in 0..QUESTIONS {
+        host.say(b, Message::SyncStep1 { state_vector: EMPTY_STEP_1 });
+    }
+    host.turn();
+    assert_eq!(host.paused.get(&b), Some(&true));
+    host.catch_up();
+    assert_eq!(host.got(b).len(), QUESTIONS);
+    assert_eq!(host.paused.get(&b), Some(&false));
+}
+
+#[test]
+fn who_comes_while_the_owner_ends_the_last_session_of_its_core_misses_nothing() {
+    let (mut host, a, b) = two(2);
+    let late = at(1, 9);
+    host.mesh_delivers = false;
+    host.say(b, Message::Awareness { update: &[1] });
+    host.deliver_to(0);
+    // The owner publishes, and knows of nobody on the other core to tell.
+    host.update(a, &typed(1, 0, "a"));
+    host.attach(late);
+    host.mesh_delivers = true;
+    host.deliver();
+    assert!(host.closed.contains_key(&b));
+    assert_eq!(host.got(late), [Got::Step1(state_vector(&[(1, 1)]))]);
+    host.update(a, &typed(1, 1, "b"));
+    assert_eq!(host.got(late), [Got::Update(typed(1, 1, "b"))]);
+    host.commit();
+    host.step_1(late, EMPTY_STEP_1);
+    host.catch_up();
+    assert!(matches!(&host.got(late)[..], [Got::Step2(_)]));
+    host.update(a, &typed(1, 2, "c"));
+    assert_eq!(host.got(late), [Got::Update(typed(1, 2, "c"))]);
+}
+
+#[test]
+fn who_leaves_while_its_catch_up_is_made_keeps_no_records_in_memory() {
+    for shards in [1, 2] {
+        let (mut host, a, b) = two(shards);
+        host.update(a, &typed(1, 0, "x"));
+        host.commit();
+        let late = at(usize::from(shards) - 1, 9);
+        host.attach(late);
+        host.step_1(late, EMPTY_STEP_1);
+        host.detach(late);
+        host.catch_up();
+        host.got(b);
+        host.sockets_take = false;
+        for clock in 1..13 {
+            host.update(a, &typed(1, clock, "x"));
+        }
+        host.commit();
+        host.take(b);
+        assert_eq!(host.jobs.len(), 1, "what it is behind is on disk only");
+    }
+}
+
+#[test]
+fn awareness_that_gathers_is_bounded_whoever_comes_and_goes() {
+    let (mut host, far) = a_crowd(1, 20);
+    let busy = at(0, 3);
+    host.announce(busy, 1, 1, Some("1"));
+    assert_eq!(host.got(far).len(), 1);
+    for client in 2..=6 {
+        host.announce(busy, client, 1, Some("1"));
+        host.announce(busy, client, 1, None);
+    }
+    assert_eq!(host.got(far), [], "as many as may be there at once wait for the window");
+    host.announce(busy, 7, 1, Some("1"));
+    let got = host.got(far);
+    assert!(matches!(&got[..], [Got::Awareness(clients)] if clients.len() == 6), "{got:?}");
+}

@@ -34,7 +34,7 @@ impl MadeUp {
             ("proc/self/status", "Cpus_allowed_list:\t0-7\nCapEff:\t000001ffffffffff"),
             ("proc/self/limits", "Max open files            2000000              2000000              files"),
             ("proc/self/mounts", "/dev/sda / ext4 rw 0 0\nproc /proc proc rw 0 0\ntmpfs /ram tmpfs rw 0 0"),
-            ("proc/sys/kernel/osrelease", "6.12.4-made-up"),
+            ("proc/sys/kernel/osrelease", "6.13.4-made-up"),
             ("proc/sys/fs/file-max", "9223372036854775807"),
             ("proc/sys/fs/nr_open", "1073741816"),
             ("proc/sys/net/core/somaxconn", "4096"),

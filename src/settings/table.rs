@@ -31,7 +31,7 @@ settings! {
 
         /// Where sockets are held.
         /// process: each is a file descriptor, of which the limit of open files (ulimit -n) allows so many; direct: in tables of io_uring,
-        /// where that limit does not bind, for machines on which it cannot be raised. direct needs the uring driver and Linux 6.8.
+        /// where that limit does not bind, for machines on which it cannot be raised. direct needs the uring driver and Linux 6.13.
         descriptors: OneOf<DescriptorsChoice> { default: DescriptorsChoice::Process };
 
         /// Connections of the whole process; further ones are told to try again (503), or closed at once where there are many.

@@ -9,7 +9,8 @@ use selvedge_protocol::websocket::{FrameHeader, Role};
 use selvedge_protocol::{awareness, update::StateVector};
 use selvedge_shards::reading::{CatchUpFrom, CaughtUp, Loaded, ReadFailed};
 use selvedge_shards::{
-    Access, CloseReason, Config, DocumentId, Effect, Frame, Input, Load, Now, Sequence, SessionId, Shard, ShardId,
+    Access, CloseReason, Config, DocumentId, Effect, Envelope, Frame, Input, Load, Now, Sequence, SessionId, Shard,
+    ShardId,
 };
 
 /// The name of a document that shard 0 owns, however many there are in these tests.
@@ -75,6 +76,10 @@ pub(crate) struct Host {
     in_flight: VecDeque<At>,
     /// Sockets take what they are sent at once.
     pub(crate) sockets_take: bool,
+    /// What shards send each other arrives at once.
+    pub(crate) mesh_delivers: bool,
+    /// What has not arrived: from where, to where.
+    mesh: VecDeque<(ShardId, usize, Envelope)>,
     /// Loads are answered at once.
     pub(crate) loads_end: bool,
     pub(crate) loads: VecDeque<(usize, DocumentId)>,
@@ -108,6 +113,8 @@ impl Host {
             got: BTreeMap::new(),
             in_flight: VecDeque::new(),
             sockets_take: true,
+            mesh_delivers: true,
+            mesh: VecDeque::new(),
             loads_end: true,
             loads: VecDeque::new(),
             appended: VecDeque::new(),
@@ -173,8 +180,28 @@ impl Host {
             Effect::Evicted { document } => self.evicted.push(document),
             Effect::Envelope { to, envelope } => {
                 let from = ShardId(u16::try_from(shard).expect("few shards"));
-                self.handle(usize::from(to.0), Input::Envelope { from, envelope });
+                self.mesh.push_back((from, usize::from(to.0), envelope));
+                if self.mesh_delivers {
+                    self.deliver();
+                }
             }
+        }
+    }
+
+    /// What was sent from shard to shard arrives, and what that leads to.
+    pub(crate) fn deliver(&mut self) {
+        while let Some((from, to, envelope)) = self.mesh.pop_front() {
+            self.handle(to, Input::Envelope { from, envelope });
+        }
+    }
+
+    /// What was sent to one shard so far arrives.
+    pub(crate) fn deliver_to(&mut self, shard: usize) {
+        let (arrives, stays) = std::mem::take(&mut self.mesh).into_iter().partition(|(_, to, _)| *to == shard);
+        self.mesh = stays;
+        let arrives: VecDeque<_> = arrives;
+        for (from, to, envelope) in arrives {
+            self.handle(to, Input::Envelope { from, envelope });
         }
     }
 

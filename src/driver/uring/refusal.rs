@@ -16,6 +16,8 @@ pub enum Refusal {
     Operation(&'static str),
     /// Direct descriptors: a socket in a slot could not be given to another core.
     Install,
+    /// Direct descriptors: a slot that is emptied keeps its socket open while older requests last.
+    Lingering,
     /// Direct descriptors: the ring takes no table of slots.
     Slots(io::Error),
     /// A descriptor beside the ring is lacking.
@@ -47,6 +49,10 @@ impl fmt::Display for Refusal {
                 "direct descriptors need IORING_OP_FIXED_FD_INSTALL (Linux 6.8); without, use --descriptors process and raise the limit \
                  of open files (ulimit -n)",
             ),
+            Self::Lingering => f.write_str(
+                "direct descriptors: this kernel closes a socket only after all requests that are older have ended (Linux before 6.13); use \
+                 --descriptors process and raise the limit of open files (ulimit -n)",
+            ),
             Self::Slots(error) => {
                 write!(f, "direct descriptors: IORING_REGISTER_FILES2: {error}; --descriptors process does without")
             }
@@ -59,7 +65,7 @@ impl std::error::Error for Refusal {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Setup(error) | Self::Slots(error) | Self::Descriptor(error) => Some(error),
-            Self::Feature(_) | Self::Operation(_) | Self::Install => None,
+            Self::Feature(_) | Self::Operation(_) | Self::Install | Self::Lingering => None,
         }
     }
 }

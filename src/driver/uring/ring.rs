@@ -1,18 +1,21 @@
 //! The ring itself: made, filled, entered, emptied. Knows nothing of connections.
 #![expect(unsafe_code, reason = "the queues are memory shared with the kernel")]
 
-use std::io;
-use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::io::{self, Read};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::os::unix::net::UnixStream;
 use std::ptr::NonNull;
 use std::time::Duration;
 
 use io_uring::types::{SubmitArgs, Timespec};
 use io_uring::{Builder, EnterFlags, IoUring, Probe, Submitter, cqueue, opcode, squeue};
+use rustix::event::{EventfdFlags, eventfd};
 use rustix::io::Errno;
 
 use super::refusal::Refusal;
 use super::request::Request;
-use super::tag::Tag;
+use super::tag::{Kind, Tag};
+use super::target::Target;
 use crate::driver::Counters;
 
 /// Requests that gather before the kernel is entered; when it is full, it is submitted and the turn goes on.
@@ -87,6 +90,30 @@ impl Ring {
         let mut probe = Probe::new();
         self.submitter.register_probe(&mut probe).map_err(Refusal::Setup)?;
         if probe.is_supported(opcode::FixedFdInstall::CODE) { Ok(()) } else { Err(Refusal::Install) }
+    }
+
+    /// Whether a slot lets go of its socket when it is emptied. Before Linux 6.13 it did when all requests that are older had ended: polls last
+    /// as long as connections do, so that sockets would stay open long after they were closed here.
+    pub(super) fn lets_go_at_once() -> io::Result<bool> {
+        let mut ring = Self::of(builder(2).build(1)?);
+        ring.register_slots(2)?;
+        let older = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        ring.fill(0, older.as_fd())?;
+        ring.push(Request::poll(Target::slot(0), true), Tag::of_core(Kind::Poll))?;
+        ring.submit()?;
+        let (mut peer, closed) = UnixStream::pair()?;
+        peer.set_nonblocking(true)?;
+        ring.fill(1, closed.as_fd())?;
+        drop(closed);
+        ring.clear(1)?;
+        let has_ended = matches!(peer.read(&mut [0]), Ok(0));
+        // Nothing may be in flight when the slots are given up: such a kernel waits for it.
+        rustix::io::write(&older, &1u64.to_ne_bytes())?;
+        while ring.in_flight() > 0 {
+            ring.enter(None)?;
+            ring.collect(&mut Vec::new());
+        }
+        Ok(has_ended)
     }
 
     /// Makes a table with so many empty slots.
@@ -267,7 +294,6 @@ fn probe(ring: &IoUring) -> Result<(), Refusal> {
 mod tests {
     use super::*;
     use crate::driver::ConnectionKey;
-    use crate::driver::uring::tag::Kind;
 
     #[test]
     fn completions_beyond_the_queue_are_not_lost() {
@@ -298,5 +324,12 @@ mod tests {
         let nothing = Tag::of_core(Kind::Accept);
         ring.push(Request::cancel(nothing), Tag::of_core(Kind::Cancel)).expect("an empty queue");
         ring.enter(Some(Duration::MAX)).expect("a valid time");
+    }
+
+    #[test]
+    fn a_slot_lets_go_of_its_socket_while_older_requests_are_in_flight() {
+        for _ in 0..100 {
+            assert!(Ring::lets_go_at_once().expect("this machine has io_uring"), "this machine has Linux 6.13");
+        }
     }
 }

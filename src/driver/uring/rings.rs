@@ -56,6 +56,9 @@ impl Rings {
             Descriptors::Process => None,
             Descriptors::Direct { slots_per_ring_max } => {
                 main.probe_direct()?;
+                if !Ring::lets_go_at_once().map_err(Refusal::Slots)? {
+                    return Err(Refusal::Lingering);
+                }
                 let open_files = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
                 let slots_per_ring = slots_per_ring_max.min(u32::try_from(open_files).unwrap_or(u32::MAX));
                 assert!(slots_per_ring > 0, "a ring without slots holds nothing");
