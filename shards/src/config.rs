@@ -75,4 +75,4 @@ pub(crate) const HOT_DOCUMENTS_MAX: usize = 1_024;
 pub(crate) const SCAN_MS: u64 = 2_000;
 
 /// Sessions that are looked at in one go: if all are sent a heartbeat, the core is not away for longer than some milliseconds.
-pub(crate) const SCAN_SESSIONS: u64 = 512;
+pub(crate) const SCAN_SESSIONS: u64 = 2_048;
