@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::builder::PathBufValueParser;
+use clap::builder::{PathBufValueParser, TypedValueParser as _};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use selvedge::settings::{CONFIG_VARIABLE, Literal, SETTINGS, Setting, Settings, Sources, report};
 
@@ -93,6 +93,11 @@ fn doctor_task(doctor: &ArgMatches) -> Doctor {
     }
 }
 
+/// A machine without a single file lacks nothing, which is not what a mistyped name is to say.
+fn folder(path: PathBuf) -> Result<PathBuf, &'static str> {
+    if path.is_dir() { Ok(path) } else { Err("there is no such folder") }
+}
+
 fn doctor_command() -> Command {
     let switch = |name: &'static str| Arg::new(name).long(name).num_args(0).action(ArgAction::SetTrue);
     Command::new("doctor")
@@ -111,7 +116,7 @@ fn doctor_command() -> Command {
             Arg::new("root")
                 .long("root")
                 .value_name("FOLDER")
-                .value_parser(PathBufValueParser::new())
+                .value_parser(PathBufValueParser::new().try_map(folder))
                 .help("Look at the proc, sys and etc below this folder, as tests do [default: /]"),
         )
         .arg(switch("json").help("For programs").conflicts_with("explain"))

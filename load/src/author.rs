@@ -12,11 +12,14 @@ const ORIGIN: u8 = 0x80;
 /// A parent is a root, named by a string.
 const PARENT_IS_ROOT: u64 = 1;
 
+/// So many a document takes from one client.
+pub(crate) const UNITS_MAX: u64 = 1 << 32;
+
 /// One Yjs client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Author {
     client: u32,
-    /// How many units it has written. A document takes 2^32 of them from one client; a run ends long before.
+    /// How many units it has written: fewer than [`UNITS_MAX`], which is looked at when a run is planned.
     clock: u32,
 }
 

@@ -203,7 +203,7 @@ struct Foreman<'a> {
     counts: Counts,
     latencies: Latencies,
     troubles: Troubles,
-    /// When something was counted last.
+    /// When something but failures was counted last.
     moved: Micros,
     interval: Interval,
     interval_began: Micros,
@@ -267,7 +267,7 @@ impl<'a> Foreman<'a> {
     }
 
     fn add(&mut self, tally: Tally) {
-        if tally.counts != Counts::default() {
+        if tally.counts.have_progress() {
             self.moved = self.plan.means.clock.now();
         }
         self.counts.merge(&tally.counts);

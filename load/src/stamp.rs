@@ -19,6 +19,8 @@ const TIME_DIGITS: usize = 6;
 
 /// What a stamp can say at most; more writers than that are refused when a run is planned.
 pub(crate) const WRITERS_MAX: u64 = 1 << (6 * WRITER_DIGITS);
+/// How many messages of one writer can be told apart.
+pub(crate) const SEQUENCES_MAX: u64 = 1 << (6 * SEQUENCE_DIGITS);
 /// How long a run can be in which stamps do not repeat: 19 hours.
 pub(crate) const TIME_MAX: Micros = 1 << (6 * TIME_DIGITS);
 

@@ -92,6 +92,12 @@ impl Counts {
         self.0[count as usize]
     }
 
+    /// Whether anything but failures was counted: whoever only tries again and again gets nowhere.
+    pub(crate) fn have_progress(&self) -> bool {
+        let counted: u64 = self.0.iter().sum();
+        counted > self.of(Count::Failed)
+    }
+
     pub(crate) fn merge(&mut self, other: &Self) {
         for (ours, theirs) in self.0.iter_mut().zip(&other.0) {
             *ours += theirs;
@@ -160,5 +166,15 @@ mod tests {
         sum.merge(&one);
         assert_eq!(sum.of(Count::Updates), 6);
         assert_eq!(sum.of(Count::SentBytes), 0);
+        assert!(sum.have_progress());
+    }
+
+    #[test]
+    fn failures_alone_are_no_progress() {
+        let mut counts = Counts::default();
+        counts.add(Count::Failed, 7);
+        assert!(!counts.have_progress());
+        counts.add(Count::Attached, 1);
+        assert!(counts.have_progress());
     }
 }

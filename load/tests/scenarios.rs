@@ -65,6 +65,7 @@ fn idle_connections_attach_and_a_sample_answers() {
     let active = ["--hold", "0.2", "--active", "0.1", "--edits", "10", "--states", "5", "--seconds", "0.6"];
     let run = succeed(&server, &[&["idle", "--connections", "100", "--documents", "10"], &active[..]].concat());
     assert_eq!((run.figure("updates"), run.samples("delivery")), (60.0, 60 * 9));
+    assert_eq!(run.figure("active_clients"), 10.0);
     assert!(run.figure("states") > 0.0 && run.samples("presence") > 0);
 }
 
@@ -190,6 +191,10 @@ fn what_cannot_be_run_is_said_and_why() {
         (&["edit", "--pid", "1073741824"], "there is no process"),
         (&["idle", "--connections", "1000000", "--descriptors", "process"], "--descriptors direct"),
         (&["idle", "--active", "2"], "from 0 to 1"),
+        (&["idle", "--edits", "x"], "from 0 to 1000000000"),
+        (&["edit", "--bytes", "65536", "--seconds", "43200"], "4294967296 bytes of text"),
+        (&["presence", "--rate", "1e9"], "fewer than 1073741824 messages"),
+        (&["fanout", "--writers", "100000", "--readers", "100000"], "100000000 pairs"),
         (&["join", "--megabytes", "100000"], "at most 512"),
         (&["replay", "--trace", "/nowhere"], "/nowhere"),
         (&["dance"], "unrecognized subcommand"),

@@ -75,6 +75,8 @@ pub(crate) struct Document {
     /// Sessions that were told that nothing can be written; all are asked to sync when it can be again.
     told_stalled: Vec<SessionRef>,
     greeting: Option<Frame>,
+    /// All awareness, as it was when it was asked for after the last that was published: who gets it has what follows from there.
+    everyone: Option<Frame>,
     nothing_new: Option<Frame>,
 }
 
@@ -162,6 +164,7 @@ impl Document {
             waiting: None,
             told_stalled: Vec::new(),
             greeting: None,
+            everyone: None,
             nothing_new: None,
         }
     }
@@ -278,6 +281,7 @@ impl Document {
         self.take_temperature(core);
         self.presence.leave(session, core.now);
         self.greeting = None;
+        self.everyone = None;
         self.answers.retain(|answer| answer.session != session);
         for job in &mut self.jobs {
             job.sessions.retain(|&other| other != session);
@@ -312,6 +316,7 @@ impl Document {
             self.waiting = None;
             self.authored.clear();
             self.presence = Presence::default();
+            self.everyone = None;
         }
     }
 
@@ -628,7 +633,10 @@ impl Document {
     }
 
     fn send_awareness(&mut self, session: SessionRef, core: &mut Core) {
-        core.reply(session, Frame::new(self.presence.all()));
+        // Whoever asks a thousand times gets a thousand references to one frame.
+        let everyone = self.everyone.take().unwrap_or_else(|| Frame::new(self.presence.all()));
+        self.everyone = Some(everyone.clone());
+        core.reply(session, everyone);
     }
 
     // --- the end of a turn ---
@@ -761,6 +769,7 @@ impl Document {
     fn publish_awareness(&mut self, core: &mut Core) {
         let frame = Frame::new(self.presence.take_news());
         self.greeting = None;
+        self.everyone = None;
         let Config { awareness_window_per_session_us, awareness_window_max_ms, .. } = core.config;
         let window_ms =
             awareness_window_ms(self.sessions_len(), awareness_window_per_session_us, awareness_window_max_ms);

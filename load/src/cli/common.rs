@@ -13,6 +13,7 @@ use rustix::thread::{CpuSet, sched_getaffinity};
 use selvedge::driver::{self, Descriptors, Ending};
 
 use crate::account::Origin;
+use crate::author::UNITS_MAX;
 use crate::clock::{Clock, micros_of_seconds};
 use crate::crew::{self, CrewError, Outcome, Plan};
 use crate::hands::Means;
@@ -21,7 +22,7 @@ use crate::part::Part;
 use crate::process::{Process, ProcessError};
 use crate::report::Report;
 use crate::sources::Sources;
-use crate::stamp::TIME_MAX;
+use crate::stamp::{SEQUENCES_MAX, TIME_MAX};
 use crate::tally::Counts;
 use crate::target::{Target, TargetError};
 use crate::{cli, plot, table};
@@ -56,7 +57,7 @@ pub(crate) struct Common {
     #[arg(long)]
     pub(crate) seed: Option<u64>,
     /// Addresses that connections come from in turn: 127.1.0.1,127.1.0.2 or 127.1.0.0/16. By default as many loopback addresses as are
-    /// needed for loopback, otherwise what the kernel chooses
+    /// needed for loopback, otherwise what the kernel chooses. Of more than 4096, the first are taken
     #[arg(long, value_name = "LIST")]
     pub(crate) sources: Option<Sources>,
     /// How sockets are driven
@@ -187,6 +188,20 @@ impl Common {
         })
     }
 
+    /// Whether the messages of one writer can be told apart and a document takes its text: `rate_per_s` of them for `seconds` and the warm-up,
+    /// each inserting `bytes`.
+    pub(crate) fn check_writer(&self, rate_per_s: f64, seconds: f64, bytes: u64) -> Result<(), RunError> {
+        let messages = rate_per_s * (seconds + self.warm_up);
+        let text = messages * bytes as f64;
+        if messages < SEQUENCES_MAX as f64 && text < UNITS_MAX as f64 {
+            return Ok(());
+        }
+        Err(RunError::Option(format!(
+            "one writer may send fewer than {SEQUENCES_MAX} messages and {UNITS_MAX} bytes of text in a run; these would be {messages:.0} and \
+             {text:.0}: give a lower rate, or a shorter time"
+        )))
+    }
+
     pub(crate) fn origin(&self, scenario: &'static str, url: &str) -> Origin {
         Origin { scenario, url: url.to_owned(), command: std::env::args().skip(1).collect() }
     }
@@ -210,9 +225,7 @@ impl Common {
 
         let threads = u32::try_from(cpus.len()).expect("machines have fewer CPUs");
         let seed = self.seed.unwrap_or_else(drawn_seed);
-        if !self.no_progress {
-            eprintln!("seed {seed}");
-        }
+        eprintln!("seed {seed}");
         let means = Means {
             clock: Clock::start(),
             target: Arc::new(task.target.clone()),
@@ -355,6 +368,13 @@ pub(crate) fn above_zero(text: &str) -> Result<f64, String> {
     }
 }
 
+pub(crate) fn rate_or_none(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if (0.0..=1e9).contains(&rate) => Ok(rate),
+        Ok(_) | Err(_) => Err("allowed is a number from 0 to 1000000000".to_owned()),
+    }
+}
+
 pub(crate) fn seconds_above_zero(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(number) if number > 0.0 && number <= SECONDS_MAX => Ok(number),
@@ -407,6 +427,10 @@ mod tests {
             assert!(seconds_or_none(wrong).is_err() && seconds_above_zero(wrong).is_err(), "{wrong}");
         }
         assert!(seconds_above_zero("0").is_err());
+        assert_eq!(rate_or_none("0"), Ok(0.0));
+        for wrong in ["-1", "NaN", "1e10"] {
+            assert!(rate_or_none(wrong).is_err(), "{wrong}");
+        }
         assert!(document_prefix("a-1").is_ok() && document_prefix("a/b").is_err() && document_prefix("").is_err());
     }
 }

@@ -55,6 +55,7 @@ impl EchoOptions {
         let shape = Shape { connections: self.connections, bytes, load };
         let total = match load {
             Load::Open { rate_per_s } => {
+                self.common.check_writer(rate_per_s, self.seconds, 0)?;
                 (f64::from(self.connections) * rate_per_s * (self.seconds + self.common.warm_up)) as u64
             }
             Load::Closed { .. } => 0,

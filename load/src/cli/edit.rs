@@ -16,6 +16,8 @@ use crate::target::Target;
 
 /// Longest text of one update.
 const BYTES_MAX: u64 = 64 << 10;
+/// Every client is checked against every writer of its document: so many pairs take 400 MB.
+const PAIRS_MAX: u64 = 100_000_000;
 
 /// Options of `edit`.
 #[derive(Clone, Debug, clap::Args)]
@@ -26,7 +28,7 @@ pub(crate) struct EditOptions {
     /// Writers, in all
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=WRITERS_MAX as i64 - 1))]
     pub(crate) writers: u32,
-    /// Documents, to which writers are dealt out in turn
+    /// Documents, to which writers are dealt out in turn; no more than writers
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) documents: u32,
     /// Readers in each document
@@ -88,6 +90,14 @@ impl EditOptions {
             .checked_mul(shape.readers)
             .and_then(|readers| readers.checked_add(shape.writers))
             .ok_or_else(|| RunError::Option("--readers: too many connections in all".to_owned()))?;
+        let pairs = u64::from(connections) * u64::from(shape.writers.div_ceil(shape.documents));
+        if pairs > PAIRS_MAX {
+            return Err(RunError::Option(format!(
+                "allowed are {PAIRS_MAX} pairs of a connection and a writer of its document, and these are {pairs}: give fewer --writers or \
+                 --readers, or more --documents"
+            )));
+        }
+        self.common.check_writer(self.rate, self.seconds, self.bytes)?;
         let per_update = u64::from((shape.writers / shape.documents).max(1) + shape.readers - 1);
         let sent = (f64::from(shape.writers) * shape.rate_per_s * (self.seconds + self.common.warm_up)) as u64;
         let goal = if per_update > 0 {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use selvedge::driver::Ending;
 
-use super::common::{Common, RunError, Task, above_zero, seconds_above_zero, seconds_or_none};
+use super::common::{Common, RunError, Task, above_zero, rate_or_none, seconds_above_zero, seconds_or_none};
 use crate::account;
 use crate::latency::Timed;
 use crate::observer::{Goal, Observer};
@@ -33,14 +33,15 @@ pub(crate) struct IdleOptions {
     /// How long all are idle
     #[arg(long, value_name = "SECONDS", default_value = "3", value_parser = seconds_or_none)]
     hold: f64,
-    /// Share of the clients that edit and move after that, from 0 to 1, such as 0.01. What is measured is that time then
+    /// Share of the clients that edit and move after that, from 0 to 1, such as 0.01; above 0, it is one client at least. What is measured
+    /// is that time then, and --hold takes the place of --warm-up
     #[arg(long, value_name = "SHARE", default_value = "0", value_parser = share)]
     active: f64,
     /// Updates a second of an active client
-    #[arg(long, value_name = "PER_SECOND", default_value = "1", value_parser = seconds_or_none)]
+    #[arg(long, value_name = "PER_SECOND", default_value = "1", value_parser = rate_or_none)]
     edits: f64,
     /// Awareness states a second of an active client
-    #[arg(long, value_name = "PER_SECOND", default_value = "1", value_parser = seconds_or_none)]
+    #[arg(long, value_name = "PER_SECOND", default_value = "1", value_parser = rate_or_none)]
     states: f64,
     /// Text that an update inserts
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(STAMP_BYTES as u64..=BYTES_MAX))]
@@ -48,7 +49,7 @@ pub(crate) struct IdleOptions {
     /// Length of a state
     #[arg(long, default_value_t = 80, value_parser = clap::value_parser!(u64).range(STATE_BYTES_MIN as u64..=BYTES_MAX))]
     state_bytes: u64,
-    /// How long they are active
+    /// How long they are active; without --active, what is measured is --hold
     #[arg(long, default_value = "5", value_parser = seconds_above_zero)]
     seconds: f64,
     /// Every client sends an empty awareness message so often
@@ -70,11 +71,11 @@ fn share(text: &str) -> Result<f64, String> {
 
 impl IdleOptions {
     fn shape(&self) -> Shape {
-        let one_active_of = if self.active > 0.0 { (1.0 / self.active).round() as u32 } else { 0 };
+        let one_at_least = u32::from(self.active > 0.0);
         Shape {
             connections: self.connections,
             documents: self.documents.unwrap_or(self.connections.div_ceil(10)).min(self.connections),
-            one_active_of,
+            active: ((f64::from(self.connections) * self.active).round() as u32).max(one_at_least),
             edits_per_s: self.edits,
             states_per_s: self.states,
             bytes: usize::try_from(self.bytes).expect("at most 4 KiB"),
@@ -86,13 +87,15 @@ impl IdleOptions {
 
     pub(crate) fn run(&self) -> Result<ExitCode, RunError> {
         let shape = self.shape();
-        let is_active = shape.one_active_of > 0;
+        let is_active = shape.active > 0;
         let mut common = self.common.clone();
         // Where there is traffic, the idle time comes before the measured one.
         let seconds = if is_active { self.seconds } else { self.hold };
         if is_active {
             common.warm_up = self.hold;
         }
+        common.check_writer(self.edits, seconds, self.bytes)?;
+        common.check_writer(self.states, seconds, 0)?;
         let task = Task {
             origin: common.origin("idle", &self.url),
             target: Target::with_documents(&self.url, &common.prefix()).map_err(RunError::Target)?,
@@ -118,6 +121,7 @@ impl IdleOptions {
         report.figure("sample_answered", count(Count::SampleAnswered) as f64, Better::Higher);
         tell_resources(&mut report, &observer, outcome.opened, task.target.address.ip().is_loopback(), is_active);
         if is_active {
+            report.figure("active_clients", f64::from(shape.active), Better::Neither);
             report.rate("updates", count(Count::Updates));
             report.rate("deliveries", count(Count::Deliveries));
             report.rate("states", count(Count::States));

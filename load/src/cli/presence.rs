@@ -43,6 +43,7 @@ pub(crate) struct PresenceOptions {
 
 impl PresenceOptions {
     pub(crate) fn run(&self) -> Result<ExitCode, RunError> {
+        self.common.check_writer(self.rate, self.seconds, 0)?;
         let bytes = usize::try_from(self.bytes).expect("at most 4 KiB");
         let shape = Shape { users: self.users, rate_per_s: self.rate, bytes };
         let sent = (f64::from(self.users) * self.rate * (self.seconds + self.common.warm_up)) as u64;

@@ -23,8 +23,8 @@ const SPREAD: u32 = 7919;
 pub(crate) struct Shape {
     pub(crate) connections: u32,
     pub(crate) documents: u32,
-    /// One of so many clients is active; 0: none is.
-    pub(crate) one_active_of: u32,
+    /// Clients that edit and move, at most all.
+    pub(crate) active: u32,
     /// Updates and awareness states a second of each active client; 0: none.
     pub(crate) edits_per_s: f64,
     pub(crate) states_per_s: f64,
@@ -38,11 +38,6 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// Active clients of one of `threads` threads: the same for all.
-    fn active(&self, threads: u32) -> u32 {
-        (self.connections / threads).checked_div(self.one_active_of).unwrap_or(0)
-    }
-
     fn members(&self, document: u32) -> u32 {
         Hands::share(self.connections, document, self.documents)
     }
@@ -81,7 +76,7 @@ struct Active {
 impl Idle {
     pub(crate) fn new(shape: Shape, thread: u32, threads: u32, seed: u64) -> Self {
         let base = (seed as u32) & 0x3fff_ffff;
-        let active = shape.active(threads);
+        let active = Hands::share(shape.active, thread, threads);
         let author = |number: u32| Author::new(base + number * threads + thread);
         Self {
             shape,
@@ -100,10 +95,10 @@ impl Idle {
         }
     }
 
-    /// Which client the active one with this number (of this thread) is.
+    /// Which client the active one with this number (of this thread) is. There is one.
     fn client_of(&self, active: u32) -> u32 {
-        let stride = self.shape.one_active_of;
-        active * stride + (active.wrapping_mul(SPREAD) + self.thread) % stride
+        let stride = self.clients / u32::try_from(self.active.len()).expect("not more than clients");
+        active * stride + active.wrapping_mul(SPREAD).wrapping_add(self.thread) % stride
     }
 
     fn edit(&mut self, planned: Planned, intended: Micros, hands: &mut Hands) {
@@ -147,7 +142,9 @@ impl Idle {
 
     /// Whether the writer of a stamp is this client.
     fn is_own(&self, client: u32, stamp: &Stamp, hands: &Hands) -> bool {
-        stamp.writer % hands.threads == self.thread && self.client_of(stamp.writer / hands.threads) == client
+        let number = stamp.writer / hands.threads;
+        let is_here = stamp.writer % hands.threads == self.thread && (number as usize) < self.active.len();
+        is_here && self.client_of(number) == client
     }
 
     fn handle_update(&self, client: u32, update: &[u8], hands: &mut Hands) {
@@ -193,9 +190,8 @@ impl Idle {
                 None
             }
         };
-        let active = self.shape.active(threads) * threads;
-        self.edits = turns(window.from, self.shape.edits_per_s, active);
-        self.states = turns(window.from, self.shape.states_per_s, active);
+        self.edits = turns(window.from, self.shape.edits_per_s, self.shape.active);
+        self.states = turns(window.from, self.shape.states_per_s, self.shape.active);
         let renewals = self.shape.renew_s.map_or(0.0, |seconds| 1.0 / seconds);
         self.renewals = turns(window.start, renewals, self.shape.connections);
     }
@@ -305,7 +301,7 @@ mod tests {
         let shape = Shape {
             connections: 10_000,
             documents: 1000,
-            one_active_of: 100,
+            active: 102,
             edits_per_s: 1.0,
             states_per_s: 0.0,
             bytes: 20,
@@ -314,15 +310,19 @@ mod tests {
             sample: 0,
         };
         let mut documents = std::collections::BTreeSet::new();
+        let mut clients = std::collections::BTreeSet::new();
         for thread in 0..4 {
             let idle = Idle::new(shape, thread, 4, 1);
-            assert_eq!(idle.active.len(), 25);
-            for number in 0..25 {
+            for number in 0..u32::try_from(idle.active.len()).expect("few") {
                 let client = idle.client_of(number);
                 assert!(client < idle.clients);
+                clients.insert(client * 4 + thread);
                 documents.insert((client * 4 + thread) % shape.documents);
             }
         }
+        assert_eq!(clients.len(), 102);
         assert!(documents.len() > 50, "{}", documents.len());
+        let all = Idle::new(Shape { active: 10_000, ..shape }, 3, 4, 1);
+        assert!((0..2500).all(|number| all.client_of(number) == number));
     }
 }
