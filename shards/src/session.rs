@@ -295,9 +295,9 @@ impl Sessions {
     }
 }
 
-/// How much sooner than it must be this session is sent its heartbeat, in seconds: up to a quarter, by its place. Sessions that came
+/// How much sooner than it must be this session is sent its heartbeat, in seconds: up to an eighth, by its place. Sessions that came
 /// together would otherwise be due together for ever, and stand next to each other in the table as well.
 fn early_s(index: u32, heartbeat_s: u32) -> u32 {
     // Fibonacci hashing: neighbours are far apart.
-    (index.wrapping_mul(0x9e37_79b9) >> 16) % (heartbeat_s / 4 + 1)
+    (index.wrapping_mul(0x9e37_79b9) >> 16) % (heartbeat_s / 8 + 1)
 }
