@@ -695,7 +695,8 @@ impl Document {
         let updates = std::mem::take(&mut self.unsent_updates);
         let sessions = self.sessions_len();
         if sessions > 1 {
-            core.spared.gathered(updates, sessions);
+            // Other cores send to theirs.
+            core.spared.gathered(updates, self.fan_out.len());
             let window_ms = core.fan_out_window_ms(sessions);
             let counters = &mut core.counters;
             counters.fan_outs += 1;
