@@ -17,9 +17,11 @@ fn main() {
 }
 
 fn commit() -> Option<String> {
-    // A packed source tree inside somebody else's checkout must not take that one's commit.
+    // A packed source tree inside somebody else's checkout must not take that one's commit. The folder is asked for when this runs, because
+    // checkouts that share a target folder share this program.
     let root = git(&["rev-parse", "--show-toplevel"])?;
-    if Path::new(&root).canonicalize().ok()? != Path::new(env!("CARGO_MANIFEST_DIR")).canonicalize().ok()? {
+    let folder = std::env::var_os("CARGO_MANIFEST_DIR")?;
+    if Path::new(&root).canonicalize().ok()? != Path::new(&folder).canonicalize().ok()? {
         return None;
     }
     for file in ["HEAD", "logs/HEAD"] {
