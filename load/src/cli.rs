@@ -1,7 +1,6 @@
 //! The command line: which command. Does not know what a command does.
 
 mod baseline;
-mod common;
 mod compare;
 mod echo;
 mod edit;
@@ -9,6 +8,7 @@ mod idle;
 mod join;
 mod presence;
 mod replay;
+mod run_options;
 mod show;
 mod storm;
 
@@ -86,7 +86,7 @@ impl Cli {
     }
 }
 
-/// Adds what all scenarios with edits have in common.
+/// Adds what all scenarios with edits have in options.
 fn tell_edits(report: &mut Report, outcome: &Outcome) {
     let count = |count| outcome.counts.of(count);
     report.rate("updates", count(Count::Updates));

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use super::common::{Common, RunError, seconds_above_zero};
 use super::edit::EditOptions;
+use super::run_options::{RunError, RunOptions, seconds_above_zero};
 use crate::report::Report;
 use crate::{cli, store, table};
 
@@ -24,7 +24,7 @@ pub(crate) struct BaselineOptions {
     #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = seconds_above_zero)]
     stability: f64,
     #[command(flatten)]
-    common: Common,
+    options: RunOptions,
 }
 
 /// One of the four.
@@ -77,7 +77,7 @@ impl BaselineOptions {
     }
 
     pub(crate) fn run(&self) -> Result<ExitCode, RunError> {
-        if self.common.json.is_some() || self.common.plot.is_some() {
+        if self.options.json.is_some() || self.options.plot.is_some() {
             let text = "--json and --plot: a baseline is stored in its --folder; `selvedge-load show` draws it";
             return Err(RunError::Option(text.to_owned()));
         }
@@ -95,8 +95,8 @@ impl BaselineOptions {
     }
 
     fn measure(&self, fixed: &Fixed) -> Result<Report, RunError> {
-        let mut common = self.common.clone();
-        common.warm_up = fixed.warm_up;
+        let mut options = self.options.clone();
+        options.warm_up = fixed.warm_up;
         let edit = EditOptions {
             url: self.url.clone(),
             writers: fixed.writers,
@@ -105,7 +105,7 @@ impl BaselineOptions {
             rate: fixed.rate_per_s,
             bytes: 20,
             seconds: fixed.seconds,
-            common,
+            options,
         };
         edit.measure(fixed.name)
     }

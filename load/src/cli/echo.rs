@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use selvedge::driver::Ending;
 
-use super::common::{Common, RunError, Task, above_zero, seconds_above_zero};
+use super::run_options::{RunError, RunOptions, Task, above_zero, seconds_above_zero};
 use crate::account;
 use crate::latency::Timed;
 use crate::observer::Goal;
@@ -42,7 +42,7 @@ pub(crate) struct EchoOptions {
     #[arg(long, default_value = "5", value_parser = seconds_above_zero)]
     seconds: f64,
     #[command(flatten)]
-    common: Common,
+    options: RunOptions,
 }
 
 impl EchoOptions {
@@ -55,14 +55,14 @@ impl EchoOptions {
         let shape = Shape { connections: self.connections, bytes, load };
         let total = match load {
             Load::Open { rate_per_s } => {
-                self.common.check_writer(rate_per_s, self.seconds, 0)?;
-                (f64::from(self.connections) * rate_per_s * (self.seconds + self.common.warm_up)) as u64
+                self.options.check_writer(rate_per_s, self.seconds, 0)?;
+                (f64::from(self.connections) * rate_per_s * (self.seconds + self.options.warm_up)) as u64
             }
             Load::Closed { .. } => 0,
         };
         let task = Task {
-            origin: self.common.origin("echo", &self.url),
-            target: Target::parse(&self.url, &self.common.prefix()).map_err(RunError::Target)?,
+            origin: self.options.origin("echo", &self.url),
+            target: Target::parse(&self.url, &self.options.prefix()).map_err(RunError::Target)?,
             connections: self.connections,
             goal: Goal { label: "echoes", count: Count::Echoed, total },
             seconds: Some(self.seconds),
@@ -71,12 +71,12 @@ impl EchoOptions {
             ending: Ending::Orderly,
             is_settled,
         };
-        let (outcome, observer) = self.common.run(&task, |thread, threads, _| Echo::new(shape, thread, threads))?;
+        let (outcome, observer) = self.options.run(&task, |thread, threads, _| Echo::new(shape, thread, threads))?;
         let timed = [Timed::Echo, Timed::Open];
         let mut report = account::report(&task.origin, &outcome, &observer, &[("echo", Count::Echoes)], &timed);
         report.rate("echoes", outcome.counts.of(Count::Echoes));
         report.figure("held_back", outcome.counts.of(Count::HeldBack) as f64, Better::Lower);
         report.missing("echoes", outcome.counts.of(Count::EchoesDue), outcome.counts.of(Count::Echoed));
-        Ok(self.common.deliver(&report))
+        Ok(self.options.deliver(&report))
     }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use selvedge::driver::Ending;
 
-use super::common::{Common, RunError, Task, above_zero, seconds_above_zero};
+use super::run_options::{RunError, RunOptions, Task, above_zero, seconds_above_zero};
 use crate::account;
 use crate::latency::Timed;
 use crate::observer::Goal;
@@ -44,7 +44,7 @@ pub(crate) struct EditOptions {
     #[arg(long, default_value = "5", value_parser = seconds_above_zero)]
     pub(crate) seconds: f64,
     #[command(flatten)]
-    pub(crate) common: Common,
+    pub(crate) options: RunOptions,
 }
 
 /// Options of `fanout`.
@@ -69,12 +69,12 @@ pub(crate) struct FanoutOptions {
     #[arg(long, default_value = "5", value_parser = seconds_above_zero)]
     seconds: f64,
     #[command(flatten)]
-    common: Common,
+    options: RunOptions,
 }
 
 impl EditOptions {
     pub(crate) fn run(&self) -> Result<ExitCode, RunError> {
-        Ok(self.common.deliver(&self.measure("edit")?))
+        Ok(self.options.deliver(&self.measure("edit")?))
     }
 
     pub(crate) fn measure(&self, scenario: &'static str) -> Result<Report, RunError> {
@@ -97,17 +97,17 @@ impl EditOptions {
                  --readers, or more --documents"
             )));
         }
-        self.common.check_writer(self.rate, self.seconds, self.bytes)?;
+        self.options.check_writer(self.rate, self.seconds, self.bytes)?;
         let per_update = u64::from((shape.writers / shape.documents).max(1) + shape.readers - 1);
-        let sent = (f64::from(shape.writers) * shape.rate_per_s * (self.seconds + self.common.warm_up)) as u64;
+        let sent = (f64::from(shape.writers) * shape.rate_per_s * (self.seconds + self.options.warm_up)) as u64;
         let goal = if per_update > 0 {
             Goal { label: "deliveries", count: Count::Delivered, total: sent * per_update }
         } else {
             Goal { label: "updates", count: Count::UpdatesSent, total: sent }
         };
         let task = Task {
-            origin: self.common.origin(scenario, &self.url),
-            target: Target::with_documents(&self.url, &self.common.prefix()).map_err(RunError::Target)?,
+            origin: self.options.origin(scenario, &self.url),
+            target: Target::with_documents(&self.url, &self.options.prefix()).map_err(RunError::Target)?,
             connections,
             goal,
             seconds: Some(self.seconds),
@@ -117,7 +117,7 @@ impl EditOptions {
             is_settled,
         };
         let (outcome, observer) =
-            self.common.run(&task, |thread, threads, seed| Edit::new(shape, thread, threads, seed))?;
+            self.options.run(&task, |thread, threads, seed| Edit::new(shape, thread, threads, seed))?;
         let spent_on = [("update", Count::Updates), ("delivery", Count::Deliveries)];
         let timed = [Timed::Acknowledgement, Timed::Delivery, Timed::Open];
         let mut report = account::report(&task.origin, &outcome, &observer, &spent_on, &timed);
@@ -128,8 +128,8 @@ impl EditOptions {
 
 impl FanoutOptions {
     pub(crate) fn run(&self) -> Result<ExitCode, RunError> {
-        let Self { url, readers, writers, rate, bytes, seconds, common } = self.clone();
-        let edit = EditOptions { url, writers, documents: 1, readers, rate, bytes, seconds, common };
-        Ok(self.common.deliver(&edit.measure("fanout")?))
+        let Self { url, readers, writers, rate, bytes, seconds, options } = self.clone();
+        let edit = EditOptions { url, writers, documents: 1, readers, rate, bytes, seconds, options };
+        Ok(self.options.deliver(&edit.measure("fanout")?))
     }
 }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use selvedge::driver::Ending;
 
-use super::common::{Common, RunError, Task, above_zero, rate_or_none, seconds_above_zero, seconds_or_none};
+use super::run_options::{RunError, RunOptions, Task, above_zero, rate_or_none, seconds_above_zero, seconds_or_none};
 use crate::account;
 use crate::latency::Timed;
 use crate::observer::{Goal, Observer};
@@ -59,7 +59,7 @@ pub(crate) struct IdleOptions {
     #[arg(long, default_value_t = 1000)]
     sample: u32,
     #[command(flatten)]
-    common: Common,
+    options: RunOptions,
 }
 
 fn share(text: &str) -> Result<f64, String> {
@@ -88,17 +88,17 @@ impl IdleOptions {
     pub(crate) fn run(&self) -> Result<ExitCode, RunError> {
         let shape = self.shape();
         let is_active = shape.active > 0;
-        let mut common = self.common.clone();
+        let mut options = self.options.clone();
         // Where there is traffic, the idle time comes before the measured one.
         let seconds = if is_active { self.seconds } else { self.hold };
         if is_active {
-            common.warm_up = self.hold;
+            options.warm_up = self.hold;
         }
-        common.check_writer(self.edits, seconds, self.bytes)?;
-        common.check_writer(self.states, seconds, 0)?;
+        options.check_writer(self.edits, seconds, self.bytes)?;
+        options.check_writer(self.states, seconds, 0)?;
         let task = Task {
-            origin: common.origin("idle", &self.url),
-            target: Target::with_documents(&self.url, &common.prefix()).map_err(RunError::Target)?,
+            origin: options.origin("idle", &self.url),
+            target: Target::with_documents(&self.url, &options.prefix()).map_err(RunError::Target)?,
             connections: self.connections,
             goal: Goal { label: "deliveries", count: Count::Delivered, total: 0 },
             seconds: Some(seconds),
@@ -107,7 +107,8 @@ impl IdleOptions {
             ending: Ending::Orderly,
             is_settled,
         };
-        let (outcome, observer) = common.run(&task, |thread, threads, seed| Idle::new(shape, thread, threads, seed))?;
+        let (outcome, observer) =
+            options.run(&task, |thread, threads, seed| Idle::new(shape, thread, threads, seed))?;
         let spent_on =
             [("update", Count::Updates), ("delivery", Count::Deliveries), ("state_delivery", Count::StateDeliveries)];
         let timed = [Timed::Acknowledgement, Timed::Delivery, Timed::Presence, Timed::Open, Timed::Answer];
@@ -133,7 +134,7 @@ impl IdleOptions {
         if answered < sent {
             report.failures.push(format!("{} of a sample of {sent} did not answer", sent - answered));
         }
-        Ok(common.deliver(&report))
+        Ok(options.deliver(&report))
     }
 }
 

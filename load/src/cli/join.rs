@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use selvedge::driver::Ending;
 
-use super::common::{Common, RunError, Task, above_zero};
+use super::run_options::{RunError, RunOptions, Task, above_zero};
 use crate::account;
 use crate::clock::seconds;
 use crate::latency::Timed;
@@ -33,7 +33,7 @@ pub(crate) struct JoinOptions {
     #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=32_768))]
     item_bytes: u32,
     #[command(flatten)]
-    common: Common,
+    options: RunOptions,
 }
 
 impl JoinOptions {
@@ -44,8 +44,8 @@ impl JoinOptions {
         let document_bytes = (self.megabytes * 1e6) as u64;
         let shape = Shape { joiners: self.clients, document_bytes, item_bytes: self.item_bytes };
         let task = Task {
-            origin: self.common.origin("join", &self.url),
-            target: Target::with_documents(&self.url, &self.common.prefix()).map_err(RunError::Target)?,
+            origin: self.options.origin("join", &self.url),
+            target: Target::with_documents(&self.url, &self.options.prefix()).map_err(RunError::Target)?,
             connections: self.clients + 1,
             goal: Goal { label: "joined", count: Count::Synced, total: u64::from(self.clients) },
             seconds: None,
@@ -55,7 +55,7 @@ impl JoinOptions {
             is_settled,
         };
         let (mut outcome, observer) =
-            self.common.run(&task, |thread, threads, seed| Join::new(shape, thread, threads, seed))?;
+            self.options.run(&task, |thread, threads, seed| Join::new(shape, thread, threads, seed))?;
         let written = outcome.opened;
         outcome.opened = outcome.counts.of(Count::Attached);
         let timed = [Timed::Sync];
@@ -77,6 +77,6 @@ impl JoinOptions {
         } else {
             report.failures.push("the document could not be written".to_owned());
         }
-        Ok(self.common.deliver(&report))
+        Ok(self.options.deliver(&report))
     }
 }

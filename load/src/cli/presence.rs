@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use selvedge::driver::Ending;
 
-use super::common::{Common, RunError, Task, above_zero, seconds_above_zero};
+use super::run_options::{RunError, RunOptions, Task, above_zero, seconds_above_zero};
 use crate::account;
 use crate::latency::Timed;
 use crate::observer::Goal;
@@ -38,19 +38,19 @@ pub(crate) struct PresenceOptions {
     #[arg(long, default_value = "5", value_parser = seconds_above_zero)]
     seconds: f64,
     #[command(flatten)]
-    common: Common,
+    options: RunOptions,
 }
 
 impl PresenceOptions {
     pub(crate) fn run(&self) -> Result<ExitCode, RunError> {
-        self.common.check_writer(self.rate, self.seconds, 0)?;
+        self.options.check_writer(self.rate, self.seconds, 0)?;
         let bytes = usize::try_from(self.bytes).expect("at most 4 KiB");
         let shape = Shape { users: self.users, rate_per_s: self.rate, bytes };
-        let sent = (f64::from(self.users) * self.rate * (self.seconds + self.common.warm_up)) as u64;
+        let sent = (f64::from(self.users) * self.rate * (self.seconds + self.options.warm_up)) as u64;
         let total = sent * u64::from(self.users - 1);
         let task = Task {
-            origin: self.common.origin("presence", &self.url),
-            target: Target::with_documents(&self.url, &self.common.prefix()).map_err(RunError::Target)?,
+            origin: self.options.origin("presence", &self.url),
+            target: Target::with_documents(&self.url, &self.options.prefix()).map_err(RunError::Target)?,
             connections: self.users,
             goal: Goal { label: "states delivered", count: Count::StatesDelivered, total },
             seconds: Some(self.seconds),
@@ -60,7 +60,7 @@ impl PresenceOptions {
             is_settled,
         };
         let (outcome, observer) =
-            self.common.run(&task, |thread, threads, seed| Presence::new(shape, thread, threads, seed))?;
+            self.options.run(&task, |thread, threads, seed| Presence::new(shape, thread, threads, seed))?;
         let spent_on = [("state", Count::States), ("state_delivery", Count::StateDeliveries)];
         let timed = [Timed::Presence, Timed::Open];
         let mut report = account::report(&task.origin, &outcome, &observer, &spent_on, &timed);
@@ -75,6 +75,6 @@ impl PresenceOptions {
         report.figure("duplicates", count(Count::Duplicates) as f64, Better::Lower);
         report.figure("held_back", count(Count::HeldBack) as f64, Better::Lower);
         report.missing("newest_states", count(Count::NewestDue), count(Count::NewestDelivered));
-        Ok(self.common.deliver(&report))
+        Ok(self.options.deliver(&report))
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use selvedge::driver::Ending;
 
-use super::common::{Common, RunError, Task};
+use super::run_options::{RunError, RunOptions, Task};
 use crate::account;
 use crate::latency::Timed;
 use crate::observer::Goal;
@@ -35,7 +35,7 @@ pub(crate) struct ReplayOptions {
     #[arg(long)]
     compared: Option<u32>,
     #[command(flatten)]
-    common: Common,
+    options: RunOptions,
 }
 
 impl ReplayOptions {
@@ -48,8 +48,8 @@ impl ReplayOptions {
         let compared = self.compared.unwrap_or(self.copies).min(self.copies);
         let shape = Shape { trace: Arc::clone(&trace), copies: self.copies, window: self.window, compared };
         let task = Task {
-            origin: self.common.origin("replay", &self.url),
-            target: Target::with_documents(&self.url, &self.common.prefix()).map_err(RunError::Target)?,
+            origin: self.options.origin("replay", &self.url),
+            target: Target::with_documents(&self.url, &self.options.prefix()).map_err(RunError::Target)?,
             connections,
             goal: Goal { label: "updates acknowledged", count: Count::Acknowledged, total: updates },
             seconds: None,
@@ -59,7 +59,7 @@ impl ReplayOptions {
             is_settled,
         };
         let (outcome, observer) =
-            self.common.run(&task, |thread, threads, _| Replay::new(shape.clone(), thread, threads))?;
+            self.options.run(&task, |thread, threads, _| Replay::new(shape.clone(), thread, threads))?;
         let spent_on = [("update", Count::Acknowledged)];
         let timed = [Timed::Acknowledgement, Timed::Sync, Timed::Open];
         let mut report = account::report(&task.origin, &outcome, &observer, &spent_on, &timed);
@@ -70,6 +70,6 @@ impl ReplayOptions {
         report.figure("texts_differing", count(Count::TextsDiffering) as f64, Better::Lower);
         report.missing("acknowledgements", updates, count(Count::Acknowledged));
         report.missing("texts", u64::from(compared), count(Count::TextsCompared));
-        Ok(self.common.deliver(&report))
+        Ok(self.options.deliver(&report))
     }
 }

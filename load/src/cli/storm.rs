@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use selvedge::driver::Ending;
 
-use super::common::{Common, RunError, Task};
+use super::run_options::{RunError, RunOptions, Task};
 use crate::account;
 use crate::clock::seconds;
 use crate::latency::Timed;
@@ -31,15 +31,15 @@ pub(crate) struct StormOptions {
     #[arg(long)]
     reset: bool,
     #[command(flatten)]
-    common: Common,
+    options: RunOptions,
 }
 
 impl StormOptions {
     pub(crate) fn run(&self) -> Result<ExitCode, RunError> {
         let shape = Shape { connections: self.connections, documents: self.documents.min(self.connections) };
         let task = Task {
-            origin: self.common.origin("storm", &self.url),
-            target: Target::with_documents(&self.url, &self.common.prefix()).map_err(RunError::Target)?,
+            origin: self.options.origin("storm", &self.url),
+            target: Target::with_documents(&self.url, &self.options.prefix()).map_err(RunError::Target)?,
             connections: self.connections,
             goal: Goal { label: "back", count: Count::Synced, total: u64::from(self.connections) },
             seconds: None,
@@ -48,7 +48,7 @@ impl StormOptions {
             ending: if self.reset { Ending::Reset } else { Ending::Orderly },
             is_settled,
         };
-        let (outcome, observer) = self.common.run(&task, |thread, threads, _| Storm::new(shape, thread, threads))?;
+        let (outcome, observer) = self.options.run(&task, |thread, threads, _| Storm::new(shape, thread, threads))?;
         let timed = [Timed::Back, Timed::Open];
         let mut report = account::report(&task.origin, &outcome, &observer, &[("back", Count::Synced)], &timed);
         let back = outcome.counts.of(Count::Synced);
@@ -59,6 +59,6 @@ impl StormOptions {
             report.figure("back_per_second", back as f64 / seconds(max), Better::Higher);
         }
         report.missing("clients", outcome.opened, back);
-        Ok(self.common.deliver(&report))
+        Ok(self.options.deliver(&report))
     }
 }

@@ -37,7 +37,7 @@ const DESCRIPTORS_SPARE: u64 = 256;
 /// See the module.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Options of every scenario")]
-pub(crate) struct Common {
+pub(crate) struct RunOptions {
     /// CPUs that load, one thread on each, such as 2-3,5; all that this process may use where none are given
     #[arg(long, value_name = "LIST")]
     pub(crate) cores: Option<Cores>,
@@ -179,7 +179,7 @@ impl RunError {
     }
 }
 
-impl Common {
+impl RunOptions {
     /// What the names of this run's documents begin with: another for each run, or it would meet what the last one wrote.
     pub(crate) fn prefix(&self) -> String {
         self.prefix.clone().unwrap_or_else(|| {
