@@ -177,6 +177,54 @@ impl Hands {
         }
     }
 
+    /// A client sent an update, which so many others must get.
+    pub(crate) fn sent_update(&mut self, intended: Micros, others: u32) {
+        self.record_lag(intended);
+        self.tally.counts.add(Count::UpdatesSent, 1);
+        self.tally.counts.add(Count::DeliveriesDue, u64::from(others));
+        if self.window.contains(intended) {
+            self.tally.counts.add(Count::Updates, 1);
+        }
+    }
+
+    /// An update came: back to its writer, or to another.
+    pub(crate) fn heard_update(&mut self, is_own: bool, intended: Micros) {
+        let now = self.now();
+        let (arrived, timed) = if is_own {
+            (Count::Acknowledged, Timed::Acknowledgement)
+        } else {
+            if self.window.contains(now) {
+                self.tally.counts.add(Count::Deliveries, 1);
+            }
+            (Count::Delivered, Timed::Delivery)
+        };
+        self.tally.counts.add(arrived, 1);
+        if self.window.contains(intended) {
+            self.tally.latencies.record(timed, now.saturating_sub(intended));
+        }
+    }
+
+    /// A client said where it is.
+    pub(crate) fn sent_state(&mut self, intended: Micros) {
+        self.record_lag(intended);
+        self.tally.counts.add(Count::StatesSent, 1);
+        if self.window.contains(intended) {
+            self.tally.counts.add(Count::States, 1);
+        }
+    }
+
+    /// A client heard where another is.
+    pub(crate) fn heard_state(&mut self, intended: Micros) {
+        let now = self.now();
+        self.tally.counts.add(Count::StatesDelivered, 1);
+        if self.window.contains(now) {
+            self.tally.counts.add(Count::StateDeliveries, 1);
+        }
+        if self.window.contains(intended) {
+            self.tally.latencies.record(Timed::Presence, now.saturating_sub(intended));
+        }
+    }
+
     /// Ends a connection because the scenario wants so.
     pub(crate) fn close(&mut self, client: u32) {
         let connection = &mut self.connections[client as usize];

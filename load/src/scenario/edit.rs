@@ -121,12 +121,7 @@ impl Edit {
             state.sent += 1;
             self.behind -= 1;
             hands.say(client, &Message::Update { update: &self.update });
-            hands.record_lag(intended);
-            hands.tally.counts.add(Count::UpdatesSent, 1);
-            hands.tally.counts.add(Count::DeliveriesDue, u64::from(self.shape.others(document)));
-            if hands.window.contains(intended) {
-                hands.tally.counts.add(Count::Updates, 1);
-            }
+            hands.sent_update(intended, self.shape.others(document));
         }
     }
 
@@ -141,7 +136,6 @@ impl Edit {
     fn handle_update(&mut self, client: u32, update: &[u8], hands: &mut Hands) {
         let own = hands.global(client);
         let document = self.shape.document(own);
-        let now = hands.now();
         let mut found = false;
         for stamp in Stamp::scan(update) {
             // Text of others may be there too.
@@ -157,18 +151,7 @@ impl Edit {
             }
             // Updates of one writer come in order: what is passed over stays missing.
             *expected = stamp.sequence + 1;
-            let (arrived, timed) = if stamp.writer == own {
-                (Count::Acknowledged, Timed::Acknowledgement)
-            } else {
-                if hands.window.contains(now) {
-                    hands.tally.counts.add(Count::Deliveries, 1);
-                }
-                (Count::Delivered, Timed::Delivery)
-            };
-            hands.tally.counts.add(arrived, 1);
-            if hands.window.contains(stamp.intended) {
-                hands.tally.latencies.record(timed, now.saturating_sub(stamp.intended));
-            }
+            hands.heard_update(stamp.writer == own, stamp.intended);
         }
         hands.tally.counts.add(Count::UpdateFrames, u64::from(found));
     }

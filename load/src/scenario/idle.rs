@@ -116,13 +116,8 @@ impl Idle {
         active.author.put_update(&mut self.update, &self.text);
         active.edits += 1;
         hands.say(client, &Message::Update { update: &self.update });
-        hands.record_lag(intended);
         let others = self.shape.members(hands.global(client) % self.shape.documents) - 1;
-        hands.tally.counts.add(Count::UpdatesSent, 1);
-        hands.tally.counts.add(Count::DeliveriesDue, u64::from(others));
-        if hands.window.contains(intended) {
-            hands.tally.counts.add(Count::Updates, 1);
-        }
+        hands.sent_update(intended, others);
     }
 
     fn state(&self, planned: Planned, intended: Micros, hands: &mut Hands) {
@@ -133,11 +128,7 @@ impl Idle {
         let stamp = Stamp { writer: planned.writer, sequence: planned.sequence, intended };
         let id = u64::from(self.base + planned.writer);
         hands.send(client, |out| presence_state::put_message(out, id, &stamp, self.shape.state_bytes));
-        hands.record_lag(intended);
-        hands.tally.counts.add(Count::StatesSent, 1);
-        if hands.window.contains(intended) {
-            hands.tally.counts.add(Count::States, 1);
-        }
+        hands.sent_state(intended);
     }
 
     /// Whether the writer of a stamp is this client.
@@ -148,35 +139,16 @@ impl Idle {
     }
 
     fn handle_update(&self, client: u32, update: &[u8], hands: &mut Hands) {
-        let now = hands.now();
         for stamp in Stamp::scan(update) {
-            let (arrived, timed) = if self.is_own(client, &stamp, hands) {
-                (Count::Acknowledged, Timed::Acknowledgement)
-            } else {
-                if hands.window.contains(now) {
-                    hands.tally.counts.add(Count::Deliveries, 1);
-                }
-                (Count::Delivered, Timed::Delivery)
-            };
-            hands.tally.counts.add(arrived, 1);
-            if hands.window.contains(stamp.intended) {
-                hands.tally.latencies.record(timed, now.saturating_sub(stamp.intended));
-            }
+            let own = self.is_own(client, &stamp, hands);
+            hands.heard_update(own, stamp.intended);
         }
     }
 
     fn handle_states(&self, client: u32, update: &[u8], hands: &mut Hands) {
-        let now = hands.now();
         for stamp in Stamp::scan(update) {
-            if self.is_own(client, &stamp, hands) {
-                continue;
-            }
-            hands.tally.counts.add(Count::StatesDelivered, 1);
-            if hands.window.contains(now) {
-                hands.tally.counts.add(Count::StateDeliveries, 1);
-            }
-            if hands.window.contains(stamp.intended) {
-                hands.tally.latencies.record(Timed::Presence, now.saturating_sub(stamp.intended));
+            if !self.is_own(client, &stamp, hands) {
+                hands.heard_state(stamp.intended);
             }
         }
     }

@@ -83,17 +83,12 @@ impl Presence {
         let id = u64::from(self.base + writer);
         hands.send(client, |out| presence_state::put_message(out, id, &stamp, self.shape.bytes));
         self.users[client as usize].sent = user.due;
-        hands.record_lag(intended);
-        hands.tally.counts.add(Count::StatesSent, 1);
-        if hands.window.contains(intended) {
-            hands.tally.counts.add(Count::States, 1);
-        }
+        hands.sent_state(intended);
     }
 
     fn handle_states(&mut self, client: u32, update: &[u8], hands: &mut Hands) {
-        let (own, now) = (hands.global(client), hands.now());
+        let own = hands.global(client);
         let first = client as usize * self.shape.users as usize;
-        let in_window = hands.window.contains(now);
         for stamp in Stamp::scan(update) {
             if stamp.writer == own || stamp.writer >= self.shape.users {
                 continue;
@@ -104,15 +99,9 @@ impl Presence {
                 continue;
             }
             *expected = stamp.sequence + 1;
-            hands.tally.counts.add(Count::StatesDelivered, 1);
-            if in_window {
-                hands.tally.counts.add(Count::StateDeliveries, 1);
-            }
+            hands.heard_state(stamp.intended);
             if self.ends.get(stamp.writer as usize) == Some(expected) {
                 hands.tally.counts.add(Count::NewestDelivered, 1);
-            }
-            if hands.window.contains(stamp.intended) {
-                hands.tally.latencies.record(Timed::Presence, now.saturating_sub(stamp.intended));
             }
         }
     }
