@@ -301,3 +301,18 @@ fn early_s(index: u32, heartbeat_s: u32) -> u32 {
     // Fibonacci hashing: neighbours are far apart.
     (index.wrapping_mul(0x9e37_79b9) >> 16) % (heartbeat_s / 8 + 1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_are_sent_their_heartbeats_at_different_times_and_never_too_late() {
+        let mut sessions = [0_u32; 4];
+        for index in 5_000..6_000 {
+            sessions[early_s(index, 24) as usize] += 1;
+        }
+        assert!(sessions.iter().all(|count| (200..300).contains(count)), "{sessions:?}");
+        assert!((0..1_000).all(|index| early_s(index, 1) == 0));
+    }
+}

@@ -1100,3 +1100,25 @@ fn awareness_that_gathers_is_bounded_whoever_comes_and_goes() {
     let got = host.got(far);
     assert!(matches!(&got[..], [Got::Awareness(clients)] if clients.len() == 6), "{got:?}");
 }
+
+#[test]
+fn who_asks_for_all_awareness_again_gets_what_has_changed_meanwhile() {
+    for shards in [1, 2] {
+        let (mut host, a, b) = two(shards);
+        let ask = |host: &mut Host| {
+            host.pass(1_000);
+            host.got(b);
+            host.say(b, Message::QueryAwareness);
+            host.turn();
+            host.got(b)
+        };
+        host.announce(a, 7, 1, Some("1"));
+        let first = vec![Got::Awareness(vec![(7, 1, Some("1".to_owned()))])];
+        assert_eq!((ask(&mut host), ask(&mut host)), (first.clone(), first), "nothing has changed");
+        host.announce(a, 7, 2, Some("2"));
+        assert_eq!(ask(&mut host), [Got::Awareness(vec![(7, 2, Some("2".to_owned()))])]);
+        host.detach(a);
+        let gone = ask(&mut host);
+        assert!(gone.iter().all(|got| *got == Got::Awareness(vec![])), "{gone:?}");
+    }
+}
