@@ -393,7 +393,6 @@ impl Shard {
             self.documents[slot].listed.ticking = false;
             self.with_slot(slot, Document::tick);
         }
-        self.scan_sessions();
         self.evict_idle();
     }
 
