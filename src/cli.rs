@@ -164,12 +164,16 @@ fn flag(setting: &'static Setting) -> Arg {
     let default = (setting.write)(&Settings::default());
     let meaning = setting.meaning();
     let first = meaning.split_once(". ").map_or(meaning.as_str(), |(first, _)| first).trim_end_matches('.');
-    let details = format!("Allowed: {}\nDefault: {default}\nVariable: {}", (setting.allowed)(), setting.variable());
+    let shown = match default.to_string() {
+        nothing if nothing.is_empty() => "none".to_owned(),
+        something => something,
+    };
+    let details = format!("Allowed: {}\nDefault: {shown}\nVariable: {}", (setting.allowed)(), setting.variable());
 
     let flag = Arg::new(setting.name)
         .long(setting.flag().trim_start_matches('-').to_string())
         .help_heading(setting.group)
-        .help(format!("{first} [default: {default}]"))
+        .help(format!("{first} [default: {shown}]"))
         .long_help(format!("{}\n{details}", report::wrapped(&meaning, HELP_COLUMNS).join("\n")))
         .global(true);
     match default {

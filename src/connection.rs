@@ -10,6 +10,7 @@ use std::fmt;
 use selvedge_protocol::websocket::{CloseFrame, Event, Limits, MessageKind, Reader, Role, Violation, put_close};
 use selvedge_shards::Frame;
 
+use crate::admission::Admission;
 use crate::close::Goodbye;
 use crate::endpoints::Upgrade;
 pub use hold::Hold;
@@ -31,6 +32,8 @@ pub struct Connection {
     reader: Reader,
     /// Invariant: absent where everything in it would be empty.
     pending: Option<Box<Pending>>,
+    /// What it is held to, where that is anything.
+    admission: Option<Box<Admission>>,
     phase: Phase,
     route: Route,
     outgoing: Outgoing,
@@ -46,7 +49,7 @@ pub struct Connection {
 }
 
 // A million idle connections hold a million of these.
-const _: () = assert!(size_of::<Connection>() <= 32);
+const _: () = assert!(size_of::<Connection>() <= 40);
 
 /// What a connection has only for a while.
 #[derive(Debug, Default)]
@@ -136,6 +139,7 @@ impl Connection {
         Self {
             reader: Reader::new(Role::Server),
             pending: None,
+            admission: None,
             phase: Phase::Head,
             route: Route::Session,
             outgoing: Outgoing::default(),
@@ -171,6 +175,12 @@ impl Connection {
         self.route
     }
 
+    /// What it is held to, where that is anything.
+    #[must_use]
+    pub fn admission(&self) -> Option<&Admission> {
+        self.admission.as_deref()
+    }
+
     /// Adds a piece of the request's head, and gives all of it so far.
     pub fn gather_head(&mut self, data: &[u8]) -> &[u8] {
         assert_eq!(self.phase, Phase::Head, "only the head is gathered");
@@ -200,8 +210,9 @@ impl Connection {
     }
 
     /// The request is granted: queues the answer and speaks WebSocket from here on.
-    pub fn open(&mut self, route: Route, response: Vec<u8>) {
+    pub fn open(&mut self, route: Route, response: Vec<u8>, admission: Option<Box<Admission>>) {
         self.phase = Phase::Open;
+        self.admission = admission;
         self.route = route;
         self.pending_mut().queue.opening(response);
     }

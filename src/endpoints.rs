@@ -1,6 +1,7 @@
 //! What is served under which path. Decides from one request; has no socket, and does not know which core does what.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use selvedge_protocol::document_name::{DocumentName, DocumentNameError};
 use selvedge_protocol::http::{
@@ -8,6 +9,8 @@ use selvedge_protocol::http::{
     write_response, write_upgrade,
 };
 
+use crate::admission::Admission;
+use crate::auth::{Authority, Denied};
 use crate::health::Health;
 
 const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
@@ -39,6 +42,8 @@ pub enum Routed {
 pub struct Upgrade {
     /// What for.
     pub target: Target,
+    /// What it is held to.
+    pub admission: Admission,
     key: UpgradeKey,
 }
 
@@ -70,6 +75,10 @@ pub struct Endpoints<'a> {
     pub conformance: bool,
     /// Where answers about health come from.
     pub health: &'a Health,
+    /// Who is asked whether somebody may come in.
+    pub authority: &'a Authority,
+    /// For the times in tokens.
+    pub now: SystemTime,
 }
 
 impl Endpoints<'_> {
@@ -111,7 +120,10 @@ impl Endpoints<'_> {
             RequestKind::Get => Err(Answer::WebSocketOnly),
             RequestKind::Upgrade { .. } if self.health.is_draining() => Err(Answer::Unavailable("the server stops")),
             RequestKind::Upgrade { .. } if surplus => Err(Answer::Unavailable("too many connections")),
-            RequestKind::Upgrade { key } => Ok(Upgrade { target, key }),
+            RequestKind::Upgrade { key } => {
+                let grant = self.authority.admit(None, self.now).map_err(Answer::Denied)?;
+                Ok(Upgrade { target, admission: Admission { grant }, key })
+            }
         }
     }
 
@@ -137,6 +149,7 @@ enum Answer {
     NotFound { conformance: bool },
     BadName(DocumentNameError),
     WebSocketOnly,
+    Denied(Denied),
     Unavailable(&'static str),
 }
 
@@ -156,6 +169,9 @@ impl Answer {
                 "this path speaks WebSocket; connect with a WebSocket client\n".to_owned(),
                 &[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")],
             ),
+            Self::Denied(denied) => {
+                (Status::Unauthorized, PLAIN_TEXT, format!("{denied}\n"), &[("WWW-Authenticate", "Bearer")])
+            }
             Self::Unavailable(reason) => (
                 Status::ServiceUnavailable,
                 PLAIN_TEXT,
@@ -214,7 +230,13 @@ mod tests {
     #[test]
     fn documents_are_named_by_one_decoded_segment() {
         let health = Health::default();
-        let endpoints = Endpoints { head_bytes_max: 8192, conformance: false, health: &health };
+        let endpoints = Endpoints {
+            head_bytes_max: 8192,
+            conformance: false,
+            health: &health,
+            authority: &Authority::open(),
+            now: SystemTime::UNIX_EPOCH,
+        };
         for (path, name) in [("/yjs/notes", "notes"), ("/yjs/a%2Fb?token=1", "a/b"), ("/yjs/%2541", "%41")] {
             assert_eq!(target(&endpoints, path), Target::Document(name.into()), "{path}");
         }
@@ -228,7 +250,13 @@ mod tests {
     fn unknown_paths_are_told_what_exists() {
         let health = Health::default();
         for (conformance, echo) in [(false, 404), (true, 426)] {
-            let endpoints = Endpoints { head_bytes_max: 8192, conformance, health: &health };
+            let endpoints = Endpoints {
+                head_bytes_max: 8192,
+                conformance,
+                health: &health,
+                authority: &Authority::open(),
+                now: SystemTime::UNIX_EPOCH,
+            };
             for path in ["/", "/yjs", "/yjs/a/b", "/healthz/", "//yjs/a", "/echo/x"] {
                 let answer = answer(&endpoints, &request(path, true), false);
                 assert!(answer.starts_with("HTTP/1.1 404 ") && answer.contains("/yjs/{document}"), "{path}: {answer}");
@@ -236,14 +264,26 @@ mod tests {
             }
             assert!(answer(&endpoints, &request("/echo", false), false).starts_with(&format!("HTTP/1.1 {echo} ")));
         }
-        let endpoints = Endpoints { head_bytes_max: 8192, conformance: true, health: &health };
+        let endpoints = Endpoints {
+            head_bytes_max: 8192,
+            conformance: true,
+            health: &health,
+            authority: &Authority::open(),
+            now: SystemTime::UNIX_EPOCH,
+        };
         assert_eq!(target(&endpoints, "/echo"), Target::Echo);
     }
 
     #[test]
     fn health_is_told_and_refusals_follow_it() {
         let health = Health::default();
-        let endpoints = Endpoints { head_bytes_max: 8192, conformance: false, health: &health };
+        let endpoints = Endpoints {
+            head_bytes_max: 8192,
+            conformance: false,
+            health: &health,
+            authority: &Authority::open(),
+            now: SystemTime::UNIX_EPOCH,
+        };
         let status = |path, upgrade, surplus| {
             let answer = answer(&endpoints, &request(path, upgrade), surplus);
             answer.split(' ').nth(1).map(str::to_owned).expect("a status line")

@@ -1,10 +1,13 @@
 //! THE SERVER: sockets, threads, time, settings. It waits; it decides nothing.
 
+pub mod admission;
+pub mod auth;
 pub mod close;
 pub mod connection;
 pub mod doctor;
 pub mod doorbell;
 pub mod driver;
+pub mod encoder;
 pub mod endpoints;
 pub mod handoff;
 pub mod health;

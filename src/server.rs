@@ -18,6 +18,7 @@ use selvedge_storage::{RocksStore, Store, StoreError};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
+use crate::auth::Authority;
 use crate::doorbell::Doorbell;
 use crate::driver::listener::{self, ListenError};
 use crate::health::Health;
@@ -190,6 +191,7 @@ struct Plan<'a> {
 impl Plan<'_> {
     fn starts(self, listeners: Vec<TcpListener>, persister: &Persister, readers: &Readers) -> Vec<Start> {
         let meshes = Mesh::all(&self.doorbells);
+        let authority = Arc::new(Authority::open());
         let places = listeners.into_iter().zip(meshes).zip(self.doorbells).zip(0..self.shards);
         let start = |(((listener, mesh), doorbell), id)| {
             let id = ShardId(id);
@@ -204,6 +206,7 @@ impl Plan<'_> {
                     reader: readers.reader(),
                     rules: limits::rules(self.settings),
                     health: Arc::clone(self.health),
+                    authority: Arc::clone(&authority),
                 },
                 lines: Lines {
                     doorbell,

@@ -18,7 +18,10 @@ use std::path::{Path, PathBuf};
 
 pub use choice::{Choice, DescriptorsChoice, DriverChoice, Fsync, History, LogFormat, LogLevel};
 pub use error::{Given, SettingError};
-pub use kind::{Address, Bytes, Cores, Count, Fault, Folder, Kind, Literal, Milliseconds, OneOf, Switch, SyncPolicy};
+pub use kind::{
+    Address, Bytes, Cores, Count, Fault, File, Folder, Kind, Literal, Milliseconds, Networks, OneOf, Origins, Switch,
+    SyncPolicy, Text,
+};
 pub use table::{SETTINGS, Settings};
 
 /// What every variable of ours begins with.

@@ -19,6 +19,12 @@ impl Frame {
         self.0.len()
     }
 
+    /// Both are references to the same bytes.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// There is nothing to send.
     #[must_use]
     pub fn is_empty(&self) -> bool {

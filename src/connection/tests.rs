@@ -16,7 +16,7 @@ fn frame(opcode: OpCode, payload: &[u8]) -> Vec<u8> {
 
 fn open(route: Route) -> Connection {
     let mut connection = Connection::new();
-    connection.open(route, b"101".to_vec());
+    connection.open(route, b"101".to_vec(), None);
     assert_eq!(said(&mut connection), b"101");
     connection
 }
@@ -89,7 +89,13 @@ fn however_the_bytes_are_cut_the_same_is_heard_and_said() {
 #[test]
 fn a_request_cut_anywhere_is_read_and_what_follows_is_kept() {
     let health = Health::default();
-    let endpoints = Endpoints { head_bytes_max: 8192, conformance: false, health: &health };
+    let endpoints = Endpoints {
+        head_bytes_max: 8192,
+        conformance: false,
+        health: &health,
+        authority: &crate::auth::Authority::open(),
+        now: std::time::SystemTime::UNIX_EPOCH,
+    };
     let head = b"GET /yjs/a HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     let stream = [head.as_slice(), b"behind"].concat();

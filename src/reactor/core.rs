@@ -15,6 +15,7 @@ use selvedge_shards::{Counters, Input, Load, Now, SessionId, Shard, ShardId};
 
 use super::drain::Step;
 use super::table::Table;
+use crate::auth::Authority;
 use crate::connection::{Connection, Hold, Phase};
 use crate::driver::{Completion, ConnectionKey, Operation};
 use crate::handoff::Handed;
@@ -64,6 +65,8 @@ pub struct Parts {
     pub rules: Rules,
     /// How the process is.
     pub health: Arc<Health>,
+    /// Who is asked whether somebody may come in.
+    pub authority: Arc<Authority>,
 }
 
 /// One core without its driver.
@@ -80,6 +83,7 @@ pub(super) struct Core {
     reader: Reader,
     rules: Rules,
     health: Arc<Health>,
+    authority: Arc<Authority>,
     now: Now,
     step: Step,
     /// Sends in flight.
@@ -111,7 +115,7 @@ enum Deadline {
 
 impl Core {
     pub(super) fn new(parts: Parts, now: Now) -> Self {
-        let Parts { id, cores, shard, mesh, appender, reader, rules, health } = parts;
+        let Parts { id, cores, shard, mesh, appender, reader, rules, health, authority } = parts;
         Self {
             id,
             cores,
@@ -124,6 +128,7 @@ impl Core {
             reader,
             rules,
             health,
+            authority,
             now,
             step: Step::Serve,
             sends: 0,

@@ -1,11 +1,17 @@
 //! Kinds of settings: how each is read from text, written, and bounded. A kind knows no setting's name and not where text came from.
 
+mod list;
+mod optional;
+
 use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::thread;
 
 use super::choice::{Choice, Fsync};
+
+pub use list::{Networks, Origins};
+pub use optional::{File, Text};
 
 /// 1,024 bytes.
 pub(super) const KIB: usize = 1 << 10;
@@ -45,6 +51,10 @@ pub enum Fault {
     OutOfRange,
     /// Not an IP address with a port.
     NotAnAddress,
+    /// Not a network.
+    NotANetwork,
+    /// Not the origin of a web page.
+    NotAnOrigin,
     /// An empty path.
     Empty,
     /// None of the words.
@@ -62,6 +72,8 @@ impl fmt::Display for Fault {
             Self::NotBytes => "not a number of bytes",
             Self::OutOfRange => "out of range",
             Self::NotAnAddress => "not an address",
+            Self::NotANetwork => "not a network",
+            Self::NotAnOrigin => "not an origin",
             Self::Empty => "empty",
             Self::NotAChoice => "not a choice",
             Self::NotOneValue => "not a text, a whole number, true or false",
@@ -442,7 +454,7 @@ macro_rules! within_bounds {
     };
 }
 
-within_bounds!(Count Bytes Milliseconds; Address Folder Switch Cores; OneOf);
+within_bounds!(Count Bytes Milliseconds; Address Folder Switch Cores Text File Networks Origins; OneOf);
 
 impl SyncPolicy {
     pub(super) const fn default_is_within_bounds(&self) -> bool {

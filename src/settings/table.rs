@@ -8,7 +8,10 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
 use super::choice::{DescriptorsChoice, DriverChoice, Fsync, History, LogFormat, LogLevel};
 use super::declare::{relations, settings};
-use super::kind::{Address, Bytes, Cores, Count, Folder, GIB, KIB, Kind, MIB, Milliseconds, OneOf, Switch, SyncPolicy};
+use super::kind::{
+    Address, Bytes, Cores, Count, File, Folder, GIB, KIB, Kind, MIB, Milliseconds, Networks, OneOf, Origins, Switch,
+    SyncPolicy, Text,
+};
 use super::{Relation, Setting};
 
 settings! {
@@ -49,6 +52,51 @@ settings! {
         /// Also serve the echo endpoint that WebSocket conformance suites drive.
         /// For testing only: whoever reaches it makes the server send.
         conformance: Switch { default: false };
+    }
+
+    "Tokens" {
+        /// Public keys of who issues tokens, as a JWK set (RFC 7517) or in PEM.
+        auth_keys_file: File { what: "a JWK set or a PEM public key" };
+
+        /// The secret that tokens are signed with (HS256), at least 32 bytes.
+        auth_secret_file: File { what: "a secret" };
+
+        /// Where the issuer publishes its keys, as a JWK set; fetched at the start and again from time to time.
+        auth_jwks_url: Text { what: "an https address, or http on this machine" };
+
+        /// Tokens of anybody else are refused (`iss`).
+        auth_issuer: Text { what: "name of the issuer" };
+
+        /// Tokens for anybody else are refused (`aud`).
+        auth_audience: Text { what: "name that this server has for the issuer" };
+    }
+
+    "TLS" {
+        /// The certificate, with those that lead to its issuer behind it. With it, the server speaks TLS and nothing else.
+        tls_certificate_file: File { what: "a chain of certificates in PEM" };
+
+        /// The private key of the certificate.
+        tls_key_file: File { what: "a private key in PEM" };
+    }
+
+    "Compression" {
+        /// Agree to permessage-deflate (RFC 7692) where a client offers it.
+        /// Off where a proxy in front compresses already.
+        compression: Switch { default: false };
+    }
+
+    "Networks" {
+        /// Only these networks may connect.
+        allow_networks: Networks {};
+
+        /// These networks may not connect, also where they are allowed.
+        deny_networks: Networks {};
+
+        /// What these say of whom they speak for is believed: `X-Forwarded-For`, or the PROXY protocol where it is on.
+        trusted_proxies: Networks {};
+
+        /// Web pages that may open connections (`Origin`); programs that send none are let in.
+        allowed_origins: Origins {};
     }
 
     "Logging" {

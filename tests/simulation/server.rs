@@ -644,7 +644,7 @@ impl Server {
 /// A connection whose request is granted.
 fn opened() -> Connection {
     let mut connection = Connection::new();
-    connection.open(Route::Session, Vec::new());
+    connection.open(Route::Session, Vec::new(), None);
     connection
 }
 

@@ -1,9 +1,9 @@
 //! From an accepted socket to an open WebSocket, be it on this core or on the document's.
 
 use std::io;
-use std::sync::Arc;
+use std::time::SystemTime;
 
-use selvedge_shards::{Access, DocumentId, Input, Now, ShardId};
+use selvedge_shards::{DocumentId, Input, Now, ShardId};
 
 use super::super::drain::Step;
 use super::{Core, Deadline, session_of};
@@ -49,6 +49,8 @@ impl Core {
             head_bytes_max: self.rules.head_bytes_max,
             conformance: self.rules.conformance,
             health: &self.health,
+            authority: &self.authority,
+            now: SystemTime::now(),
         };
         let surplus = connection.is_surplus();
         let in_one_piece = !connection.has_unread();
@@ -130,17 +132,17 @@ impl Core {
         let Some(connection) = self.table.get(key) else { return };
         debug_assert_eq!(connection.phase(), Phase::Head, "a connection is opened once");
         let response = upgrade.response();
-        match upgrade.target {
+        let Upgrade { target, admission, .. } = upgrade;
+        match target {
             Target::Document(name) => {
-                connection.open(Route::Session, response);
-                self.attach(key, name);
+                let access = admission.grant.right_on(&name).expect("who may not even read was refused").access();
+                // Where no tokens are asked for, a million connections would hold the same.
+                let held = admission.grant.subject.is_some().then(|| Box::new(admission));
+                connection.open(Route::Session, response, held);
+                self.handle(Input::Attached { session: session_of(key), name, access });
             }
-            Target::Echo => connection.open(Route::Echo, response),
+            Target::Echo => connection.open(Route::Echo, response, None),
         }
         self.read_on(key);
-    }
-
-    fn attach(&mut self, key: ConnectionKey, name: Arc<str>) {
-        self.handle(Input::Attached { session: session_of(key), name, access: Access::ReadWrite });
     }
 }
