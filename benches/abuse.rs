@@ -1,6 +1,6 @@
 //! Abuse with a well-behaved client beside it: what hostile clients do to the waits of a writer and a reader, and to the server's memory.
 //!
-//! `scripts/bench abuse`, or by itself `cargo test --release --workspace --bench abuse -- --bench --seconds 10 --only bombs`. The server has two cores,
+//! `scripts/bench abuse`, or by itself `cargo test --release --workspace --bench abuse -- --bench --seconds 10 --only bombs,pings`. The server has two cores,
 //! the witness one, all attackers together one, on a machine with four; each attack is measured against the quiet right before it, in the same
 //! server, which so has had all attacks before it too. Ends with 1 where the witness was disconnected.
 
@@ -83,7 +83,7 @@ fn measure() -> Result<(), Box<dyn Error>> {
         "| attack | connections/s | MB/s | delivery p50, p99 quiet | p50, p99 under it | p99 ratio | ack p99 ratio | memory |"
     );
     println!("|---|---|---|---|---|---|---|---|");
-    for attack in ATTACKS.iter().filter(|attack| attack.name.contains(&only)) {
+    for attack in ATTACKS.iter().filter(|attack| only.split(',').any(|only| attack.name.contains(only))) {
         let quiet = witness.observe(length)?;
         let crowd = Crowd::start(attack, server.address, core(3))?;
         let under = witness.observe(length).map_err(|error| format!("{}: the witness: {error}", attack.name))?;

@@ -3,6 +3,7 @@
 
 mod hold;
 mod outgoing;
+mod share;
 mod unread;
 
 use std::fmt;
@@ -17,6 +18,7 @@ pub use hold::Hold;
 use hold::Holds;
 use outgoing::Outgoing;
 pub use outgoing::Sent;
+pub use share::{Share, Turn};
 use unread::Unread;
 
 /// Bytes that may wait unread at one connection that is held back. The driver is told to receive no more at once, so that only what it
@@ -46,10 +48,12 @@ pub struct Connection {
     surplus: bool,
     /// The driver was told to receive for it.
     receiving: bool,
+    /// What it has had of its core's turn.
+    share: Share,
 }
 
 // A million idle connections hold a million of these.
-const _: () = assert!(size_of::<Connection>() <= 40);
+const _: () = assert!(size_of::<Connection>() <= 48);
 
 /// What a connection has only for a while.
 #[derive(Debug, Default)]
@@ -148,6 +152,7 @@ impl Connection {
             ended: false,
             surplus: false,
             receiving: false,
+            share: Share::default(),
         }
     }
 
@@ -351,6 +356,17 @@ impl Connection {
     /// Ends one reason to hold back. Says whether it was the last.
     pub fn unhold(&mut self, hold: Hold) -> bool {
         self.holds.remove(hold)
+    }
+
+    /// It may have more of this turn.
+    #[must_use]
+    pub fn has_share(&self, turn: Turn) -> bool {
+        self.share.is_left(turn)
+    }
+
+    /// A message of so many bytes was taken from it, or a control frame.
+    pub fn take_share(&mut self, turn: Turn, bytes: usize) {
+        self.share.take(turn, bytes);
     }
 
     /// Messages must wait.

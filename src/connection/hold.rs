@@ -12,6 +12,8 @@ pub enum Hold {
     Echo = 4,
     /// The server takes nothing new any more. Never ends.
     Drain = 8,
+    /// It has had its share of this turn.
+    Turn = 16,
 }
 
 /// A set of reasons.

@@ -16,7 +16,7 @@ use selvedge_shards::{Counters, Input, Load, Now, SessionId, Shard, ShardId};
 use super::drain::Step;
 use super::table::Table;
 use crate::auth::Authority;
-use crate::connection::{Connection, Hold, Phase};
+use crate::connection::{Connection, Hold, Phase, Turn};
 use crate::driver::{Completion, ConnectionKey, Operation};
 use crate::handoff::Handed;
 use crate::health::Health;
@@ -94,6 +94,10 @@ pub(super) struct Core {
     alive: Vec<SessionId>,
     /// Connections that are held back by a full mesh.
     held_by_mesh: Vec<ConnectionKey>,
+    /// What each connection may have of this turn.
+    turn: Turn,
+    /// Connections that have had it.
+    held_for_turn: Vec<ConnectionKey>,
     /// Connections that hold much of what is not whole; perhaps more than once, and perhaps some that no longer do.
     unfinished: Vec<ConnectionKey>,
     /// Bytes that those have received since they were looked at last.
@@ -135,6 +139,8 @@ impl Core {
             freed: Vec::new(),
             alive: Vec::new(),
             held_by_mesh: Vec::new(),
+            turn: Turn::first(),
+            held_for_turn: Vec::new(),
             unfinished: Vec::new(),
             unfinished_growth: 0,
             accept_warning_due: now,
@@ -223,6 +229,10 @@ impl Core {
             for key in std::mem::take(&mut self.held_by_mesh) {
                 self.unhold(key, Hold::Mesh);
             }
+        }
+        self.turn = self.turn.next(self.held_for_turn.len());
+        for key in std::mem::take(&mut self.held_for_turn) {
+            self.unhold(key, Hold::Turn);
         }
         self.mesh.is_congested() || !self.freed.is_empty() || !self.alive.is_empty()
     }

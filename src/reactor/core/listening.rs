@@ -92,8 +92,13 @@ impl Core {
 
     /// Hands in message after message, until there is none, or the connection is held back.
     fn listen(&mut self, key: ConnectionKey, data: &mut [u8], consumed: &mut usize) {
+        // Size of the message that was dealt with last.
+        let mut heard = None;
         loop {
             let Some(connection) = self.table.get(key) else { return };
+            if let Some(bytes) = heard {
+                connection.take_share(self.turn, bytes);
+            }
             if connection.phase() != Phase::Open || connection.is_held() {
                 return;
             }
@@ -102,11 +107,19 @@ impl Core {
                 self.held_by_mesh.push(key);
                 return;
             }
+            if !connection.has_share(self.turn) {
+                connection.hold(Hold::Turn);
+                self.held_for_turn.push(key);
+                return;
+            }
             let route = connection.route();
             let limits = limits_of(&self.rules, connection);
             let next = match connection.hear(data, consumed, limits) {
                 None => return,
-                Some(Heard::Control) => Next::GoOn,
+                Some(Heard::Control) => {
+                    heard = Some(0);
+                    Next::GoOn
+                }
                 Some(Heard::Closing(ending)) => {
                     tracing::debug!(?key, %ending, "closing");
                     self.detach(key);
@@ -116,28 +129,31 @@ impl Core {
                     }
                     Next::Closing
                 }
-                Some(Heard::Message { kind, payload }) => match route {
-                    Route::Echo => {
-                        let echo = echo_of(kind, payload);
-                        connection.send(echo);
-                        connection.hold(Hold::Echo);
-                        Next::GoOn
-                    }
-                    Route::Session => match sync::parse(payload) {
-                        Ok(message) => {
-                            self.busy = true;
-                            self.shard.handle(self.now, Input::Message { session: session_of(key), message });
-                            self.drain_effects();
+                Some(Heard::Message { kind, payload }) => {
+                    heard = Some(payload.len());
+                    match route {
+                        Route::Echo => {
+                            let echo = echo_of(kind, payload);
+                            connection.send(echo);
+                            connection.hold(Hold::Echo);
                             Next::GoOn
                         }
-                        // Other software uses types of its own between its clients; a server passes over them.
-                        Err(SyncError::UnknownMessage { .. }) => Next::GoOn,
-                        Err(error) => {
-                            self.say_goodbye(key, &Goodbye::malformed_message(error));
-                            Next::Closing
-                        }
-                    },
-                },
+                        Route::Session => match sync::parse(payload) {
+                            Ok(message) => {
+                                self.busy = true;
+                                self.shard.handle(self.now, Input::Message { session: session_of(key), message });
+                                self.drain_effects();
+                                Next::GoOn
+                            }
+                            // Other software uses types of its own between its clients; a server passes over them.
+                            Err(SyncError::UnknownMessage { .. }) => Next::GoOn,
+                            Err(error) => {
+                                self.say_goodbye(key, &Goodbye::malformed_message(error));
+                                Next::Closing
+                            }
+                        },
+                    }
+                }
             };
             match next {
                 Next::GoOn => {}
