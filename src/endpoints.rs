@@ -1,5 +1,7 @@
 //! What is served under which path. Decides from one request; has no socket, and does not know which core does what.
 
+mod credential;
+
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -8,10 +10,12 @@ use selvedge_protocol::http::{
     Connection, Limits, Request, RequestError, RequestKind, Status, UpgradeKey, parse_request, write_refusal,
     write_response, write_upgrade,
 };
+use selvedge_protocol::sync;
 
 use crate::admission::Admission;
 use crate::auth::{Authority, Denied};
 use crate::health::Health;
+use credential::Credential;
 
 const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
@@ -25,6 +29,13 @@ pub enum Routed {
     Upgrade {
         /// What for.
         upgrade: Upgrade,
+        /// Length of the head.
+        head_bytes: usize,
+    },
+    /// To be granted only so that it can be said why there is no session.
+    Refused {
+        /// What is said.
+        refused: Refused,
         /// Length of the head.
         head_bytes: usize,
     },
@@ -44,7 +55,32 @@ pub struct Upgrade {
     pub target: Target,
     /// What it is held to.
     pub admission: Admission,
+    handshake: Handshake,
+}
+
+/// A WebSocket that was asked for by somebody who is not let in.
+#[derive(Debug)]
+pub struct Refused {
+    /// Why.
+    pub denied: Denied,
+    handshake: Handshake,
+    /// There would have been a session: the client understands what a session says.
+    is_session: bool,
+}
+
+/// What the response to an upgrade is made from.
+#[derive(Clone, Copy, Debug)]
+struct Handshake {
     key: UpgradeKey,
+    protocol: Option<&'static str>,
+}
+
+impl Handshake {
+    fn response(&self) -> Vec<u8> {
+        let mut response = Vec::new();
+        write_upgrade(&mut response, &self.key, self.protocol);
+        response
+    }
 }
 
 /// What a WebSocket is for.
@@ -60,9 +96,34 @@ impl Upgrade {
     /// The response that grants it.
     #[must_use]
     pub fn response(&self) -> Vec<u8> {
-        let mut response = Vec::new();
-        write_upgrade(&mut response, &self.key, None);
+        self.handshake.response()
+    }
+
+    /// The same for somebody who is not let in after all.
+    #[must_use]
+    pub fn refused(&self, denied: Denied) -> Refused {
+        Refused { denied, handshake: self.handshake, is_session: self.target.is_session() }
+    }
+}
+
+impl Refused {
+    /// The response that opens the WebSocket, and the one message in it. A Close frame has to follow.
+    #[must_use]
+    pub fn response(&self) -> Vec<u8> {
+        let mut response = self.handshake.response();
+        if self.is_session {
+            sync::put_permission_denied(&mut response, &self.denied.to_string());
+        }
         response
+    }
+}
+
+impl Target {
+    fn is_session(&self) -> bool {
+        match self {
+            Self::Document(_) => true,
+            Self::Echo => false,
+        }
     }
 }
 
@@ -88,7 +149,8 @@ impl Endpoints<'_> {
         match parse_request(received, &Limits { head_bytes_max: self.head_bytes_max }) {
             Ok(None) => Routed::Incomplete,
             Ok(Some((request, head_bytes))) => match self.upgrade_of(&request, surplus) {
-                Ok(upgrade) => Routed::Upgrade { upgrade, head_bytes },
+                Ok(Ok(upgrade)) => Routed::Upgrade { upgrade, head_bytes },
+                Ok(Err(refused)) => Routed::Refused { refused, head_bytes },
                 Err(answer) => Routed::Answer { response: answer.response(), unread: received.len() > head_bytes },
             },
             Err(error) => {
@@ -103,7 +165,7 @@ impl Endpoints<'_> {
         }
     }
 
-    fn upgrade_of(&self, request: &Request<'_>, surplus: bool) -> Result<Upgrade, Answer> {
+    fn upgrade_of(&self, request: &Request<'_>, surplus: bool) -> Result<Result<Upgrade, Refused>, Answer> {
         let mut segments = request.path_segments();
         let path = (segments.next(), segments.next(), segments.next());
         let target = match path {
@@ -121,9 +183,26 @@ impl Endpoints<'_> {
             RequestKind::Upgrade { .. } if self.health.is_draining() => Err(Answer::Unavailable("the server stops")),
             RequestKind::Upgrade { .. } if surplus => Err(Answer::Unavailable("too many connections")),
             RequestKind::Upgrade { key } => {
-                let grant = self.authority.admit(None, self.now).map_err(Answer::Denied)?;
-                Ok(Upgrade { target, admission: Admission { grant }, key })
+                let credential = Credential::of(request);
+                let handshake = Handshake { key, protocol: credential.protocol };
+                let is_session = target.is_session();
+                Ok(match self.admit(credential, &target) {
+                    Ok(admission) => Ok(Upgrade { target, admission, handshake }),
+                    Err(denied) => Err(Refused { denied, handshake, is_session }),
+                })
             }
+        }
+    }
+
+    fn admit(&self, credential: Credential<'_>, target: &Target) -> Result<Admission, Denied> {
+        let grant = match credential.token {
+            Ok(token) => self.authority.admit(token.as_deref(), self.now)?,
+            Err(_) if self.authority.is_open() => self.authority.admit(None, self.now)?,
+            Err(denied) => return Err(denied),
+        };
+        match target {
+            Target::Document(name) if grant.right_on(name).is_none() => Err(Denied::Forbidden),
+            Target::Document(_) | Target::Echo => Ok(Admission { grant }),
         }
     }
 
@@ -149,7 +228,6 @@ enum Answer {
     NotFound { conformance: bool },
     BadName(DocumentNameError),
     WebSocketOnly,
-    Denied(Denied),
     Unavailable(&'static str),
 }
 
@@ -169,9 +247,6 @@ impl Answer {
                 "this path speaks WebSocket; connect with a WebSocket client\n".to_owned(),
                 &[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")],
             ),
-            Self::Denied(denied) => {
-                (Status::Unauthorized, PLAIN_TEXT, format!("{denied}\n"), &[("WWW-Authenticate", "Bearer")])
-            }
             Self::Unavailable(reason) => (
                 Status::ServiceUnavailable,
                 PLAIN_TEXT,
@@ -212,7 +287,9 @@ mod tests {
     fn answer(endpoints: &Endpoints<'_>, request: &[u8], surplus: bool) -> String {
         match endpoints.route(request, surplus) {
             Routed::Answer { response, .. } => String::from_utf8(response).expect("answers are text"),
-            other @ (Routed::Incomplete | Routed::Upgrade { .. }) => panic!("not an answer: {other:?}"),
+            other @ (Routed::Incomplete | Routed::Upgrade { .. } | Routed::Refused { .. }) => {
+                panic!("not an answer: {other:?}")
+            }
         }
     }
 
@@ -223,7 +300,9 @@ mod tests {
                 assert_eq!(head_bytes, request.len());
                 upgrade.target
             }
-            other @ (Routed::Incomplete | Routed::Answer { .. }) => panic!("not an upgrade: {other:?}"),
+            other @ (Routed::Incomplete | Routed::Refused { .. } | Routed::Answer { .. }) => {
+                panic!("not an upgrade: {other:?}")
+            }
         }
     }
 

@@ -7,12 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use selvedge_shards::reading::{CaughtUp, Loaded, ReadFailed};
 use selvedge_shards::{DocumentId, Input, Sequence};
 
+use crate::auth::Authority;
 use crate::doorbell::Doorbell;
 
 /// Hands a note to the core of this number. Never waits for the core.
 pub type Deliver = Arc<dyn Fn(usize, Note) + Send + Sync>;
 
-/// One thing that a core is told. Each becomes inputs of its shard.
+/// One thing that a core is told. Each but the last becomes inputs of its shard.
 #[derive(Debug)]
 pub enum Note {
     /// Records up to these are durable.
@@ -42,6 +43,8 @@ pub enum Note {
         /// The sequence the snapshot reaches to, and the bytes it has; or why there is none.
         result: Result<(Sequence, u64), ReadFailed>,
     },
+    /// Keys or revocations have changed: who is asked from here on.
+    Authority(Arc<Authority>),
 }
 
 impl Note {
@@ -57,14 +60,16 @@ impl Note {
             Self::Loaded { document, result } => visit(Input::Loaded { document, result }),
             Self::CaughtUp { document, job, result } => visit(Input::CaughtUp { document, job, result }),
             Self::SnapshotTaken { document, result } => visit(Input::SnapshotTaken { document, result }),
+            // The core's, not its shard's.
+            Self::Authority(_) => {}
         }
     }
 }
 
 /// The notes of one core that it has not taken yet.
 ///
-/// Bounded by what the core asked for: every note but [`Note::CommitFailed`] answers an append, a load, a catch-up or a snapshot, and
-/// those who answer bound what they take in; of failures only the latest in a row is kept.
+/// Bounded by what the core asked for: every note but [`Note::CommitFailed`] and [`Note::Authority`] answers an append, a load, a catch-up
+/// or a snapshot, and those who answer bound what they take in; of those two only the latest in a row is kept.
 #[derive(Debug, Default)]
 pub struct Inbox {
     notes: Mutex<Vec<Note>>,
@@ -86,6 +91,7 @@ impl Inbox {
             let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
             match (notes.last_mut(), note) {
                 (Some(Note::CommitFailed(last)), Note::CommitFailed(reason)) => *last = reason,
+                (Some(Note::Authority(last)), Note::Authority(authority)) => *last = authority,
                 (_, note) => notes.push(note),
             }
             self.filled.store(true, Ordering::Release);

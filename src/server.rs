@@ -18,11 +18,11 @@ use selvedge_storage::{RocksStore, Store, StoreError};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
-use crate::auth::Authority;
+use crate::auth::{self, Authority, Keeper};
 use crate::doorbell::Doorbell;
 use crate::driver::listener::{self, ListenError};
 use crate::health::Health;
-use crate::inbox::{self, Inbox};
+use crate::inbox::{self, Inbox, Note};
 use crate::mesh::Mesh;
 use crate::persister::{DrainFailed, Persister};
 use crate::reactor::drain::{Drain, Step};
@@ -42,6 +42,7 @@ const MOVING_DESCRIPTORS_MIN: u64 = 1_024;
 enum Failed {
     /// Signals could not be caught.
     Signals(io::Error),
+    Auth(auth::StartError),
     Listen(ListenError),
     Store(StoreError),
     /// A thread beside the cores could not be started.
@@ -56,6 +57,7 @@ impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Signals(error) => write!(f, "cannot catch signals: {error}"),
+            Self::Auth(error) => error.fmt(f),
             Self::Listen(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
             Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
@@ -94,6 +96,7 @@ struct Server {
     cores: Cores,
     persister: Persister,
     readers: Readers,
+    keeper: Keeper,
 }
 
 impl Server {
@@ -101,6 +104,8 @@ impl Server {
         let stopping = Arc::new(AtomicBool::new(false));
         let signals = catch_signals(&stopping).map_err(Failed::Signals)?;
         check_open_files(settings);
+        // Before anything is opened: who may come in has to be known.
+        let sources = auth::Sources::read(settings).map_err(Failed::Auth)?;
         let shards = u16::try_from(settings.shards).expect("the setting is bounded below the number of shard ids");
 
         // The address first: where another server has it, its data must not even be looked at.
@@ -120,20 +125,35 @@ impl Server {
         let deliver = inbox::deliver(Arc::clone(&inboxes));
         let persister = Persister::spawn(Arc::clone(&store), settings.fsync, Arc::clone(&deliver));
         let persister = persister.map_err(Failed::Thread)?;
-        let readers = Readers::spawn(store, limits::reading(settings), deliver).map_err(Failed::Thread)?;
+        let readers = Readers::spawn(store, limits::reading(settings), Arc::clone(&deliver)).map_err(Failed::Thread)?;
+        let tell_cores = move |authority: &Arc<Authority>| {
+            for core in 0..usize::from(shards) {
+                deliver(core, Note::Authority(Arc::clone(authority)));
+            }
+        };
+        let (keeper, authority) = Keeper::spawn(sources, Box::new(tell_cores)).map_err(Failed::Thread)?;
 
         let health = Arc::new(Health::new(persister.health()));
         let drain = Arc::new(Drain::new(doorbells.clone()));
         let board = Arc::new(Board::new(usize::from(shards)));
         let cpus = process::allowed_cpus();
-        let plan =
-            Plan { settings, shards, doorbells, inboxes, health: &health, drain: &drain, board: &board, cpus: &cpus };
+        let plan = Plan {
+            settings,
+            shards,
+            doorbells,
+            inboxes,
+            health: &health,
+            drain: &drain,
+            board: &board,
+            authority,
+            cpus: &cpus,
+        };
         let starts = plan.starts(listeners, &persister, &readers);
         // A core that spins on a CPU that it shares takes the time from the one that it waits for.
         let spin = starts.len() < cpus.len();
         let cores = Cores::start(starts, wanted, Clock::start(), spin).map_err(Failed::Cores)?;
         let drain_timeout = Duration::from_millis(settings.drain_timeout_ms);
-        Ok(Self { signals, stopping, address, health, drain, drain_timeout, board, cores, persister, readers })
+        Ok(Self { signals, stopping, address, health, drain, drain_timeout, board, cores, persister, readers, keeper })
     }
 
     fn serve(mut self) -> Result<(), Failed> {
@@ -167,6 +187,7 @@ impl Server {
         self.drain.lead(Step::Close, deadline);
         self.cores.join();
         self.readers.stop();
+        self.keeper.stop();
         committed.map_err(Failed::Drain)?;
         if !at_rest {
             return Err(Failed::Restless);
@@ -185,13 +206,13 @@ struct Plan<'a> {
     health: &'a Arc<Health>,
     drain: &'a Arc<Drain>,
     board: &'a Arc<Board>,
+    authority: Arc<Authority>,
     cpus: &'a [usize],
 }
 
 impl Plan<'_> {
     fn starts(self, listeners: Vec<TcpListener>, persister: &Persister, readers: &Readers) -> Vec<Start> {
         let meshes = Mesh::all(&self.doorbells);
-        let authority = Arc::new(Authority::open());
         let places = listeners.into_iter().zip(meshes).zip(self.doorbells).zip(0..self.shards);
         let start = |(((listener, mesh), doorbell), id)| {
             let id = ShardId(id);
@@ -206,7 +227,7 @@ impl Plan<'_> {
                     reader: readers.reader(),
                     rules: limits::rules(self.settings),
                     health: Arc::clone(self.health),
-                    authority: Arc::clone(&authority),
+                    authority: Arc::clone(&self.authority),
                 },
                 lines: Lines {
                     doorbell,

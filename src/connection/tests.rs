@@ -107,6 +107,7 @@ fn a_request_cut_anywhere_is_read_and_what_follows_is_kept() {
             match endpoints.route(received, false) {
                 Routed::Incomplete => {}
                 Routed::Upgrade { head_bytes, .. } => break head_bytes,
+                Routed::Refused { refused, .. } => panic!("{refused:?}"),
                 Routed::Answer { response, .. } => panic!("{}", String::from_utf8_lossy(&response)),
             }
         };

@@ -2,6 +2,7 @@
 //! does not wait, and has no driver and no clock.
 
 mod accepting;
+mod admitting;
 mod closing;
 mod effects;
 mod listening;
@@ -115,6 +116,8 @@ enum Deadline {
     Head(ConnectionKey),
     /// Closed.
     Close(ConnectionKey),
+    /// Shown that what it was granted still holds.
+    Grant(ConnectionKey),
 }
 
 impl Core {
@@ -179,8 +182,11 @@ impl Core {
         }
     }
 
-    /// Something of the persister's or a reader's.
+    /// Something of the persister's, a reader's or the keeper's.
     pub(super) fn handle_note(&mut self, note: Note) {
+        if let Note::Authority(authority) = &note {
+            self.take_authority(authority);
+        }
         note.visit(&mut |input| self.handle(input));
     }
 

@@ -45,6 +45,21 @@ impl Choice for DescriptorsChoice {
     const WORDS: &'static [(&'static str, Self)] = &[("process", Self::Process), ("direct", Self::Direct)];
 }
 
+/// What is asked of those who connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthChoice {
+    /// A token where keys are given; else nothing, if only this machine can connect.
+    Auto,
+    /// A token (RFC 7519).
+    Jwt,
+    /// Nothing.
+    None,
+}
+
+impl Choice for AuthChoice {
+    const WORDS: &'static [(&'static str, Self)] = &[("auto", Self::Auto), ("jwt", Self::Jwt), ("none", Self::None)];
+}
+
 /// How much of what clients deleted is really gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum History {

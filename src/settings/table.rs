@@ -6,11 +6,11 @@
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
-use super::choice::{DescriptorsChoice, DriverChoice, Fsync, History, LogFormat, LogLevel};
+use super::choice::{AuthChoice, DescriptorsChoice, DriverChoice, Fsync, History, LogFormat, LogLevel};
 use super::declare::{relations, settings};
 use super::kind::{
     Address, Bytes, Cores, Count, File, Folder, GIB, KIB, Kind, MIB, Milliseconds, Networks, OneOf, Origins, Switch,
-    SyncPolicy, Text,
+    SyncPolicy, Text, WebAddress,
 };
 use super::{Relation, Setting};
 
@@ -55,20 +55,38 @@ settings! {
     }
 
     "Tokens" {
-        /// Public keys of who issues tokens, as a JWK set (RFC 7517) or in PEM.
-        auth_keys_file: File { what: "a JWK set or a PEM public key" };
+        /// What is asked of those who connect: a token (jwt), or nothing (none).
+        /// auto asks for a token where any key is given below; without keys it asks for nothing if only this machine can connect, and
+        /// otherwise does not start.
+        auth: OneOf<AuthChoice> { default: AuthChoice::Auto };
 
-        /// The secret that tokens are signed with (HS256), at least 32 bytes.
+        /// The secret that tokens are signed with (HS256): at least 32 bytes; one line end at the end of the file does not count.
+        /// Read again when it changes.
         auth_secret_file: File { what: "a secret" };
 
-        /// Where the issuer publishes its keys, as a JWK set; fetched at the start and again from time to time.
-        auth_jwks_url: Text { what: "an https address, or http on this machine" };
+        /// Public keys of who issues tokens, as a JWK set (RFC 7517), or one key in PEM.
+        /// Read again when it changes. Each key is used for one algorithm: RSA for RS256, P-256 for ES256, Ed25519 for EdDSA, oct for HS256.
+        auth_keys_file: File { what: "a JWK set or a PEM public key" };
 
-        /// Tokens of anybody else are refused (`iss`).
+        /// Where the issuer publishes its keys, as a JWK set.
+        /// Until they are fetched for the first time, clients are told to try again (1013).
+        auth_jwks_url: WebAddress { what: "a JWK set" };
+
+        /// How often the published keys are fetched again; a token that names an unknown key has them fetched earlier.
+        auth_jwks_refresh_ms: Milliseconds { default: 300_000, min: 1_000, max: 86_400_000 };
+
+        /// Tokens of anybody else are refused (iss). Without it, every issuer is taken whose key is.
         auth_issuer: Text { what: "name of the issuer" };
 
-        /// Tokens for anybody else are refused (`aud`).
+        /// Tokens for anybody else are refused (aud). Without it, a token made for another service with the same keys is taken.
         auth_audience: Text { what: "name that this server has for the issuer" };
+
+        /// How far the clocks of the issuer and of this machine may be apart: a token is taken, and a connection kept, so long after its exp.
+        auth_leeway_ms: Milliseconds { default: 5_000, min: 0, max: 300_000 };
+
+        /// Subjects (sub) that are not let in any more, one a line; their connections are closed within a second.
+        /// Read again when it changes.
+        auth_revoked_file: File { what: "a subject a line" };
     }
 
     "TLS" {

@@ -15,9 +15,14 @@ pub(crate) struct Client {
 }
 
 pub(crate) fn upgrade_request(path: &str) -> Vec<u8> {
+    with_headers(path, "")
+}
+
+/// With further headers, each with its line end.
+pub(crate) fn with_headers(path: &str, headers: &str) -> Vec<u8> {
     format!(
         "GET {path} HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
     )
     .into_bytes()
 }
@@ -63,17 +68,23 @@ impl Client {
         client
     }
 
-    pub(crate) fn expect_upgrade(&mut self) {
+    pub(crate) fn expect_upgrade(&mut self) -> String {
+        let head = self.head();
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+        // The example of RFC 6455, section 1.3.
+        assert!(head.contains("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"), "{head}");
+        head
+    }
+
+    /// The head of the response, whatever it says.
+    pub(crate) fn head(&mut self) -> String {
         let end = loop {
             if let Some(end) = self.received.windows(4).position(|window| window == b"\r\n\r\n") {
                 break end + 4;
             }
             assert!(self.receive(), "the server closed: {:?}", String::from_utf8_lossy(&self.received));
         };
-        let head = String::from_utf8(self.received.drain(..end).collect()).expect("heads are text");
-        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
-        // The example of RFC 6455, section 1.3.
-        assert!(head.contains("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"), "{head}");
+        String::from_utf8(self.received.drain(..end).collect()).expect("heads are text")
     }
 
     /// A server that has already closed is no failure of who still writes.

@@ -63,15 +63,12 @@ impl Core {
                 self.operations.push(Operation::ReceiveOnce { key });
             }
             Routed::Upgrade { upgrade, head_bytes } => {
-                if in_one_piece {
-                    // An empty head keeps nothing: a client waits for the answer before it sends more.
-                    if data.len() > head_bytes {
-                        connection.gather_head(&data[head_bytes..]);
-                    }
-                } else {
-                    connection.finish_head(head_bytes);
-                }
+                finish_head(connection, data, in_one_piece, head_bytes);
                 self.upgrade(key, upgrade);
+            }
+            Routed::Refused { refused, head_bytes } => {
+                finish_head(connection, data, in_one_piece, head_bytes);
+                self.refuse(key, &refused);
             }
             Routed::Answer { response, unread } => {
                 connection.answer(response, !unread);
@@ -131,6 +128,10 @@ impl Core {
     fn open(&mut self, key: ConnectionKey, upgrade: Upgrade) {
         let Some(connection) = self.table.get(key) else { return };
         debug_assert_eq!(connection.phase(), Phase::Head, "a connection is opened once");
+        // What was granted on the way here may be over.
+        if let Err(denied) = self.authority.uphold(&upgrade.admission.grant, SystemTime::now()) {
+            return self.refuse(key, &upgrade.refused(denied));
+        }
         let response = upgrade.response();
         let Upgrade { target, admission, .. } = upgrade;
         match target {
@@ -143,6 +144,17 @@ impl Core {
             }
             Target::Echo => connection.open(Route::Echo, response, None),
         }
+        self.look_at_grant(key);
         self.read_on(key);
+    }
+}
+
+/// What is left of the received bytes is what follows the head.
+fn finish_head(connection: &mut Connection, data: &[u8], in_one_piece: bool, head_bytes: usize) {
+    if !in_one_piece {
+        connection.finish_head(head_bytes);
+    } else if data.len() > head_bytes {
+        // An empty head keeps nothing: a client waits for the answer before it sends more.
+        connection.gather_head(&data[head_bytes..]);
     }
 }

@@ -124,6 +124,7 @@ impl Core {
                     Phase::Leaving | Phase::Open | Phase::Closing { .. } | Phase::Gone => {}
                 }
             }
+            Deadline::Grant(key) => self.look_at_grant(key),
             Deadline::Close(key) => {
                 let Some(connection) = self.table.get(key) else { return };
                 match connection.phase() {
