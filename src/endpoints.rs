@@ -8,6 +8,7 @@ use selvedge_protocol::http::{
     Connection, Limits, Request, RequestError, RequestKind, Status, UpgradeKey, parse_request, write_refusal,
     write_response, write_upgrade,
 };
+use selvedge_protocol::websocket::negotiate;
 
 use crate::admission::Admission;
 use crate::auth::{Authority, Denied};
@@ -61,7 +62,7 @@ impl Upgrade {
     #[must_use]
     pub fn response(&self) -> Vec<u8> {
         let mut response = Vec::new();
-        write_upgrade(&mut response, &self.key, None);
+        write_upgrade(&mut response, &self.key, None, self.admission.deflate);
         response
     }
 }
@@ -73,6 +74,8 @@ pub struct Endpoints<'a> {
     pub head_bytes_max: usize,
     /// Whether there is an echo.
     pub conformance: bool,
+    /// Whether compression is agreed to.
+    pub compression: bool,
     /// Where answers about health come from.
     pub health: &'a Health,
     /// Who is asked whether somebody may come in.
@@ -122,7 +125,8 @@ impl Endpoints<'_> {
             RequestKind::Upgrade { .. } if surplus => Err(Answer::Unavailable("too many connections")),
             RequestKind::Upgrade { key } => {
                 let grant = self.authority.admit(None, self.now).map_err(Answer::Denied)?;
-                Ok(Upgrade { target, admission: Admission { grant }, key })
+                let deflate = if self.compression { negotiate(request.extensions()) } else { None };
+                Ok(Upgrade { target, admission: Admission { grant, deflate }, key })
             }
         }
     }
@@ -233,6 +237,7 @@ mod tests {
         let endpoints = Endpoints {
             head_bytes_max: 8192,
             conformance: false,
+            compression: false,
             health: &health,
             authority: &Authority::open(),
             now: SystemTime::UNIX_EPOCH,
@@ -253,6 +258,7 @@ mod tests {
             let endpoints = Endpoints {
                 head_bytes_max: 8192,
                 conformance,
+                compression: false,
                 health: &health,
                 authority: &Authority::open(),
                 now: SystemTime::UNIX_EPOCH,
@@ -267,6 +273,7 @@ mod tests {
         let endpoints = Endpoints {
             head_bytes_max: 8192,
             conformance: true,
+            compression: false,
             health: &health,
             authority: &Authority::open(),
             now: SystemTime::UNIX_EPOCH,
@@ -275,11 +282,44 @@ mod tests {
     }
 
     #[test]
+    fn compression_is_agreed_to_only_where_it_is_on_and_offered() {
+        let health = Health::default();
+        for (compression, offer, agreed) in [
+            (false, "permessage-deflate", false),
+            (true, "permessage-deflate; client_max_window_bits", true),
+            (true, "x-unknown, permessage-deflate; server_max_window_bits=8, permessage-deflate", true),
+            (true, "permessage-deflate; unknown", false),
+            (true, "", false),
+        ] {
+            let endpoints = Endpoints {
+                head_bytes_max: 8192,
+                conformance: true,
+                compression,
+                health: &health,
+                authority: &Authority::open(),
+                now: SystemTime::UNIX_EPOCH,
+            };
+            let mut request = request("/echo", true);
+            request.truncate(request.len() - 2);
+            request.extend_from_slice(format!("Sec-WebSocket-Extensions: {offer}\r\n\r\n").as_bytes());
+            let Routed::Upgrade { upgrade, .. } = endpoints.route(&request, false) else { panic!("an upgrade") };
+            assert_eq!(upgrade.admission.deflate.is_some(), agreed, "{offer}");
+            let response = String::from_utf8(upgrade.response()).expect("a head is text");
+            assert_eq!(
+                response.contains("Sec-WebSocket-Extensions: permessage-deflate; server_no_"),
+                agreed,
+                "{response}"
+            );
+        }
+    }
+
+    #[test]
     fn health_is_told_and_refusals_follow_it() {
         let health = Health::default();
         let endpoints = Endpoints {
             head_bytes_max: 8192,
             conformance: false,
+            compression: false,
             health: &health,
             authority: &Authority::open(),
             now: SystemTime::UNIX_EPOCH,

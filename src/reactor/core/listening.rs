@@ -102,9 +102,9 @@ impl Core {
                 self.held_by_mesh.push(key);
                 return;
             }
-            let route = connection.route();
+            let (route, deflate) = (connection.route(), connection.deflate());
             let limits = limits_of(&self.rules, connection);
-            let next = match connection.hear(data, consumed, limits) {
+            let next = match connection.hear(data, consumed, limits, &mut self.inflater) {
                 None => return,
                 Some(Heard::Control) => Next::GoOn,
                 Some(Heard::Closing(ending)) => {
@@ -118,7 +118,7 @@ impl Core {
                 }
                 Some(Heard::Message { kind, payload }) => match route {
                     Route::Echo => {
-                        let echo = echo_of(kind, payload);
+                        let echo = self.encoder.compress(echo_of(kind, payload), deflate);
                         connection.send(echo);
                         connection.hold(Hold::Echo);
                         Next::GoOn
