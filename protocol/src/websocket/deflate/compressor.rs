@@ -21,8 +21,10 @@ pub struct Compressor {
 impl Compressor {
     /// The payload of a compressed message, or `None` where it would not be smaller than `payload`.
     pub fn compress(&mut self, payload: &[u8], window: WindowBits) -> Option<&[u8]> {
-        let stream = self.streams[usize::from(window.value() - WindowBits::MIN.value())]
-            .get_or_insert_with(|| Compress::new_with_window_bits(Compression::new(LEVEL), false, window.value()));
+        let slot = &mut self.streams[usize::from(window.value() - WindowBits::MIN.value())];
+        let mut stream = slot
+            .take()
+            .unwrap_or_else(|| Compress::new_with_window_bits(Compression::new(LEVEL), false, window.value()));
         stream.reset();
         forget(&mut self.out);
         // No room for more than would be of use: where it does not suffice, compressing does not pay.
@@ -30,9 +32,13 @@ impl Compressor {
         let status = stream.compress_vec(payload, &mut self.out, FlushCompress::Sync);
         debug_assert!(matches!(status, Ok(Status::Ok | Status::BufError)), "there is nothing that could be wrong");
         // A flush has ended only where there is room left.
-        let complete = stream.total_in() == payload.len() as u64 && self.out.len() < self.out.capacity();
-        let compressed = self.out.strip_suffix(&TAIL).filter(|_| complete)?;
-        (compressed.len() < payload.len()).then_some(compressed)
+        if stream.total_in() != payload.len() as u64 || self.out.len() == self.out.capacity() {
+            // The stream is not used again: zlib-rs 0.6.8 forgets in `reset` where in its buffer the output had stopped, and panics
+            // when the next large message fills that.
+            return None;
+        }
+        *slot = Some(stream);
+        self.out.strip_suffix(&TAIL).filter(|compressed| compressed.len() < payload.len())
     }
 
     /// Gives back the memory that a large message has taken.

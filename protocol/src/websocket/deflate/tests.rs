@@ -138,6 +138,26 @@ fn what_would_not_get_smaller_is_not_compressed() {
     }
 }
 
+#[test]
+fn a_message_that_did_not_get_smaller_leaves_the_compressor_whole() {
+    let mut state = 7_u32;
+    let mut noise = |bytes: usize| -> Vec<u8> {
+        let next = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 24) as u8
+        };
+        std::iter::repeat_with(next).take(bytes).collect()
+    };
+    let (mut compressor, mut inflater) = (Compressor::default(), Inflater::default());
+    // Larger than what zlib holds back, so that its output stops in the middle.
+    for bytes in [200_000, 1_000, 70_000, 300_000, 65_536, 131_072] {
+        assert_eq!(compressor.compress(&noise(bytes), WindowBits::MAX), None);
+        let text = [noise(bytes / 2), vec![b'a'; bytes]].concat();
+        let smaller = compressor.compress(&text, WindowBits::MAX).expect("half of it is one letter");
+        assert_eq!(inflater.inflate(MessageKind::Binary, smaller, LIMIT), Ok(text.as_slice()));
+    }
+}
+
 /// What a server hears of a stream that comes in pieces.
 fn heard(pieces: &[Vec<u8>], limits: &Limits) -> (Vec<(MessageKind, Vec<u8>)>, Option<Violation>) {
     let deflate = negotiate([b"permessage-deflate".as_slice()]).expect("an offer that can be taken");
