@@ -96,7 +96,7 @@ fn deflate(criterion: &mut Criterion) {
     let limit = 64 << 20;
     let bomb = Compressor::default().compress(&vec![0; limit], WindowBits::MAX).expect("zeros get smaller").to_vec();
     let ended = [3, 0].repeat(500_000);
-    for (name, bytes) in [("bomb up to a limit of 16 MiB", bomb), ("1 MB of empty final blocks", ended)] {
+    for (name, bytes) in [("bomb up to a limit of 16 MiB", bomb), ("1 MB of empty streams", ended)] {
         group.sample_size(10).throughput(Throughput::Bytes(bytes.len() as u64));
         group.bench_function(name, |bencher| {
             let mut inflater = Inflater::default();

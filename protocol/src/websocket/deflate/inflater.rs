@@ -8,6 +8,10 @@ use super::{KEPT_BYTES_MAX, TAIL, forget};
 /// What is inflated between two looks at the limit and at the text.
 const STEP_BYTES: usize = 16 << 10;
 
+/// Streams in one message. Beginning one costs as much as inflating a hundred bytes and takes two, so that a message full of empty ones would
+/// hold a core for seconds; a message with more is refused as broken.
+const STREAMS_MAX: u32 = 256;
+
 /// The last block of a stream: empty. Put behind a message, it ends the stream if the message has ended where a block does, and only then.
 const END: [u8; 5] = [0x01, 0x00, 0x00, 0xff, 0xff];
 
@@ -81,12 +85,16 @@ struct Inflating<'a> {
 impl Inflating<'_> {
     fn message(&mut self, compressed: &[u8]) -> Result<(), Violation> {
         self.stream.reset(false);
-        let mut rest = compressed;
+        let (mut rest, mut streams) = (compressed, 1);
         // A sender may flush with a final block, and go on with another stream behind it (section 7.2.3.4).
         while let Fed::Ended(behind) = self.feed(rest)? {
             if behind.is_empty() {
                 return Ok(());
             }
+            if streams == STREAMS_MAX {
+                return Err(Violation::DeflateBroken);
+            }
+            streams += 1;
             self.stream.reset(false);
             rest = behind;
         }
