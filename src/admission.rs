@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use selvedge_protocol::websocket::Deflate;
+
 use crate::auth::Grant;
 
 /// What an open connection is held to beyond what holds for all.
@@ -9,4 +11,6 @@ use crate::auth::Grant;
 pub struct Admission {
     /// Whose it is, and what it may do.
     pub grant: Arc<Grant>,
+    /// How messages are compressed, where they are.
+    pub deflate: Option<Deflate>,
 }

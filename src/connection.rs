@@ -8,7 +8,9 @@ mod unread;
 
 use std::fmt;
 
-use selvedge_protocol::websocket::{CloseFrame, Event, Limits, MessageKind, Reader, Role, Violation, put_close};
+use selvedge_protocol::websocket::{
+    CloseFrame, Deflate, Event, Inflater, Limits, MessageKind, Reader, Role, Violation, put_close,
+};
 use selvedge_shards::Frame;
 
 use crate::admission::Admission;
@@ -222,6 +224,19 @@ impl Connection {
         self.pending_mut().queue.opening(response);
     }
 
+    /// How messages are compressed, both ways. To be said before anything is heard.
+    pub fn agree_on(&mut self, deflate: Option<Deflate>) {
+        if let Some(deflate) = deflate {
+            self.reader = Reader::with_deflate(Role::Server, deflate);
+        }
+    }
+
+    /// How messages are compressed, where they are.
+    #[must_use]
+    pub fn deflate(&self) -> Option<Deflate> {
+        self.reader.deflate()
+    }
+
     /// Queues the whole answer to a request, after which the connection ends. Where there may be more to come from the peer, that is read
     /// and dropped for a while: closing a socket with unread bytes resets it, and could take the answer away from the peer.
     pub fn answer(&mut self, response: Vec<u8>, peer_done: bool) {
@@ -230,13 +245,19 @@ impl Connection {
         self.pending_mut().queue.last(response);
     }
 
-    /// Takes the next thing out of `data`, which continues what was received before: see [`Reader::next`]. To be called until it
+    /// Takes the next thing out of `data`, which continues what was received before: see [`Reader::next_inflated`]. To be called until it
     /// gives `None`, as long as the connection is open and not held back; the rest belongs to [`Connection::keep`].
-    pub fn hear<'a>(&'a mut self, data: &'a mut [u8], consumed: &mut usize, limits: &Limits) -> Option<Heard<'a>> {
+    pub fn hear<'a>(
+        &'a mut self,
+        data: &'a mut [u8],
+        consumed: &mut usize,
+        limits: &Limits,
+        inflater: &'a mut Inflater,
+    ) -> Option<Heard<'a>> {
         assert_eq!(self.phase, Phase::Open, "only an open connection has messages");
         // Field by field, because a message borrows the reader to its end.
         let Self { reader, pending, phase, route, .. } = self;
-        match reader.next(data, consumed, limits) {
+        match reader.next_inflated(data, consumed, limits, inflater) {
             Ok(None) => None,
             Ok(Some(Event::Message { kind: MessageKind::Text, .. })) if *route == Route::Session => {
                 *phase = Phase::Closing { peer_done: false };
@@ -266,15 +287,8 @@ impl Connection {
     /// was answered, as the reader finds no frame in it.
     pub fn discard(&mut self, data: &mut [u8], limits: &Limits) {
         let Phase::Closing { peer_done: false } = self.phase else { return };
-        let mut consumed = 0;
-        let peer_done = loop {
-            match self.reader.next(data, &mut consumed, limits) {
-                Ok(Some(Event::Close(_))) => break true,
-                Ok(Some(Event::Message { .. } | Event::Ping(_) | Event::Pong(_))) => {}
-                // After a violation nothing can be read any more: the peer's end, or the deadline, will end it.
-                Ok(None) | Err(_) => break false,
-            }
-        };
+        // After a violation nothing can be read any more: the peer's end, or the deadline, will end it.
+        let peer_done = self.reader.skip_to_close(data, limits).unwrap_or(false);
         self.phase = Phase::Closing { peer_done };
     }
 

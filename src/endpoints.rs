@@ -11,9 +11,10 @@ use selvedge_protocol::http::{
     write_response, write_upgrade,
 };
 use selvedge_protocol::sync;
+use selvedge_protocol::websocket::{Deflate, negotiate};
 
 use crate::admission::Admission;
-use crate::auth::{Authority, Denied};
+use crate::auth::{Authority, Denied, Grant};
 use crate::health::Health;
 use credential::Credential;
 
@@ -76,9 +77,9 @@ struct Handshake {
 }
 
 impl Handshake {
-    fn response(&self) -> Vec<u8> {
+    fn response(&self, deflate: Option<Deflate>) -> Vec<u8> {
         let mut response = Vec::new();
-        write_upgrade(&mut response, &self.key, self.protocol);
+        write_upgrade(&mut response, &self.key, self.protocol, deflate);
         response
     }
 }
@@ -96,7 +97,7 @@ impl Upgrade {
     /// The response that grants it.
     #[must_use]
     pub fn response(&self) -> Vec<u8> {
-        self.handshake.response()
+        self.handshake.response(self.admission.deflate)
     }
 
     /// The same for somebody who is not let in after all.
@@ -110,7 +111,7 @@ impl Refused {
     /// The response that opens the WebSocket, and the one message in it. A Close frame has to follow.
     #[must_use]
     pub fn response(&self) -> Vec<u8> {
-        let mut response = self.handshake.response();
+        let mut response = self.handshake.response(None);
         if self.is_session {
             sync::put_permission_denied(&mut response, &self.denied.to_string());
         }
@@ -134,6 +135,8 @@ pub struct Endpoints<'a> {
     pub head_bytes_max: usize,
     /// Whether there is an echo.
     pub conformance: bool,
+    /// Whether compression is agreed to.
+    pub compression: bool,
     /// Where answers about health come from.
     pub health: &'a Health,
     /// Who is asked whether somebody may come in.
@@ -187,14 +190,17 @@ impl Endpoints<'_> {
                 let handshake = Handshake { key, protocol: credential.protocol };
                 let is_session = target.is_session();
                 Ok(match self.admit(credential, &target) {
-                    Ok(admission) => Ok(Upgrade { target, admission, handshake }),
+                    Ok(grant) => {
+                        let deflate = if self.compression { negotiate(request.extensions()) } else { None };
+                        Ok(Upgrade { target, admission: Admission { grant, deflate }, handshake })
+                    }
                     Err(denied) => Err(Refused { denied, handshake, is_session }),
                 })
             }
         }
     }
 
-    fn admit(&self, credential: Credential<'_>, target: &Target) -> Result<Admission, Denied> {
+    fn admit(&self, credential: Credential<'_>, target: &Target) -> Result<Arc<Grant>, Denied> {
         let grant = match credential.token {
             Ok(token) => self.authority.admit(token.as_deref(), self.now)?,
             Err(_) if self.authority.is_open() => self.authority.admit(None, self.now)?,
@@ -202,7 +208,7 @@ impl Endpoints<'_> {
         };
         match target {
             Target::Document(name) if grant.right_on(name).is_none() => Err(Denied::Forbidden),
-            Target::Document(_) | Target::Echo => Ok(Admission { grant }),
+            Target::Document(_) | Target::Echo => Ok(grant),
         }
     }
 
@@ -312,6 +318,7 @@ mod tests {
         let endpoints = Endpoints {
             head_bytes_max: 8192,
             conformance: false,
+            compression: false,
             health: &health,
             authority: &Authority::open(),
             now: SystemTime::UNIX_EPOCH,
@@ -332,6 +339,7 @@ mod tests {
             let endpoints = Endpoints {
                 head_bytes_max: 8192,
                 conformance,
+                compression: false,
                 health: &health,
                 authority: &Authority::open(),
                 now: SystemTime::UNIX_EPOCH,
@@ -346,6 +354,7 @@ mod tests {
         let endpoints = Endpoints {
             head_bytes_max: 8192,
             conformance: true,
+            compression: false,
             health: &health,
             authority: &Authority::open(),
             now: SystemTime::UNIX_EPOCH,
@@ -354,11 +363,44 @@ mod tests {
     }
 
     #[test]
+    fn compression_is_agreed_to_only_where_it_is_on_and_offered() {
+        let health = Health::default();
+        for (compression, offer, agreed) in [
+            (false, "permessage-deflate", false),
+            (true, "permessage-deflate; client_max_window_bits", true),
+            (true, "x-unknown, permessage-deflate; server_max_window_bits=8, permessage-deflate", true),
+            (true, "permessage-deflate; unknown", false),
+            (true, "", false),
+        ] {
+            let endpoints = Endpoints {
+                head_bytes_max: 8192,
+                conformance: true,
+                compression,
+                health: &health,
+                authority: &Authority::open(),
+                now: SystemTime::UNIX_EPOCH,
+            };
+            let mut request = request("/echo", true);
+            request.truncate(request.len() - 2);
+            request.extend_from_slice(format!("Sec-WebSocket-Extensions: {offer}\r\n\r\n").as_bytes());
+            let Routed::Upgrade { upgrade, .. } = endpoints.route(&request, false) else { panic!("an upgrade") };
+            assert_eq!(upgrade.admission.deflate.is_some(), agreed, "{offer}");
+            let response = String::from_utf8(upgrade.response()).expect("a head is text");
+            assert_eq!(
+                response.contains("Sec-WebSocket-Extensions: permessage-deflate; server_no_"),
+                agreed,
+                "{response}"
+            );
+        }
+    }
+
+    #[test]
     fn health_is_told_and_refusals_follow_it() {
         let health = Health::default();
         let endpoints = Endpoints {
             head_bytes_max: 8192,
             conformance: false,
+            compression: false,
             health: &health,
             authority: &Authority::open(),
             now: SystemTime::UNIX_EPOCH,

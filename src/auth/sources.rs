@@ -75,15 +75,15 @@ impl Known {
         let secret = settings
             .auth_secret_file
             .as_ref()
-            .map(|path| opened(Watched::open("auth_secret_file", path), |content| secret_of(content)));
+            .map(|path| opened(Watched::open("auth_secret_file", path), secret_of));
         let own = settings
             .auth_keys_file
             .as_ref()
-            .map(|path| opened(Watched::open("auth_keys_file", path), |content| keys_of(content)));
+            .map(|path| opened(Watched::open("auth_keys_file", path), keys_of));
         let listed = settings
             .auth_revoked_file
             .as_ref()
-            .map(|path| opened(Watched::open("auth_revoked_file", path), |content| revoked_of(content)));
+            .map(|path| opened(Watched::open("auth_revoked_file", path), revoked_of));
         let refresh = Duration::from_millis(settings.auth_jwks_refresh_ms);
         Ok(Self {
             demands: Arc::new(Demands {

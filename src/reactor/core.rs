@@ -11,7 +11,7 @@ mod unfinished;
 
 use std::sync::Arc;
 
-use selvedge_protocol::websocket::Limits;
+use selvedge_protocol::websocket::{Inflater, Limits};
 use selvedge_shards::{Counters, Input, Load, Now, SessionId, Shard, ShardId};
 
 use super::drain::Step;
@@ -19,6 +19,7 @@ use super::table::Table;
 use crate::auth::Authority;
 use crate::connection::{Connection, Hold, Phase, Turn};
 use crate::driver::{Completion, ConnectionKey, Operation};
+use crate::encoder::Encoder;
 use crate::handoff::Handed;
 use crate::health::Health;
 use crate::inbox::Note;
@@ -46,6 +47,10 @@ pub struct Rules {
     pub connections_max: usize,
     /// Whether there is an echo.
     pub conformance: bool,
+    /// Whether compression is agreed to.
+    pub compression: bool,
+    /// Smallest message that is compressed.
+    pub compression_bytes_min: usize,
 }
 
 /// What a core is given at the start.
@@ -83,6 +88,8 @@ pub(super) struct Core {
     appender: Appender,
     reader: Reader,
     rules: Rules,
+    encoder: Encoder,
+    inflater: Inflater,
     health: Arc<Health>,
     authority: Arc<Authority>,
     now: Now,
@@ -133,6 +140,8 @@ impl Core {
             timers: TimerWheel::new(now.0),
             appender,
             reader,
+            encoder: Encoder::new(rules.compression_bytes_min),
+            inflater: Inflater::default(),
             rules,
             health,
             authority,
@@ -229,6 +238,8 @@ impl Core {
             self.shard.handle(self.now, Input::TurnEnded { load });
             self.drain_effects();
         }
+        self.encoder.turn_ended();
+        self.inflater.tidy();
         let operations = &mut self.operations;
         self.mesh.flush(|core| operations.push(Operation::Wake { core }));
         if !self.mesh.is_congested() {

@@ -83,6 +83,8 @@ pub(super) fn rules(settings: &Settings) -> Rules {
         close_timeout_ms: settings.close_timeout_ms,
         connections_max: settings.connections_max,
         conformance: settings.conformance,
+        compression: settings.compression,
+        compression_bytes_min: settings.compression_bytes_min,
     }
 }
 

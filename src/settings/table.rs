@@ -101,6 +101,10 @@ settings! {
         /// Agree to permessage-deflate (RFC 7692) where a client offers it.
         /// Off where a proxy in front compresses already.
         compression: Switch { default: false };
+
+        /// Messages to clients that are smaller are not compressed.
+        /// Small ones gain little, and most edits are small.
+        compression_bytes_min: Bytes { default: KIB, min: 64, max: GIB };
     }
 
     "Networks" {

@@ -8,7 +8,7 @@ use selvedge::close::Goodbye;
 use selvedge::connection::{Connection, Heard, Hold, Phase, Route, Sent};
 use selvedge::persister::Append;
 use selvedge_protocol::sync;
-use selvedge_protocol::websocket::Limits;
+use selvedge_protocol::websocket::{Inflater, Limits};
 use selvedge_shards::reading::CatchUpFrom;
 use selvedge_shards::{
     Access, CloseReason, Counters, DocumentId, Effect, Envelope, Input, Load, Now, SessionId, Shard, ShardId, TICK_MS,
@@ -356,7 +356,7 @@ impl Server {
                 stage.coverage.count("ring: full");
                 return;
             }
-            let payload = match connection.hear(data, consumed, &LIMITS) {
+            let payload = match connection.hear(data, consumed, &LIMITS, &mut Inflater::default()) {
                 None => return,
                 Some(Heard::Control) => continue,
                 Some(Heard::Closing(_)) => None,

@@ -48,6 +48,7 @@ impl Core {
         let endpoints = Endpoints {
             head_bytes_max: self.rules.head_bytes_max,
             conformance: self.rules.conformance,
+            compression: self.rules.compression,
             health: &self.health,
             authority: &self.authority,
             now: SystemTime::now(),
@@ -134,6 +135,7 @@ impl Core {
         }
         let response = upgrade.response();
         let Upgrade { target, admission, .. } = upgrade;
+        connection.agree_on(admission.deflate);
         match target {
             Target::Document(name) => {
                 let access = admission.grant.right_on(&name).expect("who may not even read was refused").access();

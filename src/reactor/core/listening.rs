@@ -112,9 +112,9 @@ impl Core {
                 self.held_for_turn.push(key);
                 return;
             }
-            let route = connection.route();
+            let (route, deflate) = (connection.route(), connection.deflate());
             let limits = limits_of(&self.rules, connection);
-            let next = match connection.hear(data, consumed, limits) {
+            let next = match connection.hear(data, consumed, limits, &mut self.inflater) {
                 None => return,
                 Some(Heard::Control) => {
                     heard = Some(0);
@@ -133,7 +133,7 @@ impl Core {
                     heard = Some(payload.len());
                     match route {
                         Route::Echo => {
-                            let echo = echo_of(kind, payload);
+                            let echo = self.encoder.compress(echo_of(kind, payload), deflate);
                             connection.send(echo);
                             connection.hold(Hold::Echo);
                             Next::GoOn
