@@ -4,6 +4,7 @@
 mod accepting;
 mod closing;
 mod effects;
+mod encrypted;
 mod listening;
 mod sending;
 mod unfinished;
@@ -18,13 +19,13 @@ use super::table::Table;
 use crate::auth::Authority;
 use crate::connection::{Connection, Hold, Phase};
 use crate::driver::{Completion, ConnectionKey, Operation};
-use crate::handoff::Handed;
 use crate::health::Health;
 use crate::inbox::Note;
 use crate::mesh::{Mesh, Parcel};
 use crate::persister::Appender;
 use crate::reader::Reader;
 use crate::timers::TimerWheel;
+use crate::tls::{self, Acceptor};
 
 /// What the connections of a core are held to.
 #[derive(Clone, Copy, Debug)]
@@ -67,6 +68,8 @@ pub struct Parts {
     pub health: Arc<Health>,
     /// Who is asked whether somebody may come in.
     pub authority: Arc<Authority>,
+    /// Where sessions begin, if connections are inside TLS.
+    pub acceptor: Option<Arc<Acceptor>>,
 }
 
 /// One core without its driver.
@@ -84,6 +87,8 @@ pub(super) struct Core {
     rules: Rules,
     health: Arc<Health>,
     authority: Arc<Authority>,
+    acceptor: Option<Arc<Acceptor>>,
+    tls: encrypted::Tls,
     now: Now,
     step: Step,
     /// Sends in flight.
@@ -115,7 +120,7 @@ enum Deadline {
 
 impl Core {
     pub(super) fn new(parts: Parts, now: Now) -> Self {
-        let Parts { id, cores, shard, mesh, appender, reader, rules, health, authority } = parts;
+        let Parts { id, cores, shard, mesh, appender, reader, rules, health, authority, acceptor } = parts;
         Self {
             id,
             cores,
@@ -129,6 +134,8 @@ impl Core {
             rules,
             health,
             authority,
+            acceptor,
+            tls: encrypted::Tls::default(),
             now,
             step: Step::Serve,
             sends: 0,
@@ -181,10 +188,7 @@ impl Core {
     /// Something of another core's.
     pub(super) fn handle_parcel(&mut self, from: ShardId, parcel: Parcel) {
         match parcel {
-            Parcel::Handed(handed) => {
-                let Handed { socket, upgrade, unread } = *handed;
-                self.adopt(socket, upgrade, unread);
-            }
+            Parcel::Handed(handed) => self.adopt(*handed),
             Parcel::Envelope(envelope) => self.handle(Input::Envelope { from, envelope }),
         }
     }
@@ -211,6 +215,7 @@ impl Core {
 
     /// Everything that has arrived was handed in. Says whether something is left that should not wait for the next arrival.
     pub(super) fn end_turn(&mut self, load: Load) -> bool {
+        let handshakes_left = self.go_on_with_handshakes();
         self.limit_unfinished();
         self.settle_effects();
         if std::mem::take(&mut self.busy) {
@@ -224,7 +229,7 @@ impl Core {
                 self.unhold(key, Hold::Mesh);
             }
         }
-        self.mesh.is_congested() || !self.freed.is_empty() || !self.alive.is_empty()
+        handshakes_left || self.mesh.is_congested() || !self.freed.is_empty() || !self.alive.is_empty()
     }
 
     /// Moves what other cores have sent out of the mesh.
@@ -260,6 +265,11 @@ impl Core {
     /// What the shard has counted.
     pub(super) fn counters(&self) -> Counters {
         self.shard.counters()
+    }
+
+    /// What became of TLS sessions.
+    pub(super) fn tls_counters(&self) -> tls::Counters {
+        self.tls.counters
     }
 
     /// Hands something to the shard and carries out what follows.
