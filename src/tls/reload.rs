@@ -109,3 +109,6 @@ impl Watch {
         Some(Identity::of(contents, &self.files, now))
     }
 }
+
+#[cfg(test)]
+mod tests;

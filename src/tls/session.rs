@@ -16,6 +16,9 @@ use super::Failure;
 /// adds to it, is all that a slow connection holds beside the frame.
 pub const SEND_PIECE_BYTES: usize = 64 << 10;
 
+/// What is said in the clear where the library says nothing: a fatal decode_error (RFC 8446, section 6.2).
+const DECODE_ERROR: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 50];
+
 /// The largest record, with its header (RFC 8446, section 5.2, allows less than RFC 5246, section 6.2.3).
 const RECORD_BYTES_MAX: usize = 5 + (16 << 10) + 2048;
 
@@ -28,6 +31,9 @@ const RECORD_OVERHEAD_BYTES: usize = 5 + 8 + 1 + 16;
 
 /// Plaintext of one record (RFC 8446, section 5.1).
 const RECORD_PLAINTEXT_BYTES: usize = 16 << 10;
+
+/// Room for a close_notify, which is an alert of two bytes.
+const CLOSE_BYTES: usize = RECORD_OVERHEAD_BYTES + 2;
 
 /// A key update may go out before the records.
 const KEY_UPDATE_BYTES: usize = 64;
@@ -60,6 +66,8 @@ struct Sending {
 enum Ending {
     /// It goes on.
     None,
+    /// The close_notify goes out behind what was given.
+    Asked,
     /// The close_notify is among the records to be sent, or was sent.
     Notified,
     /// It broke. What waits to be sent is the alert.
@@ -160,6 +168,7 @@ impl Session {
         let decrypted = self.decrypt(data, &mut consumed, plaintext);
         if let Err(error) = decrypted {
             self.alert(&mut data[consumed..]);
+            self.alert_in_the_clear();
             self.fail();
             return Err(Failure::Tls(error));
         }
@@ -167,6 +176,7 @@ impl Session {
             return Ok(data.len());
         }
         if data.len() - consumed > UNFINISHED_BYTES_MAX {
+            self.alert_in_the_clear();
             self.fail();
             return Err(Failure::Oversized);
         }
@@ -212,6 +222,13 @@ impl Session {
         }
     }
 
+    /// The library has no alert for messages that it does not even begin to read.
+    fn alert_in_the_clear(&mut self) {
+        if self.output.is_empty() && self.tls.protocol_version().is_none() {
+            self.output.extend(DECODE_ERROR);
+        }
+    }
+
     /// Drops everything but the records that are to be sent.
     fn fail(&mut self) {
         self.incoming = Vec::new();
@@ -238,18 +255,17 @@ impl Session {
     /// Says the end behind all that was given, once.
     pub fn close(&mut self) {
         if self.ending == Ending::None {
-            self.ending = Ending::Notified;
-            let done = self
-                .write(|traffic, output| traffic.queue_close_notify(output), RECORD_OVERHEAD_BYTES + KEY_UPDATE_BYTES);
-            // Before the handshake is complete there is nothing to end.
-            debug_assert!(done.is_ok() || self.is_handshaking(), "a close_notify has no limits");
+            self.ending = Ending::Asked;
         }
     }
 
     /// The end was said, or never will be.
     #[must_use]
     pub fn has_closed(&self) -> bool {
-        self.ending != Ending::None
+        match self.ending {
+            Ending::Notified | Ending::Failed => true,
+            Ending::None | Ending::Asked => false,
+        }
     }
 
     /// Records for the driver, if none are with it.
@@ -267,11 +283,22 @@ impl Session {
             self.sending = Some(sending);
             encrypted?;
         }
+        if self.ending == Ending::Asked && self.is_encrypted() {
+            let notified = self.write(|traffic, output| traffic.queue_close_notify(output), CLOSE_BYTES);
+            // Before the handshake is complete there is nothing to end.
+            debug_assert!(notified.is_ok() || self.is_handshaking(), "a close_notify has no limits");
+            self.ending = Ending::Notified;
+        }
         if self.output.is_empty() {
             return Ok(None);
         }
         self.in_flight = true;
         Ok(Some(Frame::new(mem::take(&mut self.output))))
+    }
+
+    /// All of what was given is among the records, or sent.
+    fn is_encrypted(&self) -> bool {
+        self.sending.as_ref().is_none_or(|sending| sending.encrypted == sending.frame.len())
     }
 
     fn encrypt(&mut self, sending: &mut Sending) -> Result<(), Failure> {
@@ -378,3 +405,6 @@ impl fmt::Debug for Session {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
