@@ -1,6 +1,8 @@
 //! What TLS costs the built server, against the same without it: memory of an idle connection, processor time of a handshake, and
 //! of a message that comes in and one that goes out.
 //!
+//! And how long an open connection waits while many begin at once, all on one core.
+//!
 //! `scripts/bench tls`, or by itself `cargo test --release --workspace --bench tls -- --bench`; `--connections 18000`, `--handshakes 4000` and
 //! `--messages 200000` choose how much. Ends with 1 where an idle connection costs more than 8 KB in user space. Processor time is the
 //! server's own, as the kernel counts it, so that others on the machine hardly disturb it; rates are what one core would do with that.
@@ -12,6 +14,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256};
@@ -26,6 +29,9 @@ const IDLE_BYTES_MAX: u64 = 8_192;
 
 /// What nobody answers for this long has failed.
 const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Handshakes that arrive in one moment.
+const STORM: usize = 256;
 
 /// Messages of the echo that are under way: the server always has something to do.
 const WINDOW: usize = 64;
@@ -93,6 +99,9 @@ fn measure() -> Result<bool, Failed> {
         handshakes(lane, Opening::Full, &arguments)?;
     }
     handshakes(lanes[1], Opening::Resumed, &arguments)?;
+    for identity in [&ecdsa, &rsa] {
+        storm(Lane::Tls { identity, version: &TLS13 }, &arguments)?;
+    }
     for bytes in [100, 4_096, 65_536] {
         for lane in lanes {
             echoes(lane, bytes, &arguments)?;
@@ -340,6 +349,63 @@ fn handshakes(lane: Lane<'_>, opening: Opening, arguments: &Arguments) -> Result
         each as f64 / 1e3,
         1_000_000_000 / each.max(1),
         arguments.handshakes as f64 / elapsed.as_secs_f64(),
+    );
+    Ok(())
+}
+
+/// Many handshakes at once, and what one open connection notices of them.
+fn storm(lane: Lane<'_>, arguments: &Arguments) -> Result<(), Failed> {
+    let server = Server::start(lane)?;
+    let config = config_of(lane, Opening::Full)?.ok_or("a storm of handshakes")?;
+    let quiet = AtomicBool::new(true);
+    let over = AtomicBool::new(false);
+    let (ping, echo_bytes) = message(20);
+    let pings = || -> Result<[Vec<Duration>; 2], String> {
+        let mut wire = connect(&server, Some(&config)).map_err(|error| error.to_string())?;
+        upgrade(&mut *wire, "/echo").map_err(|error| error.to_string())?;
+        let (mut waits, mut echo) = ([Vec::new(), Vec::new()], vec![0; echo_bytes]);
+        while !over.load(Ordering::Relaxed) {
+            let (is_quiet, sent) = (quiet.load(Ordering::Relaxed), Instant::now());
+            wire.write_all(&ping).and_then(|()| wire.flush()).map_err(|error| error.to_string())?;
+            wire.read_exact(&mut echo).map_err(|error| error.to_string())?;
+            waits[usize::from(!is_quiet)].push(sent.elapsed());
+        }
+        Ok(waits)
+    };
+    let waits = std::thread::scope(|scope| -> Result<_, Failed> {
+        let pings = scope.spawn(pings);
+        let rounds = if arguments.rest.is_zero() { 1 } else { 8 };
+        let stormed = (0..rounds).try_for_each(|_| -> Result<(), Failed> {
+            let mut begun = Vec::new();
+            for _ in 0..STORM {
+                let stream = TcpStream::connect(server.address)?;
+                stream.set_read_timeout(Some(PATIENCE))?;
+                let mut hello = Vec::new();
+                ClientConnection::new(Arc::clone(&config), ServerName::try_from("localhost")?)?
+                    .write_tls(&mut hello)?;
+                begun.push((stream, hello));
+            }
+            quiet.store(false, Ordering::Relaxed);
+            for (stream, hello) in &mut begun {
+                stream.write_all(hello)?;
+            }
+            for (stream, _) in &mut begun {
+                stream.read_exact(&mut [0])?;
+            }
+            quiet.store(true, Ordering::Relaxed);
+            Ok(())
+        });
+        over.store(true, Ordering::Relaxed);
+        stormed?;
+        Ok(pings.join().expect("it does not panic")?)
+    })?;
+    let [quiet, stormy] = waits.map(|mut waits| {
+        waits.sort_unstable();
+        let at = |permille: usize| waits.get((waits.len() * permille / 1_000).min(waits.len().saturating_sub(1)));
+        format!("{:.2?}, 99 % {:.2?}", at(500).copied().unwrap_or_default(), at(990).copied().unwrap_or_default())
+    });
+    println!(
+        "- an echo beside {STORM} handshakes at once, {lane}: half come back within **{stormy}**; between the storms {quiet}."
     );
     Ok(())
 }

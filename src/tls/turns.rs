@@ -46,7 +46,7 @@ impl Turns {
     }
 
     /// Who goes on now.
-    pub fn next(&mut self) -> Option<ConnectionKey> {
+    pub fn poll(&mut self) -> Option<ConnectionKey> {
         if self.is_spent() {
             return None;
         }
@@ -82,12 +82,12 @@ mod tests {
             turns.put_off(ConnectionKey { index, generation: 0 });
         }
         for index in 0..STEPS_PER_TURN_MAX {
-            assert_eq!(turns.next().map(|key| key.index), Some(index));
+            assert_eq!(turns.poll().map(|key| key.index), Some(index));
             turns.spend();
         }
-        assert!(turns.is_spent() && turns.next().is_none() && turns.are_waited_for());
+        assert!(turns.is_spent() && turns.poll().is_none() && turns.are_waited_for());
         turns.begin();
-        assert_eq!(turns.next().map(|key| key.index), Some(STEPS_PER_TURN_MAX));
-        assert!(turns.next().is_none() && !turns.are_waited_for() && !turns.is_spent());
+        assert_eq!(turns.poll().map(|key| key.index), Some(STEPS_PER_TURN_MAX));
+        assert!(turns.poll().is_none() && !turns.are_waited_for() && !turns.is_spent());
     }
 }

@@ -99,7 +99,7 @@ impl Core {
     /// A new turn of the loop: who waited for their handshakes go on first. Says whether some still wait.
     pub(super) fn go_on_with_handshakes(&mut self) -> bool {
         self.tls.turns.begin();
-        while let Some(key) = self.tls.turns.next() {
+        while let Some(key) = self.tls.turns.poll() {
             self.received_encrypted(key, &mut []);
         }
         self.tls.turns.are_waited_for()
