@@ -1,6 +1,7 @@
 //! One socket's life: request head, WebSocket, closing, gone. Bytes in, events and frames out: has no socket, clock or shard, so
 //! that the loop and a simulator run the same code.
 
+mod encrypted;
 mod hold;
 mod outgoing;
 mod share;
@@ -16,6 +17,7 @@ use selvedge_shards::Frame;
 use crate::admission::Admission;
 use crate::close::Goodbye;
 use crate::endpoints::Upgrade;
+use crate::tls;
 pub use hold::Hold;
 use hold::Holds;
 use outgoing::Outgoing;
@@ -38,6 +40,8 @@ pub struct Connection {
     pending: Option<Box<Pending>>,
     /// What it is held to, where that is anything.
     admission: Option<Box<Admission>>,
+    /// What stands between it and its socket, where that is TLS.
+    tls: Option<Box<tls::Session>>,
     phase: Phase,
     route: Route,
     outgoing: Outgoing,
@@ -55,7 +59,7 @@ pub struct Connection {
 }
 
 // A million idle connections hold a million of these.
-const _: () = assert!(size_of::<Connection>() <= 48);
+const _: () = assert!(size_of::<Connection>() <= 88);
 
 /// What a connection has only for a while.
 #[derive(Debug, Default)]
@@ -146,6 +150,7 @@ impl Connection {
             reader: Reader::new(Role::Server),
             pending: None,
             admission: None,
+            tls: None,
             phase: Phase::Head,
             route: Route::Session,
             outgoing: Outgoing::default(),
@@ -315,19 +320,33 @@ impl Connection {
     /// Memory that holds what has arrived and is not whole, or not looked at.
     #[must_use]
     pub fn unfinished_bytes(&self) -> usize {
-        self.reader.memory_bytes() + self.pending.as_ref().map_or(0, |pending| pending.unread.memory_bytes())
+        let encrypted = self.tls.as_ref().map_or(0, |tls| tls.unfinished_bytes());
+        encrypted
+            + self.reader.memory_bytes()
+            + self.pending.as_ref().map_or(0, |pending| pending.unread.memory_bytes())
     }
 
     /// The socket is of no more use.
     pub fn gone(&mut self) {
         self.phase = Phase::Gone;
         self.pending = None;
+        self.tls = None;
         self.reader = Reader::new(Role::Server);
     }
 
     /// Everything is said on both sides: the socket can be closed.
     #[must_use]
     pub fn is_finished(&self) -> bool {
+        match self.phase {
+            Phase::Closing { .. } => {
+                self.is_spoken_out() && self.tls.as_ref().is_none_or(|tls| tls.has_closed() && tls.is_flushed())
+            }
+            Phase::Head | Phase::Leaving | Phase::Open | Phase::Gone => false,
+        }
+    }
+
+    /// Everything that is not TLS's own is said on both sides.
+    fn is_spoken_out(&self) -> bool {
         match self.phase {
             Phase::Closing { peer_done } => (peer_done || self.ended) && self.outgoing.is_last_sent(),
             Phase::Head | Phase::Leaving | Phase::Open | Phase::Gone => false,
@@ -432,6 +451,10 @@ impl Connection {
 
     /// The next thing to send, if nothing is in flight.
     pub fn poll_send(&mut self) -> Option<Frame> {
+        if self.tls.is_some() { self.poll_encrypted() } else { self.poll_plain() }
+    }
+
+    fn poll_plain(&mut self) -> Option<Frame> {
         let frame = self.outgoing.poll(&mut self.pending.as_mut()?.queue);
         self.tidy();
         frame
@@ -439,7 +462,8 @@ impl Connection {
 
     /// What was in flight is in the kernel's hands.
     pub fn sent(&mut self) -> Sent {
-        self.outgoing.sent()
+        let is_whole = self.tls.as_mut().is_none_or(|tls| tls.sent());
+        if is_whole { self.outgoing.sent() } else { Sent::Part }
     }
 
     /// A send is in flight, or waits for one.

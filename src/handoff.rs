@@ -5,6 +5,7 @@ use selvedge_shards::{DocumentId, ShardId};
 
 use crate::driver::Socket;
 use crate::endpoints::Upgrade;
+use crate::tls;
 
 /// A socket that leaves one core for another. No driver holds it, and nothing is in flight on it.
 #[derive(Debug)]
@@ -15,6 +16,8 @@ pub struct Handed {
     pub upgrade: Upgrade,
     /// Bytes that arrived behind the request and that nobody has looked at.
     pub unread: Vec<u8>,
+    /// The session that it is inside of, with what it has not sent and what is not whole.
+    pub tls: Option<Box<tls::Session>>,
 }
 
 /// Which core goes on with a connection that asks for this document.

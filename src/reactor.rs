@@ -117,7 +117,7 @@ impl<D: Driver> Reactor<D> {
             leftover |= self.follow_drain();
         }
         self.lay_out();
-        tracing::debug!(core = self.id, of_loop = ?self.counters, shard = ?self.core.counters(), "a core ends");
+        tracing::debug!(core = self.id, of_loop = ?self.counters, shard = ?self.core.counters(), tls = ?self.core.tls_counters(), "a core ends");
         Ok(())
     }
 
@@ -233,7 +233,12 @@ impl<D: Driver> Reactor<D> {
     /// Lays out what was counted so far.
     fn lay_out(&mut self) {
         self.counters.cpu_us = thread_cpu_us();
-        let counted = Counted { core: self.counters, driver: self.driver.counters(), shard: self.core.counters() };
+        let counted = Counted {
+            core: self.counters,
+            driver: self.driver.counters(),
+            shard: self.core.counters(),
+            tls: self.core.tls_counters(),
+        };
         self.lines.board.write(self.id, counted);
     }
 

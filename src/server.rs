@@ -4,6 +4,7 @@
 mod cores;
 mod limits;
 mod process;
+mod tls;
 
 use std::fmt;
 use std::io;
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use selvedge_shards::{Shard, ShardId};
 use selvedge_storage::{RocksStore, Store, StoreError};
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
 use crate::auth::{self, Authority, Keeper};
@@ -30,6 +31,7 @@ use crate::reactor::{Board, Clock, Counted, Lines, Parts};
 use crate::reader::Readers;
 use crate::settings::{DescriptorsChoice, Settings};
 use cores::{Cores, Start, StartFailed};
+use tls::{Tls, TlsFailed};
 
 /// Descriptors that are not connections: files of the store, rings, listeners, standard streams.
 const OTHER_DESCRIPTORS: u64 = 1_200;
@@ -48,6 +50,7 @@ enum Failed {
     /// A thread beside the cores could not be started.
     Thread(io::Error),
     Cores(StartFailed),
+    Tls(TlsFailed),
     /// A core did not come to rest in time.
     Restless,
     Drain(DrainFailed),
@@ -62,13 +65,14 @@ impl fmt::Display for Failed {
             Self::Store(error) => error.fmt(f),
             Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
             Self::Cores(error) => error.fmt(f),
+            Self::Tls(error) => error.fmt(f),
             Self::Restless => f.write_str("the drain timeout was over before all cores came to rest"),
             Self::Drain(error) => error.fmt(f),
         }
     }
 }
 
-/// Serves until SIGTERM or SIGINT, then drains; SIGUSR1 writes all counters to the log. Exit codes: 0 after a complete drain, 1 where the
+/// Serves until SIGTERM or SIGINT, then drains; SIGUSR1 writes all counters to the log, and SIGHUP looks for a new certificate. Exit codes: 0 after a complete drain, 1 where the
 /// server could not start or the drain was not complete; a second signal ends the process at once with 128 plus its number.
 #[must_use]
 pub fn run(settings: &Settings) -> ExitCode {
@@ -97,6 +101,7 @@ struct Server {
     persister: Persister,
     readers: Readers,
     keeper: Keeper,
+    tls: Option<Tls>,
 }
 
 impl Server {
@@ -107,6 +112,8 @@ impl Server {
         // Before anything is opened: who may come in has to be known.
         let sources = auth::Sources::read(settings).map_err(Failed::Auth)?;
         let shards = u16::try_from(settings.shards).expect("the setting is bounded below the number of shard ids");
+
+        let tls = Tls::load(settings).map_err(Failed::Tls)?;
 
         // The address first: where another server has it, its data must not even be looked at.
         let listeners = listener::claim(settings.listen, usize::from(shards), &limits::listening(settings));
@@ -147,23 +154,40 @@ impl Server {
             board: &board,
             authority,
             cpus: &cpus,
+            tls: tls.as_ref(),
         };
         let starts = plan.starts(listeners, &persister, &readers);
         // A core that spins on a CPU that it shares takes the time from the one that it waits for.
         let spin = starts.len() < cpus.len();
         let cores = Cores::start(starts, wanted, Clock::start(), spin).map_err(Failed::Cores)?;
         let drain_timeout = Duration::from_millis(settings.drain_timeout_ms);
-        Ok(Self { signals, stopping, address, health, drain, drain_timeout, board, cores, persister, readers, keeper })
+        Ok(Self {
+            signals,
+            stopping,
+            address,
+            health,
+            drain,
+            drain_timeout,
+            board,
+            cores,
+            persister,
+            readers,
+            keeper,
+            tls,
+        })
     }
 
     fn serve(mut self) -> Result<(), Failed> {
         tracing::info!(address = %self.address, pid = std::process::id(), "listening on {}", self.address);
         for signal in self.signals.forever() {
-            if signal == SIGUSR1 {
-                report(&self.board);
-            } else {
-                tracing::info!(signal, connections = self.health.connections(), "draining");
-                break;
+            match (signal, &self.tls) {
+                (SIGUSR1, _) => report(&self.board),
+                (SIGHUP, Some(tls)) => tls.look(),
+                (SIGHUP, None) => {}
+                _ => {
+                    tracing::info!(signal, connections = self.health.connections(), "draining");
+                    break;
+                }
             }
         }
         self.stopping.store(true, Ordering::SeqCst);
@@ -208,6 +232,7 @@ struct Plan<'a> {
     board: &'a Arc<Board>,
     authority: Arc<Authority>,
     cpus: &'a [usize],
+    tls: Option<&'a Tls>,
 }
 
 impl Plan<'_> {
@@ -228,6 +253,7 @@ impl Plan<'_> {
                     rules: limits::rules(self.settings),
                     health: Arc::clone(self.health),
                     authority: Arc::clone(&self.authority),
+                    acceptor: self.tls.map(Tls::acceptor),
                 },
                 lines: Lines {
                     doorbell,
@@ -248,14 +274,14 @@ fn catch_signals(stopping: &Arc<AtomicBool>) -> io::Result<Signals> {
     for signal in [SIGTERM, SIGINT] {
         signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(stopping))?;
     }
-    Signals::new([SIGTERM, SIGINT, SIGUSR1])
+    Signals::new([SIGTERM, SIGINT, SIGUSR1, SIGHUP])
 }
 
 /// Writes to the log what each core has counted since its start.
 fn report(board: &Board) {
     for (core, counted) in board.read().enumerate() {
-        let Counted { core: of_loop, driver, shard } = counted;
-        tracing::info!(core, ?of_loop, ?driver, ?shard, "counters");
+        let Counted { core: of_loop, driver, shard, tls } = counted;
+        tracing::info!(core, ?of_loop, ?driver, ?shard, ?tls, "counters");
     }
 }
 

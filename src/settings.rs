@@ -16,7 +16,9 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-pub use choice::{AuthChoice, Choice, DescriptorsChoice, DriverChoice, Fsync, History, LogFormat, LogLevel};
+pub use choice::{
+    AuthChoice, Choice, DescriptorsChoice, DriverChoice, Fsync, History, LogFormat, LogLevel, MinVersion,
+};
 pub use error::{Given, SettingError};
 pub use kind::{
     Address, Bytes, Cores, Count, Fault, File, Folder, Kind, Literal, Milliseconds, Networks, OneOf, Origins, Switch,

@@ -72,14 +72,9 @@ impl Sources {
 
 impl Known {
     fn read(settings: &Settings) -> Result<Self, StartError> {
-        let secret = settings
-            .auth_secret_file
-            .as_ref()
-            .map(|path| opened(Watched::open("auth_secret_file", path), secret_of));
-        let own = settings
-            .auth_keys_file
-            .as_ref()
-            .map(|path| opened(Watched::open("auth_keys_file", path), keys_of));
+        let secret =
+            settings.auth_secret_file.as_ref().map(|path| opened(Watched::open("auth_secret_file", path), secret_of));
+        let own = settings.auth_keys_file.as_ref().map(|path| opened(Watched::open("auth_keys_file", path), keys_of));
         let listed = settings
             .auth_revoked_file
             .as_ref()

@@ -32,6 +32,8 @@ pub enum Sent {
     Control,
     /// The last bytes of the connection.
     Last,
+    /// A part of one of these, or something that only TLS knows of.
+    Part,
 }
 
 /// What waits.
@@ -112,6 +114,11 @@ impl Outgoing {
         let last = queue.last.take()?;
         *self = Self::Last;
         Some(Frame::new(last))
+    }
+
+    /// Nothing is said any more, and nothing that was begun will end.
+    pub(super) fn break_off(&mut self) {
+        *self = Self::Done;
     }
 
     pub(super) fn sent(&mut self) -> Sent {

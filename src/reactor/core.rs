@@ -5,6 +5,7 @@ mod accepting;
 mod admitting;
 mod closing;
 mod effects;
+mod encrypted;
 mod listening;
 mod sending;
 mod unfinished;
@@ -20,13 +21,13 @@ use crate::auth::Authority;
 use crate::connection::{Connection, Hold, Phase, Turn};
 use crate::driver::{Completion, ConnectionKey, Operation};
 use crate::encoder::Encoder;
-use crate::handoff::Handed;
 use crate::health::Health;
 use crate::inbox::Note;
 use crate::mesh::{Mesh, Parcel};
 use crate::persister::Appender;
 use crate::reader::Reader;
 use crate::timers::TimerWheel;
+use crate::tls::{self, Acceptor};
 
 /// What the connections of a core are held to.
 #[derive(Clone, Copy, Debug)]
@@ -73,6 +74,8 @@ pub struct Parts {
     pub health: Arc<Health>,
     /// Who is asked whether somebody may come in.
     pub authority: Arc<Authority>,
+    /// Where sessions begin, if connections are inside TLS.
+    pub acceptor: Option<Arc<Acceptor>>,
 }
 
 /// One core without its driver.
@@ -92,6 +95,8 @@ pub(super) struct Core {
     inflater: Inflater,
     health: Arc<Health>,
     authority: Arc<Authority>,
+    acceptor: Option<Arc<Acceptor>>,
+    tls: encrypted::Tls,
     now: Now,
     step: Step,
     /// Sends in flight.
@@ -129,7 +134,7 @@ enum Deadline {
 
 impl Core {
     pub(super) fn new(parts: Parts, now: Now) -> Self {
-        let Parts { id, cores, shard, mesh, appender, reader, rules, health, authority } = parts;
+        let Parts { id, cores, shard, mesh, appender, reader, rules, health, authority, acceptor } = parts;
         Self {
             id,
             cores,
@@ -145,6 +150,8 @@ impl Core {
             rules,
             health,
             authority,
+            acceptor,
+            tls: encrypted::Tls::default(),
             now,
             step: Step::Serve,
             sends: 0,
@@ -202,10 +209,7 @@ impl Core {
     /// Something of another core's.
     pub(super) fn handle_parcel(&mut self, from: ShardId, parcel: Parcel) {
         match parcel {
-            Parcel::Handed(handed) => {
-                let Handed { socket, upgrade, unread } = *handed;
-                self.adopt(socket, upgrade, unread);
-            }
+            Parcel::Handed(handed) => self.adopt(*handed),
             Parcel::Envelope(envelope) => self.handle(Input::Envelope { from, envelope }),
         }
     }
@@ -232,6 +236,7 @@ impl Core {
 
     /// Everything that has arrived was handed in. Says whether something is left that should not wait for the next arrival.
     pub(super) fn end_turn(&mut self, load: Load) -> bool {
+        let handshakes_left = self.go_on_with_handshakes();
         self.limit_unfinished();
         self.settle_effects();
         if std::mem::take(&mut self.busy) {
@@ -251,7 +256,7 @@ impl Core {
         for key in std::mem::take(&mut self.held_for_turn) {
             self.unhold(key, Hold::Turn);
         }
-        self.mesh.is_congested() || !self.freed.is_empty() || !self.alive.is_empty()
+        handshakes_left || self.mesh.is_congested() || !self.freed.is_empty() || !self.alive.is_empty()
     }
 
     /// Moves what other cores have sent out of the mesh.
@@ -287,6 +292,11 @@ impl Core {
     /// What the shard has counted.
     pub(super) fn counters(&self) -> Counters {
         self.shard.counters()
+    }
+
+    /// What became of TLS sessions.
+    pub(super) fn tls_counters(&self) -> tls::Counters {
+        self.tls.counters
     }
 
     /// Hands something to the shard and carries out what follows.

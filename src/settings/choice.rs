@@ -1,6 +1,7 @@
 //! Choices: the settings that are one of a few words, and what each word asks for. They do not know who acts on them.
 
 pub use crate::persister::Fsync;
+pub use crate::tls::MinVersion;
 
 /// A closed list of words.
 pub trait Choice: Copy + PartialEq + Sized + 'static {
@@ -30,6 +31,10 @@ impl Choice for DriverChoice {
         #[cfg(feature = "glommio")]
         ("glommio", Self::Glommio),
     ];
+}
+
+impl Choice for MinVersion {
+    const WORDS: &'static [(&'static str, Self)] = &[("1.2", Self::Tls12), ("1.3", Self::Tls13)];
 }
 
 /// Where sockets are held.

@@ -6,7 +6,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
-use super::choice::{AuthChoice, DescriptorsChoice, DriverChoice, Fsync, History, LogFormat, LogLevel};
+use super::choice::{AuthChoice, DescriptorsChoice, DriverChoice, Fsync, History, LogFormat, LogLevel, MinVersion};
 use super::declare::{relations, settings};
 use super::kind::{
     Address, Bytes, Cores, Count, File, Folder, GIB, KIB, Kind, MIB, Milliseconds, Networks, OneOf, Origins, Switch,
@@ -91,10 +91,14 @@ settings! {
 
     "TLS" {
         /// The certificate, with those that lead to its issuer behind it. With it, the server speaks TLS and nothing else.
+        /// It and its key are read again when their files change; connections go on.
         tls_certificate_file: File { what: "a chain of certificates in PEM" };
 
         /// The private key of the certificate.
         tls_key_file: File { what: "a private key in PEM" };
+
+        /// The oldest version of TLS that is spoken.
+        tls_min_version: OneOf<MinVersion> { default: MinVersion::Tls12 };
     }
 
     "Compression" {

@@ -9,8 +9,8 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 const KEY: [u8; 4] = [0x11, 0x22, 0x33, 0x44];
 
-pub(crate) struct Client {
-    stream: TcpStream,
+pub(crate) struct Client<S = TcpStream> {
+    pub(crate) stream: S,
     received: Vec<u8>,
 }
 
@@ -53,12 +53,17 @@ pub(crate) fn http(address: SocketAddr, request: &[u8]) -> String {
     String::from_utf8(client.rest()).expect("answers are text")
 }
 
+/// A socket that gives up in time.
+pub(crate) fn socket(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("the server listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+    stream.set_nodelay(true).expect("a socket");
+    stream
+}
+
 impl Client {
     pub(crate) fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("the server listens");
-        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
-        stream.set_nodelay(true).expect("a socket");
-        Self { stream, received: Vec::new() }
+        Self::over(socket(address))
     }
 
     pub(crate) fn upgrade(address: SocketAddr, path: &str) -> Self {
@@ -66,6 +71,12 @@ impl Client {
         client.send_raw(&upgrade_request(path));
         client.expect_upgrade();
         client
+    }
+}
+
+impl<S: Read + Write> Client<S> {
+    pub(crate) fn over(stream: S) -> Self {
+        Self { stream, received: Vec::new() }
     }
 
     pub(crate) fn expect_upgrade(&mut self) -> String {

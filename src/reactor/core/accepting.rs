@@ -28,7 +28,11 @@ impl Core {
             self.health.disconnected();
             return drop(socket);
         }
-        let key = self.table.insert(if surplus { Connection::surplus() } else { Connection::new() });
+        let mut connection = if surplus { Connection::surplus() } else { Connection::new() };
+        if let Some(acceptor) = &self.acceptor {
+            connection.encrypt(Box::new(acceptor.accept()));
+        }
+        let key = self.table.insert(connection);
         self.operations.push(Operation::Adopt { key, socket });
         self.operations.push(Operation::ReceiveOnce { key });
         self.timers.insert(self.now.0 + self.rules.upgrade_timeout_ms, Deadline::Head(key));
@@ -83,10 +87,20 @@ impl Core {
             Target::Document(name) if self.belongs_elsewhere(name) => {
                 if let Some(connection) = self.table.get(key) {
                     connection.leave(upgrade);
-                    self.operations.push(Operation::Release { key });
+                    self.release_if_leaving(key);
                 }
             }
             Target::Document(_) | Target::Echo => self.open(key, upgrade),
+        }
+    }
+
+    /// Asks for the socket once nothing is in flight on it.
+    pub(super) fn release_if_leaving(&mut self, key: ConnectionKey) {
+        if let Some(connection) = self.table.get(key)
+            && connection.phase() == Phase::Leaving
+            && connection.may_be_released()
+        {
+            self.operations.push(Operation::Release { key });
         }
     }
 
@@ -97,12 +111,11 @@ impl Core {
 
     /// The socket is free, and goes to the core that owns its document.
     pub(super) fn released(&mut self, key: ConnectionKey, socket: Socket) {
-        let connection = self.table.remove(key);
-        let (upgrade, unread) = connection
-            .and_then(|mut connection| connection.take_upgrade())
-            .expect("only a leaving connection is released");
+        let mut connection = self.table.remove(key).expect("a connection stays until its socket is released");
+        let tls = connection.take_tls();
+        let (upgrade, unread) = connection.take_upgrade().expect("only a leaving connection is released");
         let owner = self.owner_of(&upgrade);
-        self.mesh.push(owner, Parcel::Handed(Box::new(Handed { socket, upgrade, unread })));
+        self.mesh.push(owner, Parcel::Handed(Box::new(Handed { socket, upgrade, unread, tls })));
     }
 
     fn owner_of(&self, upgrade: &Upgrade) -> ShardId {
@@ -113,12 +126,16 @@ impl Core {
     }
 
     /// A socket comes from the core that accepted it.
-    pub(super) fn adopt(&mut self, socket: Socket, upgrade: Upgrade, unread: Vec<u8>) {
+    pub(super) fn adopt(&mut self, handed: Handed) {
+        let Handed { socket, upgrade, unread, tls } = handed;
         if self.step != Step::Serve {
             self.health.disconnected();
             return drop(socket);
         }
         let mut connection = Connection::new();
+        if let Some(tls) = tls {
+            connection.encrypt(tls);
+        }
         connection.put_back(unread.into());
         let key = self.table.insert(connection);
         self.operations.push(Operation::Adopt { key, socket });

@@ -128,7 +128,7 @@ impl Core {
             Deadline::Close(key) => {
                 let Some(connection) = self.table.get(key) else { return };
                 match connection.phase() {
-                    Phase::Closing { .. } => self.abort(key),
+                    Phase::Closing { .. } => self.hang_up(key),
                     Phase::Head | Phase::Leaving | Phase::Open | Phase::Gone => {}
                 }
             }

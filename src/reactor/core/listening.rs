@@ -21,6 +21,15 @@ enum Next {
 
 impl Core {
     pub(super) fn received(&mut self, key: ConnectionKey, data: &mut [u8]) {
+        match self.table.get(key).map(|connection| connection.tls().is_some()) {
+            Some(true) => self.received_encrypted(key, data),
+            Some(false) => self.received_plain(key, data),
+            None => {}
+        }
+    }
+
+    /// Something has arrived as the peer said it.
+    pub(super) fn received_plain(&mut self, key: ConnectionKey, data: &mut [u8]) {
         let was_counted = self.is_counted(key);
         let Some(connection) = self.table.get(key) else { return };
         if connection.is_alive() {
@@ -80,13 +89,13 @@ impl Core {
         self.tend(key);
     }
 
-    fn end_if_heard_out(&mut self, key: ConnectionKey) {
+    pub(super) fn end_if_heard_out(&mut self, key: ConnectionKey) {
         if let Some(connection) = self.table.get(key)
             && connection.phase() == Phase::Open
             && connection.has_ended()
             && !connection.has_unread()
         {
-            self.abort(key);
+            self.hang_up(key);
         }
     }
 
