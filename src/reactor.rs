@@ -6,6 +6,7 @@ mod core;
 mod counters;
 pub mod drain;
 mod load;
+mod round;
 mod table;
 
 use std::io;
@@ -233,7 +234,12 @@ impl<D: Driver> Reactor<D> {
     /// Lays out what was counted so far.
     fn lay_out(&mut self) {
         self.counters.cpu_us = thread_cpu_us();
-        let counted = Counted { core: self.counters, driver: self.driver.counters(), shard: self.core.counters() };
+        let counted = Counted {
+            core: self.counters,
+            driver: self.driver.counters(),
+            shard: self.core.counters(),
+            pulses: self.core.pulse_counters(),
+        };
         self.lines.board.write(self.id, counted);
     }
 

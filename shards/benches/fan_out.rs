@@ -38,7 +38,6 @@ fn config() -> Config {
         awareness_entries_per_session_max: 10,
         uncommitted_bytes_max: 1 << 30,
         catch_up_timeout_ms: 60_000,
-        heartbeat_ms: 20_000,
         document_idle_ms: 60_000,
         snapshot_records: u64::MAX,
         snapshot_bytes: u64::MAX,

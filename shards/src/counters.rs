@@ -59,8 +59,6 @@ pub struct Counters {
     pub snapshots_failed: u64,
     /// Times that a writer was paused because too much was not committed.
     pub writers_paused: u64,
-    /// Empty messages sent to keep a connection.
-    pub heartbeats: u64,
     /// Sessions attached here to documents of other shards.
     pub sessions_mirrored: u64,
     /// Times that a document of this shard became hot.

@@ -481,14 +481,11 @@ fn a_document_takes_so_many_sessions_and_bytes_and_a_shard_so_many_documents() {
 }
 
 #[test]
-fn something_is_sent_to_a_quiet_session_before_25_seconds_have_passed() {
+fn nothing_is_sent_to_a_quiet_session() {
     for shards in [1, 2] {
         let (mut host, a, b) = two(shards);
-        // A heartbeat comes up to an eighth sooner than it must.
-        host.pass(17_000);
-        assert_eq!((host.got(a), host.got(b)), (vec![], vec![]));
-        host.pass(7_000);
-        assert_eq!((host.got(a), host.got(b)), (vec![Got::Awareness(vec![])], vec![Got::Awareness(vec![])]));
+        host.pass(120_000);
+        assert_eq!((host.got(a), host.got(b)), (vec![], vec![]), "what keeps a connection is its own matter");
     }
 }
 
@@ -908,30 +905,6 @@ fn a_session_that_is_being_caught_up_gets_no_records_until_then_wherever_it_is()
         host.update(writer, &typed(1, 4, "d"));
         assert_eq!(host.got(far), [Got::Update(typed(1, 4, "d"))]);
     }
-}
-
-#[test]
-fn the_heartbeats_of_very_many_sessions_do_not_come_in_one_turn() {
-    const SESSIONS: u32 = 40_000;
-    const TURN_HEARTBEATS_MAX: u64 = 4 * 2_048;
-    let mut host = Host::with(1, |config| config.sessions_per_document_max = SESSIONS);
-    for index in 0..SESSIONS {
-        host.attach(at(0, index));
-    }
-    let attached = host.now;
-    let (mut before, mut most) = (0, 0);
-    // Each is looked at every two seconds; times are kept in whole seconds.
-    while host.now < attached + 20_000 + 2_000 + 1_000 {
-        let due = host.next_due(0).expect("a large table is looked at between ticks");
-        assert!(due > Now(host.now), "the turn has ended");
-        host.now = due.0;
-        host.turn();
-        let sent = host.shard(0).counters().heartbeats;
-        most = most.max(sent - before);
-        before = sent;
-    }
-    assert_eq!(before, u64::from(SESSIONS), "every session was sent one");
-    assert!(most <= TURN_HEARTBEATS_MAX, "{most} in one turn");
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::connection::PulseCounters;
 use crate::driver::{self, Operation};
 
 /// Counters of one core's loop. They only grow.
@@ -56,6 +57,8 @@ pub struct Counted {
     pub driver: driver::Counters,
     /// The shard's.
     pub shard: selvedge_shards::Counters,
+    /// Of the pulses of its connections.
+    pub pulses: PulseCounters,
 }
 
 /// Where the cores lay out what they have counted, by number. Each writes its own place four times in a second, so nobody waits for a lock

@@ -208,9 +208,20 @@ settings! {
         /// How long a new connection may take until the head of its upgrade request is complete.
         upgrade_timeout_ms: Milliseconds { default: 10_000, min: 100, max: 600_000 };
 
-        /// A connection to which nothing was sent for so long is sent something.
-        /// y-websocket clients drop a socket on which nothing arrived for 30 s.
+        /// A connection that does well is sent a message when none was sent for so long.
+        /// y-websocket and Hocuspocus clients drop a socket on which no message arrived for 30 s.
         heartbeat_ms: Milliseconds { default: 20_000, min: 1_000, max: HEARTBEAT_MS_LIMIT - 1 };
+
+        /// The same for a connection that does badly: slow, unsteady, or without answers, or not measured yet.
+        /// What lies between, lies between.
+        heartbeat_min_ms: Milliseconds { default: 10_000, min: 1_000, max: HEARTBEAT_MS_LIMIT - 1 };
+
+        /// The same for peers that do not wait for messages: they are sent a ping.
+        heartbeat_max_ms: Milliseconds { default: 60_000, min: 1_000, max: 600_000 };
+
+        /// A connection that was asked and from which nothing was heard for so long is closed; it is asked twelve times.
+        /// Nobody is asked who takes nothing or is not read from.
+        stale_timeout_ms: Milliseconds { default: 120_000, min: 12_000, max: 3_600_000 };
 
         /// A connection whose peer acknowledges nothing for so long is closed by the kernel (TCP_USER_TIMEOUT).
         tcp_user_timeout_ms: Milliseconds { default: 30_000, min: 1_000, max: 3_600_000 };
@@ -242,6 +253,12 @@ relations! {
     waiting_bytes_per_session_max <= waiting_bytes_per_document_max;
     /// one session cannot announce more than all of them
     awareness_entries_per_session_max <= awareness_entries_max;
+    /// whoever does badly is sent something at least as often
+    heartbeat_min_ms <= heartbeat_ms;
+    /// whoever waits for messages is sent something at least as often
+    heartbeat_ms <= heartbeat_max_ms;
+    /// silence between two heartbeats is no sign that nobody is there
+    heartbeat_max_ms <= stale_timeout_ms;
     /// a drain waits for closing handshakes
     close_timeout_ms <= drain_timeout_ms;
 }

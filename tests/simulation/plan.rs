@@ -1,5 +1,6 @@
 //! What one seed decides in advance: the settings, who takes part, and what goes wrong when.
 
+use selvedge::connection::pulse::Pace;
 use selvedge::persister::Fsync;
 use selvedge_protocol::awareness;
 use selvedge_protocol::update::{self, Compaction};
@@ -63,6 +64,7 @@ pub(crate) struct Plan {
     pub(crate) shards: u16,
     pub(crate) documents: Vec<String>,
     pub(crate) config: Config,
+    pub(crate) pace: Pace,
     pub(crate) fsync: Fsync,
     pub(crate) compaction: usize,
     pub(crate) reader_threads: usize,
@@ -108,6 +110,7 @@ impl Plan {
             shards,
             documents: (0..documents).map(|number| format!("document {number} of {}", random.below(1000))).collect(),
             config,
+            pace: Pace::new(10_000, 20_000, 60_000, random.pick(&[12_000, 30_000, 120_000])),
             fsync,
             compaction: random.below(COMPACTIONS.len()),
             reader_threads: random.pick(&[1, 2, 3]),
@@ -211,7 +214,6 @@ fn config(random: &mut Random, shards: u16, clients: usize, hostiles: usize, doc
         awareness_entries_per_session_max: random.pick(&[2, 3]).max(clients),
         uncommitted_bytes_max: random.pick(&[100, 1_000, 100_000]),
         catch_up_timeout_ms: random.pick(&[5_000, 30_000]),
-        heartbeat_ms: 20_000,
         document_idle_ms: random.pick(&[0, 1_000, 8_000]),
         snapshot_records: random.pick(&[3, 20, 200]),
         snapshot_bytes: random.pick(&[200, 5_000, 1 << 20]),

@@ -350,7 +350,6 @@ impl World {
     fn count(&mut self, server: &Server) {
         for counters in server.counters() {
             let coverage = &mut self.stage.coverage;
-            coverage.add("session: heartbeat", counters.heartbeats);
             coverage.add("session: writer paused", counters.writers_paused);
             coverage.add("document: hot", counters.documents_heated);
             coverage.add("update: duplicate", counters.updates_duplicate);
@@ -364,6 +363,12 @@ impl World {
             coverage.add("awareness: ignored", counters.awareness_ignored);
             let compaction = ["compaction: squash", "compaction: smallest", "compaction: collect"];
             coverage.add(compaction[self.stage.plan.compaction], counters.snapshots);
+        }
+        for counters in server.pulse_counters() {
+            let coverage = &mut self.stage.coverage;
+            coverage.add("connection: heartbeat", counters.heartbeats);
+            coverage.add("connection: round trip measured", counters.round_trips);
+            coverage.add("connection: stale", counters.stale);
         }
     }
 

@@ -42,7 +42,6 @@ pub(crate) fn config(shard: u16, shards: u16) -> Config {
         awareness_entries_per_session_max: 2,
         uncommitted_bytes_max: 100,
         catch_up_timeout_ms: 30_000,
-        heartbeat_ms: 20_000,
         document_idle_ms: 5_000,
         snapshot_records: 8,
         snapshot_bytes: 10_000,

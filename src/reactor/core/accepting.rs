@@ -133,6 +133,7 @@ impl Core {
         debug_assert_eq!(connection.phase(), Phase::Head, "a connection is opened once");
         let response = upgrade.response();
         let Upgrade { target, admission, .. } = upgrade;
+        connection.begin_pulse(self.now);
         match target {
             Target::Document(name) => {
                 let access = admission.grant.right_on(&name).expect("who may not even read was refused").access();

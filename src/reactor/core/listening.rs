@@ -107,6 +107,10 @@ impl Core {
             let next = match connection.hear(data, consumed, limits) {
                 None => return,
                 Some(Heard::Control) => Next::GoOn,
+                Some(Heard::Pong { stamp }) => {
+                    self.pulses.answered(self.now, key, stamp, connection);
+                    Next::GoOn
+                }
                 Some(Heard::Closing(ending)) => {
                     tracing::debug!(?key, %ending, "closing");
                     self.detach(key);
