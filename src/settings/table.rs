@@ -159,6 +159,13 @@ settings! {
         /// A document, compacted; updates that would make it larger are refused.
         document_bytes_max: Bytes { default: 256 * MIB, min: 64 * KIB, max: GIB };
 
+        /// Updates that one document may get in a second; above, those who write are not read from until it may get more.
+        document_updates_per_second_max: Count { default: 400_000, min: 1, max: 1_000_000_000, unit: "updates" };
+
+        /// Updates that one session may send in a second; one that sends more is not read from until it may again.
+        /// Below what a document may get, it keeps one author from taking the turns of others.
+        author_updates_per_second_max: Count { default: 200_000, min: 1, max: 1_000_000_000, unit: "updates" };
+
         /// Sessions of one document; who comes later is told to try again.
         sessions_per_document_max: Count { default: 1 << 16, min: 1, max: 1 << 24, unit: "sessions" };
 
@@ -190,6 +197,13 @@ settings! {
 
         /// Clients with an awareness state in one document; further ones are not shown to others.
         awareness_entries_max: Count { default: 4_096, min: 1, max: 1 << 20, unit: "clients" };
+
+        /// The awareness states of all clients in one document; what does not fit is not shown to others.
+        awareness_bytes_max: Bytes { default: 4 * MIB, min: 64, max: GIB };
+
+        /// Awareness messages that one session may send in a second; one that sends more is not read from until it may again.
+        /// npm clients pass on what they hear, so that an honest session may send as many as the document publishes.
+        awareness_per_second_max: Count { default: 2_000, min: 1, max: 1_000_000, unit: "messages" };
 
         /// How long awareness may gather before it is sent together; 0 sends always at once.
         /// The window widens with the sessions of the document.
@@ -249,6 +263,10 @@ relations! {
     awareness_state_bytes_max <= message_bytes_max;
     /// a part of a document that does not fit an outbox would put its session behind again
     update_chunk_bytes <= outbox_bytes_max;
+    /// one author cannot bring more than all of them
+    author_updates_per_second_max <= document_updates_per_second_max;
+    /// one state has to fit
+    awareness_state_bytes_max <= awareness_bytes_max;
     /// one session cannot hold more than all of them
     waiting_bytes_per_session_max <= waiting_bytes_per_document_max;
     /// one session cannot announce more than all of them

@@ -351,6 +351,9 @@ impl World {
         for counters in server.counters() {
             let coverage = &mut self.stage.coverage;
             coverage.add("session: writer paused", counters.writers_paused);
+            coverage.add("session: author paused for its rate", counters.authors_paused);
+            coverage.add("session: author paused for its document's rate", counters.document_authors_paused);
+            coverage.add("session: paused for its awareness", counters.awareness_paused);
             coverage.add("document: hot", counters.documents_heated);
             coverage.add("update: duplicate", counters.updates_duplicate);
             coverage.add("update: dropped while waiting", counters.updates_dropped);
