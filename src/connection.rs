@@ -4,6 +4,8 @@
 mod encrypted;
 mod hold;
 mod outgoing;
+pub mod pulse;
+mod pulses;
 mod share;
 mod unread;
 
@@ -12,7 +14,7 @@ use std::fmt;
 use selvedge_protocol::websocket::{
     CloseFrame, Deflate, Event, Inflater, Limits, MessageKind, Reader, Role, Violation, put_close,
 };
-use selvedge_shards::Frame;
+use selvedge_shards::{Frame, Now};
 
 use crate::admission::Admission;
 use crate::close::Goodbye;
@@ -22,6 +24,8 @@ pub use hold::Hold;
 use hold::Holds;
 use outgoing::Outgoing;
 pub use outgoing::Sent;
+use pulse::{Dialect, Pulse, Stamp};
+pub use pulses::{Looked, PulseCounters, Pulses, Qualities};
 pub use share::{Share, Turn};
 use unread::Unread;
 
@@ -42,6 +46,7 @@ pub struct Connection {
     admission: Option<Box<Admission>>,
     /// What stands between it and its socket, where that is TLS.
     tls: Option<Box<tls::Session>>,
+    pulse: Pulse,
     phase: Phase,
     route: Route,
     outgoing: Outgoing,
@@ -59,7 +64,7 @@ pub struct Connection {
 }
 
 // A million idle connections hold a million of these.
-const _: () = assert!(size_of::<Connection>() <= 88);
+const _: () = assert!(size_of::<Connection>() <= 104);
 
 /// What a connection has only for a while.
 #[derive(Debug, Default)]
@@ -117,6 +122,11 @@ pub enum Heard<'a> {
     },
     /// A control frame, which is dealt with.
     Control,
+    /// An answer to a ping, for [`Pulses::answered`].
+    Pong {
+        /// What it carries, if it is as long as what pings from here do.
+        stamp: Option<Stamp>,
+    },
     /// The connection is closing from here on.
     Closing(Ending),
 }
@@ -151,6 +161,7 @@ impl Connection {
             pending: None,
             admission: None,
             tls: None,
+            pulse: Pulse::new(Now(0)),
             phase: Phase::Head,
             route: Route::Session,
             outgoing: Outgoing::default(),
@@ -274,7 +285,7 @@ impl Connection {
                 pending_of(pending).queue.pong(payload);
                 Some(Heard::Control)
             }
-            Ok(Some(Event::Pong(_))) => Some(Heard::Control),
+            Ok(Some(Event::Pong(payload))) => Some(Heard::Pong { stamp: payload.try_into().ok() }),
             Ok(Some(Event::Close(frame))) => {
                 *phase = Phase::Closing { peer_done: true };
                 queue_close(pending, frame.map(|frame| Goodbye { code: frame.code, reason: "".into() }).as_ref());
@@ -353,20 +364,54 @@ impl Connection {
         }
     }
 
+    /// What the peer takes for a sign of life.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        match self.route {
+            Route::Session => Dialect::YWebsocket,
+            Route::Echo => Dialect::Plain,
+        }
+    }
+
+    /// From here on it is to be looked at by [`Pulses::look`].
+    pub fn begin_pulse(&mut self, now: Now) {
+        self.pulse = Pulse::new(now);
+    }
+
     /// Something arrived: says whether it answers a probe.
     pub fn is_alive(&mut self) -> bool {
+        self.pulse.heard();
         std::mem::take(&mut self.probed)
     }
 
     /// Queues a ping. Says `false` where the answer could not be heard, because the connection is held back: whoever asks then has
     /// to take it as alive.
-    pub fn probe(&mut self) -> bool {
+    pub fn probe(&mut self, stamp: Stamp) -> bool {
         if self.phase != Phase::Open || self.is_held() {
             return false;
         }
         self.probed = true;
-        self.pending_mut().queue.ping();
+        self.pending_mut().queue.ping(stamp);
         true
+    }
+
+    /// Queues a ping whose answer will tell how long it took.
+    fn ask(&mut self, stamp: Stamp, now: Now) {
+        self.pulse.asked(self.dialect(), now);
+        self.pending_mut().queue.ping(stamp);
+    }
+
+    /// Queues a message that says nothing.
+    fn beat(&mut self, frame: Frame, now: Now) {
+        self.pulse.sent(now);
+        self.pending_mut().queue.beat(frame);
+    }
+
+    /// What [`Connection::poll_send`] gave goes to the socket now.
+    pub fn count_sent(&mut self, now: Now) {
+        if self.outgoing == Outgoing::Data {
+            self.pulse.sent(now);
+        }
     }
 
     /// The peer will send nothing more.
@@ -383,6 +428,8 @@ impl Connection {
 
     /// Holds messages back for this reason. Says whether the connection was free before, so that receiving has to be paused.
     pub fn hold(&mut self, hold: Hold) -> bool {
+        // An answer would wait unread, and seem to have taken so long.
+        self.pulse.cannot_answer();
         self.holds.insert(hold)
     }
 

@@ -6,6 +6,7 @@ mod core;
 mod counters;
 pub mod drain;
 mod load;
+mod round;
 mod table;
 
 use std::io;
@@ -238,6 +239,7 @@ impl<D: Driver> Reactor<D> {
             driver: self.driver.counters(),
             shard: self.core.counters(),
             tls: self.core.tls_counters(),
+            pulses: self.core.pulse_counters(),
         };
         self.lines.board.write(self.id, counted);
     }

@@ -280,8 +280,8 @@ fn catch_signals(stopping: &Arc<AtomicBool>) -> io::Result<Signals> {
 /// Writes to the log what each core has counted since its start.
 fn report(board: &Board) {
     for (core, counted) in board.read().enumerate() {
-        let Counted { core: of_loop, driver, shard, tls } = counted;
-        tracing::info!(core, ?of_loop, ?driver, ?shard, ?tls, "counters");
+        let Counted { core: of_loop, driver, shard, tls, pulses } = counted;
+        tracing::info!(core, ?of_loop, ?driver, ?shard, ?tls, ?pulses, "counters");
     }
 }
 

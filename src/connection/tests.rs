@@ -39,7 +39,7 @@ fn receive(connection: &mut Connection, data: &[u8]) -> Vec<Vec<u8>> {
     while connection.phase() == Phase::Open && !connection.is_held() {
         match connection.hear(&mut data, &mut consumed, &LIMITS, &mut inflater) {
             Some(Heard::Message { payload, .. }) => messages.push(payload.to_vec()),
-            Some(Heard::Control | Heard::Closing(_)) => {}
+            Some(Heard::Control | Heard::Pong { .. } | Heard::Closing(_)) => {}
             None => break,
         }
     }
@@ -225,10 +225,10 @@ fn a_goodbye_waits_for_the_answer_even_among_what_was_kept() {
 fn a_probe_is_answered_by_whatever_comes() {
     let mut connection = open(Route::Session);
     assert!(!connection.is_alive());
-    assert!(connection.probe());
-    assert_eq!(said(&mut connection), b"\x89\x00");
+    assert!(connection.probe(*b"1234abcd"));
+    assert_eq!(said(&mut connection), b"\x89\x081234abcd");
     assert!(connection.is_alive());
     assert!(!connection.is_alive());
     connection.hold(Hold::Shard);
-    assert!(!connection.probe(), "nobody would hear the answer");
+    assert!(!connection.probe(*b"1234abcd"), "nobody would hear the answer");
 }

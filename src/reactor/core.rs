@@ -3,6 +3,7 @@
 
 mod accepting;
 mod admitting;
+mod beating;
 mod closing;
 mod effects;
 mod encrypted;
@@ -16,9 +17,11 @@ use selvedge_protocol::websocket::{Inflater, Limits};
 use selvedge_shards::{Counters, Input, Load, Now, SessionId, Shard, ShardId};
 
 use super::drain::Step;
+use super::round::Round;
 use super::table::Table;
 use crate::auth::Authority;
-use crate::connection::{Connection, Hold, Phase, Turn};
+use crate::connection::pulse::{Pace, Stamps};
+use crate::connection::{Connection, Hold, Phase, PulseCounters, Pulses, Turn};
 use crate::driver::{Completion, ConnectionKey, Operation};
 use crate::encoder::Encoder;
 use crate::health::Health;
@@ -44,6 +47,8 @@ pub struct Rules {
     pub upgrade_timeout_ms: u64,
     /// From the first word of a close to its end.
     pub close_timeout_ms: u64,
+    /// When connections are sent something, or given up.
+    pub pace: Pace,
     /// Connections of the whole process.
     pub connections_max: usize,
     /// Whether there is an echo.
@@ -88,6 +93,9 @@ pub(super) struct Core {
     operations: Vec<Operation>,
     mesh: Mesh,
     timers: TimerWheel<Deadline>,
+    pulses: Pulses,
+    /// The rolling look at all connections.
+    round: Round,
     appender: Appender,
     reader: Reader,
     rules: Rules,
@@ -143,6 +151,8 @@ impl Core {
             operations: vec![Operation::Accept],
             mesh,
             timers: TimerWheel::new(now.0),
+            pulses: Pulses::new(rules.pace, Stamps::secret()),
+            round: Round::default(),
             appender,
             reader,
             encoder: Encoder::new(rules.compression_bytes_min),
@@ -224,9 +234,9 @@ impl Core {
         self.handle(Input::Tick);
     }
 
-    /// When the shard has something to do though nothing arrives.
+    /// When the shard, or a connection, may have something to do though nothing arrives.
     pub(super) fn next_due(&self) -> Option<Now> {
-        self.shard.next_due()
+        [self.shard.next_due(), self.round.next_due(self.table.places())].into_iter().flatten().min()
     }
 
     /// That time has come.
@@ -238,6 +248,7 @@ impl Core {
     pub(super) fn end_turn(&mut self, load: Load) -> bool {
         let handshakes_left = self.go_on_with_handshakes();
         self.limit_unfinished();
+        self.look_at_connections();
         self.settle_effects();
         if std::mem::take(&mut self.busy) {
             self.shard.handle(self.now, Input::TurnEnded { load });
@@ -299,6 +310,11 @@ impl Core {
         self.tls.counters
     }
 
+    /// What was counted of the pulses of connections.
+    pub(super) fn pulse_counters(&self) -> PulseCounters {
+        self.pulses.counters()
+    }
+
     /// Hands something to the shard and carries out what follows.
     fn handle(&mut self, input: Input<'_>) {
         self.busy = true;
@@ -323,6 +339,7 @@ impl Core {
     fn tend(&mut self, key: ConnectionKey) {
         let Some(connection) = self.table.get(key) else { return };
         if let Some(frame) = connection.poll_send() {
+            connection.count_sent(self.now);
             self.sends += 1;
             self.operations.push(Operation::Send { key, frame });
         }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::connection::PulseCounters;
 use crate::driver::{self, Operation};
 use crate::tls;
 
@@ -59,6 +60,8 @@ pub struct Counted {
     pub shard: selvedge_shards::Counters,
     /// Of its TLS sessions.
     pub tls: tls::Counters,
+    /// Of the pulses of its connections.
+    pub pulses: PulseCounters,
 }
 
 /// Where the cores lay out what they have counted, by number. Each writes its own place four times in a second, so nobody waits for a lock

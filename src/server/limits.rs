@@ -7,6 +7,7 @@ use selvedge_storage::{RocksOptions, UPDATE_BYTES_MAX};
 use std::time::Duration;
 
 use super::cores::Wanted;
+use crate::connection::pulse::Pace;
 use crate::driver::{Descriptors, Kind, listener};
 use crate::reactor::Rules;
 use crate::reader;
@@ -81,6 +82,12 @@ pub(super) fn rules(settings: &Settings) -> Rules {
         head_bytes_max: settings.request_head_bytes_max,
         upgrade_timeout_ms: settings.upgrade_timeout_ms,
         close_timeout_ms: settings.close_timeout_ms,
+        pace: Pace::new(
+            settings.heartbeat_min_ms,
+            settings.heartbeat_ms,
+            settings.heartbeat_max_ms,
+            settings.stale_timeout_ms,
+        ),
         connections_max: settings.connections_max,
         conformance: settings.conformance,
         compression: settings.compression,
@@ -119,9 +126,12 @@ pub(super) fn shard(settings: &Settings, shard: ShardId, shards: u16) -> Config 
         awareness_window_per_session_us: AWARENESS_WINDOW_PER_SESSION_US,
         awareness_entries_max: settings.awareness_entries_max,
         awareness_entries_per_session_max: settings.awareness_entries_per_session_max,
+        awareness_bytes_max: settings.awareness_bytes_max,
+        document_updates_per_s_max: clamped(settings.document_updates_per_second_max),
+        author_updates_per_s_max: clamped(settings.author_updates_per_second_max),
+        session_awareness_per_s_max: clamped(settings.awareness_per_second_max),
         uncommitted_bytes_max: settings.uncommitted_bytes_max,
         catch_up_timeout_ms: settings.catch_up_timeout_ms,
-        heartbeat_ms: settings.heartbeat_ms,
         document_idle_ms: settings.document_idle_ms,
         snapshot_records: settings.snapshot_records as u64,
         snapshot_bytes: settings.snapshot_bytes as u64,

@@ -185,6 +185,13 @@ settings! {
         /// A document, compacted; updates that would make it larger are refused.
         document_bytes_max: Bytes { default: 256 * MIB, min: 64 * KIB, max: GIB };
 
+        /// Updates that one document may get in a second; above, those who write are not read from until it may get more.
+        document_updates_per_second_max: Count { default: 400_000, min: 1, max: 1_000_000_000, unit: "updates" };
+
+        /// Updates that one session may send in a second; one that sends more is not read from until it may again.
+        /// Below what a document may get, it keeps one author from taking the turns of others.
+        author_updates_per_second_max: Count { default: 200_000, min: 1, max: 1_000_000_000, unit: "updates" };
+
         /// Sessions of one document; who comes later is told to try again.
         sessions_per_document_max: Count { default: 1 << 16, min: 1, max: 1 << 24, unit: "sessions" };
 
@@ -217,6 +224,13 @@ settings! {
         /// Clients with an awareness state in one document; further ones are not shown to others.
         awareness_entries_max: Count { default: 4_096, min: 1, max: 1 << 20, unit: "clients" };
 
+        /// The awareness states of all clients in one document; what does not fit is not shown to others.
+        awareness_bytes_max: Bytes { default: 4 * MIB, min: 64, max: GIB };
+
+        /// Awareness messages that one session may send in a second; one that sends more is not read from until it may again.
+        /// npm clients pass on what they hear, so that an honest session may send as many as the document publishes.
+        awareness_per_second_max: Count { default: 2_000, min: 1, max: 1_000_000, unit: "messages" };
+
         /// How long awareness may gather before it is sent together; 0 sends always at once.
         /// The window widens with the sessions of the document.
         awareness_window_max_ms: Milliseconds { default: 250, min: 0, max: 10_000 };
@@ -234,9 +248,20 @@ settings! {
         /// How long a new connection may take until the head of its upgrade request is complete.
         upgrade_timeout_ms: Milliseconds { default: 10_000, min: 100, max: 600_000 };
 
-        /// A connection to which nothing was sent for so long is sent something.
-        /// y-websocket clients drop a socket on which nothing arrived for 30 s.
+        /// A connection that does well is sent a message when none was sent for so long.
+        /// y-websocket and Hocuspocus clients drop a socket on which no message arrived for 30 s.
         heartbeat_ms: Milliseconds { default: 20_000, min: 1_000, max: HEARTBEAT_MS_LIMIT - 1 };
+
+        /// The same for a connection that does badly: slow, unsteady, or without answers, or not measured yet.
+        /// What lies between, lies between.
+        heartbeat_min_ms: Milliseconds { default: 10_000, min: 1_000, max: HEARTBEAT_MS_LIMIT - 1 };
+
+        /// The same for peers that do not wait for messages: they are sent a ping.
+        heartbeat_max_ms: Milliseconds { default: 60_000, min: 1_000, max: 600_000 };
+
+        /// A connection that was asked and from which nothing was heard for so long is closed; it is asked twelve times.
+        /// Nobody is asked who takes nothing or is not read from.
+        stale_timeout_ms: Milliseconds { default: 120_000, min: 12_000, max: 3_600_000 };
 
         /// A connection whose peer acknowledges nothing for so long is closed by the kernel (TCP_USER_TIMEOUT).
         tcp_user_timeout_ms: Milliseconds { default: 30_000, min: 1_000, max: 3_600_000 };
@@ -264,10 +289,20 @@ relations! {
     awareness_state_bytes_max <= message_bytes_max;
     /// a part of a document that does not fit an outbox would put its session behind again
     update_chunk_bytes <= outbox_bytes_max;
+    /// one author cannot bring more than all of them
+    author_updates_per_second_max <= document_updates_per_second_max;
+    /// one state has to fit
+    awareness_state_bytes_max <= awareness_bytes_max;
     /// one session cannot hold more than all of them
     waiting_bytes_per_session_max <= waiting_bytes_per_document_max;
     /// one session cannot announce more than all of them
     awareness_entries_per_session_max <= awareness_entries_max;
+    /// whoever does badly is sent something at least as often
+    heartbeat_min_ms <= heartbeat_ms;
+    /// whoever waits for messages is sent something at least as often
+    heartbeat_ms <= heartbeat_max_ms;
+    /// silence between two heartbeats is no sign that nobody is there
+    heartbeat_max_ms <= stale_timeout_ms;
     /// a drain waits for closing handshakes
     close_timeout_ms <= drain_timeout_ms;
 }

@@ -153,6 +153,7 @@ impl Core {
         let response = upgrade.response();
         let Upgrade { target, admission, .. } = upgrade;
         connection.agree_on(admission.deflate);
+        connection.begin_pulse(self.now);
         match target {
             Target::Document(name) => {
                 let access = admission.grant.right_on(&name).expect("who may not even read was refused").access();

@@ -35,7 +35,7 @@ impl Core {
             Effect::Probe { session } => {
                 let key = key_of(session);
                 if let Some(connection) = self.table.get(key) {
-                    if connection.probe() {
+                    if connection.probe(self.pulses.stamp(self.now, key)) {
                         self.tend(key);
                     } else {
                         self.alive.push(session);

@@ -129,6 +129,11 @@ impl Core {
                     heard = Some(0);
                     Next::GoOn
                 }
+                Some(Heard::Pong { stamp }) => {
+                    heard = Some(0);
+                    self.pulses.answered(self.now, key, stamp, connection);
+                    Next::GoOn
+                }
                 Some(Heard::Closing(ending)) => {
                     tracing::debug!(?key, %ending, "closing");
                     self.detach(key);
