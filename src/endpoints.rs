@@ -10,7 +10,7 @@ use selvedge_protocol::http::{
 };
 
 use crate::admission::Admission;
-use crate::auth::{Authority, Denied};
+use crate::auth::{Authority, Denied, Grant};
 use crate::health::Health;
 
 const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
@@ -52,6 +52,8 @@ pub struct Upgrade {
 pub enum Target {
     /// A session of this document.
     Document(Arc<str>),
+    /// Many documents, named in their messages.
+    Hocuspocus,
     /// The echo, for conformance tests.
     Echo,
 }
@@ -113,6 +115,8 @@ impl Endpoints<'_> {
                 let name = DocumentName::from_path_segment(segment).map_err(Answer::BadName)?;
                 Target::Document(name.as_str().into())
             }
+            // With a slash behind it, as some have it in their settings.
+            (Some("hocuspocus"), None | Some(""), None) => Target::Hocuspocus,
             (Some("echo"), None, _) if self.conformance => Target::Echo,
             _ => return Err(Answer::NotFound { conformance: self.conformance }),
         };
@@ -121,7 +125,11 @@ impl Endpoints<'_> {
             RequestKind::Upgrade { .. } if self.health.is_draining() => Err(Answer::Unavailable("the server stops")),
             RequestKind::Upgrade { .. } if surplus => Err(Answer::Unavailable("too many connections")),
             RequestKind::Upgrade { key } => {
-                let grant = self.authority.admit(None, self.now).map_err(Answer::Denied)?;
+                let grant = match self.authority.admit(None, self.now) {
+                    // Each of its documents brings a token of its own.
+                    Err(Denied::Missing) if target == Target::Hocuspocus => Arc::new(Grant::nothing()),
+                    admitted => admitted.map_err(Answer::Denied)?,
+                };
                 Ok(Upgrade { target, admission: Admission { grant }, key })
             }
         }
@@ -190,6 +198,7 @@ fn directory(conformance: bool) -> String {
     format!(
         "nothing is served under this path; there are\n\
          /yjs/{{document}}  WebSocket: the y-websocket protocol for one document\n\
+         /hocuspocus      WebSocket: the Hocuspocus protocol for many documents\n\
          {echo}\
          /healthz         the process runs\n\
          /readyz          the process takes new clients\n"

@@ -6,6 +6,7 @@ mod core;
 mod counters;
 pub mod drain;
 mod load;
+mod seats;
 mod table;
 
 use std::io;

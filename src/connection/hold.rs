@@ -12,6 +12,8 @@ pub enum Hold {
     Echo = 4,
     /// The server takes nothing new any more. Never ends.
     Drain = 8,
+    /// Too many replies of its own wait for its socket.
+    Replies = 16,
 }
 
 /// A set of reasons.

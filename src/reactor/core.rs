@@ -3,23 +3,27 @@
 
 mod accepting;
 mod closing;
+mod documents;
 mod effects;
 mod listening;
 mod sending;
 mod unfinished;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use selvedge_protocol::websocket::Limits;
 use selvedge_shards::{Counters, Input, Load, Now, SessionId, Shard, ShardId};
 
 use super::drain::Step;
-use super::table::Table;
+use super::seats::{Seats, key_of, session_of};
 use crate::auth::Authority;
-use crate::connection::{Connection, Hold, Phase};
+use crate::connection::{Hold, Phase};
 use crate::driver::{Completion, ConnectionKey, Operation};
+use crate::encoder::Encoder;
 use crate::handoff::Handed;
 use crate::health::Health;
+use crate::hocuspocus::{self, Hocuspocus};
 use crate::inbox::Note;
 use crate::mesh::{Mesh, Parcel};
 use crate::persister::Appender;
@@ -31,6 +35,10 @@ use crate::timers::TimerWheel;
 pub struct Rules {
     /// Messages of sessions.
     pub session: Limits,
+    /// Messages of connections with many documents, before the first token.
+    pub unproven: Limits,
+    /// The documents of such a connection.
+    pub hocuspocus: hocuspocus::Limits,
     /// Messages on the echo route.
     pub echo: Limits,
     /// What the connections of a core may hold together of messages that are not whole.
@@ -74,7 +82,10 @@ pub(super) struct Core {
     id: ShardId,
     cores: u16,
     shard: Shard,
-    table: Table<Connection>,
+    table: Seats,
+    /// The documents of connections with many. In step with the phase of the connection: there while it is open.
+    many: HashMap<ConnectionKey, Box<Hocuspocus>>,
+    encoder: Encoder,
     /// For the next turn of the driver, in order.
     operations: Vec<Operation>,
     mesh: Mesh,
@@ -109,6 +120,8 @@ pub(super) struct Core {
 enum Deadline {
     /// Sent its whole request.
     Head(ConnectionKey),
+    /// Sent tokens for its documents; or they have something to do by themselves.
+    Documents(ConnectionKey),
     /// Closed.
     Close(ConnectionKey),
 }
@@ -120,7 +133,9 @@ impl Core {
             id,
             cores,
             shard,
-            table: Table::new(),
+            table: Seats::new(),
+            many: HashMap::new(),
+            encoder: Encoder::default(),
             operations: vec![Operation::Accept],
             mesh,
             timers: TimerWheel::new(now.0),
@@ -217,6 +232,7 @@ impl Core {
             self.shard.handle(self.now, Input::TurnEnded { load });
             self.drain_effects();
         }
+        self.encoder.turn_ended();
         let operations = &mut self.operations;
         self.mesh.flush(|core| operations.push(Operation::Wake { core }));
         if !self.mesh.is_congested() {
@@ -316,14 +332,4 @@ impl Core {
             self.freed.push(key);
         }
     }
-}
-
-/// A session has the name of its connection.
-fn session_of(key: ConnectionKey) -> SessionId {
-    SessionId { index: key.index, generation: key.generation }
-}
-
-/// A connection has the name of its session.
-fn key_of(session: SessionId) -> ConnectionKey {
-    ConnectionKey { index: session.index, generation: session.generation }
 }

@@ -14,22 +14,17 @@ pub(super) struct Table<T> {
     pieces: Vec<Box<[Place<T>]>>,
     /// Places without an owner.
     vacant: Vec<u32>,
-    len: usize,
 }
 
 #[derive(Debug)]
-struct Place<T> {
+pub(super) struct Place<T> {
     generation: u32,
     owner: Option<T>,
 }
 
 impl<T> Table<T> {
     pub(super) fn new() -> Self {
-        Self { pieces: Vec::new(), vacant: Vec::new(), len: 0 }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        self.len
+        Self { pieces: Vec::new(), vacant: Vec::new() }
     }
 
     pub(super) fn insert(&mut self, owner: T) -> ConnectionKey {
@@ -38,7 +33,6 @@ impl<T> Table<T> {
         debug_assert!(place.owner.is_none(), "vacant places have no owner");
         place.owner = Some(owner);
         let generation = place.generation;
-        self.len += 1;
         ConnectionKey { index, generation }
     }
 
@@ -55,7 +49,6 @@ impl<T> Table<T> {
         let owner = place.owner.take()?;
         place.generation = (place.generation + 1) % GENERATIONS;
         self.vacant.push(key.index);
-        self.len -= 1;
         Some(owner)
     }
 
@@ -95,7 +88,6 @@ mod tests {
         assert_ne!(second.generation, first.generation);
         assert!(table.get(first).is_none() && table.remove(first).is_none());
         assert_eq!(table.get(second), Some(&mut "second"));
-        assert_eq!(table.len(), 1);
     }
 
     #[test]
@@ -108,7 +100,6 @@ mod tests {
         }
         let left: Vec<_> = keys.iter().copied().skip(1).step_by(2).collect();
         assert_eq!(table.keys(), left);
-        assert_eq!(table.len(), left.len());
     }
 
     #[test]
@@ -119,10 +110,5 @@ mod tests {
         let last = ConnectionKey { generation: GENERATIONS - 1, ..key };
         assert!(table.remove(last).is_some());
         assert_eq!(table.insert(()).generation, 0);
-    }
-
-    #[test]
-    fn an_idle_connection_takes_forty_eight_bytes() {
-        assert!(size_of::<Place<crate::connection::Connection>>() <= 48);
     }
 }
