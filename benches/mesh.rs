@@ -63,6 +63,7 @@ fn message() -> Parcel {
         document: DocumentId([7; 16]),
         session: SessionId { index: 1, generation: 0 },
         bytes: vec![0x5e; MESSAGE_BYTES],
+        reply: false,
     })
 }
 

@@ -8,6 +8,7 @@ use selvedge_shards::CloseReason;
 use selvedge_shards::reading::ReadFailed;
 
 use crate::auth::Denied;
+use crate::hocuspocus::Fatal;
 
 /// What the peer sent can never be taken.
 const REFUSED: CloseCode = CloseCode::new(4400).expect("codes from 4000 to 4999 are for applications");
@@ -17,6 +18,11 @@ const UNAUTHORIZED: CloseCode = CloseCode::new(4401).expect("codes from 4000 to 
 const FORBIDDEN: CloseCode = CloseCode::new(4403).expect("codes from 4000 to 4999 are for applications");
 /// The document is as large as it may become, and the peer's part does not fit.
 const DOCUMENT_FULL: CloseCode = CloseCode::new(4413).expect("codes from 4000 to 4999 are for applications");
+
+/// Begin again (Hocuspocus: `ResetConnection`).
+const RESET: CloseCode = CloseCode::new(4205).expect("codes from 4000 to 4999 are for applications");
+/// What was waited for did not come (Hocuspocus: `ConnectionTimeout`).
+const TIMEOUT: CloseCode = CloseCode::new(4408).expect("codes from 4000 to 4999 are for applications");
 
 /// What a peer is told at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,6 +95,16 @@ impl Goodbye {
     #[must_use]
     pub fn malformed_message(what: impl std::fmt::Display) -> Self {
         Self::new(REFUSED, format!("message refused: {what}"))
+    }
+
+    /// A connection with many documents is ended as a whole. The codes are those of Hocuspocus, whose clients come back after each.
+    #[must_use]
+    pub fn documents(fatal: Fatal) -> Self {
+        match fatal {
+            Fatal::Address(error) => Self::malformed_message(error),
+            Fatal::QueueFull => Self::new(RESET, "more was sent before the token than is kept"),
+            Fatal::Unproven => Self::new(TIMEOUT, "no token was good in time"),
+        }
     }
 
     /// The peer sends more than is taken from it, although it was told to wait.

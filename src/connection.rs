@@ -106,6 +106,11 @@ pub enum Phase {
 pub enum Route {
     /// A session of a shard.
     Session,
+    /// Many documents, each a session of some shard.
+    Hocuspocus {
+        /// A token was good for one of them.
+        proven: bool,
+    },
     /// Sends back what it hears.
     Echo,
 }
@@ -198,6 +203,14 @@ impl Connection {
         self.route
     }
 
+    /// Somebody is behind it: from here on it may send messages as large as any.
+    pub fn prove(&mut self) {
+        match &mut self.route {
+            Route::Hocuspocus { proven } => *proven = true,
+            Route::Session | Route::Echo => {}
+        }
+    }
+
     /// What it is held to, where that is anything.
     #[must_use]
     pub fn admission(&self) -> Option<&Admission> {
@@ -275,7 +288,7 @@ impl Connection {
         let Self { reader, pending, phase, route, .. } = self;
         match reader.next_inflated(data, consumed, limits, inflater) {
             Ok(None) => None,
-            Ok(Some(Event::Message { kind: MessageKind::Text, .. })) if *route == Route::Session => {
+            Ok(Some(Event::Message { kind: MessageKind::Text, .. })) if *route != Route::Echo => {
                 *phase = Phase::Closing { peer_done: false };
                 queue_close(pending, Some(&Goodbye::text()));
                 Some(Heard::Closing(Ending::Text))
@@ -369,6 +382,7 @@ impl Connection {
     pub fn dialect(&self) -> Dialect {
         match self.route {
             Route::Session => Dialect::YWebsocket,
+            Route::Hocuspocus { .. } => Dialect::Hocuspocus,
             Route::Echo => Dialect::Plain,
         }
     }

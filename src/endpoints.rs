@@ -89,6 +89,8 @@ impl Handshake {
 pub enum Target {
     /// A session of this document.
     Document(Arc<str>),
+    /// Many documents, named in their messages.
+    Hocuspocus,
     /// The echo, for conformance tests.
     Echo,
 }
@@ -123,7 +125,7 @@ impl Target {
     fn is_session(&self) -> bool {
         match self {
             Self::Document(_) => true,
-            Self::Echo => false,
+            Self::Hocuspocus | Self::Echo => false,
         }
     }
 }
@@ -178,6 +180,8 @@ impl Endpoints<'_> {
                 let name = DocumentName::from_path_segment(segment).map_err(Answer::BadName)?;
                 Target::Document(name.as_str().into())
             }
+            // With a slash behind it, as some have it in their settings.
+            (Some("hocuspocus"), None | Some(""), None) => Target::Hocuspocus,
             (Some("echo"), None, _) if self.conformance => Target::Echo,
             _ => return Err(Answer::NotFound { conformance: self.conformance }),
         };
@@ -202,13 +206,15 @@ impl Endpoints<'_> {
 
     fn admit(&self, credential: Credential<'_>, target: &Target) -> Result<Arc<Grant>, Denied> {
         let grant = match credential.token {
+            // Each of its documents brings a token of its own.
+            Ok(None) if *target == Target::Hocuspocus && !self.authority.is_open() => Arc::new(Grant::nothing()),
             Ok(token) => self.authority.admit(token.as_deref(), self.now)?,
             Err(_) if self.authority.is_open() => self.authority.admit(None, self.now)?,
             Err(denied) => return Err(denied),
         };
         match target {
             Target::Document(name) if grant.right_on(name).is_none() => Err(Denied::Forbidden),
-            Target::Document(_) | Target::Echo => Ok(grant),
+            Target::Document(_) | Target::Hocuspocus | Target::Echo => Ok(grant),
         }
     }
 
@@ -271,6 +277,7 @@ fn directory(conformance: bool) -> String {
     format!(
         "nothing is served under this path; there are\n\
          /yjs/{{document}}  WebSocket: the y-websocket protocol for one document\n\
+         /hocuspocus      WebSocket: the Hocuspocus protocol for many documents\n\
          {echo}\
          /healthz         the process runs\n\
          /readyz          the process takes new clients\n"

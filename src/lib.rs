@@ -11,6 +11,7 @@ pub mod encoder;
 pub mod endpoints;
 pub mod handoff;
 pub mod health;
+pub mod hocuspocus;
 pub mod inbox;
 pub mod logging;
 pub mod mesh;

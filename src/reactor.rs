@@ -7,6 +7,7 @@ mod counters;
 pub mod drain;
 mod load;
 mod round;
+mod seats;
 mod table;
 
 use std::io;

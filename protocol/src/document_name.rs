@@ -15,6 +15,11 @@ pub struct DocumentName(Box<str>);
 impl DocumentName {
     /// Takes `name`, if it may be one.
     pub fn new(name: &str) -> Result<Self, DocumentNameError> {
+        Self::check(name).map(|()| Self(name.into()))
+    }
+
+    /// Whether `name` may be one, for who needs no name of its own.
+    pub fn check(name: &str) -> Result<(), DocumentNameError> {
         if name.is_empty() {
             return Err(DocumentNameError::Empty);
         }
@@ -23,7 +28,7 @@ impl DocumentName {
         }
         match name.char_indices().find(|(_, character)| character.is_control()) {
             Some((at, character)) => Err(DocumentNameError::ControlCharacter { character, at }),
-            None => Ok(Self(name.into())),
+            None => Ok(()),
         }
     }
 

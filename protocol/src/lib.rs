@@ -3,6 +3,7 @@
 
 pub mod awareness;
 pub mod document_name;
+pub mod hocuspocus;
 pub mod http;
 pub mod lib0;
 pub mod sync;

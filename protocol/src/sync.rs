@@ -102,12 +102,7 @@ impl Error for SyncError {}
 pub fn parse(frame: &[u8]) -> Result<Message<'_>, SyncError> {
     let mut reader = Reader::new(frame);
     let message = match reader.uint()? {
-        SYNC => match reader.uint()? {
-            SYNC_STEP_1 => Message::SyncStep1 { state_vector: reader.buf()? },
-            SYNC_STEP_2 => Message::SyncStep2 { update: reader.buf()? },
-            UPDATE => Message::Update { update: reader.buf()? },
-            sync_type => return Err(SyncError::UnknownSync { sync_type }),
-        },
+        SYNC => read_sync(&mut reader)?,
         AWARENESS => Message::Awareness { update: reader.buf()? },
         AUTH => match reader.uint()? {
             PERMISSION_DENIED => Message::PermissionDenied { reason: reader.str()? },
@@ -120,6 +115,16 @@ pub fn parse(frame: &[u8]) -> Result<Message<'_>, SyncError> {
         0 => Ok(message),
         trailing_bytes => Err(SyncError::TrailingBytes { trailing_bytes }),
     }
+}
+
+/// Reads what follows the type of a sync message.
+pub(crate) fn read_sync<'a>(reader: &mut Reader<'a>) -> Result<Message<'a>, SyncError> {
+    Ok(match reader.uint()? {
+        SYNC_STEP_1 => Message::SyncStep1 { state_vector: reader.buf()? },
+        SYNC_STEP_2 => Message::SyncStep2 { update: reader.buf()? },
+        UPDATE => Message::Update { update: reader.buf()? },
+        sync_type => return Err(SyncError::UnknownSync { sync_type }),
+    })
 }
 
 impl<'a> Message<'a> {

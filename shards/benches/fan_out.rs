@@ -8,7 +8,7 @@ use selvedge_protocol::sync::Message;
 use selvedge_protocol::update::Known;
 use selvedge_protocol::{awareness, update};
 use selvedge_shards::reading::Loaded;
-use selvedge_shards::{Access, Config, Effect, Input, Load, Now, Sequence, SessionId, Shard, ShardId};
+use selvedge_shards::{Access, Config, Dialect, Effect, Input, Load, Now, Sequence, SessionId, Shard, ShardId};
 
 const AUTHOR: SessionId = SessionId { index: 0, generation: 0 };
 
@@ -62,7 +62,12 @@ impl Bench {
         let name: Arc<str> = Arc::from("document");
         for index in 0..sessions {
             let session = SessionId { index, generation: 0 };
-            bench.handle(Input::Attached { session, name: Arc::clone(&name), access: Access::ReadWrite });
+            bench.handle(Input::Attached {
+                session,
+                name: Arc::clone(&name),
+                access: Access::ReadWrite,
+                dialect: Dialect::YWebsocket,
+            });
         }
         bench.settle();
         bench
@@ -83,6 +88,7 @@ impl Bench {
                 | Effect::Pause { .. }
                 | Effect::Resume { .. }
                 | Effect::Probe { .. }
+                | Effect::Stateless { .. }
                 | Effect::CatchUp { .. }
                 | Effect::Snapshot { .. }
                 | Effect::Evicted { .. }

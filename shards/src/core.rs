@@ -8,7 +8,7 @@ use crate::counters::Counters;
 use crate::effect::{CloseReason, Effect};
 use crate::envelope::Envelope;
 use crate::frame::Frame;
-use crate::id::{Now, SessionRef, ShardId};
+use crate::id::{Now, SessionId, SessionRef, ShardId};
 use crate::session::Sessions;
 use crate::window::{Load, Spared, fan_out_window_ms, record_window_ms};
 
@@ -78,6 +78,15 @@ impl Core {
             self.sessions.reply(to.session, frame, &mut self.effects);
         } else {
             self.envelope(to.shard, Envelope::Send { session: to.session, frame });
+        }
+    }
+
+    /// A stateless message for a session of this core. Who has no room does without, as with everything that nobody could send again.
+    pub(crate) fn stateless(&mut self, session: SessionId, frame: &Frame) {
+        if self.sessions.stateless(session, frame, &mut self.effects) {
+            self.counters.stateless_sent += 1;
+        } else {
+            self.counters.stateless_dropped += 1;
         }
     }
 

@@ -47,6 +47,14 @@ pub struct Counters {
     pub awareness_window_last_ms: u64,
     /// The widest window that followed one, in milliseconds.
     pub awareness_window_widest_ms: u64,
+    /// Acknowledgements sent to sessions that count them.
+    pub acknowledgements: u64,
+    /// Stateless messages of clients.
+    pub stateless_received: u64,
+    /// Stateless messages of the server's, for each session that got one.
+    pub stateless_sent: u64,
+    /// Stateless messages for which a session had no room.
+    pub stateless_dropped: u64,
     /// Documents read.
     pub loads: u64,
     /// Documents that could not be read.

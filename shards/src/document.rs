@@ -8,9 +8,11 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use selvedge_protocol::awareness;
+use selvedge_protocol::hocuspocus;
 use selvedge_protocol::sync::{self, Message};
 use selvedge_protocol::update::{self, Known, StateVector, Verdict};
 
+use crate::acknowledgements::Acknowledgements;
 use crate::config::{ANSWERS_PER_SESSION_MAX, Config, TURN_UPDATES_MAX};
 use crate::core::Core;
 use crate::effect::{CloseReason, Effect};
@@ -19,7 +21,7 @@ use crate::fan_out::{FanOut, Lacks, squash, update_frame};
 use crate::flow::{Flow, Over};
 use crate::frame::Frame;
 use crate::id::{DocumentId, Now, Sequence, SessionId, SessionRef, ShardId};
-use crate::input::Access;
+use crate::input::{Access, Audience, Dialect};
 use crate::presence::{Offered, Presence, Room};
 use crate::reading::{CatchUpFrom, CaughtUp, Loaded, ReadFailed};
 use crate::session::Place;
@@ -76,6 +78,8 @@ pub(crate) struct Document {
     waiting: Option<Box<Waiting>>,
     /// Sessions that were told that nothing can be written; all are asked to sync when it can be again.
     told_stalled: Vec<SessionRef>,
+    /// Of those sessions that count them.
+    acknowledgements: Acknowledgements,
     greeting: Option<Frame>,
     /// All awareness, as it was when it was asked for after the last that was published: who gets it has what follows from there.
     everyone: Option<Frame>,
@@ -166,6 +170,7 @@ impl Document {
             jobs: Vec::new(),
             waiting: None,
             told_stalled: Vec::new(),
+            acknowledgements: Acknowledgements::default(),
             greeting: None,
             everyone: None,
             nothing_new: None,
@@ -196,7 +201,7 @@ impl Document {
 
     // --- sessions ---
 
-    pub(crate) fn attach(&mut self, session: SessionRef, access: Access, core: &mut Core) {
+    pub(crate) fn attach(&mut self, session: SessionRef, access: Access, dialect: Dialect, core: &mut Core) {
         if self.sessions_len() >= core.config.sessions_per_document_max as usize {
             let sessions_max = core.config.sessions_per_document_max;
             core.counters.sessions_closed += 1;
@@ -211,6 +216,10 @@ impl Document {
             }
         } else {
             self.remotes.entry(session.shard).or_default().insert(session.session, access);
+        }
+        match dialect {
+            Dialect::YWebsocket => {}
+            Dialect::Hocuspocus => self.acknowledgements.add(session),
         }
         self.take_temperature(core);
         if self.phase != Phase::Loading {
@@ -233,11 +242,18 @@ impl Document {
         }
     }
 
-    /// The session learns where the server stands, so that it sends what the server lacks.
+    /// The session learns who is there, and where the server stands, so that it sends what the server lacks.
     fn greet(&mut self, session: SessionRef, core: &mut Core) {
-        let greeting = self.greeting();
+        let greeting = match self.acknowledgements.counts(session) {
+            // Its count has no place for a SyncStep2 before its own SyncStep1.
+            true if self.presence.is_empty() => Frame::new(Vec::new()),
+            true => self.everyone(),
+            false => self.greeting(),
+        };
         if core.is_here(session) {
-            core.sessions.reply(session.session, greeting, &mut core.effects);
+            if !greeting.is_empty() {
+                core.sessions.reply(session.session, greeting, &mut core.effects);
+            }
         } else {
             let (sequence, committed) = (self.sequence, self.committed);
             let attached =
@@ -267,7 +283,8 @@ impl Document {
     }
 
     /// Its answer brings what the document lacks of what the session has.
-    fn ask_to_sync(&self, session: SessionRef, core: &mut Core) {
+    fn ask_to_sync(&mut self, session: SessionRef, core: &mut Core) {
+        self.acknowledgements.was_asked(session);
         core.reply(session, Frame::new(self.sync_step_1()));
     }
 
@@ -294,6 +311,7 @@ impl Document {
             waiting.forget(session);
         }
         self.told_stalled.retain(|&other| other != session);
+        self.acknowledgements.remove(session);
         self.settle(core.now);
     }
 
@@ -329,6 +347,21 @@ impl Document {
             core.sessions.get(session.session).map(|session| session.access)
         } else {
             self.remotes.get(&session.shard)?.get(&session.session).copied()
+        }
+    }
+
+    pub(crate) fn access_changed(&mut self, session: SessionRef, access: Access, core: &mut Core) {
+        let Some(before) = self.access(session, core) else { return };
+        if core.is_here(session) {
+            if let Some(session) = core.sessions.get_mut(session.session) {
+                session.access = access;
+            }
+        } else if let Some(sessions) = self.remotes.get_mut(&session.shard) {
+            sessions.insert(session.session, access);
+        }
+        // While the document is being read, nothing was refused, and nothing is sent.
+        if before == Access::ReadOnly && access == Access::ReadWrite && self.phase == Phase::Open {
+            self.ask_to_sync(session, core);
         }
     }
 
@@ -380,7 +413,8 @@ impl Document {
 
     // --- messages ---
 
-    pub(crate) fn message(&mut self, session: SessionRef, message: Message<'_>, core: &mut Core) {
+    /// `reply`: it calls for no SyncStep1 in return, whatever it is.
+    pub(crate) fn message(&mut self, session: SessionRef, message: Message<'_>, reply: bool, core: &mut Core) {
         let Some(access) = self.access(session, core) else { return };
         assert!(self.phase == Phase::Open, "sessions of a document that is being read are paused");
         if self.presence.has_claims() {
@@ -388,9 +422,20 @@ impl Document {
         }
         self.limit(session, &message, core);
         match message {
-            Message::SyncStep1 { state_vector } => self.sync_step_1_came(session, state_vector, core),
-            Message::SyncStep2 { update } => self.update_came(session, access, update, false, core),
-            Message::Update { update } => self.update_came(session, access, update, true, core),
+            Message::SyncStep1 { state_vector } => {
+                if self.acknowledgements.counts(session) && !reply {
+                    self.count_anew(session, core);
+                }
+                self.sync_step_1_came(session, state_vector, core);
+            }
+            Message::SyncStep2 { update } => {
+                let worth = self.acknowledgements.worth_of_sync_step_2(session);
+                self.update_came(session, access, update, (false, worth), core);
+            }
+            Message::Update { update } => {
+                let counts = self.acknowledgements.counts(session);
+                self.update_came(session, access, update, (!counts, u32::from(counts)), core);
+            }
             Message::Awareness { update } => self.awareness_came(session, update, core),
             Message::QueryAwareness => self.send_awareness(session, core),
             // A client has no say in rights.
@@ -423,15 +468,32 @@ impl Document {
         self.presence.alive(session);
     }
 
+    /// A session that counts sends SyncStep1: it forgets what it has counted so far, and wants SyncStep1 back, so that it may send all
+    /// that the document lacks and begin from there.
+    fn count_anew(&mut self, session: SessionRef, core: &mut Core) {
+        if self.acknowledgements.begins_anew(session) {
+            core.resume(session);
+        }
+        if let Some(waiting) = &mut self.waiting {
+            waiting.waive(session);
+            waiting.was_asked(session, core.now);
+        }
+        self.ask_to_sync(session, core);
+    }
+
     fn sync_step_1_came(&mut self, session: SessionRef, state_vector: &[u8], core: &mut Core) {
         // The answer says that all that the session sent before is safe. Where that is not so, the session is asked again first.
+        // Whoever counts acknowledgements takes the answer for nothing but what it is.
+        let promises = !self.acknowledgements.counts(session);
         if let Some(waiting) = &mut self.waiting
+            && promises
             && waiting.lacks_of(session)
         {
             waiting.was_asked(session, core.now);
             self.ask_to_sync(session, core);
         }
         if let Some(reason) = &core.stalled
+            && promises
             && self.told_stalled.contains(&session)
         {
             let frame = stalled(reason);
@@ -517,8 +579,16 @@ impl Document {
 
     // --- updates ---
 
-    fn update_came(&mut self, session: SessionRef, access: Access, bytes: &[u8], echo: bool, core: &mut Core) {
-        let parked = Parked { session, update: Vec::new(), since: core.now, echo };
+    /// `echo`: its author sees it as saved when it comes back. `worth`: it is worth so many acknowledgements.
+    fn update_came(
+        &mut self,
+        session: SessionRef,
+        access: Access,
+        bytes: &[u8],
+        (echo, worth): (bool, u32),
+        core: &mut Core,
+    ) {
+        let parked = Parked { session, update: Vec::new(), since: core.now, echo, worth };
         let mut ready = Vec::new();
         self.offer(parked, bytes, access, &mut ready, core);
         // What was accepted may be what others waited for, and so on.
@@ -530,18 +600,22 @@ impl Document {
     }
 
     fn offer(&mut self, from: Parked, bytes: &[u8], access: Access, ready: &mut Vec<Parked>, core: &mut Core) {
-        let session = from.session;
+        let Parked { session, worth, .. } = from;
         match update::accept(&self.known, bytes, &core.config.update) {
             Verdict::Duplicate => {
                 core.counters.updates_duplicate += 1;
-                self.duplicate_came(session, from.echo.then_some(bytes), core);
+                self.duplicate_came(session, from.echo.then_some(bytes), worth, core);
             }
             Verdict::Accepted(_) | Verdict::Missing { .. } if access == Access::ReadOnly => {
                 core.counters.updates_denied += 1;
-                core.reply(session, denied("this connection may read the document, not change it"));
+                if self.acknowledgements.counts(session) {
+                    self.not_saved(session, worth, core);
+                } else {
+                    core.reply(session, denied("this connection may read the document, not change it"));
+                }
             }
             Verdict::Accepted(_) | Verdict::Missing { .. } if core.stalled.is_some() => {
-                self.refuse_stalled(session, core)
+                self.refuse_stalled(session, worth, core)
             }
             Verdict::Accepted(accepted) => {
                 if self.bytes + self.turn.bytes as u64 + accepted.update.len() as u64 > core.config.document_bytes_max {
@@ -560,7 +634,7 @@ impl Document {
                     }
                 }
                 let update = accepted.update.into_owned();
-                self.gather(session, update, core);
+                self.gather(session, update, worth, core);
             }
             Verdict::Missing { client, clock } => self.park(from, bytes, (client, clock), core),
             Verdict::Refused(refused) => {
@@ -570,7 +644,8 @@ impl Document {
         }
     }
 
-    fn gather(&mut self, author: SessionRef, update: Vec<u8>, core: &mut Core) {
+    fn gather(&mut self, author: SessionRef, update: Vec<u8>, worth: u32, core: &mut Core) {
+        self.saved_with(author, worth, self.sequence.next(), core);
         self.greeting = None;
         self.nothing_new = None;
         core.accepted(update.len(), author);
@@ -585,25 +660,55 @@ impl Document {
     }
 
     /// All of it is known, but perhaps not durable: for this session it is as if it had written it.
-    fn duplicate_came(&mut self, session: SessionRef, echo: Option<&[u8]>, core: &mut Core) {
+    fn duplicate_came(&mut self, session: SessionRef, echo: Option<&[u8]>, worth: u32, core: &mut Core) {
         let last = if self.turn.updates.is_empty() { self.sequence } else { self.sequence.next() };
         if last > self.committed {
+            self.saved_with(session, worth, last, core);
             let authored = self.authored.entry(session).or_insert(last);
             *authored = last.max(*authored);
             if last > self.sequence && !self.turn.authors.contains(&session) {
                 self.turn.authors.push(session);
             }
+        } else if worth > 0 {
+            self.acknowledge(session, worth, core);
         }
         if let Some(bytes) = echo {
             self.answer(session, What::Echo(update_frame(bytes)), core);
         }
     }
 
+    /// What was worth so many acknowledgements to its session is durable with this record.
+    fn saved_with(&mut self, session: SessionRef, worth: u32, sequence: Sequence, core: &mut Core) {
+        if self.acknowledgements.becomes_due(session, worth, sequence) {
+            core.pause(session);
+        }
+    }
+
+    /// All of it is durable.
+    fn acknowledge(&self, session: SessionRef, worth: u32, core: &mut Core) {
+        core.counters.acknowledgements += u64::from(worth);
+        core.reply(session, sync_status(true, worth));
+    }
+
+    /// It is not in the document, and its session, which counts acknowledgements, hears so. The next SyncStep2 brings it, and what it was
+    /// worth.
+    fn not_saved(&mut self, session: SessionRef, worth: u32, core: &mut Core) {
+        if worth > 0 {
+            self.acknowledgements.owe(session, worth);
+            core.reply(session, sync_status(false, 1));
+        }
+    }
+
     /// Nothing is taken that could not be kept. The client still has it, and is asked for it when writing works again.
-    fn refuse_stalled(&mut self, session: SessionRef, core: &mut Core) {
+    fn refuse_stalled(&mut self, session: SessionRef, worth: u32, core: &mut Core) {
         core.counters.updates_stalled += 1;
-        if !self.told_stalled.contains(&session) {
+        let told = self.told_stalled.contains(&session);
+        if !told {
             self.told_stalled.push(session);
+        }
+        if self.acknowledgements.counts(session) {
+            self.not_saved(session, worth, core);
+        } else if !told {
             let reason = core.stalled.clone().unwrap_or_default();
             core.reply(session, stalled(&reason));
         }
@@ -627,7 +732,9 @@ impl Document {
         } else {
             core.counters.updates_dropped += 1;
             waiting.owes(session);
+            self.not_saved(session, from.worth, core);
         }
+        let Some(waiting) = &mut self.waiting else { return };
         // Its answer fills the gap, and brings again what found no room.
         if waiting.should_ask(session, core.now, ASK_AGAIN_MS) {
             self.ask_to_sync(session, core);
@@ -660,10 +767,43 @@ impl Document {
     }
 
     fn send_awareness(&mut self, session: SessionRef, core: &mut Core) {
-        // Whoever asks a thousand times gets a thousand references to one frame.
+        let everyone = self.everyone();
+        core.reply(session, everyone);
+    }
+
+    /// Whoever asks a thousand times gets a thousand references to one frame.
+    fn everyone(&mut self) -> Frame {
         let everyone = self.everyone.take().unwrap_or_else(|| Frame::new(self.presence.all()));
         self.everyone = Some(everyone.clone());
-        core.reply(session, everyone);
+        everyone
+    }
+
+    // --- stateless messages ---
+
+    pub(crate) fn stateless(&mut self, to: Audience, payload: &str, core: &mut Core) {
+        if self.phase != Phase::Open {
+            return;
+        }
+        let mut bytes = Vec::new();
+        hocuspocus::put_stateless(&mut bytes, &[], payload);
+        let frame = Frame::new(bytes);
+        match to {
+            Audience::One(session) if !self.acknowledgements.counts(session) => {}
+            Audience::One(session) if core.is_here(session) => core.stateless(session.session, &frame),
+            Audience::One(session) => {
+                core.envelope(session.shard, Envelope::StatelessTo { session: session.session, frame });
+            }
+            Audience::All => {
+                for session in
+                    self.acknowledgements.sessions().filter(|&session| core.is_here(session)).collect::<Vec<_>>()
+                {
+                    core.stateless(session.session, &frame);
+                }
+                for &shard in self.remotes.keys() {
+                    core.envelope(shard, Envelope::Stateless { document: self.id, frame: frame.clone() });
+                }
+            }
+        }
     }
 
     // --- the end of a turn ---
@@ -829,6 +969,12 @@ impl Document {
             core.committed(bytes);
         }
         self.authored.retain(|_, &mut authored| authored > sequence);
+        for due in self.acknowledgements.commit(self.committed) {
+            self.acknowledge(due.session, due.worth, core);
+            if due.resumes {
+                core.resume(due.session);
+            }
+        }
         self.fan_out.commit(self.committed, &mut core.sessions, &mut core.effects);
         for &shard in self.remotes.keys() {
             let envelope = Envelope::Committed { document: self.id, sequence: self.committed };
@@ -968,9 +1114,15 @@ impl Document {
         let Some(waiting) = &mut self.waiting else { return };
         let late = waiting.expire(core.now, core.config.waiting_timeout_ms);
         core.counters.updates_dropped += late.len() as u64;
-        let asked: BTreeSet<SessionRef> = late.into_iter().chain(waiting.overdue(core.now, ASK_AGAIN_MS)).collect();
+        let owing = waiting.overdue(core.now, ASK_AGAIN_MS);
+        let asked: BTreeSet<SessionRef> = late.iter().map(|late| late.session).chain(owing).collect();
         if waiting.is_empty() {
             self.waiting = None;
+        }
+        for Parked { session, worth, .. } in late {
+            if self.acknowledgements.counts(session) {
+                self.not_saved(session, worth, core);
+            }
         }
         for session in asked {
             if self.access(session, core).is_some() {
@@ -978,6 +1130,14 @@ impl Document {
             }
         }
     }
+}
+
+fn sync_status(saved: bool, times: u32) -> Frame {
+    let mut bytes = Vec::new();
+    for _ in 0..times {
+        hocuspocus::put_sync_status(&mut bytes, &[], saved);
+    }
+    Frame::new(bytes)
 }
 
 fn stalled(reason: &str) -> Frame {

@@ -39,6 +39,15 @@ pub enum Effect {
         /// Whose.
         session: SessionId,
     },
+    /// A client has sent a stateless message, for whoever listens outside.
+    Stateless {
+        /// The document.
+        document: DocumentId,
+        /// Whose message.
+        session: SessionId,
+        /// Anything.
+        payload: Box<str>,
+    },
     /// Write a record; [`crate::Input::Committed`] follows.
     Append {
         /// The document.

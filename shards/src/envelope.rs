@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::effect::CloseReason;
 use crate::frame::Frame;
 use crate::id::{DocumentId, Sequence, SessionId};
-use crate::input::Access;
+use crate::input::{Access, Dialect};
 
 /// Between the shard of a session's socket (its home) and the shard that owns its document.
 #[derive(Clone, Debug)]
@@ -16,6 +16,17 @@ pub enum Envelope {
         document: DocumentId,
         /// Its name.
         name: Arc<str>,
+        /// A session of the home shard.
+        session: SessionId,
+        /// Its rights.
+        access: Access,
+        /// What it speaks.
+        dialect: Dialect,
+    },
+    /// Home to owner: the session's rights are others from here on.
+    AccessChanged {
+        /// The document.
+        document: DocumentId,
         /// A session of the home shard.
         session: SessionId,
         /// Its rights.
@@ -36,6 +47,8 @@ pub enum Envelope {
         session: SessionId,
         /// The message, as it was on the wire.
         bytes: Vec<u8>,
+        /// It calls for no SyncStep1 in return.
+        reply: bool,
     },
     /// Home to owner: the session has taken everything it had, but something had to be dropped before.
     CatchUp {
@@ -65,7 +78,7 @@ pub enum Envelope {
         sequence: Sequence,
         /// The document's last durable record.
         committed: Sequence,
-        /// What to send first.
+        /// What to send first; nothing, where it is empty.
         greeting: Frame,
     },
     /// Owner to all: sessions of this document stay where their sockets are, or no longer do.
@@ -131,6 +144,20 @@ pub enum Envelope {
         /// The document.
         document: DocumentId,
         /// For all sessions of the document.
+        frame: Frame,
+    },
+    /// Owner to home: a stateless message for all sessions of the document that understand it.
+    Stateless {
+        /// The document.
+        document: DocumentId,
+        /// What to send.
+        frame: Frame,
+    },
+    /// Owner to home: one for one session.
+    StatelessTo {
+        /// A session of the home shard.
+        session: SessionId,
+        /// What to send.
         frame: Frame,
     },
     /// Owner to home: records are durable.

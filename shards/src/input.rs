@@ -5,7 +5,7 @@ use std::sync::Arc;
 use selvedge_protocol::sync::Message;
 
 use crate::envelope::Envelope;
-use crate::id::{DocumentId, Sequence, SessionId, ShardId};
+use crate::id::{DocumentId, Sequence, SessionId, SessionRef, ShardId};
 use crate::reading::{CaughtUp, Loaded, ReadFailed};
 use crate::window::Load;
 
@@ -18,6 +18,24 @@ pub enum Access {
     ReadWrite,
 }
 
+/// What a session speaks, which decides what it is told beyond what all are told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dialect {
+    /// Is sent SyncStep1 at the beginning, sees its own updates as saved when they come back, and is told in words what is refused.
+    YWebsocket,
+    /// Is sent SyncStep1 in answer to its own, and counts SyncStatus. What it is sent has no address in front: that belongs to its connection.
+    Hocuspocus,
+}
+
+/// Whom something is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Every session of the document that understands it, on all cores.
+    All,
+    /// One session. Nobody, if it is gone or does not understand it.
+    One(SessionRef),
+}
+
 /// One thing that happened. Effects are drained before the next is handed in.
 #[derive(Debug)]
 pub enum Input<'a> {
@@ -27,7 +45,16 @@ pub enum Input<'a> {
         session: SessionId,
         /// A checked name.
         name: Arc<str>,
-        /// Its rights, for as long as it lives.
+        /// Its rights, until [`Input::AccessChanged`].
+        access: Access,
+        /// What it speaks.
+        dialect: Dialect,
+    },
+    /// A session's rights are others from here on. One that may write now is asked for what was refused.
+    AccessChanged {
+        /// One that is gone already is ignored.
+        session: SessionId,
+        /// Its rights.
         access: Access,
     },
     /// A session's message. Never from a paused session: what was received before the pause waits at the connection.
@@ -36,6 +63,29 @@ pub enum Input<'a> {
         session: SessionId,
         /// Its bytes are only borrowed.
         message: Message<'a>,
+    },
+    /// A session's message that calls for no SyncStep1 in return. As [`Input::Message`] in everything else.
+    Reply {
+        /// Who sent it.
+        session: SessionId,
+        /// Its bytes are only borrowed.
+        message: Message<'a>,
+    },
+    /// A session's stateless message, to be carried outward. It has the right to send one.
+    StatelessCame {
+        /// Who sent it. A session that is gone already is ignored.
+        session: SessionId,
+        /// Anything.
+        payload: &'a str,
+    },
+    /// A stateless message of the server's. For a document of this shard; where nobody has it open, nobody is told.
+    Stateless {
+        /// The document.
+        document: DocumentId,
+        /// Whom it is for.
+        to: Audience,
+        /// Anything, not longer than a message may be.
+        payload: &'a str,
     },
     /// A connection has ended, or leaves the document.
     Detached {

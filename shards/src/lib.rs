@@ -1,6 +1,7 @@
 //! DECISIONS: documents, sessions, fan-out: what follows from an input. No socket, disk, clock or lock.
 #![forbid(unsafe_code)]
 
+mod acknowledgements;
 mod config;
 mod core;
 mod counters;
@@ -28,7 +29,7 @@ pub use effect::{CloseReason, Effect};
 pub use envelope::Envelope;
 pub use frame::Frame;
 pub use id::{DocumentId, Now, Sequence, SessionId, SessionRef, ShardId};
-pub use input::{Access, Input};
+pub use input::{Access, Audience, Dialect, Input};
 pub use shard::Shard;
 pub use window::Load;
 

@@ -1,6 +1,7 @@
 //! A document of another shard, as far as sessions of this core have it: their fan-out, and the way to the owner. Knows nothing of
 //! what is in the document.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use crate::core::Core;
@@ -9,7 +10,7 @@ use crate::envelope::Envelope;
 use crate::fan_out::FanOut;
 use crate::frame::Frame;
 use crate::id::{DocumentId, Sequence, SessionId, ShardId};
-use crate::input::Access;
+use crate::input::{Access, Dialect};
 use crate::session::Place;
 
 #[derive(Debug)]
@@ -22,24 +23,39 @@ pub(crate) struct Mirror {
     /// ignored.
     open: bool,
     fan_out: FanOut,
+    /// Those of its sessions that understand stateless messages.
+    stateless: BTreeSet<SessionId>,
 }
 
 impl Mirror {
     pub(crate) fn new(id: DocumentId, owner: ShardId, slot: u32) -> Self {
-        Self { id, owner, slot, open: false, fan_out: FanOut::default() }
+        Self { id, owner, slot, open: false, fan_out: FanOut::default(), stateless: BTreeSet::new() }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
         self.fan_out.is_empty()
     }
 
-    pub(crate) fn attach(&mut self, session: SessionId, name: Arc<str>, access: Access, core: &mut Core) {
+    pub(crate) fn attach(
+        &mut self,
+        session: SessionId,
+        name: Arc<str>,
+        access: Access,
+        dialect: Dialect,
+        core: &mut Core,
+    ) {
+        match dialect {
+            Dialect::YWebsocket => {}
+            Dialect::Hocuspocus => {
+                self.stateless.insert(session);
+            }
+        }
         let member = self.fan_out.add(session);
         core.sessions.add(session, Place::Mirror(self.slot), member, access);
         core.sessions.pause(session, &mut core.effects);
         core.counters.sessions_mirrored += 1;
         let document = self.id;
-        core.envelope(self.owner, Envelope::Attach { document, name, session, access });
+        core.envelope(self.owner, Envelope::Attach { document, name, session, access, dialect });
     }
 
     /// The connection has ended: the owner is told.
@@ -55,13 +71,24 @@ impl Mirror {
     }
 
     fn leave(&mut self, session: SessionId, core: &mut Core) {
+        self.stateless.remove(&session);
         if let Some(gone) = core.sessions.remove(session) {
             self.fan_out.remove(session, &gone, &mut core.sessions);
         }
     }
 
-    pub(crate) fn message(&mut self, session: SessionId, bytes: Vec<u8>, core: &mut Core) {
-        core.envelope(self.owner, Envelope::Message { document: self.id, session, bytes });
+    pub(crate) fn message(&mut self, session: SessionId, bytes: Vec<u8>, reply: bool, core: &mut Core) {
+        core.envelope(self.owner, Envelope::Message { document: self.id, session, bytes, reply });
+    }
+
+    pub(crate) fn access_changed(&mut self, session: SessionId, access: Access, core: &mut Core) {
+        core.envelope(self.owner, Envelope::AccessChanged { document: self.id, session, access });
+    }
+
+    pub(crate) fn stateless(&self, frame: &Frame, core: &mut Core) {
+        for &session in &self.stateless {
+            core.stateless(session, frame);
+        }
     }
 
     pub(crate) fn alive(&mut self, session: SessionId, core: &mut Core) {
@@ -84,7 +111,9 @@ impl Mirror {
             self.open = true;
             self.fan_out.open(sequence, committed);
         }
-        core.sessions.reply(session, greeting, &mut core.effects);
+        if !greeting.is_empty() {
+            core.sessions.reply(session, greeting, &mut core.effects);
+        }
         core.sessions.resume(session, &mut core.effects);
     }
 

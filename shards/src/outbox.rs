@@ -15,6 +15,8 @@ pub(crate) enum Kind {
     Awareness,
     /// An answer. Never dropped; a client that asks on and does not take its answers is not read from ([`ANSWERS_WAITING_MAX`]).
     Answer,
+    /// A stateless message. Whether there is room is asked before, and nothing takes it away after that.
+    Stateless,
     /// A part of a large answer, of which more follows.
     Part,
 }
@@ -26,7 +28,7 @@ pub(crate) const ANSWERS_WAITING_MAX: u32 = 8;
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     frames: VecDeque<(Kind, Frame)>,
-    /// Bytes of what may be dropped.
+    /// Bytes of what is only taken where there is room.
     bytes: usize,
     answers: u32,
 }
@@ -44,14 +46,14 @@ impl Outbox {
         self.frames.is_empty()
     }
 
-    /// An outbox in which nothing droppable waits takes any frame, or one large paste would put every session behind.
+    /// An outbox in which no such bytes wait takes any frame, or one large paste would put every session behind.
     pub(crate) fn has_room(&self, frame: &Frame, bytes_max: usize) -> bool {
         self.bytes == 0 || self.bytes + frame.len() <= bytes_max
     }
 
     pub(crate) fn push(&mut self, kind: Kind, frame: Frame) {
         match kind {
-            Kind::Update(_) | Kind::Awareness => self.bytes += frame.len(),
+            Kind::Update(_) | Kind::Awareness | Kind::Stateless => self.bytes += frame.len(),
             Kind::Answer => self.answers += 1,
             Kind::Part => {}
         }
@@ -82,7 +84,7 @@ impl Outbox {
     fn pop_one(&mut self) -> Option<Frame> {
         let (kind, frame) = self.frames.pop_front()?;
         match kind {
-            Kind::Update(_) | Kind::Awareness => self.bytes -= frame.len(),
+            Kind::Update(_) | Kind::Awareness | Kind::Stateless => self.bytes -= frame.len(),
             Kind::Answer => self.answers -= 1,
             Kind::Part => {}
         }
@@ -91,7 +93,8 @@ impl Outbox {
 
     pub(crate) fn drop_what_can_be_made_again(&mut self) -> Dropped {
         let mut dropped = Dropped::default();
-        self.frames.retain(|(kind, _)| match kind {
+        let mut stay = 0;
+        self.frames.retain(|(kind, frame)| match kind {
             Kind::Update(sequence) => {
                 dropped.update = Some(dropped.update.map_or(*sequence, |first| first.min(*sequence)));
                 false
@@ -100,9 +103,13 @@ impl Outbox {
                 dropped.awareness = true;
                 false
             }
+            Kind::Stateless => {
+                stay += frame.len();
+                true
+            }
             Kind::Answer | Kind::Part => true,
         });
-        self.bytes = 0;
+        self.bytes = stay;
         dropped
     }
 }
@@ -131,6 +138,18 @@ mod tests {
         assert_eq!(outbox.pop(), Some(large));
         assert_eq!(outbox.pop(), None);
         assert_eq!((outbox.bytes, outbox.answers), (0, 0));
+    }
+
+    #[test]
+    fn a_stateless_message_takes_room_and_stays() {
+        let mut outbox = Outbox::default();
+        outbox.push(Kind::Stateless, frame(6));
+        outbox.push(Kind::Awareness, frame(3));
+        assert!(!outbox.has_room(&frame(2), 10));
+        outbox.drop_what_can_be_made_again();
+        assert!(outbox.has_room(&frame(4), 10) && !outbox.has_room(&frame(5), 10));
+        assert_eq!(outbox.pop().map(|frame| frame.len()), Some(6));
+        assert!(outbox.is_empty() && outbox.bytes == 0);
     }
 
     #[test]

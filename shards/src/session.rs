@@ -217,6 +217,15 @@ impl Sessions {
         }
     }
 
+    /// A message that cannot be made again. Says whether there was room for it.
+    pub(crate) fn stateless(&mut self, id: SessionId, frame: &Frame, effects: &mut VecDeque<Effect>) -> bool {
+        let has_room = self.get(id).is_some() && self.has_room(id, frame);
+        if has_room {
+            self.push(id, Kind::Stateless, frame.clone(), effects);
+        }
+        has_room
+    }
+
     fn has_room(&self, id: SessionId, frame: &Frame) -> bool {
         let outbox = self.get(id).and_then(|session| session.outbox.as_ref());
         outbox.is_none_or(|outbox| outbox.has_room(frame, self.outbox_bytes_max))

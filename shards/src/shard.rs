@@ -14,7 +14,7 @@ use crate::effect::{CloseReason, Effect};
 use crate::envelope::Envelope;
 use crate::fan_out::Lacks;
 use crate::id::{DocumentId, Now, SessionId, SessionRef, ShardId};
-use crate::input::{Access, Input};
+use crate::input::{Access, Audience, Dialect, Input};
 use crate::mirror::Mirror;
 use crate::session::Place;
 use crate::slots::Slots;
@@ -70,8 +70,12 @@ impl Shard {
         self.core.now = self.core.now.max(now);
         self.core.sessions.set_now(self.core.now);
         match input {
-            Input::Attached { session, name, access } => self.attached(session, name, access),
-            Input::Message { session, message } => self.message(session, message),
+            Input::Attached { session, name, access, dialect } => self.attached(session, name, access, dialect),
+            Input::AccessChanged { session, access } => self.access_changed(session, access),
+            Input::Message { session, message } => self.message(session, message, false),
+            Input::Reply { session, message } => self.message(session, message, true),
+            Input::StatelessCame { session, payload } => self.stateless_came(session, payload),
+            Input::Stateless { document, to, payload } => self.stateless(document, to, payload),
             Input::Detached { session } => self.detached(session),
             Input::Drained { session } => self.drained(session),
             Input::Alive { session } => self.alive(session),
@@ -184,20 +188,20 @@ impl Shard {
         }
     }
 
-    fn attached(&mut self, session: SessionId, name: Arc<str>, access: Access) {
+    fn attached(&mut self, session: SessionId, name: Arc<str>, access: Access, dialect: Dialect) {
         let id = DocumentId::of(&name);
         let owner = id.owner(self.core.config.shards);
         if owner == self.core.config.shard {
             let session = self.here(session);
-            self.attach_to_own(id, name, session, access);
+            self.attach_to_own(id, name, session, access, dialect);
             return;
         }
         let slot =
             *self.mirror_slots.entry(id).or_insert_with(|| self.mirrors.add(|slot| Mirror::new(id, owner, slot)));
-        self.mirrors[slot].attach(session, name, access, &mut self.core);
+        self.mirrors[slot].attach(session, name, access, dialect, &mut self.core);
     }
 
-    fn attach_to_own(&mut self, id: DocumentId, name: Arc<str>, session: SessionRef, access: Access) {
+    fn attach_to_own(&mut self, id: DocumentId, name: Arc<str>, session: SessionRef, access: Access, dialect: Dialect) {
         let slot = match self.document_slots.get(&id) {
             Some(&slot) => slot,
             None => {
@@ -213,20 +217,45 @@ impl Shard {
                 slot
             }
         };
-        self.with_slot(slot, |document, core| document.attach(session, access, core));
+        self.with_slot(slot, |document, core| document.attach(session, access, dialect, core));
     }
 
-    fn message(&mut self, session: SessionId, message: Message<'_>) {
+    fn access_changed(&mut self, session: SessionId, access: Access) {
         match self.place(session) {
             Place::Vacant => {}
             Place::Document(slot) => {
                 let session = self.here(session);
-                self.with_slot(slot, |document, core| document.message(session, message, core));
+                self.with_slot(slot, |document, core| document.access_changed(session, access, core));
+            }
+            Place::Mirror(slot) => self.mirrors[slot].access_changed(session, access, &mut self.core),
+        }
+    }
+
+    fn stateless_came(&mut self, session: SessionId, payload: &str) {
+        let document = match self.place(session) {
+            Place::Vacant => return,
+            Place::Document(slot) => self.documents[slot].id,
+            Place::Mirror(slot) => self.mirrors[slot].id,
+        };
+        self.core.counters.stateless_received += 1;
+        self.core.effects.push_back(Effect::Stateless { document, session, payload: payload.into() });
+    }
+
+    fn stateless(&mut self, document: DocumentId, to: Audience, payload: &str) {
+        self.with(document, |found, core| found.stateless(to, payload, core));
+    }
+
+    fn message(&mut self, session: SessionId, message: Message<'_>, reply: bool) {
+        match self.place(session) {
+            Place::Vacant => {}
+            Place::Document(slot) => {
+                let session = self.here(session);
+                self.with_slot(slot, |document, core| document.message(session, message, reply, core));
             }
             Place::Mirror(slot) => {
                 let mut bytes = Vec::with_capacity(message.encoded_len());
                 message.put(&mut bytes);
-                self.mirrors[slot].message(session, bytes, &mut self.core);
+                self.mirrors[slot].message(session, bytes, reply, &mut self.core);
             }
         }
     }
@@ -277,15 +306,18 @@ impl Shard {
     fn envelope(&mut self, from: ShardId, envelope: Envelope) {
         let sent_by = |session| SessionRef { shard: from, session };
         match envelope {
-            Envelope::Attach { document, name, session, access } => {
-                self.attach_to_own(document, name, sent_by(session), access);
+            Envelope::Attach { document, name, session, access, dialect } => {
+                self.attach_to_own(document, name, sent_by(session), access, dialect);
+            }
+            Envelope::AccessChanged { document, session, access } => {
+                self.with(document, |found, core| found.access_changed(sent_by(session), access, core));
             }
             Envelope::Detach { document, session } => {
                 self.with(document, |found, core| found.detach(sent_by(session), core));
             }
-            Envelope::Message { document, session, bytes } => {
+            Envelope::Message { document, session, bytes, reply } => {
                 let message = sync::parse(&bytes).expect("the home shard has parsed what it passes on");
-                self.with(document, |found, core| found.message(sent_by(session), message, core));
+                self.with(document, |found, core| found.message(sent_by(session), message, reply, core));
             }
             Envelope::CatchUp { document, session, since, awareness } => {
                 let lacks = Lacks { since, awareness };
@@ -334,6 +366,10 @@ impl Shard {
             Envelope::Awareness { document, frame } => {
                 self.with_mirror(document, |mirror, core| mirror.awareness(&frame, core));
             }
+            Envelope::Stateless { document, frame } => {
+                self.with_mirror(document, |mirror, core| mirror.stateless(&frame, core));
+            }
+            Envelope::StatelessTo { session, frame } => self.core.stateless(session, &frame),
             Envelope::Committed { document, sequence } => {
                 self.with_mirror(document, |mirror, core| mirror.committed(sequence, core));
             }

@@ -956,7 +956,7 @@ fn who_overflows_on_what_follows_its_catch_up_misses_nothing_of_that() {
 fn typed_by_1(got: Vec<Got>) -> u32 {
     let updates = got.into_iter().filter_map(|got| match got {
         Got::Step2(update) | Got::Update(update) => Some(update),
-        Got::Step1(_) | Got::Awareness(_) | Got::Denied(_) => None,
+        Got::Step1(_) | Got::Awareness(_) | Got::Denied(_) | Got::Status(_) | Got::Stateless(_) => None,
     });
     let merged = merge(&updates.collect::<Vec<_>>()).expect("the server sends updates");
     Known::of(&merged).expect("nothing is missing before what is there").clocks().clock(1)

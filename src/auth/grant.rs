@@ -93,6 +93,12 @@ impl Grant {
         Self { subject: None, expires_at: None, documents: vec![(Pattern::new("*"), Right::Write)] }
     }
 
+    /// Nothing: of somebody who has not said yet who they are.
+    #[must_use]
+    pub fn nothing() -> Self {
+        Self { subject: None, expires_at: None, documents: Vec::new() }
+    }
+
     /// The most that any pattern allows on a document of this name.
     #[must_use]
     pub fn right_on(&self, name: &str) -> Option<Right> {

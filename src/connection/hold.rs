@@ -14,6 +14,8 @@ pub enum Hold {
     Drain = 8,
     /// It has had its share of this turn.
     Turn = 16,
+    /// Too many replies of its own wait for its socket.
+    Replies = 32,
 }
 
 /// A set of reasons.

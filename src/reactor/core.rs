@@ -5,12 +5,14 @@ mod accepting;
 mod admitting;
 mod beating;
 mod closing;
+mod documents;
 mod effects;
 mod encrypted;
 mod listening;
 mod sending;
 mod unfinished;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use selvedge_protocol::websocket::{Inflater, Limits};
@@ -18,13 +20,14 @@ use selvedge_shards::{Counters, Input, Load, Now, SessionId, Shard, ShardId};
 
 use super::drain::Step;
 use super::round::Round;
-use super::table::Table;
+use super::seats::{Seats, key_of, session_of};
 use crate::auth::Authority;
 use crate::connection::pulse::{Pace, Stamps};
-use crate::connection::{Connection, Hold, Phase, PulseCounters, Pulses, Turn};
+use crate::connection::{Hold, Phase, PulseCounters, Pulses, Turn};
 use crate::driver::{Completion, ConnectionKey, Operation};
 use crate::encoder::Encoder;
 use crate::health::Health;
+use crate::hocuspocus::{self, Hocuspocus};
 use crate::inbox::Note;
 use crate::mesh::{Mesh, Parcel};
 use crate::persister::Appender;
@@ -37,6 +40,10 @@ use crate::tls::{self, Acceptor};
 pub struct Rules {
     /// Messages of sessions.
     pub session: Limits,
+    /// Messages of connections with many documents, before the first token.
+    pub unproven: Limits,
+    /// The documents of such a connection.
+    pub hocuspocus: hocuspocus::Limits,
     /// Messages on the echo route.
     pub echo: Limits,
     /// What the connections of a core may hold together of messages that are not whole.
@@ -88,7 +95,9 @@ pub(super) struct Core {
     id: ShardId,
     cores: u16,
     shard: Shard,
-    table: Table<Connection>,
+    table: Seats,
+    /// The documents of connections with many. In step with the phase of the connection: there while it is open.
+    many: HashMap<ConnectionKey, Box<Hocuspocus>>,
     /// For the next turn of the driver, in order.
     operations: Vec<Operation>,
     mesh: Mesh,
@@ -134,6 +143,8 @@ pub(super) struct Core {
 enum Deadline {
     /// Sent its whole request.
     Head(ConnectionKey),
+    /// Sent tokens for its documents; or they have something to do by themselves.
+    Documents(ConnectionKey),
     /// Closed.
     Close(ConnectionKey),
     /// Shown that what it was granted still holds.
@@ -147,7 +158,8 @@ impl Core {
             id,
             cores,
             shard,
-            table: Table::new(),
+            table: Seats::new(),
+            many: HashMap::new(),
             operations: vec![Operation::Accept],
             mesh,
             timers: TimerWheel::new(now.0),
@@ -370,14 +382,4 @@ impl Core {
             self.freed.push(key);
         }
     }
-}
-
-/// A session has the name of its connection.
-fn session_of(key: ConnectionKey) -> SessionId {
-    SessionId { index: key.index, generation: key.generation }
-}
-
-/// A connection has the name of its session.
-fn key_of(session: SessionId) -> ConnectionKey {
-    ConnectionKey { index: session.index, generation: session.generation }
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::cores::Wanted;
 use crate::connection::pulse::Pace;
 use crate::driver::{Descriptors, Kind, listener};
+use crate::hocuspocus;
 use crate::reactor::Rules;
 use crate::reader;
 use crate::settings::{DescriptorsChoice, DriverChoice, History, Settings};
@@ -77,6 +78,17 @@ pub(super) fn reading(settings: &Settings) -> reader::Options {
 pub(super) fn rules(settings: &Settings) -> Rules {
     Rules {
         session: websocket::Limits { message_bytes_max: settings.message_bytes_max, fragments_max: FRAGMENTS_MAX },
+        unproven: websocket::Limits {
+            message_bytes_max: settings.token_queue_bytes_max.min(settings.message_bytes_max),
+            fragments_max: FRAGMENTS_MAX,
+        },
+        hocuspocus: hocuspocus::Limits {
+            documents_max: settings.documents_per_connection_max,
+            queued_bytes_max: settings.token_queue_bytes_max,
+            queued_messages_max: settings.token_queue_messages_max,
+            token_timeout_ms: settings.token_timeout_ms,
+            token_refresh_ms: settings.token_refresh_ms,
+        },
         echo: ECHO_LIMITS,
         unfinished_bytes_max: settings.unfinished_bytes_max,
         head_bytes_max: settings.request_head_bytes_max,

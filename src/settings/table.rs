@@ -266,6 +266,22 @@ settings! {
         /// A connection whose peer acknowledges nothing for so long is closed by the kernel (TCP_USER_TIMEOUT).
         tcp_user_timeout_ms: Milliseconds { default: 30_000, min: 1_000, max: 3_600_000 };
 
+        /// Documents that one Hocuspocus connection may have open at once; it is told of any further one that it is too many.
+        documents_per_connection_max: Count { default: 256, min: 1, max: 1 << 16, unit: "documents" };
+
+        /// How long a Hocuspocus connection may take until the first of its tokens is good, whatever it sends meanwhile; and how long each
+        /// of its documents may wait for one.
+        token_timeout_ms: Milliseconds { default: 10_000, min: 100, max: 600_000 };
+
+        /// What a Hocuspocus connection may send about documents whose token has not come; more closes it, to begin again.
+        token_queue_bytes_max: Bytes { default: MIB, min: KIB, max: GIB };
+
+        /// The same in messages.
+        token_queue_messages_max: Count { default: 1_000, min: 1, max: 1 << 20, unit: "messages" };
+
+        /// So long before a token expires, a Hocuspocus client is asked for another; after half of its time, where that is later.
+        token_refresh_ms: Milliseconds { default: 30_000, min: 0, max: 3_600_000 };
+
         /// How long a peer may take to answer a closing handshake before its socket is closed all the same.
         close_timeout_ms: Milliseconds { default: 5_000, min: 100, max: 60_000 };
 
@@ -285,6 +301,8 @@ relations! {
     message_bytes_max <= uncommitted_bytes_max;
     /// a message that arrives in pieces is held until it is whole
     message_bytes_max <= unfinished_bytes_max;
+    /// what waits for tokens is held like messages that are not whole
+    token_queue_bytes_max <= unfinished_bytes_max;
     /// a state arrives inside a message
     awareness_state_bytes_max <= message_bytes_max;
     /// a part of a document that does not fit an outbox would put its session behind again

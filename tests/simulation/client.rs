@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, VecDeque};
 use selvedge_protocol::awareness::{self, Entry};
 use selvedge_protocol::sync::{self, Message};
 use selvedge_protocol::websocket::{self, Limits, OpCode, Reader, Role, put_masked_frame};
+use selvedge_shards::Dialect;
 use yrs::updates::decoder::Decode;
 use yrs::updates::encoder::Encode;
 use yrs::{Doc, ReadTxn, StateVector, Transact, Update};
@@ -20,6 +21,9 @@ use crate::stage::Stage;
 const LIMITS: Limits = Limits { message_bytes_max: 64 << 20, fragments_max: 64 };
 const AWARENESS_LIMITS: awareness::Limits =
     awareness::Limits { update_bytes_max: 1 << 20, entries_max: 10_000, state_bytes_max: 1 << 16, json_depth_max: 32 };
+
+/// The type of the message, which has no address here: what a shard sends.
+const SYNC_STATUS: u8 = 8;
 
 /// As in y-websocket and y-protocols.
 const SILENCE_MS_MAX: u64 = 30_000;
@@ -54,6 +58,16 @@ struct Wire {
     /// The server takes no changes at present.
     refused: bool,
     greeted: bool,
+    counting: Option<Counting>,
+}
+
+/// What the npm client of Hocuspocus keeps of what is not safe.
+#[derive(Debug, Default)]
+struct Counting {
+    /// Its number of changes that are not.
+    unsynced: u32,
+    /// It began anew while acknowledgements may have been on their way, which it then takes for others: its number is too low.
+    doubtful: bool,
 }
 
 pub(crate) struct Client {
@@ -177,6 +191,7 @@ impl Client {
             unsure_before: 0,
             refused: false,
             greeted: false,
+            counting: (self.plan.dialect == Dialect::Hocuspocus).then(Counting::default),
         });
         self.ask(stage);
         if self.state.is_some() {
@@ -248,11 +263,18 @@ impl Client {
     /// Another tab tells of an edit.
     pub(crate) fn hears_from_tab(&mut self, update: &[u8], stage: &mut Stage) {
         self.apply(update, stage);
+        if self.plan.dialect == Dialect::Hocuspocus {
+            // The npm client passes on whatever it does not have from the server.
+            self.say_update(update, true, stage);
+        }
     }
 
     fn say_update(&mut self, update: &[u8], live: bool, stage: &mut Stage) {
         let Some(wire) = &mut self.wire else { return };
         wire.handed.push(update.to_vec());
+        if let Some(counting) = &mut wire.counting {
+            counting.unsynced += u32::from(live);
+        }
         let message = if live { Message::Update { update } } else { Message::SyncStep2 { update } };
         self.say(message, stage);
     }
@@ -272,7 +294,13 @@ impl Client {
     fn ask(&mut self, stage: &mut Stage) {
         let Some(wire) = &mut self.wire else { return };
         let until = if wire.refused { wire.unsure_before } else { wire.handed.len() };
-        wire.asked.push_back((wire.unsure_before, until));
+        if let Some(counting) = &mut wire.counting {
+            counting.doubtful |= counting.unsynced > 0;
+            counting.unsynced = 1;
+            wire.asked.push_back((0, 0));
+        } else {
+            wire.asked.push_back((wire.unsure_before, until));
+        }
         let state_vector = self.doc.transact().state_vector().encode_v1();
         self.say(Message::SyncStep1 { state_vector: &state_vector }, stage);
     }
@@ -304,6 +332,10 @@ impl Client {
         }
         for payload in messages {
             stage.trace.bytes(&payload);
+            if let [SYNC_STATUS, saved] = payload[..] {
+                self.hear_status(saved == 1, stage);
+                continue;
+            }
             match sync::parse(&payload) {
                 Ok(message) => self.hear(message, stage),
                 Err(error) => stage.checks.fail(format!("the server sends what is no message: {error}")),
@@ -315,6 +347,23 @@ impl Client {
             stage.network.send(link, Side::Client, &close, &mut stage.agenda);
             stage.network.end(link, Side::Client, &mut stage.agenda);
             self.disconnected(code, stage);
+        }
+    }
+
+    /// When its number is zero, everything that it has handed over is safe.
+    fn hear_status(&mut self, saved: bool, stage: &mut Stage) {
+        let Some(wire) = &mut self.wire else { return };
+        let Some(counting) = &mut wire.counting else {
+            return stage.checks.fail("who does not count is sent SyncStatus".to_owned());
+        };
+        stage.coverage.count(if saved { "client: acknowledged" } else { "client: not saved" });
+        if saved && counting.unsynced > 0 {
+            counting.unsynced -= 1;
+            let writes = self.plan.access == selvedge_shards::Access::ReadWrite;
+            if counting.unsynced == 0 && !counting.doubtful && writes {
+                stage.coverage.count("client: all changes acknowledged");
+                stage.checks.promise(self.plan.document, &wire.handed, &mut stage.coverage);
+            }
         }
     }
 
@@ -359,6 +408,9 @@ impl Client {
             }
             Message::Awareness { update } => self.hear_awareness(update, stage),
             Message::PermissionDenied { reason } => {
+                if wire.counting.is_some() {
+                    stage.checks.fail("who counts is denied in words that mean something else to it".to_owned());
+                }
                 wire.refused = true;
                 wire.unsure_before = wire.handed.len();
                 for asked in &mut wire.asked {
@@ -509,11 +561,13 @@ impl Client {
         };
         let unanswered = wire.asked.len();
         let early = self.early.len();
-        (!wire.synced || unanswered > 0 || early > 0).then(|| {
+        let writes = self.plan.access == selvedge_shards::Access::ReadWrite;
+        let unsynced = wire.counting.as_ref().map_or(0, |counting| counting.unsynced);
+        (!wire.synced || unanswered > 0 || early > 0 || (writes && unsynced > 0)).then(|| {
             let (link, opened) = (wire.link, wire.opened);
             let synced = wire.synced;
             format!(
-                "client {} on link {link} since {opened}: synced {synced}, {unanswered} questions, {early} early",
+                "client {} on link {link} since {opened}: synced {synced}, {unanswered} questions, {early} early, {unsynced} unsynced",
                 self.number
             )
         })

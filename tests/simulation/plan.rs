@@ -4,7 +4,7 @@ use selvedge::connection::pulse::Pace;
 use selvedge::persister::Fsync;
 use selvedge_protocol::awareness;
 use selvedge_protocol::update::{self, Compaction};
-use selvedge_shards::{Access, Config, ShardId};
+use selvedge_shards::{Access, Config, Dialect, ShardId};
 
 use crate::random::Random;
 
@@ -16,6 +16,7 @@ const BUSY_MS_MAX: u64 = 90_000;
 pub(crate) struct ClientPlan {
     pub(crate) document: usize,
     pub(crate) access: Access,
+    pub(crate) dialect: Dialect,
     pub(crate) starts_at: u64,
     /// About so long between two edits.
     pub(crate) edits_ms: u64,
@@ -135,6 +136,7 @@ fn clients(random: &mut Random, documents: usize, busy_ms: u64) -> Vec<ClientPla
         .map(|_| ClientPlan {
             document: random.below(documents),
             access: if random.percent(8) { Access::ReadOnly } else { Access::ReadWrite },
+            dialect: if random.percent(40) { Dialect::Hocuspocus } else { Dialect::YWebsocket },
             starts_at: if random.percent(60) { random.between(0, 500) } else { random.between(0, busy_ms) },
             edits_ms: random.pick(&[30, 200, 1_000, 6_000]),
             tab: None,

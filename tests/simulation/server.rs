@@ -13,7 +13,8 @@ use selvedge_protocol::sync;
 use selvedge_protocol::websocket::{Inflater, Limits};
 use selvedge_shards::reading::CatchUpFrom;
 use selvedge_shards::{
-    Access, CloseReason, Counters, DocumentId, Effect, Envelope, Input, Load, Now, SessionId, Shard, ShardId, TICK_MS,
+    Access, CloseReason, Counters, Dialect, DocumentId, Effect, Envelope, Input, Load, Now, SessionId, Shard, ShardId,
+    TICK_MS,
 };
 
 use crate::agenda::Event;
@@ -130,7 +131,7 @@ impl Server {
     }
 
     /// A client has connected; its request is read.
-    pub(crate) fn accept(&mut self, link: usize, name: &str, access: Access, stage: &mut Stage) {
+    pub(crate) fn accept(&mut self, link: usize, name: &str, access: Access, dialect: Dialect, stage: &mut Stage) {
         let document = DocumentId::of(name);
         let owner = usize::from(document.owner(stage.plan.shards).0);
         let accepted = stage.random.below(self.cores.len());
@@ -155,7 +156,12 @@ impl Server {
         self.places.resize(self.places.len().max(link + 1), None);
         self.places[link] = Some(Place { core, session });
         stage.trace(format_args!("link {link} is session {session:?} of core {core}"));
-        self.cores[core].arrivals.push_back(Arrival::Input(Input::Attached { session, name: Arc::from(name), access }));
+        self.cores[core].arrivals.push_back(Arrival::Input(Input::Attached {
+            session,
+            name: Arc::from(name),
+            access,
+            dialect,
+        }));
         self.schedule(core, stage);
     }
 
@@ -573,6 +579,7 @@ impl Server {
                 assert!(self.cores[core].paused.remove(&session), "a resume follows a pause");
                 self.unhold(core, session, Hold::Shard);
             }
+            Effect::Stateless { .. } => {}
             Effect::Probe { session } => {
                 stage.coverage.count("awareness: client id contested");
                 let now = Now(stage.agenda.now + stage.clock_ahead_ms);

@@ -1,7 +1,7 @@
 //! One seed's world: carries it through its faults, mends everything, lets it become quiet, and asks whether all is as it must be.
 
 use selvedge::persister::Fsync;
-use selvedge_shards::{Access, DocumentId};
+use selvedge_shards::{Access, Dialect, DocumentId};
 use yrs::updates::decoder::Decode;
 use yrs::{Transact, Update};
 
@@ -163,7 +163,7 @@ impl World {
         if client.plan.access == Access::ReadOnly {
             self.stage.coverage.count("session: read only");
         }
-        server.accept(link, &name, client.plan.access, &mut self.stage);
+        server.accept(link, &name, client.plan.access, client.plan.dialect, &mut self.stage);
         client.opened(link, &mut self.stage);
     }
 
@@ -243,7 +243,8 @@ impl World {
             } else {
                 self.stage.plan.documents[hostile.document].clone()
             };
-            server.accept(link, &name, Access::ReadWrite, &mut self.stage);
+            let dialect = if self.stage.random.percent(30) { Dialect::Hocuspocus } else { Dialect::YWebsocket };
+            server.accept(link, &name, Access::ReadWrite, dialect, &mut self.stage);
             hostile.link = Some(link);
             if hostile.deaf {
                 self.stage.network.stall(link);
@@ -449,6 +450,7 @@ impl World {
             let plan = ClientPlan {
                 document,
                 access: Access::ReadWrite,
+                dialect: Dialect::YWebsocket,
                 starts_at: 0,
                 edits_ms: 1_000,
                 tab: None,

@@ -9,8 +9,8 @@ use selvedge_protocol::websocket::{FrameHeader, Role};
 use selvedge_protocol::{awareness, update::StateVector};
 use selvedge_shards::reading::{CatchUpFrom, CaughtUp, Loaded, ReadFailed};
 use selvedge_shards::{
-    Access, CloseReason, Config, DocumentId, Effect, Envelope, Frame, Input, Load, Now, Sequence, SessionId, Shard,
-    ShardId,
+    Access, CloseReason, Config, Dialect, DocumentId, Effect, Envelope, Frame, Input, Load, Now, Sequence, SessionId,
+    Shard, ShardId,
 };
 
 /// The name of a document that shard 0 owns, however many there are in these tests.
@@ -68,6 +68,8 @@ pub(crate) enum Got {
     Update(Vec<u8>),
     Awareness(Vec<(u64, u32, Option<String>)>),
     Denied(String),
+    Status(bool),
+    Stateless(String),
 }
 
 pub(crate) struct Host {
@@ -95,6 +97,8 @@ pub(crate) struct Host {
     pub(crate) closed: BTreeMap<At, CloseReason>,
     pub(crate) paused: BTreeMap<At, bool>,
     pub(crate) probed: Vec<At>,
+    /// Stateless messages of clients.
+    pub(crate) outward: Vec<(DocumentId, At, String)>,
     pub(crate) evicted: Vec<DocumentId>,
 }
 
@@ -127,6 +131,7 @@ impl Host {
             closed: BTreeMap::new(),
             paused: BTreeMap::new(),
             probed: Vec::new(),
+            outward: Vec::new(),
             evicted: Vec::new(),
         }
     }
@@ -170,6 +175,9 @@ impl Host {
             }
             Effect::Resume { session } => {
                 assert_eq!(self.paused.insert(At(shard, session), false), Some(true));
+            }
+            Effect::Stateless { document, session, payload } => {
+                self.outward.push((document, At(shard, session), payload.into()));
             }
             Effect::Probe { session } => self.probed.push(At(shard, session)),
             Effect::Append { document, sequence, update, .. } => {
@@ -241,7 +249,11 @@ impl Host {
     }
 
     pub(crate) fn attach_as(&mut self, session: At, name: &str, access: Access) {
-        self.handle(session.0, Input::Attached { session: session.1, name: Arc::from(name), access });
+        self.attach_speaking(session, name, access, Dialect::YWebsocket);
+    }
+
+    pub(crate) fn attach_speaking(&mut self, session: At, name: &str, access: Access, dialect: Dialect) {
+        self.handle(session.0, Input::Attached { session: session.1, name: Arc::from(name), access, dialect });
         self.turn();
     }
 
@@ -352,6 +364,11 @@ fn read(frame: &Frame) -> Vec<Got> {
     while !bytes.is_empty() {
         let (header, len) = FrameHeader::parse(bytes, Role::Client).expect("valid").expect("whole");
         let end = len + usize::try_from(header.payload_bytes).expect("small");
+        if let Some(of_hocuspocus) = read_hocuspocus(&bytes[len..end]) {
+            got.push(of_hocuspocus);
+            bytes = &bytes[end..];
+            continue;
+        }
         got.push(match sync::parse(&bytes[len..end]).expect("one message in each frame") {
             Message::SyncStep1 { state_vector } => {
                 Got::Step1(StateVector::decode(state_vector, &update::Limits::default()).expect("valid"))
@@ -368,6 +385,17 @@ fn read(frame: &Frame) -> Vec<Got> {
         bytes = &bytes[end..];
     }
     got
+}
+
+/// What only one dialect has, without an address.
+fn read_hocuspocus(message: &[u8]) -> Option<Got> {
+    match message {
+        [8, saved] => Some(Got::Status(*saved == 1)),
+        [5, len, payload @ ..] if payload.len() == usize::from(*len) => {
+            Some(Got::Stateless(String::from_utf8(payload.to_vec()).expect("text")))
+        }
+        _ => None,
+    }
 }
 
 /// One client types one word, right behind what it typed before, into the root text `t`.

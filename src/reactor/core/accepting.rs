@@ -3,7 +3,7 @@
 use std::io;
 use std::time::SystemTime;
 
-use selvedge_shards::{DocumentId, Input, Now, ShardId};
+use selvedge_shards::{Dialect, DocumentId, Input, Now, ShardId};
 
 use super::super::drain::Step;
 use super::{Core, Deadline, session_of};
@@ -90,7 +90,7 @@ impl Core {
                     self.release_if_leaving(key);
                 }
             }
-            Target::Document(_) | Target::Echo => self.open(key, upgrade),
+            Target::Document(_) | Target::Hocuspocus | Target::Echo => self.open(key, upgrade),
         }
     }
 
@@ -121,7 +121,8 @@ impl Core {
     fn owner_of(&self, upgrade: &Upgrade) -> ShardId {
         match &upgrade.target {
             Target::Document(name) => owner_of(name, self.cores),
-            Target::Echo => self.id,
+            // On which of the documents there will be most to do, nobody knows yet.
+            Target::Hocuspocus | Target::Echo => self.id,
         }
     }
 
@@ -160,7 +161,13 @@ impl Core {
                 // Where no tokens are asked for, a million connections would hold the same.
                 let held = admission.grant.subject.is_some().then(|| Box::new(admission));
                 connection.open(Route::Session, response, held);
-                self.handle(Input::Attached { session: session_of(key), name, access });
+                let session = session_of(key);
+                self.handle(Input::Attached { session, name, access, dialect: Dialect::YWebsocket });
+            }
+            Target::Hocuspocus => {
+                let held = admission.grant.subject.is_some().then(|| Box::new(admission));
+                connection.open(Route::Hocuspocus { proven: false }, response, held);
+                self.open_documents(key);
             }
             Target::Echo => connection.open(Route::Echo, response, None),
         }

@@ -61,6 +61,9 @@ impl Core {
 
     /// Closes the connection of a session that the shard has ended. Hands nothing to the shard: it is in the middle of its effects.
     pub(super) fn end_session(&mut self, session: SessionId, goodbye: &Goodbye) {
+        if let Some(member) = self.table.member(session) {
+            return self.close_document(member, session, goodbye);
+        }
         let key = key_of(session);
         let Some(connection) = self.table.get(key) else { return };
         if connection.phase() == Phase::Open {
@@ -70,12 +73,12 @@ impl Core {
         }
     }
 
-    /// A connection is no longer open: if it was a session, the shard hears of it.
+    /// A connection is no longer open: if it was a session, or many, the shard hears of it.
     pub(super) fn detach(&mut self, key: ConnectionKey) {
-        if let Some(connection) = self.table.get(key)
-            && connection.route() == Route::Session
-        {
-            self.handle(Input::Detached { session: session_of(key) });
+        match self.table.get(key).map(|connection| connection.route()) {
+            Some(Route::Session) => self.handle(Input::Detached { session: session_of(key) }),
+            Some(Route::Hocuspocus { .. }) => self.leave_all_documents(key),
+            Some(Route::Echo) | None => {}
         }
     }
 
@@ -97,11 +100,11 @@ impl Core {
     /// Closes the socket without a word: nobody is there to hear one.
     pub(super) fn abort(&mut self, key: ConnectionKey) {
         let Some(connection) = self.table.get(key) else { return };
-        let was_session = connection.phase() == Phase::Open && connection.route() == Route::Session;
+        let was_open = connection.phase() == Phase::Open;
         connection.gone();
         self.operations.push(Operation::Close { key });
-        if was_session {
-            self.handle(Input::Detached { session: session_of(key) });
+        if was_open {
+            self.detach(key);
         }
     }
 
@@ -125,6 +128,7 @@ impl Core {
                 }
             }
             Deadline::Grant(key) => self.look_at_grant(key),
+            Deadline::Documents(key) => self.documents_due(key),
             Deadline::Close(key) => {
                 let Some(connection) = self.table.get(key) else { return };
                 match connection.phase() {

@@ -22,6 +22,9 @@ impl Core {
         let core = usize::from(self.id.0);
         match effect {
             Effect::Send { session, frame } => {
+                if let Some(member) = self.table.member(session) {
+                    return self.send_of_document(member, session, frame);
+                }
                 let key = key_of(session);
                 if let Some(connection) = self.table.get(key) {
                     let encoding = Encoding { address: b"", deflate: connection.deflate() };
@@ -30,9 +33,25 @@ impl Core {
                 }
             }
             Effect::Close { session, reason } => self.end_session(session, &Goodbye::session(&reason)),
-            Effect::Pause { session } => self.hold(key_of(session), Hold::Shard),
-            Effect::Resume { session } => self.unhold(key_of(session), Hold::Shard),
+            Effect::Pause { session } => match self.table.member(session) {
+                Some(member) => self.pause_document(member),
+                None => self.hold(key_of(session), Hold::Shard),
+            },
+            Effect::Resume { session } => match self.table.member(session) {
+                Some(member) => self.resume_document(member),
+                None => self.unhold(key_of(session), Hold::Shard),
+            },
+            // Nobody listens outside yet; the shard has counted it.
+            Effect::Stateless { document, session, payload } => {
+                tracing::trace!(?document, ?session, bytes = payload.len(), "a stateless message came");
+            }
             Effect::Probe { session } => {
+                if let Some(member) = self.table.member(session) {
+                    if !self.probe_document(member) {
+                        self.alive.push(session);
+                    }
+                    return;
+                }
                 let key = key_of(session);
                 if let Some(connection) = self.table.get(key) {
                     if connection.probe(self.pulses.stamp(self.now, key)) {

@@ -10,6 +10,7 @@ use super::{Core, Rules, session_of};
 use crate::close::Goodbye;
 use crate::connection::{Connection, Ending, Heard, Hold, Phase, Route};
 use crate::driver::ConnectionKey;
+use crate::hocuspocus::Step;
 
 /// What one message led to.
 enum Next {
@@ -33,7 +34,10 @@ impl Core {
         let was_counted = self.is_counted(key);
         let Some(connection) = self.table.get(key) else { return };
         if connection.is_alive() {
-            self.handle(Input::Alive { session: session_of(key) });
+            match connection.route() {
+                Route::Session | Route::Echo => self.handle(Input::Alive { session: session_of(key) }),
+                Route::Hocuspocus { .. } => self.documents_alive(key),
+            }
         }
         let Some(connection) = self.table.get(key) else { return };
         match connection.phase() {
@@ -57,7 +61,9 @@ impl Core {
         if connection.phase() == Phase::Open && !connection.is_held() {
             let mut unread = connection.take_unread();
             let (data, consumed) = unread.parts();
-            self.listen(key, data, consumed);
+            if self.hear_queued(key) {
+                self.listen(key, data, consumed);
+            }
             if let Some(connection) = self.table.get(key) {
                 match connection.phase() {
                     Phase::Open => connection.put_back(unread),
@@ -152,6 +158,26 @@ impl Core {
                             connection.hold(Hold::Echo);
                             Next::GoOn
                         }
+                        Route::Hocuspocus { .. } => {
+                            let Some(many) = self.many.get_mut(&key) else { return };
+                            match many.hear(payload, self.now) {
+                                Ok(Step::Said(input)) => {
+                                    self.busy = true;
+                                    self.shard.handle(self.now, input);
+                                    self.drain_effects();
+                                    Next::GoOn
+                                }
+                                Ok(Step::Matter(matter)) => {
+                                    self.take_matter(key, matter);
+                                    // What the document had to wait with comes before what follows.
+                                    if self.hear_queued(key) { Next::GoOn } else { Next::Closing }
+                                }
+                                Err(fatal) => {
+                                    self.say_goodbye(key, &Goodbye::documents(fatal));
+                                    Next::Closing
+                                }
+                            }
+                        }
                         Route::Session => match sync::parse(payload) {
                             Ok(message) => {
                                 self.busy = true;
@@ -190,7 +216,8 @@ impl Core {
 
 pub(super) fn limits_of<'a>(rules: &'a Rules, connection: &Connection) -> &'a Limits {
     match connection.route() {
-        Route::Session => &rules.session,
+        Route::Session | Route::Hocuspocus { proven: true } => &rules.session,
+        Route::Hocuspocus { proven: false } => &rules.unproven,
         Route::Echo => &rules.echo,
     }
 }

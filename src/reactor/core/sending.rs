@@ -26,6 +26,7 @@ impl Core {
                 // A second frame may be on its way right now: the connection is tended to by the effect.
                 self.handle(Input::Drained { session: session_of(key) });
             }
+            (Sent::Data, Route::Hocuspocus { .. }) => self.sent_of_documents(key),
             (Sent::Data, Route::Echo) => self.unhold(key, Hold::Echo),
         }
         self.tend(key);

@@ -14,7 +14,7 @@ const UNCOUNTED_BYTES_MAX: usize = 4 * RECEIVE_BYTES_MAX;
 impl Core {
     /// To be asked before something is received, and told to [`Core::count_unfinished`] after it.
     pub(super) fn is_counted(&mut self, key: ConnectionKey) -> bool {
-        self.table.get(key).is_some_and(|connection| connection.unfinished_bytes() > UNCOUNTED_BYTES_MAX)
+        self.unfinished_bytes(key) > UNCOUNTED_BYTES_MAX
     }
 
     /// So many bytes were received: from here on the connection is looked at, for as long as it holds much.
@@ -64,6 +64,6 @@ impl Core {
     }
 
     fn unfinished_bytes(&mut self, key: ConnectionKey) -> usize {
-        self.table.get(key).map_or(0, |connection| connection.unfinished_bytes())
+        self.table.get(key).map_or(0, |connection| connection.unfinished_bytes()) + self.queued_bytes(key)
     }
 }

@@ -1,0 +1,275 @@
+//! Connections with many documents: their steps to the shard, and what their sessions are sent back to the socket. What an address means,
+//! [`crate::hocuspocus`] knows.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use selvedge_shards::{Dialect, Frame, Input, Now, SessionId};
+
+use super::super::seats::Member;
+use super::{Core, Deadline};
+use crate::auth::{Denied, Grant};
+use crate::close::Goodbye;
+use crate::connection::{Hold, Phase};
+use crate::driver::ConnectionKey;
+use crate::encoder::Encoding;
+use crate::hocuspocus::{Admission, Admitted, Hocuspocus, Matter, Step};
+
+impl Core {
+    /// A connection is open, and is for many documents.
+    pub(super) fn open_documents(&mut self, key: ConnectionKey) {
+        self.many.insert(key, Box::new(Hocuspocus::new(self.rules.hocuspocus, self.now)));
+        self.arm_documents(key);
+    }
+
+    /// What has waited for a token that has come. Says whether the connection may go on to be heard.
+    pub(super) fn hear_queued(&mut self, key: ConnectionKey) -> bool {
+        loop {
+            let may_hear = self.table.get(key).is_some_and(|it| it.phase() == Phase::Open && !it.is_held());
+            if !may_hear {
+                return false;
+            }
+            let Some(many) = self.many.get_mut(&key) else { return true };
+            let Some(frame) = many.poll_queued() else { return true };
+            if !self.hear_of_documents(key, &frame) {
+                return false;
+            }
+        }
+    }
+
+    /// One message of a connection with many documents. Says whether it may go on to be heard.
+    fn hear_of_documents(&mut self, key: ConnectionKey, frame: &[u8]) -> bool {
+        let Some(many) = self.many.get_mut(&key) else { return false };
+        match many.hear(frame, self.now) {
+            Ok(Step::Said(input)) => {
+                self.handle(input);
+                true
+            }
+            Ok(Step::Matter(matter)) => {
+                self.take_matter(key, matter);
+                true
+            }
+            Err(fatal) => {
+                self.say_goodbye(key, &Goodbye::documents(fatal));
+                false
+            }
+        }
+    }
+
+    /// What a message came to that says nothing to the shard.
+    pub(super) fn take_matter(&mut self, key: ConnectionKey, matter: Matter) {
+        match matter {
+            Matter::Nothing => self.tend_documents(key),
+            Matter::Left { session } => self.leave_document(key, session),
+            Matter::Token { place, document, token } => {
+                let judged = self.judge(key, &document, token.as_deref());
+                self.admit(key, place, judged);
+            }
+        }
+        self.arm_documents(key);
+    }
+
+    /// What a token allows on a document; where none is given, what the one in the request does.
+    fn judge(&mut self, key: ConnectionKey, document: &str, token: Option<&str>) -> Result<Admitted, Denied> {
+        let now = SystemTime::now();
+        let of_request =
+            self.table.get(key).and_then(|it| it.admission()).map(|admission| Arc::clone(&admission.grant));
+        let grant = match (token, of_request) {
+            (None, Some(grant)) => {
+                // It was granted when the connection came.
+                self.authority.uphold(&grant, now)?;
+                grant
+            }
+            (token, _) => self.authority.admit(token, now)?,
+        };
+        admitted(&grant, document, now, self.now)
+    }
+
+    fn admit(&mut self, key: ConnectionKey, place: u32, judged: Result<Admitted, Denied>) {
+        let now = self.now;
+        let Some(many) = self.many.get_mut(&key) else { return };
+        let admission = match judged {
+            Ok(admitted) => many.admit(place, Ok(admitted), now),
+            Err(denied) => {
+                tracing::debug!(?key, %denied, "a document is denied");
+                many.admit(place, Err(&denied.to_string()), now)
+            }
+        };
+        match admission {
+            Admission::Told => self.tend_documents(key),
+            Admission::Open(admitted) => {
+                let session = self.table.insert_session(Member { connection: key, place });
+                let name = many.open(place, session, admitted, now);
+                if let Some(connection) = self.table.get(key) {
+                    connection.prove();
+                }
+                let access = admitted.right.access();
+                self.handle(Input::Attached { session, name, access, dialect: Dialect::Hocuspocus });
+                self.tend_documents(key);
+            }
+            Admission::Changed { session, access } => {
+                self.handle(Input::AccessChanged { session, access });
+                self.tend_documents(key);
+            }
+            Admission::Left { session } => self.leave_document(key, session),
+        }
+    }
+
+    fn leave_document(&mut self, key: ConnectionKey, session: SessionId) {
+        self.table.remove_session(session);
+        self.handle(Input::Detached { session });
+        self.tend_documents(key);
+    }
+
+    /// The connection is no longer open: all its sessions are over.
+    pub(super) fn leave_all_documents(&mut self, key: ConnectionKey) {
+        let Some(many) = self.many.remove(&key) else { return };
+        for session in many.sessions() {
+            self.table.remove_session(session);
+            self.handle(Input::Detached { session });
+        }
+    }
+
+    /// A frame for one of its sessions.
+    pub(super) fn send_of_document(&mut self, member: Member, session: SessionId, frame: Frame) {
+        let Some(many) = self.many.get_mut(&member.connection) else { return };
+        let deflate = self.table.get(member.connection).and_then(|connection| connection.deflate());
+        let frame = self.encoder.encode(frame, Encoding { address: many.address(member.place), deflate });
+        many.send(session, frame);
+        self.tend_documents(member.connection);
+    }
+
+    /// The shard has ended one of its sessions. Hands nothing to the shard: it is in the middle of its effects.
+    pub(super) fn close_document(&mut self, member: Member, session: SessionId, goodbye: &Goodbye) {
+        tracing::debug!(key = ?member.connection, reason = %goodbye.reason, "the shard ends a session");
+        self.table.remove_session(session);
+        if let Some(many) = self.many.get_mut(&member.connection) {
+            many.closed(member.place, &goodbye.reason);
+            self.tend_documents(member.connection);
+        }
+    }
+
+    pub(super) fn pause_document(&mut self, member: Member) {
+        if let Some(many) = self.many.get_mut(&member.connection) {
+            many.pause(member.place);
+            self.tend_documents(member.connection);
+        }
+    }
+
+    pub(super) fn resume_document(&mut self, member: Member) {
+        if let Some(many) = self.many.get_mut(&member.connection) {
+            many.resume(member.place);
+            self.tend_documents(member.connection);
+        }
+    }
+
+    /// Says whether the peer is asked, and will be heard.
+    pub(super) fn probe_document(&mut self, member: Member) -> bool {
+        let Some(connection) = self.table.get(member.connection) else { return false };
+        let asked = connection.probe(self.pulses.stamp(self.now, member.connection));
+        if asked && let Some(many) = self.many.get_mut(&member.connection) {
+            many.probe(member.place);
+        }
+        self.tend(member.connection);
+        asked
+    }
+
+    /// The peer is there, and was asked for.
+    pub(super) fn documents_alive(&mut self, key: ConnectionKey) {
+        let probed = self.many.get_mut(&key).map(|many| many.take_probed()).unwrap_or_default();
+        for session in probed {
+            self.handle(Input::Alive { session });
+        }
+    }
+
+    /// The socket has taken what it had.
+    pub(super) fn sent_of_documents(&mut self, key: ConnectionKey) {
+        let drained = self.many.get_mut(&key).map(|many| many.sent()).unwrap_or_default();
+        for session in drained {
+            self.handle(Input::Drained { session });
+        }
+        self.tend_documents(key);
+    }
+
+    pub(super) fn documents_due(&mut self, key: ConnectionKey) {
+        let Some(many) = self.many.get_mut(&key) else { return };
+        match many.look_at_clock(self.now) {
+            Ok(over) => {
+                for session in over {
+                    self.table.remove_session(session);
+                    self.handle(Input::Detached { session });
+                }
+                self.tend_documents(key);
+                self.arm_documents(key);
+            }
+            Err(fatal) => self.say_goodbye(key, &Goodbye::documents(fatal)),
+        }
+    }
+
+    /// Bytes that wait for tokens.
+    pub(super) fn queued_bytes(&self, key: ConnectionKey) -> usize {
+        self.many.get(&key).map_or(0, |many| many.queued_bytes())
+    }
+
+    /// Gives the connection what its documents have for it, and holds it back as they want. To be called after everything that was done
+    /// to one.
+    fn tend_documents(&mut self, key: ConnectionKey) {
+        let Some(many) = self.many.get_mut(&key) else { return };
+        let Some(connection) = self.table.get(key) else { return };
+        if connection.phase() != Phase::Open {
+            return;
+        }
+        if let Some(frame) = many.poll_send() {
+            connection.send(frame);
+        }
+        let (paused, glutted) = (many.is_paused(), many.is_glutted());
+        for (hold, wanted) in [(Hold::Shard, paused), (Hold::Replies, glutted)] {
+            if wanted { self.hold(key, hold) } else { self.unhold(key, hold) }
+        }
+        self.tend(key);
+    }
+
+    fn arm_documents(&mut self, key: ConnectionKey) {
+        if let Some(due) = self.many.get_mut(&key).and_then(|many| many.poll_alarm()) {
+            self.timers.insert(due.0, Deadline::Documents(key));
+        }
+    }
+}
+
+/// What a grant allows on a document, in the time of this core.
+fn admitted(grant: &Grant, document: &str, wall: SystemTime, now: Now) -> Result<Admitted, Denied> {
+    let expires = match grant.expires_at.map(|expires| expires.duration_since(wall)) {
+        None => None,
+        Some(Ok(left)) if !left.is_zero() => {
+            Some(Now(now.0.saturating_add(u64::try_from(left.as_millis()).unwrap_or(u64::MAX))))
+        }
+        Some(Ok(_) | Err(_)) => return Err(Denied::Expired),
+    };
+    let right = grant.right_on(document).ok_or(Denied::Forbidden)?;
+    Ok(Admitted { right, expires })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::auth::{Pattern, Right};
+
+    #[test]
+    fn a_grant_is_judged_by_name_and_time() {
+        let wall = SystemTime::UNIX_EPOCH + Duration::from_secs(100);
+        let grant = |expires: Option<u64>| Grant {
+            subject: None,
+            expires_at: expires.map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)),
+            documents: vec![(Pattern::new("notes/*"), Right::Comment)],
+        };
+        let at = |expires, name| admitted(&grant(expires), name, wall, Now(7));
+        let comment = |expires| Ok(Admitted { right: Right::Comment, expires });
+        assert_eq!(at(None, "notes/a"), comment(None));
+        assert_eq!(at(Some(160), "notes/a"), comment(Some(Now(60_007))));
+        assert_eq!(at(Some(160), "other"), Err(Denied::Forbidden));
+        assert_eq!(at(Some(100), "notes/a"), Err(Denied::Expired));
+        assert_eq!(at(Some(99), "notes/a"), Err(Denied::Expired));
+    }
+}
