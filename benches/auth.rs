@@ -67,7 +67,7 @@ fn bench(criterion: &mut Criterion) {
             bencher.iter(|| authority.admit(Some(black_box(&forged)), now).expect_err("it is forged"));
         });
     }
-    let (_, authority, _) = &cases[0];
+    let (_, (_, authority, _)) = &cases[0];
     let nonsense = "A".repeat(auth::TOKEN_BYTES_MAX);
     group.bench_function("no token at all", |bencher| {
         bencher.iter(|| authority.admit(Some(black_box(&nonsense)), now).expect_err("it is none"));
