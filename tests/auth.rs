@@ -414,6 +414,30 @@ fn keys_are_fetched_from_nowhere_else() {
 }
 
 #[test]
+fn keys_come_encrypted_from_an_issuer_whose_certificate_the_machine_trusts() {
+    let keys = Keys::generate();
+    let good = token(r#"{"alg":"EdDSA","kid":"ed"}"#, &claims("user-1", "*", "write"), Signed::Ed(&keys));
+    let issuer = Issuer::start_encrypted((200, keys.set("")));
+    let folder = Folder::new();
+    let authorities = folder.path().join("authorities.pem");
+    fs::write(&authorities, issuer.certificate()).expect("the folder can be written");
+    let authorities = authorities.display().to_string();
+    let url = issuer.url();
+    let start = |authorities| {
+        let folder = Folder::new();
+        Server::start_in("uring", &folder, &["--auth-jwks-url", &url], &[("SSL_CERT_FILE", authorities)])
+    };
+    until_admitted(start(&authorities).address, &good, 1013);
+
+    let other = Issuer::start_encrypted((200, String::new()));
+    fs::write(&authorities, other.certificate()).expect("the folder can be written");
+    let (suspicious, before) = (start(&authorities), issuer.requests());
+    while issuer.requests() < before + 2 {
+        assert_eq!(refusal(suspicious.address, TARGET, &good), 1013);
+    }
+}
+
+#[test]
 fn nothing_of_a_token_is_in_the_log() {
     let mut fixture = Fixture::start(&["--log-level", "trace", "--shards", "2"]);
     let address = fixture.address();
