@@ -71,10 +71,12 @@ impl Goodbye {
     /// The peer is not let in, or not any longer.
     #[must_use]
     pub fn denied(denied: Denied) -> Self {
-        let code = match denied {
-            _ if denied.is_transient() => CloseCode::TRY_AGAIN_LATER,
-            Denied::Forbidden => FORBIDDEN,
-            _ => UNAUTHORIZED,
+        let code = if denied.is_transient() {
+            CloseCode::TRY_AGAIN_LATER
+        } else if denied == Denied::Forbidden {
+            FORBIDDEN
+        } else {
+            UNAUTHORIZED
         };
         Self::new(code, denied.to_string())
     }

@@ -231,9 +231,9 @@ fn who_may_not_write_is_told_so_whatever_way_it_is_tried() {
         ("a deletion as a SyncStep2", frame(0x82, &sync(1, DELETION))),
         ("something new beside what is known", frame(0x82, &sync(2, &both))),
     ];
-    for right in ["read", "comment"] {
+    for (first_client, right) in [(10, "read"), (30, "comment")] {
         let reader = by_secret(&claims("user-2", TARGET_NAME, right));
-        for (name, bytes) in &ways {
+        for (number, (name, bytes)) in (first_client..).zip(&ways) {
             let mut client = open(address, TARGET, &reader);
             assert!(client.message().starts_with(&[0, 0]));
             client.send_raw(bytes);
@@ -242,11 +242,11 @@ fn who_may_not_write_is_told_so_whatever_way_it_is_tried() {
             // It still reads, and is seen.
             client.send_binary(SYNC_STEP_1);
             assert_eq!(client.wait_for(|message| message.starts_with(&[0, 1])), before, "{right}: {name}");
-            let state = [1, 6, 1, 9, 1, 2, b'{', b'}'];
-            client.send_binary(&state);
+            let state = [number, 1, 2, b'{', b'}'];
+            client.send_binary(&[&[1, 6, 1], &state[..]].concat());
             owner.wait_for(|message| {
                 assert!(!has(message, FOREIGN_PART), "{right}: {name}");
-                has(message, &[9, 1, 2, b'{', b'}'])
+                has(message, &state)
             });
         }
     }
@@ -411,6 +411,30 @@ fn keys_are_fetched_from_nowhere_else() {
         assert_eq!(refusal(server.address, TARGET, &forged), 1013);
     }
     assert_eq!(stranger.requests(), 0, "redirects are not followed");
+}
+
+#[test]
+fn keys_come_encrypted_from_an_issuer_whose_certificate_the_machine_trusts() {
+    let keys = Keys::generate();
+    let good = token(r#"{"alg":"EdDSA","kid":"ed"}"#, &claims("user-1", "*", "write"), Signed::Ed(&keys));
+    let issuer = Issuer::start_encrypted((200, keys.set("")));
+    let folder = Folder::new();
+    let authorities = folder.path().join("authorities.pem");
+    fs::write(&authorities, issuer.certificate()).expect("the folder can be written");
+    let authorities = authorities.display().to_string();
+    let url = issuer.url();
+    let start = |authorities| {
+        let folder = Folder::new();
+        Server::start_in("uring", &folder, &["--auth-jwks-url", &url], &[("SSL_CERT_FILE", authorities)])
+    };
+    until_admitted(start(&authorities).address, &good, 1013);
+
+    let other = Issuer::start_encrypted((200, String::new()));
+    fs::write(&authorities, other.certificate()).expect("the folder can be written");
+    let (suspicious, before) = (start(&authorities), issuer.requests());
+    while issuer.requests() < before + 2 {
+        assert_eq!(refusal(suspicious.address, TARGET, &good), 1013);
+    }
 }
 
 #[test]

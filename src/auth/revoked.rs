@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::claims::is_subject;
 
-/// Most subjects: what the file may hold of short ones.
+/// Most subjects. The file of them, which is bounded too, holds as many of ten bytes each.
 pub const REVOKED_MAX: usize = 100_000;
 
 /// A list, not changed any more.

@@ -48,25 +48,26 @@ impl Sources {
         let has_keys = settings.auth_secret_file.is_some()
             || settings.auth_keys_file.is_some()
             || settings.auth_jwks_url.is_some();
-        match settings.auth {
-            AuthChoice::Jwt if !has_keys => Err(StartError::NoKeys),
-            AuthChoice::Auto if !has_keys && !is_loopback => Err(StartError::Unprotected { listen }),
-            AuthChoice::None | AuthChoice::Auto if settings.auth == AuthChoice::None || !has_keys => {
-                if !is_loopback {
-                    tracing::warn!(%listen, "auth is none: whoever reaches this address can read and change every document");
-                }
-                if has_keys {
-                    tracing::warn!("auth is none: the keys that are given are not used");
-                }
-                if settings.auth_revoked_file.is_some() {
-                    tracing::warn!("no tokens are asked for: auth_revoked_file is not used");
-                }
-                Ok(Self(None))
-            }
-            AuthChoice::Jwt | AuthChoice::Auto | AuthChoice::None => {
-                Known::read(settings).map(Box::new).map(Some).map(Self)
-            }
+        let asks_for_tokens = match settings.auth {
+            AuthChoice::Jwt if !has_keys => return Err(StartError::NoKeys),
+            AuthChoice::Auto if !has_keys && !is_loopback => return Err(StartError::Unprotected { listen }),
+            AuthChoice::Jwt => true,
+            AuthChoice::Auto => has_keys,
+            AuthChoice::None => false,
+        };
+        if asks_for_tokens {
+            return Known::read(settings).map(Box::new).map(Some).map(Self);
         }
+        if !is_loopback {
+            tracing::warn!(%listen, "auth is none: whoever reaches this address can read and change every document");
+        }
+        if has_keys {
+            tracing::warn!("auth is none: the keys that are given are not used");
+        }
+        if settings.auth_revoked_file.is_some() {
+            tracing::warn!("no tokens are asked for: auth_revoked_file is not used");
+        }
+        Ok(Self(None))
     }
 }
 

@@ -57,8 +57,8 @@ pub(super) fn verify(token: &str, keys: &Keys) -> Result<Claims, Unverified> {
     Ok(Claims::parse(&payload)?)
 }
 
-/// What counts of the header (RFC 7515, section 4.1). Keys that it carries or points to (`jwk`, `jku`, `x5u`, `x5c`) are whoever wrote
-/// it could choose, so they are not looked at.
+/// What counts of the header (RFC 7515, section 4.1). Keys that it carries or points to (`jwk`, `jku`, `x5u`, `x5c`) are chosen by
+/// whoever wrote it, so they are not looked at.
 #[derive(Debug, PartialEq, Eq)]
 struct Header {
     algorithm: Algorithm,

@@ -62,7 +62,13 @@ fn command(driver: &str, folder: &Folder, arguments: &[&str]) -> Command {
 
 impl Server {
     pub(crate) fn start(driver: &str, folder: &Folder, arguments: &[&str]) -> Self {
-        let mut child = command(driver, folder, arguments).spawn().expect("the binary was built");
+        Self::start_in(driver, folder, arguments, &[])
+    }
+
+    /// With these variables beside those of the test.
+    pub(crate) fn start_in(driver: &str, folder: &Folder, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
+        let mut command = command(driver, folder, arguments);
+        let mut child = command.envs(environment.iter().copied()).spawn().expect("the binary was built");
         let mut log = BufReader::new(child.stderr.take().expect("it is piped"));
         let mut said = String::new();
         let address = loop {

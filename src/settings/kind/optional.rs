@@ -101,10 +101,7 @@ impl Kind for WebAddress {
     }
 
     fn allowed(&self) -> String {
-        format!(
-            "https address of {}, or http where it is on this machine; without a password; empty for none",
-            self.what
-        )
+        format!("https address of {}, or http on this machine; empty for none", self.what)
     }
 }
 
