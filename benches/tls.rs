@@ -4,7 +4,7 @@
 //! And how long an open connection waits while many begin at once, all on one core.
 //!
 //! `scripts/bench tls`, or by itself `cargo test --release --workspace --bench tls -- --bench`; `--connections 18000`, `--handshakes 4000` and
-//! `--messages 200000` choose how much. Ends with 1 where an idle connection costs more than 8 KB in user space. Processor time is the
+//! `--messages 200000` choose how much, `--only` one of idle, opening, storm and echo. Ends with 1 where an idle connection costs more than 8 KB in user space. Processor time is the
 //! server's own, as the kernel counts it, so that others on the machine hardly disturb it; rates are what one core would do with that.
 
 use std::error::Error;
@@ -54,23 +54,38 @@ struct Arguments {
     handshakes: usize,
     messages: usize,
     rest: Duration,
+    /// One part, or all.
+    only: Option<String>,
+}
+
+impl Arguments {
+    fn wants(&self, part: &str) -> bool {
+        self.only.as_ref().is_none_or(|only| only == part)
+    }
 }
 
 fn arguments() -> Result<Arguments, Failed> {
     // Cargo says so where it is a bench; without, it is a test, which only proves that all of this works.
     let is_bench = std::env::args().any(|argument| argument == "--bench");
     let mut arguments = if is_bench {
-        Arguments { connections: 10_000, handshakes: 4_000, messages: 200_000, rest: Duration::from_secs(12) }
+        Arguments {
+            connections: 10_000,
+            handshakes: 4_000,
+            messages: 200_000,
+            rest: Duration::from_secs(12),
+            only: None,
+        }
     } else {
-        Arguments { connections: 20, handshakes: 20, messages: 200, rest: Duration::ZERO }
+        Arguments { connections: 20, handshakes: 20, messages: 200, rest: Duration::ZERO, only: None }
     };
     let mut given = std::env::args().skip(1).filter(|argument| argument != "--bench");
     while let Some(name) = given.next() {
-        let value = given.next().ok_or("every flag has a value")?.parse()?;
+        let value = given.next().ok_or("every flag has a value")?;
         match name.as_str() {
-            "--connections" => arguments.connections = value,
-            "--handshakes" => arguments.handshakes = value,
-            "--messages" => arguments.messages = value,
+            "--connections" => arguments.connections = value.parse()?,
+            "--handshakes" => arguments.handshakes = value.parse()?,
+            "--messages" => arguments.messages = value.parse()?,
+            "--only" => arguments.only = Some(value),
             _ => return Err(format!("{name} is unknown").into()),
         }
     }
@@ -87,7 +102,7 @@ fn measure() -> Result<bool, Failed> {
         [Lane::Plain, Lane::Tls { identity: &ecdsa, version: &TLS13 }, Lane::Tls { identity: &ecdsa, version: &TLS12 }];
 
     let mut within = true;
-    for lane in lanes {
+    for lane in lanes.into_iter().filter(|_| arguments.wants("idle")) {
         let each = idle_bytes(lane, &arguments)?;
         println!(
             "- idle, {lane}: **{each} bytes** each, {} connections, user space of the server.",
@@ -95,14 +110,16 @@ fn measure() -> Result<bool, Failed> {
         );
         within &= each <= IDLE_BYTES_MAX || arguments.rest.is_zero();
     }
-    for lane in [lanes[0], lanes[1], lanes[2], Lane::Tls { identity: &rsa, version: &TLS13 }] {
-        handshakes(lane, Opening::Full, &arguments)?;
+    if arguments.wants("opening") {
+        for lane in [lanes[0], lanes[1], lanes[2], Lane::Tls { identity: &rsa, version: &TLS13 }] {
+            handshakes(lane, Opening::Full, &arguments)?;
+        }
+        handshakes(lanes[1], Opening::Resumed, &arguments)?;
     }
-    handshakes(lanes[1], Opening::Resumed, &arguments)?;
-    for identity in [&ecdsa, &rsa] {
+    for identity in [&ecdsa, &rsa].into_iter().filter(|_| arguments.wants("storm")) {
         storm(Lane::Tls { identity, version: &TLS13 }, &arguments)?;
     }
-    for bytes in [100, 4_096, 65_536] {
+    for bytes in [100, 4_096, 65_536].into_iter().filter(|_| arguments.wants("echo")) {
         for lane in lanes {
             echoes(lane, bytes, &arguments)?;
         }

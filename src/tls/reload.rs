@@ -3,21 +3,22 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use super::identity::Contents;
+use super::validity::NotAfter;
 use super::{Acceptor, Files, Identity, IdentityError};
 
 /// How often the files are looked at. Reading them tells more than their times do: a volume may be mounted anew with older times.
 const POLL: Duration = Duration::from_secs(1);
 
-/// The thread that watches. Ends when dropped.
+/// How long before its end a certificate that is still in use is worth a warning: whoever renews it has failed by then.
+const ENDS_SOON: Duration = Duration::from_secs(7 * 86_400);
+
+/// The thread that watches. It ends when this is dropped, unless a file system keeps it waiting.
 #[derive(Debug)]
-pub struct Reloader {
-    poke: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
-}
+pub struct Reloader(Sender<()>);
 
 impl Reloader {
     /// Watches from now on. This identity was read from the files, and is in use.
@@ -29,25 +30,13 @@ impl Reloader {
         let (poke, pokes) = mpsc::channel();
         let mut watch = Watch::new(files, identity);
         let run = move || run(&mut watch, &acceptor, &pokes);
-        let thread = thread::Builder::new().name("tls-reload".to_owned()).spawn(run)?;
-        Ok(Self { poke: Some(poke), thread: Some(thread) })
+        thread::Builder::new().name("tls-reload".to_owned()).spawn(run)?;
+        Ok(Self(poke))
     }
 
     /// Looks now.
     pub fn poke(&self) {
-        if let Some(poke) = &self.poke {
-            poke.send(()).expect("the thread ends only with this");
-        }
-    }
-}
-
-impl Drop for Reloader {
-    fn drop(&mut self) {
-        drop(self.poke.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic has aborted the process already.
-            drop(thread.join());
-        }
+        self.0.send(()).expect("the thread ends only with this");
     }
 }
 
@@ -57,7 +46,11 @@ fn run(watch: &mut Watch, acceptor: &Acceptor, pokes: &Receiver<()>) {
             Ok(()) | Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
-        match watch.look(SystemTime::now()) {
+        let now = SystemTime::now();
+        if let Some(not_after) = watch.ends_soon(now) {
+            tracing::warn!(%not_after, "the certificate in use ends soon, or has ended");
+        }
+        match watch.look(now) {
             None => {}
             Some(Ok(identity)) => {
                 acceptor.replace(&identity);
@@ -80,12 +73,14 @@ struct Watch {
     seen: Option<Contents>,
     /// It was said that they cannot be read.
     complained: bool,
+    /// When the identity in use ends, until that was said.
+    ends: Option<NotAfter>,
 }
 
 impl Watch {
     fn new(files: Files, identity: &Identity) -> Self {
         let judged = identity.contents.clone();
-        Self { seen: Some(judged.clone()), judged, files, complained: false }
+        Self { seen: Some(judged.clone()), judged, files, complained: false, ends: Some(identity.not_after()) }
     }
 
     /// Looks at both files. What is new is judged once it has stayed the same for two looks: in the middle of a rotation one file is new
@@ -106,7 +101,16 @@ impl Watch {
             return None;
         }
         self.judged = contents.clone();
-        Some(Identity::of(contents, &self.files, now))
+        let identity = Identity::of(contents, &self.files, now);
+        if let Ok(identity) = &identity {
+            self.ends = Some(identity.not_after());
+        }
+        Some(identity)
+    }
+
+    /// When the identity in use ends, where that is soon, and once.
+    fn ends_soon(&mut self, now: SystemTime) -> Option<NotAfter> {
+        self.ends.take_if(|ends| ends.time() < now + ENDS_SOON)
     }
 }
 

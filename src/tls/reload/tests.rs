@@ -67,6 +67,19 @@ fn a_new_pair_is_taken_once_and_a_half_is_waited_for() {
 }
 
 #[test]
+fn an_end_that_is_near_is_said_once() {
+    let pair_files = Pair::new("end");
+    let (certificate, key) = pair(2050);
+    pair_files.write(&certificate, &key);
+    let identity = pair_files.load().expect("a pair");
+    let mut watch = Watch::new(pair_files.files.clone(), &identity);
+    let end = identity.not_after().time();
+    assert_eq!(watch.ends_soon(end - ENDS_SOON), None);
+    assert_eq!(watch.ends_soon(end - ENDS_SOON + Duration::from_secs(1)), Some(identity.not_after()));
+    assert_eq!(watch.ends_soon(end), None);
+}
+
+#[test]
 fn what_cannot_be_used_is_said_once_and_what_mends_it_is_taken() {
     let pair_files = Pair::new("mistakes");
     let (old, old_key) = pair(2050);
