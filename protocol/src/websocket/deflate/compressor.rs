@@ -4,8 +4,9 @@ use flate2::{Compress, Compression, FlushCompress, Status};
 
 use super::{KEPT_BYTES_MAX, TAIL, WindowBits, forget};
 
-/// Of nine: the fastest. `cargo bench --workspace --bench deflate` says what each costs and saves on editing traffic.
-const LEVEL: u32 = 1;
+/// Of nine. On 16 KiB of editing traffic, 1 makes it 1.7 times smaller in 67 µs, 2 makes it 2.2 times smaller in 144 µs, and 6 makes it
+/// 2.3 times smaller in 220 µs; one compression serves all receivers.
+const LEVEL: u32 = 2;
 
 const WINDOWS: usize = (WindowBits::MAX.value() - WindowBits::MIN.value() + 1) as usize;
 

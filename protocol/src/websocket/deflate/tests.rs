@@ -18,7 +18,7 @@ fn compressed(payload: &[u8]) -> Vec<u8> {
     Compressor::default().compress(payload, WindowBits::MAX).expect("it gets smaller").to_vec()
 }
 
-/// Zeros, which get a hundred times smaller.
+/// Zeros, which get hundreds of times smaller.
 fn bomb(inflated_bytes: usize) -> Vec<u8> {
     compressed(&vec![0; inflated_bytes])
 }
