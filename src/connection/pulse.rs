@@ -28,6 +28,13 @@ const MEASURED_EVERY_IF_POOR: u32 = 16;
 /// The same until the first answer: so soon after opening.
 const MEASURED_EVERY_IF_UNKNOWN: u32 = 8;
 
+/// Connections that do well are asked in one round in so many only: answers that come at about the same time share the wake of a core.
+const ROUNDS_APART: u32 = 16;
+
+// Or some would never be asked.
+const _: () =
+    assert!(MEASURED_EVERY.is_multiple_of(ROUNDS_APART) && MEASURED_EVERY_IF_GOOD.is_multiple_of(ROUNDS_APART));
+
 /// Time in units of 1,024 ms, which wrap after 18 hours: far more than anything here waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Tick(u16);
@@ -70,9 +77,9 @@ const _: () = assert!(size_of::<Pulse>() <= 8);
 pub struct Look<'a> {
     /// The time.
     pub now: Now,
-    /// Counts looks, and is offset for each connection, so that neighbours are not asked in the same one.
-    pub turn: u32,
-    /// A number of the connection, which spreads it in time.
+    /// Counts looks.
+    pub round: u32,
+    /// A number of the connection, which spreads it in time: neighbours' are far apart.
     pub spread: u32,
     /// How long to wait for what.
     pub pace: &'a Pace,
@@ -153,7 +160,7 @@ impl Pulse {
     /// Whatever is due. Where it is not [`Beat::Rest`], the caller does it, and says so by [`Pulse::sent`] and [`Pulse::asked`].
     #[must_use]
     pub fn look(&self, look: &Look<'_>) -> Beat {
-        let Look { now, turn, spread, pace, dialect } = *look;
+        let Look { now, round, spread, pace, dialect } = *look;
         let now = Tick::of(now);
         let late = |questions: u8| now.since(self.asked) >= u16::from(questions).saturating_mul(pace.answer_ticks());
         if self.unanswered >= QUESTIONS_MAX && late(QUESTIONS_MAX) {
@@ -166,7 +173,7 @@ impl Pulse {
         let due = quiet >= interval - early(spread, interval);
         match dialect {
             Dialect::YWebsocket | Dialect::Hocuspocus => {
-                let ping = answer_late || self.is_to_be_measured(quality, turn);
+                let ping = answer_late || self.is_to_be_measured(quality, round, spread);
                 // What goes out anyway takes along the message that would be due soon.
                 Beat::send(due || (ping && quiet >= interval / 2), ping)
             }
@@ -175,16 +182,16 @@ impl Pulse {
     }
 
     /// A question is an answer more to handle on either side, so there are few.
-    fn is_to_be_measured(&self, quality: Quality, turn: u32) -> bool {
-        let every = match quality {
+    fn is_to_be_measured(&self, quality: Quality, round: u32, spread: u32) -> bool {
+        let (every, together) = match quality {
             // One that did not answer is not asked more often for it.
-            Quality::Unknown if self.timed => MEASURED_EVERY_IF_GOOD,
-            Quality::Unknown => MEASURED_EVERY_IF_UNKNOWN,
-            Quality::Poor => MEASURED_EVERY_IF_POOR,
-            Quality::Good => MEASURED_EVERY_IF_GOOD,
-            Quality::Excellent => MEASURED_EVERY,
+            Quality::Unknown if self.timed => (MEASURED_EVERY_IF_GOOD, ROUNDS_APART),
+            Quality::Unknown => (MEASURED_EVERY_IF_UNKNOWN, 1),
+            Quality::Poor => (MEASURED_EVERY_IF_POOR, 1),
+            Quality::Good => (MEASURED_EVERY_IF_GOOD, ROUNDS_APART),
+            Quality::Excellent => (MEASURED_EVERY, ROUNDS_APART),
         };
-        turn.is_multiple_of(every)
+        round.wrapping_add(spread - spread % together).is_multiple_of(every)
     }
 }
 

@@ -111,8 +111,7 @@ impl Pulses {
         // Fibonacci hashing: neighbours are far apart.
         let spread = key.index.wrapping_mul(0x9e37_79b9) >> 16;
         let dialect = connection.dialect();
-        let turn = self.round.wrapping_add(spread);
-        match connection.pulse.look(&Look { now, turn, spread, pace: &self.pace, dialect }) {
+        match connection.pulse.look(&Look { now, round: self.round, spread, pace: &self.pace, dialect }) {
             Beat::Rest => return Looked::Well,
             Beat::Stale => {
                 self.counters.stale += 1;

@@ -30,8 +30,7 @@ impl Patient {
         self.now += later_ms;
         self.round += 1;
         let now = Now(self.now);
-        let turn = self.round.wrapping_add(self.spread);
-        let look = Look { now, turn, spread: self.spread, pace: &pace(), dialect: self.dialect };
+        let look = Look { now, round: self.round, spread: self.spread, pace: &pace(), dialect: self.dialect };
         let beat = self.pulse.look(&look);
         if let Beat::Send { message, ping } = beat {
             if message {
