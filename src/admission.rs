@@ -3,10 +3,21 @@
 use std::sync::Arc;
 
 use crate::auth::Grant;
+use crate::limits::UserTicket;
 
 /// What an open connection is held to beyond what holds for all.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Admission {
     /// Whose it is, and what it may do.
     pub grant: Arc<Grant>,
+    /// Its place among those of its user, once it is open. None where it is nobody's in particular, or where its sessions have places of their own.
+    pub place: Option<UserTicket>,
+}
+
+impl Admission {
+    /// Of a connection that is not open yet.
+    #[must_use]
+    pub fn new(grant: Arc<Grant>) -> Self {
+        Self { grant, place: None }
+    }
 }

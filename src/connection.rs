@@ -13,6 +13,7 @@ use selvedge_shards::Frame;
 use crate::admission::Admission;
 use crate::close::Goodbye;
 use crate::endpoints::Upgrade;
+use crate::limits::{Meter, Reception, Ticket};
 pub use hold::Hold;
 use hold::Holds;
 use outgoing::Outgoing;
@@ -34,6 +35,10 @@ pub struct Connection {
     pending: Option<Box<Pending>>,
     /// What it is held to, where that is anything.
     admission: Option<Box<Admission>>,
+    /// Its place among those of its address; none where it was refused one.
+    ticket: Option<Ticket>,
+    /// What it has sent of late, once it is open.
+    meter: Meter,
     phase: Phase,
     route: Route,
     outgoing: Outgoing,
@@ -42,14 +47,14 @@ pub struct Connection {
     probed: bool,
     /// The peer has ended its side; what it sent before may still wait unread.
     ended: bool,
-    /// Refuses instead of serving: there were too many connections when it came.
-    surplus: bool,
+    /// What it may come to.
+    reception: Reception,
     /// The driver was told to receive for it.
     receiving: bool,
 }
 
 // A million idle connections hold a million of these.
-const _: () = assert!(size_of::<Connection>() <= 40);
+const _: () = assert!(size_of::<Connection>() <= 56);
 
 /// What a connection has only for a while.
 #[derive(Debug, Default)]
@@ -140,27 +145,57 @@ impl Connection {
             reader: Reader::new(Role::Server),
             pending: None,
             admission: None,
+            ticket: None,
+            meter: Meter::starting(0),
             phase: Phase::Head,
             route: Route::Session,
             outgoing: Outgoing::default(),
             holds: Holds::default(),
             probed: false,
             ended: false,
-            surplus: false,
+            reception: Reception::Welcome,
             receiving: false,
         }
     }
 
-    /// A connection that can only be told that there are too many, or how the server is.
+    /// A connection that was received like this, with its place among those of its address.
     #[must_use]
-    pub fn surplus() -> Self {
-        Self { surplus: true, ..Self::new() }
+    pub fn received(reception: Reception, ticket: Option<Ticket>) -> Self {
+        Self { reception, ticket, ..Self::new() }
     }
 
-    /// There were too many connections when it came.
+    /// What it may come to.
     #[must_use]
-    pub fn is_surplus(&self) -> bool {
-        self.surplus
+    pub fn reception(&self) -> Reception {
+        self.reception
+    }
+
+    /// It is known now for whom it speaks.
+    pub fn receive_as(&mut self, reception: Reception, ticket: Option<Ticket>) {
+        self.reception = reception;
+        self.ticket = ticket;
+    }
+
+    /// Its place among those of its address.
+    #[must_use]
+    pub fn ticket(&self) -> Option<&Ticket> {
+        self.ticket.as_ref()
+    }
+
+    /// Takes its place, to go with the socket.
+    pub fn take_ticket(&mut self) -> Option<Ticket> {
+        self.ticket.take()
+    }
+
+    /// What it has sent of late.
+    pub fn meter_mut(&mut self) -> &mut Meter {
+        &mut self.meter
+    }
+
+    /// A message or a frame has come in part.
+    #[must_use]
+    pub fn is_inside_message(&self) -> bool {
+        self.reader.memory_bytes() > 0
     }
 
     /// Where in its life it is.

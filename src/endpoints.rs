@@ -12,6 +12,7 @@ use selvedge_protocol::http::{
 use crate::admission::Admission;
 use crate::auth::{Authority, Denied};
 use crate::health::Health;
+use crate::limits::{Door, TurnedAway};
 
 const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
@@ -79,6 +80,8 @@ pub struct Endpoints<'a> {
     pub authority: &'a Authority,
     /// For the times in tokens.
     pub now: SystemTime,
+    /// Who else is asked; without, all come in.
+    pub door: Option<&'a Door<'a>>,
 }
 
 impl Endpoints<'_> {
@@ -89,7 +92,12 @@ impl Endpoints<'_> {
             Ok(None) => Routed::Incomplete,
             Ok(Some((request, head_bytes))) => match self.upgrade_of(&request, surplus) {
                 Ok(upgrade) => Routed::Upgrade { upgrade, head_bytes },
-                Err(answer) => Routed::Answer { response: answer.response(), unread: received.len() > head_bytes },
+                Err(answer) => {
+                    if let (Some(door), Answer::Denied(denied)) = (self.door, &answer) {
+                        door.denied(*denied);
+                    }
+                    Routed::Answer { response: answer.response(), unread: received.len() > head_bytes }
+                }
             },
             Err(error) => {
                 let mut response = Vec::new();
@@ -121,8 +129,9 @@ impl Endpoints<'_> {
             RequestKind::Upgrade { .. } if self.health.is_draining() => Err(Answer::Unavailable("the server stops")),
             RequestKind::Upgrade { .. } if surplus => Err(Answer::Unavailable("too many connections")),
             RequestKind::Upgrade { key } => {
+                self.door.map_or(Ok(()), |door| door.check(request)).map_err(Answer::TurnedAway)?;
                 let grant = self.authority.admit(None, self.now).map_err(Answer::Denied)?;
-                Ok(Upgrade { target, admission: Admission { grant }, key })
+                Ok(Upgrade { target, admission: Admission::new(grant), key })
             }
         }
     }
@@ -150,6 +159,7 @@ enum Answer {
     BadName(DocumentNameError),
     WebSocketOnly,
     Denied(Denied),
+    TurnedAway(TurnedAway),
     Unavailable(&'static str),
 }
 
@@ -172,6 +182,15 @@ impl Answer {
             Self::Denied(denied) => {
                 (Status::Unauthorized, PLAIN_TEXT, format!("{denied}\n"), &[("WWW-Authenticate", "Bearer")])
             }
+            Self::TurnedAway(turned_away) => {
+                let retry_after = turned_away.retry_after_s().map(|seconds| seconds.to_string());
+                let headers = retry_after.as_ref().map(|seconds| [("Retry-After", seconds.as_str())]);
+                return plain(
+                    turned_away.status(),
+                    &format!("{turned_away}\n"),
+                    headers.as_ref().map_or(&[], |one| one),
+                );
+            }
             Self::Unavailable(reason) => (
                 Status::ServiceUnavailable,
                 PLAIN_TEXT,
@@ -183,6 +202,12 @@ impl Answer {
         write_response(&mut response, status, content_type, body.as_bytes(), headers, Connection::Close);
         response
     }
+}
+
+fn plain(status: Status, body: &str, headers: &[(&str, &str)]) -> Vec<u8> {
+    let mut response = Vec::new();
+    write_response(&mut response, status, PLAIN_TEXT, body.as_bytes(), headers, Connection::Close);
+    response
 }
 
 fn directory(conformance: bool) -> String {
@@ -236,6 +261,7 @@ mod tests {
             health: &health,
             authority: &Authority::open(),
             now: SystemTime::UNIX_EPOCH,
+            door: None,
         };
         for (path, name) in [("/yjs/notes", "notes"), ("/yjs/a%2Fb?token=1", "a/b"), ("/yjs/%2541", "%41")] {
             assert_eq!(target(&endpoints, path), Target::Document(name.into()), "{path}");
@@ -256,6 +282,7 @@ mod tests {
                 health: &health,
                 authority: &Authority::open(),
                 now: SystemTime::UNIX_EPOCH,
+                door: None,
             };
             for path in ["/", "/yjs", "/yjs/a/b", "/healthz/", "//yjs/a", "/echo/x"] {
                 let answer = answer(&endpoints, &request(path, true), false);
@@ -270,6 +297,7 @@ mod tests {
             health: &health,
             authority: &Authority::open(),
             now: SystemTime::UNIX_EPOCH,
+            door: None,
         };
         assert_eq!(target(&endpoints, "/echo"), Target::Echo);
     }
@@ -283,6 +311,7 @@ mod tests {
             health: &health,
             authority: &Authority::open(),
             now: SystemTime::UNIX_EPOCH,
+            door: None,
         };
         let status = |path, upgrade, surplus| {
             let answer = answer(&endpoints, &request(path, upgrade), surplus);

@@ -5,6 +5,7 @@ use selvedge_shards::{DocumentId, ShardId};
 
 use crate::driver::Socket;
 use crate::endpoints::Upgrade;
+use crate::limits::Ticket;
 
 /// A socket that leaves one core for another. No driver holds it, and nothing is in flight on it.
 #[derive(Debug)]
@@ -13,6 +14,8 @@ pub struct Handed {
     pub socket: Socket,
     /// What it asked for. The answer is not written yet.
     pub upgrade: Upgrade,
+    /// Its place among those of its address.
+    pub ticket: Option<Ticket>,
     /// Bytes that arrived behind the request and that nobody has looked at.
     pub unread: Vec<u8>,
 }

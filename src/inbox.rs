@@ -7,7 +7,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use selvedge_shards::reading::{CaughtUp, Loaded, ReadFailed};
 use selvedge_shards::{DocumentId, Input, Sequence};
 
+use crate::close::Goodbye;
 use crate::doorbell::Doorbell;
+use crate::driver::ConnectionKey;
 
 /// Hands a note to the core of this number. Never waits for the core.
 pub type Deliver = Arc<dyn Fn(usize, Note) + Send + Sync>;
@@ -42,6 +44,19 @@ pub enum Note {
         /// The sequence the snapshot reaches to, and the bytes it has; or why there is none.
         result: Result<(Sequence, u64), ReadFailed>,
     },
+    /// Somebody has to go.
+    Farewell(Farewell),
+}
+
+/// A connection, or one session on it, has to go.
+#[derive(Debug)]
+pub struct Farewell {
+    /// One that is gone already is ignored.
+    pub connection: ConnectionKey,
+    /// Which of several sessions on the connection; `None` for all of it.
+    pub session: Option<u32>,
+    /// What its client is told.
+    pub goodbye: Goodbye,
 }
 
 impl Note {
@@ -57,14 +72,17 @@ impl Note {
             Self::Loaded { document, result } => visit(Input::Loaded { document, result }),
             Self::CaughtUp { document, job, result } => visit(Input::CaughtUp { document, job, result }),
             Self::SnapshotTaken { document, result } => visit(Input::SnapshotTaken { document, result }),
+            // The core's own business: see `Core::handle_note`.
+            Self::Farewell(_) => {}
         }
     }
 }
 
 /// The notes of one core that it has not taken yet.
 ///
-/// Bounded by what the core asked for: every note but [`Note::CommitFailed`] answers an append, a load, a catch-up or a snapshot, and
-/// those who answer bound what they take in; of failures only the latest in a row is kept.
+/// Bounded by what the core asked for: every note but [`Note::CommitFailed`] and [`Note::Farewell`] answers an append, a load, a catch-up or a snapshot, and
+/// those who answer bound what they take in; of failures only the latest in a row is kept, and there are at most as many farewells as sessions, times
+/// how often somebody revokes a user within a turn.
 #[derive(Debug, Default)]
 pub struct Inbox {
     notes: Mutex<Vec<Note>>,

@@ -1,6 +1,7 @@
 //! THE SERVER: sockets, threads, time, settings. It waits; it decides nothing.
 
 pub mod admission;
+pub mod audit;
 pub mod auth;
 pub mod close;
 pub mod connection;
@@ -12,6 +13,7 @@ pub mod endpoints;
 pub mod handoff;
 pub mod health;
 pub mod inbox;
+pub mod limits;
 pub mod logging;
 pub mod mesh;
 pub mod persister;

@@ -233,7 +233,12 @@ impl<D: Driver> Reactor<D> {
     /// Lays out what was counted so far.
     fn lay_out(&mut self) {
         self.counters.cpu_us = thread_cpu_us();
-        let counted = Counted { core: self.counters, driver: self.driver.counters(), shard: self.core.counters() };
+        let counted = Counted {
+            core: self.counters,
+            driver: self.driver.counters(),
+            shard: self.core.counters(),
+            limits: self.core.limits_counters(),
+        };
         self.lines.board.write(self.id, counted);
     }
 

@@ -18,17 +18,19 @@ use selvedge_storage::{RocksStore, Store, StoreError};
 use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
+use crate::audit::{self, Audit, AuditLog, Event};
 use crate::auth::Authority;
 use crate::doorbell::Doorbell;
 use crate::driver::listener::{self, ListenError};
 use crate::health::Health;
 use crate::inbox::{self, Inbox};
+use crate::limits::{Budget, Limits, Pressure, Sampler};
 use crate::mesh::Mesh;
 use crate::persister::{DrainFailed, Persister};
 use crate::reactor::drain::{Drain, Step};
 use crate::reactor::{Board, Clock, Counted, Lines, Parts};
 use crate::reader::Readers;
-use crate::settings::{DescriptorsChoice, Settings};
+use crate::settings::{DescriptorsChoice, SETTINGS, Settings};
 use cores::{Cores, Start, StartFailed};
 
 /// Descriptors that are not connections: files of the store, rings, listeners, standard streams.
@@ -43,6 +45,8 @@ enum Failed {
     /// Signals could not be caught.
     Signals(io::Error),
     Listen(ListenError),
+    /// The operator's: the audit log cannot be written.
+    Audit(audit::OpenFailed),
     Store(StoreError),
     /// A thread beside the cores could not be started.
     Thread(io::Error),
@@ -57,6 +61,7 @@ impl fmt::Display for Failed {
         match self {
             Self::Signals(error) => write!(f, "cannot catch signals: {error}"),
             Self::Listen(error) => error.fmt(f),
+            Self::Audit(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
             Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
             Self::Cores(error) => error.fmt(f),
@@ -94,6 +99,10 @@ struct Server {
     cores: Cores,
     persister: Persister,
     readers: Readers,
+    /// Measures as long as it is there.
+    _sampler: Sampler,
+    /// Last: what is recorded to the very end is written.
+    audit_log: Option<AuditLog>,
 }
 
 impl Server {
@@ -112,6 +121,8 @@ impl Server {
         // Then what the kernel may refuse: from here on threads work on the data, and must be stopped in order.
         let wanted = limits::driver(settings);
         Cores::probe(wanted).map_err(Failed::Cores)?;
+        let audit_log = limits::audit(settings).map(AuditLog::open).transpose().map_err(Failed::Audit)?;
+        let audit = audit_log.as_ref().map_or_else(Audit::off, AuditLog::audit);
         let store = RocksStore::open(&settings.data_dir, limits::storage(settings)).map_err(Failed::Store)?;
         let store: Arc<dyn Store> = Arc::new(store);
 
@@ -120,20 +131,48 @@ impl Server {
         let deliver = inbox::deliver(Arc::clone(&inboxes));
         let persister = Persister::spawn(Arc::clone(&store), settings.fsync, Arc::clone(&deliver));
         let persister = persister.map_err(Failed::Thread)?;
-        let readers = Readers::spawn(store, limits::reading(settings), deliver).map_err(Failed::Thread)?;
+        let readers = Readers::spawn(store, limits::reading(settings), Arc::clone(&deliver)).map_err(Failed::Thread)?;
 
-        let health = Arc::new(Health::new(persister.health()));
+        let pressure = Arc::new(Pressure::default());
+        let sampler =
+            Sampler::spawn(Arc::clone(&pressure), Budget(settings.memory_max_bytes)).map_err(Failed::Thread)?;
+        let shared = Arc::new(limits::shared(settings, Arc::clone(&pressure), deliver));
+        let health = Arc::new(Health::new(persister.health(), pressure));
         let drain = Arc::new(Drain::new(doorbells.clone()));
         let board = Arc::new(Board::new(usize::from(shards)));
         let cpus = process::allowed_cpus();
-        let plan =
-            Plan { settings, shards, doorbells, inboxes, health: &health, drain: &drain, board: &board, cpus: &cpus };
+        audit.record(started(settings));
+        let plan = Plan {
+            settings,
+            shards,
+            doorbells,
+            inboxes,
+            health: &health,
+            drain: &drain,
+            board: &board,
+            cpus: &cpus,
+            shared,
+            audit,
+        };
         let starts = plan.starts(listeners, &persister, &readers);
         // A core that spins on a CPU that it shares takes the time from the one that it waits for.
         let spin = starts.len() < cpus.len();
         let cores = Cores::start(starts, wanted, Clock::start(), spin).map_err(Failed::Cores)?;
         let drain_timeout = Duration::from_millis(settings.drain_timeout_ms);
-        Ok(Self { signals, stopping, address, health, drain, drain_timeout, board, cores, persister, readers })
+        Ok(Self {
+            signals,
+            stopping,
+            address,
+            health,
+            drain,
+            drain_timeout,
+            board,
+            cores,
+            persister,
+            readers,
+            _sampler: sampler,
+            audit_log,
+        })
     }
 
     fn serve(mut self) -> Result<(), Failed> {
@@ -171,6 +210,9 @@ impl Server {
         if !at_rest {
             return Err(Failed::Restless);
         }
+        if let Some(log) = &self.audit_log {
+            log.audit().record(Event::Stopped);
+        }
         tracing::info!("drained");
         Ok(())
     }
@@ -186,6 +228,8 @@ struct Plan<'a> {
     drain: &'a Arc<Drain>,
     board: &'a Arc<Board>,
     cpus: &'a [usize],
+    shared: Arc<Limits>,
+    audit: Audit,
 }
 
 impl Plan<'_> {
@@ -207,6 +251,8 @@ impl Plan<'_> {
                     rules: limits::rules(self.settings),
                     health: Arc::clone(self.health),
                     authority: Arc::clone(&authority),
+                    limits: Arc::clone(&self.shared),
+                    audit: self.audit.of_core(id.0),
                 },
                 lines: Lines {
                     doorbell,
@@ -222,6 +268,20 @@ impl Plan<'_> {
     }
 }
 
+/// Settings whose values are secret, or say where secrets are.
+const SECRET_SETTINGS: [&str; 3] = ["auth_secret_file", "auth_jwks_url", "tls_key_file"];
+
+/// What the audit log says of the settings: those that are not at their defaults.
+fn started(settings: &Settings) -> Event {
+    let defaults = Settings::default();
+    let changed = SETTINGS.iter().filter(|setting| (setting.write)(settings) != (setting.write)(&defaults));
+    let shown = changed.map(|setting| {
+        let is_secret = SECRET_SETTINGS.contains(&setting.name);
+        (setting.name, (!is_secret).then(|| (setting.write)(settings).to_string()))
+    });
+    Event::Started { settings: shown.collect() }
+}
+
 /// From here on the first SIGTERM or SIGINT is seen by [`Signals`], and the second one ends the process.
 fn catch_signals(stopping: &Arc<AtomicBool>) -> io::Result<Signals> {
     for signal in [SIGTERM, SIGINT] {
@@ -233,8 +293,8 @@ fn catch_signals(stopping: &Arc<AtomicBool>) -> io::Result<Signals> {
 /// Writes to the log what each core has counted since its start.
 fn report(board: &Board) {
     for (core, counted) in board.read().enumerate() {
-        let Counted { core: of_loop, driver, shard } = counted;
-        tracing::info!(core, ?of_loop, ?driver, ?shard, "counters");
+        let Counted { core: of_loop, driver, shard, limits } = counted;
+        tracing::info!(core, ?of_loop, ?driver, ?shard, ?limits, "counters");
     }
 }
 

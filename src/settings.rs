@@ -16,11 +16,11 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-pub use choice::{Choice, DescriptorsChoice, DriverChoice, Fsync, History, LogFormat, LogLevel};
+pub use choice::{AtLimit, Choice, DescriptorsChoice, DriverChoice, Fsync, History, LogFormat, LogLevel};
 pub use error::{Given, SettingError};
 pub use kind::{
-    Address, Bytes, Cores, Count, Fault, File, Folder, Kind, Literal, Milliseconds, Networks, OneOf, Origins, Switch,
-    SyncPolicy, Text,
+    Address, Budget, Bytes, Cores, Count, Fault, File, Folder, Kind, Literal, Milliseconds, Networks, OneOf, Origins,
+    Switch, SyncPolicy, Text,
 };
 pub use table::{SETTINGS, Settings};
 

@@ -12,6 +12,8 @@ pub enum Hold {
     Echo = 4,
     /// The server takes nothing new any more. Never ends.
     Drain = 8,
+    /// It sent too much or too often of late.
+    Rate = 16,
 }
 
 /// A set of reasons.

@@ -4,7 +4,9 @@
 mod accepting;
 mod closing;
 mod effects;
+mod limiting;
 mod listening;
+mod overdue_messages;
 mod sending;
 mod unfinished;
 
@@ -15,12 +17,14 @@ use selvedge_shards::{Counters, Input, Load, Now, SessionId, Shard, ShardId};
 
 use super::drain::Step;
 use super::table::Table;
+use crate::audit::Audit;
 use crate::auth::Authority;
 use crate::connection::{Connection, Hold, Phase};
 use crate::driver::{Completion, ConnectionKey, Operation};
 use crate::handoff::Handed;
 use crate::health::Health;
 use crate::inbox::Note;
+use crate::limits::Rate;
 use crate::mesh::{Mesh, Parcel};
 use crate::persister::Appender;
 use crate::reader::Reader;
@@ -45,6 +49,12 @@ pub struct Rules {
     pub connections_max: usize,
     /// Whether there is an echo.
     pub conformance: bool,
+    /// Whether trusted proxies begin with a PROXY header.
+    pub proxy_protocol: bool,
+    /// How fast each connection may send.
+    pub rate: Rate,
+    /// From the first byte of a message to its last.
+    pub message_timeout_ms: u64,
 }
 
 /// What a core is given at the start.
@@ -67,6 +77,10 @@ pub struct Parts {
     pub health: Arc<Health>,
     /// Who is asked whether somebody may come in.
     pub authority: Arc<Authority>,
+    /// What is shared by all cores of the limits.
+    pub limits: Arc<crate::limits::Limits>,
+    /// Where it is written down who came in and who did not.
+    pub audit: Audit,
 }
 
 /// One core without its driver.
@@ -84,6 +98,8 @@ pub(super) struct Core {
     rules: Rules,
     health: Arc<Health>,
     authority: Arc<Authority>,
+    limiting: limiting::Limiting,
+    messages: overdue_messages::Messages,
     now: Now,
     step: Step,
     /// Sends in flight.
@@ -111,11 +127,13 @@ enum Deadline {
     Head(ConnectionKey),
     /// Closed.
     Close(ConnectionKey),
+    /// Ended the message that it had begun.
+    Message(ConnectionKey),
 }
 
 impl Core {
     pub(super) fn new(parts: Parts, now: Now) -> Self {
-        let Parts { id, cores, shard, mesh, appender, reader, rules, health, authority } = parts;
+        let Parts { id, cores, shard, mesh, appender, reader, rules, health, authority, limits, audit } = parts;
         Self {
             id,
             cores,
@@ -129,6 +147,8 @@ impl Core {
             rules,
             health,
             authority,
+            limiting: limiting::Limiting::new(limits, audit),
+            messages: overdue_messages::Messages::default(),
             now,
             step: Step::Serve,
             sends: 0,
@@ -167,7 +187,9 @@ impl Core {
             }
             Completion::Released { key, socket } => self.released(key, socket),
             Completion::Closed { key } => {
-                self.table.remove(key);
+                if let Some(connection) = self.table.remove(key) {
+                    self.forget(&connection);
+                }
                 self.health.disconnected();
             }
         }
@@ -175,15 +197,18 @@ impl Core {
 
     /// Something of the persister's or a reader's.
     pub(super) fn handle_note(&mut self, note: Note) {
-        note.visit(&mut |input| self.handle(input));
+        match note {
+            Note::Farewell(farewell) => self.farewell(&farewell),
+            note => note.visit(&mut |input| self.handle(input)),
+        }
     }
 
     /// Something of another core's.
     pub(super) fn handle_parcel(&mut self, from: ShardId, parcel: Parcel) {
         match parcel {
             Parcel::Handed(handed) => {
-                let Handed { socket, upgrade, unread } = *handed;
-                self.adopt(socket, upgrade, unread);
+                let Handed { socket, upgrade, ticket, unread } = *handed;
+                self.adopt(socket, upgrade, ticket, unread);
             }
             Parcel::Envelope(envelope) => self.handle(Input::Envelope { from, envelope }),
         }
@@ -196,17 +221,19 @@ impl Core {
         for deadline in due {
             self.overdue(deadline);
         }
+        self.look_at_memory();
         self.handle(Input::Tick);
     }
 
-    /// When the shard has something to do though nothing arrives.
+    /// When the shard or a connection that is held back has something to do though nothing arrives.
     pub(super) fn next_due(&self) -> Option<Now> {
-        self.shard.next_due()
+        [self.shard.next_due(), self.next_paced()].into_iter().flatten().min()
     }
 
     /// That time has come.
     pub(super) fn has_something_due(&mut self) {
         self.busy = true;
+        self.release_paced();
     }
 
     /// Everything that has arrived was handed in. Says whether something is left that should not wait for the next arrival.

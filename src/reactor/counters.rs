@@ -7,6 +7,7 @@ use std::time::Duration;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::driver::{self, Operation};
+use crate::limits;
 
 /// Counters of one core's loop. They only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -56,6 +57,8 @@ pub struct Counted {
     pub driver: driver::Counters,
     /// The shard's.
     pub shard: selvedge_shards::Counters,
+    /// What came of limits.
+    pub limits: limits::Counters,
 }
 
 /// Where the cores lay out what they have counted, by number. Each writes its own place four times in a second, so nobody waits for a lock

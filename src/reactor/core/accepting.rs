@@ -7,10 +7,12 @@ use selvedge_shards::{DocumentId, Input, Now, ShardId};
 
 use super::super::drain::Step;
 use super::{Core, Deadline, session_of};
+use crate::close::Goodbye;
 use crate::connection::{Connection, Phase, Route};
 use crate::driver::{ConnectionKey, Operation, Socket};
 use crate::endpoints::{Endpoints, Routed, Target, Upgrade};
 use crate::handoff::{Handed, owner_of};
+use crate::limits::{Door, Meter, Reception, Ticket};
 use crate::mesh::Parcel;
 
 /// Connections beyond the limit that are still heard, so that they can be told so, and that health checks get through. Any more are closed
@@ -28,7 +30,11 @@ impl Core {
             self.health.disconnected();
             return drop(socket);
         }
-        let key = self.table.insert(if surplus { Connection::surplus() } else { Connection::new() });
+        let Some(connection) = self.receive(&socket, surplus) else {
+            self.health.disconnected();
+            return drop(socket);
+        };
+        let key = self.table.insert(connection);
         self.operations.push(Operation::Adopt { key, socket });
         self.operations.push(Operation::ReceiveOnce { key });
         self.timers.insert(self.now.0 + self.rules.upgrade_timeout_ms, Deadline::Head(key));
@@ -45,17 +51,23 @@ impl Core {
     /// A piece of the request has arrived. The usual one comes in one piece, and is read where it lies.
     pub(super) fn received_head(&mut self, key: ConnectionKey, data: &[u8]) {
         let Some(connection) = self.table.get(key) else { return };
+        let door = Door::new(&self.limiting.limits, connection.reception(), self.now);
         let endpoints = Endpoints {
             head_bytes_max: self.rules.head_bytes_max,
             conformance: self.rules.conformance,
             health: &self.health,
             authority: &self.authority,
             now: SystemTime::now(),
+            door: Some(&door),
         };
-        let surplus = connection.is_surplus();
+        let surplus = connection.reception() == Reception::Surplus;
         let in_one_piece = !connection.has_unread();
         let received = if in_one_piece { data } else { connection.gather_head(data) };
-        match endpoints.route(received, surplus) {
+        let routed = endpoints.route(received, surplus);
+        let seen = door.into_seen();
+        self.after_door(key, seen, &routed);
+        let Some(connection) = self.table.get(key) else { return };
+        match routed {
             Routed::Incomplete => {
                 if in_one_piece {
                     connection.gather_head(data);
@@ -99,12 +111,11 @@ impl Core {
 
     /// The socket is free, and goes to the core that owns its document.
     pub(super) fn released(&mut self, key: ConnectionKey, socket: Socket) {
-        let connection = self.table.remove(key);
-        let (upgrade, unread) = connection
-            .and_then(|mut connection| connection.take_upgrade())
-            .expect("only a leaving connection is released");
+        let mut connection = self.table.remove(key).expect("a connection stays until its socket is released");
+        let ticket = connection.take_ticket();
+        let (upgrade, unread) = connection.take_upgrade().expect("only a leaving connection is released");
         let owner = self.owner_of(&upgrade);
-        self.mesh.push(owner, Parcel::Handed(Box::new(Handed { socket, upgrade, unread })));
+        self.mesh.push(owner, Parcel::Handed(Box::new(Handed { socket, upgrade, ticket, unread })));
     }
 
     fn owner_of(&self, upgrade: &Upgrade) -> ShardId {
@@ -115,12 +126,12 @@ impl Core {
     }
 
     /// A socket comes from the core that accepted it.
-    pub(super) fn adopt(&mut self, socket: Socket, upgrade: Upgrade, unread: Vec<u8>) {
+    pub(super) fn adopt(&mut self, socket: Socket, upgrade: Upgrade, ticket: Option<Ticket>, unread: Vec<u8>) {
         if self.step != Step::Serve {
             self.health.disconnected();
             return drop(socket);
         }
-        let mut connection = Connection::new();
+        let mut connection = Connection::received(Reception::Welcome, ticket);
         connection.put_back(unread.into());
         let key = self.table.insert(connection);
         self.operations.push(Operation::Adopt { key, socket });
@@ -129,10 +140,20 @@ impl Core {
 
     /// Grants the request. From here on the connection is a session, or an echo.
     fn open(&mut self, key: ConnectionKey, upgrade: Upgrade) {
+        let response = upgrade.response();
+        let Upgrade { target, mut admission, .. } = upgrade;
+        let entered = self.enter_user(key, &admission.grant, None);
         let Some(connection) = self.table.get(key) else { return };
         debug_assert_eq!(connection.phase(), Phase::Head, "a connection is opened once");
-        let response = upgrade.response();
-        let Upgrade { target, admission, .. } = upgrade;
+        *connection.meter_mut() = Meter::starting(self.now.0);
+        match entered {
+            Ok(place) => admission.place = place,
+            Err(full) => {
+                // Opened to be closed: only so a browser tells its page why.
+                connection.open(Route::Session, response, None);
+                return self.say_goodbye(key, &Goodbye::user_full(full));
+            }
+        }
         match target {
             Target::Document(name) => {
                 let access = admission.grant.right_on(&name).expect("who may not even read was refused").access();

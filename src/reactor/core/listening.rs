@@ -21,12 +21,17 @@ enum Next {
 
 impl Core {
     pub(super) fn received(&mut self, key: ConnectionKey, data: &mut [u8]) {
+        if self.awaits_proxy_header(key) {
+            return self.received_proxy_header(key, data);
+        }
         let was_counted = self.is_counted(key);
+        let was_inside = self.is_inside_message(key);
         let Some(connection) = self.table.get(key) else { return };
         if connection.is_alive() {
             self.handle(Input::Alive { session: session_of(key) });
         }
         let Some(connection) = self.table.get(key) else { return };
+        connection.meter_mut().charge(&self.rules.rate, self.now.0, 0, data.len());
         match connection.phase() {
             Phase::Head => self.received_head(key, data),
             Phase::Open if connection.is_held() || connection.has_unread() => self.keep(key, data),
@@ -39,6 +44,7 @@ impl Core {
             Phase::Leaving | Phase::Gone => {}
         }
         self.count_unfinished(key, was_counted, data.len());
+        self.watch_message(key, was_inside);
         self.tend(key);
     }
 
@@ -47,6 +53,8 @@ impl Core {
         let Some(connection) = self.table.get(key) else { return };
         if connection.phase() == Phase::Open && !connection.is_held() {
             let mut unread = connection.take_unread();
+            self.excuse_message(key);
+            let was_inside = self.is_inside_message(key);
             let (data, consumed) = unread.parts();
             self.listen(key, data, consumed);
             if let Some(connection) = self.table.get(key) {
@@ -59,6 +67,7 @@ impl Core {
                     Phase::Head | Phase::Leaving | Phase::Gone => {}
                 }
             }
+            self.watch_message(key, was_inside);
             self.end_if_heard_out(key);
         }
         self.tend(key);
@@ -92,8 +101,10 @@ impl Core {
 
     /// Hands in message after message, until there is none, or the connection is held back.
     fn listen(&mut self, key: ConnectionKey, data: &mut [u8], consumed: &mut usize) {
+        let mut heard = 0;
         loop {
             let Some(connection) = self.table.get(key) else { return };
+            connection.meter_mut().charge(&self.rules.rate, self.now.0, heard, 0);
             if connection.phase() != Phase::Open || connection.is_held() {
                 return;
             }
@@ -102,6 +113,10 @@ impl Core {
                 self.held_by_mesh.push(key);
                 return;
             }
+            if self.holds_for_rate(key) {
+                return;
+            }
+            let Some(connection) = self.table.get(key) else { return };
             let route = connection.route();
             let limits = limits_of(&self.rules, connection);
             let next = match connection.hear(data, consumed, limits) {
@@ -116,31 +131,34 @@ impl Core {
                     }
                     Next::Closing
                 }
-                Some(Heard::Message { kind, payload }) => match route {
-                    Route::Echo => {
-                        let echo = echo_of(kind, payload);
-                        connection.send(echo);
-                        connection.hold(Hold::Echo);
-                        Next::GoOn
-                    }
-                    Route::Session => match sync::parse(payload) {
-                        Ok(message) => {
-                            self.busy = true;
-                            self.shard.handle(self.now, Input::Message { session: session_of(key), message });
-                            self.drain_effects();
+                Some(Heard::Message { kind, payload }) => {
+                    self.messages.ended = true;
+                    match route {
+                        Route::Echo => {
+                            let echo = echo_of(kind, payload);
+                            connection.send(echo);
+                            connection.hold(Hold::Echo);
                             Next::GoOn
                         }
-                        // Other software uses types of its own between its clients; a server passes over them.
-                        Err(SyncError::UnknownMessage { .. }) => Next::GoOn,
-                        Err(error) => {
-                            self.say_goodbye(key, &Goodbye::malformed_message(error));
-                            Next::Closing
-                        }
-                    },
-                },
+                        Route::Session => match sync::parse(payload) {
+                            Ok(message) => {
+                                self.busy = true;
+                                self.shard.handle(self.now, Input::Message { session: session_of(key), message });
+                                self.drain_effects();
+                                Next::GoOn
+                            }
+                            // Other software uses types of its own between its clients; a server passes over them.
+                            Err(SyncError::UnknownMessage { .. }) => Next::GoOn,
+                            Err(error) => {
+                                self.say_goodbye(key, &Goodbye::malformed_message(error));
+                                Next::Closing
+                            }
+                        },
+                    }
+                }
             };
             match next {
-                Next::GoOn => {}
+                Next::GoOn => heard = 1,
                 Next::Closing => return,
             }
         }
