@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn arrivals_come_in_a_burst_and_then_at_their_pace() {
         let addresses = Addresses::new(AddressRules { connections_max: 0, ..RULES });
-        let mut taken = |ms: u64| (0..100).take_while(|_| addresses.enter(ip("10.0.0.1"), Now(ms)).is_ok()).count();
+        let taken = |ms: u64| (0..100).take_while(|_| addresses.enter(ip("10.0.0.1"), Now(ms)).is_ok()).count();
         assert_eq!(taken(1_000), 5);
         assert_eq!(taken(1_099), 0);
         assert_eq!(taken(1_100), 1);

@@ -1,17 +1,14 @@
-//! How fast one connection may send: the generic cell rate algorithm in four bytes. Has no clock.
-
-/// Steps of a meter in a millisecond.
-const STEPS_PER_MS: u64 = 100;
+//! How fast one connection may send: the generic cell rate algorithm, in four bytes. Has no clock.
 
 /// How fast each connection may send. Messages and bytes draw on the same time: each message takes its share of a second, and so does each byte.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rate {
-    /// What a message takes, in thousandths of a step.
-    message_cost: u64,
-    /// What 1,024 bytes take, in thousandths of a step.
-    kib_cost: u64,
-    /// How far ahead of its time a connection may be, in steps.
-    burst: u32,
+    /// What a message takes, in nanoseconds.
+    message_ns: u64,
+    /// What 1,024 bytes take, in nanoseconds.
+    kib_ns: u64,
+    /// How far ahead of its time a connection may be, in microseconds.
+    burst_us: u32,
 }
 
 impl Rate {
@@ -19,37 +16,36 @@ impl Rate {
     /// 0 stands for no limit.
     #[must_use]
     pub fn new(messages_per_s_max: u64, bytes_per_s_max: u64, burst_ms: u64) -> Self {
-        let second = 1_000 * STEPS_PER_MS * 1_000;
-        let cost = |of: u64, per_s: u64| (of * second).checked_div(per_s).unwrap_or(0);
-        // Beyond, a meter could not tell what is long ago from what is far ahead.
-        let burst = u32::try_from(burst_ms * STEPS_PER_MS).unwrap_or(u32::MAX).min(BURST_MAX);
-        Self { message_cost: cost(1, messages_per_s_max), kib_cost: cost(1_024, bytes_per_s_max), burst }
+        let time_ns = |of: u64, per_s: u64| (of * 1_000_000_000).checked_div(per_s).unwrap_or(0);
+        let burst_us = u32::try_from(burst_ms * 1_000).unwrap_or(u32::MAX).min(BURST_US_MAX);
+        Self { message_ns: time_ns(1, messages_per_s_max), kib_ns: time_ns(1_024, bytes_per_s_max), burst_us }
     }
 
     /// Nothing is limited.
     #[must_use]
     pub fn is_unlimited(&self) -> bool {
-        self.message_cost == 0 && self.kib_cost == 0
+        self.message_ns == 0 && self.kib_ns == 0
     }
 
-    fn cost(&self, messages: usize, bytes: usize) -> u64 {
-        // Rounded up: what takes less than a step is not free.
-        (messages as u64 * self.message_cost).div_ceil(1_000) + (bytes as u64 * self.kib_cost).div_ceil(1_024_000)
+    fn time_us(&self, messages: usize, bytes: usize) -> u64 {
+        let of_bytes_ns = (bytes as u64).saturating_mul(self.kib_ns) / 1_024;
+        // Rounded up: what takes less than a microsecond is not free.
+        (messages as u64).saturating_mul(self.message_ns).saturating_add(of_bytes_ns).div_ceil(1_000)
     }
 }
 
-/// Furthest ahead that a burst may be, in steps: an hour.
-const BURST_MAX: u32 = 360_000_000;
+/// Furthest ahead that a burst may be, in microseconds: ten minutes.
+const BURST_US_MAX: u32 = 600_000_000;
 
-/// Furthest ahead that a meter may be, in steps: about ten hours. One message that takes longer is counted as that.
-const AHEAD_MAX: u32 = 1 << 31;
+/// Furthest ahead that a meter may be, in microseconds: about 35 minutes. One message that takes longer counts as that.
+const AHEAD_US_MAX: u32 = 1 << 31;
 
-const _: () = assert!(BURST_MAX < AHEAD_MAX / 4);
+const _: () = assert!(BURST_US_MAX <= AHEAD_US_MAX / 2);
 
-/// One connection's account: the moment at which all that it has sent would have come at the highest steady pace, in steps that wrap.
+/// One connection's account: the moment at which all that it has sent would have come at the highest steady pace, in microseconds that wrap after 71 minutes.
 ///
-/// A moment in the past says that nothing is owed. After about twelve hours of silence it would look like one ahead; but a client that says nothing, not even
-/// a pong, is closed long before, and otherwise would be held back once.
+/// A moment in the past says that nothing is owed. After 35 minutes it would look like one ahead; so a meter has to be brought up to the present more often
+/// than that, whether or not anything comes ([`Meter::settle`]).
 #[derive(Clone, Copy, Debug)]
 pub struct Meter(u32);
 
@@ -57,7 +53,12 @@ impl Meter {
     /// Nothing was sent yet.
     #[must_use]
     pub fn starting(now_ms: u64) -> Self {
-        Self(steps(now_ms))
+        Self(wrapped_us(now_ms))
+    }
+
+    /// Time has passed.
+    pub fn settle(&mut self, now_ms: u64) {
+        self.0 = wrapped_us(now_ms).wrapping_add(self.ahead_us(now_ms));
     }
 
     /// So much was received.
@@ -65,28 +66,29 @@ impl Meter {
         if rate.is_unlimited() {
             return;
         }
-        let ahead = u64::from(self.ahead(now_ms)) + rate.cost(messages, bytes);
-        let ahead = u32::try_from(ahead).unwrap_or(AHEAD_MAX).min(AHEAD_MAX - 1);
-        self.0 = steps(now_ms).wrapping_add(ahead);
+        let ahead = u64::from(self.ahead_us(now_ms)).saturating_add(rate.time_us(messages, bytes));
+        let ahead = u32::try_from(ahead).unwrap_or(u32::MAX).min(AHEAD_US_MAX - 1);
+        self.0 = wrapped_us(now_ms).wrapping_add(ahead);
     }
 
     /// How long nothing more should be read, in milliseconds; `None` where the connection is within its rate.
     #[must_use]
     pub fn wait_ms(&self, rate: &Rate, now_ms: u64) -> Option<u64> {
-        let over = self.ahead(now_ms).checked_sub(rate.burst).filter(|&over| over > 0)?;
-        Some(u64::from(over).div_ceil(STEPS_PER_MS))
+        if rate.is_unlimited() {
+            return None;
+        }
+        let over = self.ahead_us(now_ms).checked_sub(rate.burst_us).filter(|&over| over > 0)?;
+        Some(u64::from(over).div_ceil(1_000))
     }
 
-    /// Steps ahead of its time.
-    fn ahead(&self, now_ms: u64) -> u32 {
-        let ahead = self.0.wrapping_sub(steps(now_ms));
-        if ahead < AHEAD_MAX { ahead } else { 0 }
+    fn ahead_us(&self, now_ms: u64) -> u32 {
+        let ahead = self.0.wrapping_sub(wrapped_us(now_ms));
+        if ahead < AHEAD_US_MAX { ahead } else { 0 }
     }
 }
 
-/// The time in steps, wrapped.
-fn steps(now_ms: u64) -> u32 {
-    (now_ms.wrapping_mul(STEPS_PER_MS) & u64::from(u32::MAX)) as u32
+fn wrapped_us(now_ms: u64) -> u32 {
+    (now_ms.wrapping_mul(1_000) & u64::from(u32::MAX)) as u32
 }
 
 #[cfg(test)]
@@ -112,7 +114,7 @@ mod tests {
     #[test]
     fn a_flood_gets_its_burst_and_then_its_rate_wherever_the_steps_wrap() {
         let rate = Rate::new(1_000, 0, 2_000);
-        for from in [0, 42_949_000, u64::from(u32::MAX) / 100 - 5_000, 1 << 40] {
+        for from in [0, u64::from(u32::MAX) / 1_000 - 5_000, u64::from(u32::MAX) / 2_000 - 5_000, 1 << 40] {
             let messages = flood(&rate, from, 10_000, 1 << 20);
             assert!((12_000..12_010).contains(&messages), "{messages}");
         }
@@ -137,6 +139,19 @@ mod tests {
         assert_eq!(meter.wait_ms(&rate, 64_000), None);
         meter.charge(&Rate::new(0, 1_024, 0), 64_000, 1, 1 << 40);
         assert!(meter.wait_ms(&rate, 64_000).is_some());
+    }
+
+    #[test]
+    fn a_meter_that_is_kept_up_to_date_owes_nothing_after_any_silence() {
+        let rate = Rate::new(10, 0, 100);
+        let mut meter = Meter::starting(0);
+        meter.charge(&rate, 0, 10, 0);
+        assert!(meter.wait_ms(&rate, 0).is_some());
+        for minute in 1..200 {
+            let now = minute * 60_000;
+            meter.settle(now);
+            assert_eq!(meter.wait_ms(&rate, now), None, "after {minute} minutes");
+        }
     }
 
     #[test]

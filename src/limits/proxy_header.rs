@@ -3,10 +3,16 @@
 use std::fmt;
 use std::net::IpAddr;
 
-use ppp::{HeaderResult, PartialResult, v1, v2};
+use ppp::{PartialResult, v1, v2};
 
 /// Longest header. Version 1 has at most 107 bytes; version 2 may carry 65,535 bytes of extensions, of which proxies use some hundred.
 const PROXY_HEADER_BYTES_MAX: usize = 2_048;
+
+/// What a header of version 1 begins with.
+const TEXT_PREFIX: &[u8] = b"PROXY ";
+
+/// Longest header of version 1.
+const TEXT_BYTES_MAX: usize = 107;
 
 /// What a header says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,18 +50,34 @@ impl fmt::Display for ProxyHeaderError {
 ///
 /// There is none.
 pub fn parse_proxy_header(received: &[u8]) -> Result<Option<ProxyHeader>, ProxyHeaderError> {
-    let looked_at = &received[..received.len().min(PROXY_HEADER_BYTES_MAX)];
-    let parsed = HeaderResult::parse(looked_at);
-    if parsed.is_incomplete() {
-        let is_full = looked_at.len() == PROXY_HEADER_BYTES_MAX;
-        return if is_full { Err(ProxyHeaderError::TooLong) } else { Ok(None) };
-    }
-    let (client, bytes) = match parsed {
-        HeaderResult::V1(Ok(header)) => (client_of_v1(&header), header.header.len()),
-        HeaderResult::V2(Ok(header)) => (client_of_v2(&header)?, header.len()),
-        HeaderResult::V1(Err(_)) | HeaderResult::V2(Err(_)) => return Err(ProxyHeaderError::Malformed),
+    let (client, bytes) = if received.first() == TEXT_PREFIX.first() {
+        let Some(line) = text_line(received)? else { return Ok(None) };
+        let header = v1::Header::try_from(line).map_err(|_| ProxyHeaderError::Malformed)?;
+        (client_of_v1(&header), line.len())
+    } else {
+        let looked_at = &received[..received.len().min(PROXY_HEADER_BYTES_MAX)];
+        match v2::Header::try_from(looked_at) {
+            Ok(header) => (client_of_v2(&header)?, header.len()),
+            Err(error) if error.is_incomplete() && looked_at.len() < PROXY_HEADER_BYTES_MAX => return Ok(None),
+            Err(error) if error.is_incomplete() => return Err(ProxyHeaderError::TooLong),
+            Err(_) => return Err(ProxyHeaderError::Malformed),
+        }
     };
     Ok(Some(ProxyHeader { client: client.map(|address| address.to_canonical()), bytes }))
+}
+
+/// The line of version 1 with its end, once it is whole: a number that is cut looks like another number.
+fn text_line(received: &[u8]) -> Result<Option<&[u8]>, ProxyHeaderError> {
+    let looked_at = &received[..received.len().min(TEXT_BYTES_MAX)];
+    let begun = looked_at.len().min(TEXT_PREFIX.len());
+    if looked_at[..begun] != TEXT_PREFIX[..begun] {
+        return Err(ProxyHeaderError::Malformed);
+    }
+    match looked_at.windows(2).position(|end| end == b"\r\n") {
+        Some(at) => Ok(Some(&looked_at[..at + 2])),
+        None if looked_at.len() < TEXT_BYTES_MAX => Ok(None),
+        None => Err(ProxyHeaderError::Malformed),
+    }
 }
 
 fn client_of_v1(header: &v1::Header<'_>) -> Option<IpAddr> {

@@ -90,7 +90,7 @@ mod tests {
 
     #[test]
     fn what_is_held_is_measured_and_the_thread_ends() {
-        let held = vec![1_u8; 64 << 20];
+        let held = std::hint::black_box(vec![1_u8; 64 << 20]);
         let pressure = Arc::new(Pressure::default());
         let sampler = Sampler::spawn(Arc::clone(&pressure), Budget(0)).expect("a thread");
         assert!(pressure.used_bytes() >= held.len(), "{}", pressure.used_bytes());

@@ -69,10 +69,13 @@ struct Member {
     session: Option<u32>,
 }
 
+/// Some of the users, by subject.
+type Part = HashMap<Arc<str>, User>;
+
 /// All users that are here.
 pub struct Users {
     rules: UserRules,
-    parts: Box<[Mutex<HashMap<Arc<str>, User>>]>,
+    parts: Box<[Mutex<Part>]>,
     hasher: RandomState,
     deliver: Deliver,
 }
@@ -203,7 +206,7 @@ impl Users {
         (self.deliver)(core, Note::Farewell(Farewell { connection, session, goodbye: goodbye.clone() }));
     }
 
-    fn part(&self, subject: &str) -> MutexGuard<'_, HashMap<Arc<str>, User>> {
+    fn part(&self, subject: &str) -> MutexGuard<'_, Part> {
         // The remainder is below the number of parts.
         let part = (self.hasher.hash_one(subject) % PARTS as u64) as usize;
         self.parts[part].lock().unwrap_or_else(PoisonError::into_inner)

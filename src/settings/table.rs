@@ -270,7 +270,7 @@ settings! {
         connection_bytes_per_s_max: Bytes { default: 32 * MIB, min: 0, max: 1024 * GIB };
 
         /// What a connection has not used of its messages and bytes within this time it may use at once.
-        connection_burst_ms: Milliseconds { default: 10_000, min: 0, max: 3_600_000 };
+        connection_burst_ms: Milliseconds { default: 10_000, min: 0, max: 600_000 };
 
         /// A connection to which nothing was sent for so long is sent something.
         /// y-websocket clients drop a socket on which nothing arrived for 30 s.

@@ -50,7 +50,10 @@ pub(crate) fn http(address: SocketAddr, request: &[u8]) -> String {
 
 impl Client {
     pub(crate) fn connect(address: SocketAddr) -> Self {
-        let stream = TcpStream::connect(address).expect("the server listens");
+        Self::over(TcpStream::connect(address).expect("the server listens"))
+    }
+
+    pub(crate) fn over(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
         stream.set_nodelay(true).expect("a socket");
         Self { stream, received: Vec::new() }
@@ -63,14 +66,21 @@ impl Client {
         client
     }
 
-    pub(crate) fn expect_upgrade(&mut self) {
+    /// The head of the response; empty where the server closes without one.
+    pub(crate) fn head(&mut self) -> String {
         let end = loop {
             if let Some(end) = self.received.windows(4).position(|window| window == b"\r\n\r\n") {
                 break end + 4;
             }
-            assert!(self.receive(), "the server closed: {:?}", String::from_utf8_lossy(&self.received));
+            if !self.receive() {
+                break self.received.len();
+            }
         };
-        let head = String::from_utf8(self.received.drain(..end).collect()).expect("heads are text");
+        String::from_utf8(self.received.drain(..end).collect()).expect("heads are text")
+    }
+
+    pub(crate) fn expect_upgrade(&mut self) {
+        let head = self.head();
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
         // The example of RFC 6455, section 1.3.
         assert!(head.contains("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"), "{head}");
