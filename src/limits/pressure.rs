@@ -54,6 +54,12 @@ impl Budget {
         let kept = Stage::ALL.into_iter().rev().filter(|stage| *stage <= before).find(kept);
         begun.max(kept.expect("the first stage is always kept"))
     }
+
+    /// How far beyond the end of the last stage that is.
+    fn excess_bytes(self, used_bytes: usize) -> usize {
+        let ends_at_percent = Stage::Close.begins_at_percent() - HYSTERESIS_PERCENT;
+        if self.0 == 0 { 0 } else { used_bytes.saturating_sub(self.0 / 100 * ends_at_percent) }
+    }
 }
 
 /// The stage that is in force, for all threads.
@@ -61,6 +67,7 @@ impl Budget {
 pub struct Pressure {
     stage: AtomicU8,
     used_bytes: AtomicUsize,
+    excess_bytes: AtomicUsize,
 }
 
 impl Pressure {
@@ -76,11 +83,18 @@ impl Pressure {
         self.used_bytes.load(Ordering::Relaxed)
     }
 
+    /// What has to be given back before nothing is closed any more, in bytes.
+    #[must_use]
+    pub fn excess_bytes(&self) -> usize {
+        self.excess_bytes.load(Ordering::Relaxed)
+    }
+
     /// So much is used. Gives the stages before and after.
     pub fn measured(&self, budget: Budget, used_bytes: usize) -> (Stage, Stage) {
         let before = self.stage();
         let after = budget.stage(before, used_bytes);
         self.used_bytes.store(used_bytes, Ordering::Relaxed);
+        self.excess_bytes.store(budget.excess_bytes(used_bytes), Ordering::Relaxed);
         self.stage.store(after as u8, Ordering::Relaxed);
         (before, after)
     }
@@ -111,6 +125,7 @@ mod tests {
             assert_eq!(pressure.measured(budget, used).1, expected, "{used}");
             assert_eq!(pressure.stage(), expected);
             assert_eq!(pressure.used_bytes(), used);
+            assert_eq!(pressure.excess_bytes(), used.saturating_sub(95_000));
         }
     }
 

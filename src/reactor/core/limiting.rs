@@ -390,7 +390,7 @@ impl Core {
         }
     }
 
-    /// Closes some of the open connections, those that hold most first.
+    /// Closes some of the open connections, those that hold most first, until this core's share of what is too much is given back.
     fn shed(&mut self) {
         let mut held: Vec<(usize, ConnectionKey)> = Vec::new();
         for key in self.table.keys() {
@@ -404,7 +404,15 @@ impl Core {
         if count < held.len() {
             held.select_nth_unstable_by_key(count, |&(bytes, _)| Reverse(bytes));
         }
-        for &(_, key) in &held[..count] {
+        let largest = &mut held[..count];
+        largest.sort_unstable_by_key(|&(bytes, _)| Reverse(bytes));
+        let wanted = self.limiting.limits.pressure.excess_bytes() / usize::from(self.cores);
+        let mut given_back = 0;
+        for &(bytes, key) in &*largest {
+            if given_back > wanted {
+                return;
+            }
+            given_back += bytes;
             self.limiting.counters.memory_closed += 1;
             self.limit_closes_connection(key, Reason::Memory);
             self.send_away(key, &Goodbye::memory_short());
