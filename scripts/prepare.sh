@@ -59,6 +59,8 @@ prepare_packages() {
     command -v clang >/dev/null || missing+=(clang)
     command -v git >/dev/null || missing+=(git)
     command -v curl >/dev/null || missing+=(curl ca-certificates)
+    # The tests of TLS make certificates with it, and connect with it.
+    command -v openssl >/dev/null || missing+=(openssl)
     [[ ${#missing[@]} -eq 0 ]] || install_packages "${missing[@]}"
 }
 

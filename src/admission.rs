@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use selvedge_protocol::websocket::Deflate;
+
 use crate::auth::Grant;
 use crate::limits::UserTicket;
 
@@ -10,14 +12,8 @@ use crate::limits::UserTicket;
 pub struct Admission {
     /// Whose it is, and what it may do.
     pub grant: Arc<Grant>,
+    /// How messages are compressed, where they are.
+    pub deflate: Option<Deflate>,
     /// Its place among those of its user, once it is open. None where it is nobody's in particular, or where its sessions have places of their own.
     pub place: Option<UserTicket>,
-}
-
-impl Admission {
-    /// Of a connection that is not open yet.
-    #[must_use]
-    pub fn new(grant: Arc<Grant>) -> Self {
-        Self { grant, place: None }
-    }
 }

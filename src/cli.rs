@@ -2,9 +2,11 @@
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::{PathBufValueParser, TypedValueParser as _};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use selvedge::auth::{Issued, Right};
 use selvedge::settings::{CONFIG_VARIABLE, Literal, SETTINGS, Setting, Settings, Sources, report};
 
 /// What the process was started to do.
@@ -16,6 +18,8 @@ pub(crate) enum Task {
     Config(ConfigFormat),
     /// Hold the machine against what connections need.
     Doctor(Doctor),
+    /// Make a token.
+    Token(Issued),
 }
 
 /// What the doctor was asked.
@@ -61,6 +65,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Ta
     let task = match matches.subcommand() {
         Some(("config", config)) => Task::Config(config_format(config)),
         Some(("doctor", doctor)) => Task::Doctor(doctor_task(doctor)),
+        Some(("token", token)) => Task::Token(issued(token)),
         _ => Task::Serve,
     };
     let given = |setting: &Setting| Some((setting.name.into(), matches.get_one::<String>(setting.name)?.clone()));
@@ -123,6 +128,57 @@ fn doctor_command() -> Command {
         .arg(switch("explain").help("Print what is known of every knob, as Markdown, and look at nothing"))
 }
 
+fn issued(token: &ArgMatches) -> Issued {
+    let text = |name| token.get_one::<String>(name).cloned();
+    Issued {
+        subject: text("sub").expect("it is required"),
+        documents: token.get_many::<(String, Right)>("document").into_iter().flatten().cloned().collect(),
+        ttl: *token.get_one::<Duration>("ttl").expect("it has a default"),
+        audience: text("audience"),
+        issuer: text("issuer"),
+        key_id: text("kid"),
+        key: token.get_one::<PathBuf>("key").cloned(),
+    }
+}
+
+fn token_command() -> Command {
+    let arg = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).help(help)
+    };
+    Command::new("token")
+        .about("Make a token, signed with the secret of auth_secret_file or with a private key, and print it")
+        .after_help(
+            "Example: selvedge token --auth-secret-file secret --sub user-1 --document 'notes/*=write' --ttl 1h\n\
+             Whoever has the token is let in until it ends: give it to nobody else, and make it short.",
+        )
+        .arg(arg("sub", "SUBJECT", "Whose it is").required(true))
+        .arg(
+            arg(
+                "document",
+                "PATTERN=RIGHT",
+                "Documents, and read, comment or write; * stands for any characters; may be repeated",
+            )
+            .action(ArgAction::Append)
+            .value_parser(|text: &str| Issued::document(text)),
+        )
+        .arg(
+            arg("ttl", "TIME", "How long it is good, such as 90s, 15m, 1h, 30days")
+                .default_value("1h")
+                .value_parser(|text: &str| humantime::parse_duration(text).map_err(|error| error.to_string())),
+        )
+        .arg(arg("audience", "NAME", "Whom it is for (aud) [default: auth_audience]"))
+        .arg(arg("issuer", "NAME", "Who makes it (iss) [default: auth_issuer]"))
+        .arg(arg("kid", "NAME", "Name of the key"))
+        .arg(
+            arg(
+                "key",
+                "FILE",
+                "Sign with this private key in PEM: RSA (RS256), EC on P-256 (ES256) or Ed25519 (EdDSA)",
+            )
+            .value_parser(PathBufValueParser::new()),
+        )
+}
+
 fn command() -> Command {
     let format = Arg::new("format")
         .long("format")
@@ -148,6 +204,7 @@ fn command() -> Command {
                 .arg(json.conflicts_with("format")),
         )
         .subcommand(doctor_command())
+        .subcommand(token_command())
         .arg(
             Arg::new("config")
                 .long("config")

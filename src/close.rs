@@ -7,10 +7,15 @@ use selvedge_protocol::websocket::{CloseCode, Violation};
 use selvedge_shards::CloseReason;
 use selvedge_shards::reading::ReadFailed;
 
+use crate::auth::Denied;
 use crate::limits::UserFull;
 
 /// What the peer sent can never be taken.
 const REFUSED: CloseCode = CloseCode::new(4400).expect("codes from 4000 to 4999 are for applications");
+/// There is no token that lets the peer in, or not any longer.
+const UNAUTHORIZED: CloseCode = CloseCode::new(4401).expect("codes from 4000 to 4999 are for applications");
+/// The token does not allow the document.
+const FORBIDDEN: CloseCode = CloseCode::new(4403).expect("codes from 4000 to 4999 are for applications");
 /// The document is as large as it may become, and the peer's part does not fit.
 const DOCUMENT_FULL: CloseCode = CloseCode::new(4413).expect("codes from 4000 to 4999 are for applications");
 
@@ -56,6 +61,17 @@ impl Goodbye {
                 Self::new(CloseCode::TRY_AGAIN_LATER, "the connection is too slow for the document")
             }
         }
+    }
+
+    /// The peer is not let in, or not any longer.
+    #[must_use]
+    pub fn denied(denied: Denied) -> Self {
+        let code = match denied {
+            _ if denied.is_transient() => CloseCode::TRY_AGAIN_LATER,
+            Denied::Forbidden => FORBIDDEN,
+            _ => UNAUTHORIZED,
+        };
+        Self::new(code, denied.to_string())
     }
 
     /// The peer broke RFC 6455, or a limit on frames and messages.
@@ -144,6 +160,28 @@ mod tests {
         assert!(!is_final(CloseReason::DocumentsFull { documents_max: 1 }));
         assert!(!is_final(CloseReason::TooSlow));
         assert_eq!(Goodbye::drain().code.value(), 1012);
+    }
+
+    #[test]
+    fn who_is_not_let_in_is_told_whether_to_come_again() {
+        let code = |denied| Goodbye::denied(denied).code.value();
+        for denied in [
+            Denied::Missing,
+            Denied::Ambiguous,
+            Denied::Malformed,
+            Denied::Untrusted,
+            Denied::Claim("exp"),
+            Denied::Expired,
+            Denied::Audience,
+            Denied::Issuer,
+            Denied::Revoked,
+        ] {
+            assert_eq!(code(denied), 4401, "{denied}");
+        }
+        assert_eq!(code(Denied::Forbidden), 4403);
+        for denied in [Denied::NotYetValid, Denied::KeysPending, Denied::KeyPending] {
+            assert_eq!(code(denied), 1013, "{denied}");
+        }
     }
 
     #[test]

@@ -1,23 +1,33 @@
 //! One socket's life: request head, WebSocket, closing, gone. Bytes in, events and frames out: has no socket, clock or shard, so
 //! that the loop and a simulator run the same code.
 
+mod encrypted;
 mod hold;
 mod outgoing;
+pub mod pulse;
+mod pulses;
+mod share;
 mod unread;
 
 use std::fmt;
 
-use selvedge_protocol::websocket::{CloseFrame, Event, Limits, MessageKind, Reader, Role, Violation, put_close};
-use selvedge_shards::Frame;
+use selvedge_protocol::websocket::{
+    CloseFrame, Deflate, Event, Inflater, Limits, MessageKind, Reader, Role, Violation, put_close,
+};
+use selvedge_shards::{Frame, Now};
 
 use crate::admission::Admission;
 use crate::close::Goodbye;
 use crate::endpoints::Upgrade;
 use crate::limits::{Meter, Reception, Ticket};
+use crate::tls;
 pub use hold::Hold;
 use hold::Holds;
 use outgoing::Outgoing;
 pub use outgoing::Sent;
+use pulse::{Dialect, Pulse, Stamp};
+pub use pulses::{Looked, PulseCounters, Pulses, Qualities};
+pub use share::{Share, Turn};
 use unread::Unread;
 
 /// Bytes that may wait unread at one connection that is held back. The driver is told to receive no more at once, so that only what it
@@ -35,8 +45,11 @@ pub struct Connection {
     pending: Option<Box<Pending>>,
     /// What it is held to, where that is anything.
     admission: Option<Box<Admission>>,
+    /// What stands between it and its socket, where that is TLS.
+    tls: Option<Box<tls::Session>>,
     /// Its place among those of its address; none where it was refused one.
     ticket: Option<Ticket>,
+    pulse: Pulse,
     /// What it has sent of late, once it is open.
     meter: Meter,
     phase: Phase,
@@ -51,10 +64,12 @@ pub struct Connection {
     reception: Reception,
     /// The driver was told to receive for it.
     receiving: bool,
+    /// What it has had of its core's turn.
+    share: Share,
 }
 
 // A million idle connections hold a million of these.
-const _: () = assert!(size_of::<Connection>() <= 56);
+const _: () = assert!(size_of::<Connection>() <= 120);
 
 /// What a connection has only for a while.
 #[derive(Debug, Default)]
@@ -112,6 +127,11 @@ pub enum Heard<'a> {
     },
     /// A control frame, which is dealt with.
     Control,
+    /// An answer to a ping, for [`Pulses::answered`].
+    Pong {
+        /// What it carries, if it is as long as what pings from here do.
+        stamp: Option<Stamp>,
+    },
     /// The connection is closing from here on.
     Closing(Ending),
 }
@@ -147,6 +167,8 @@ impl Connection {
             admission: None,
             ticket: None,
             meter: Meter::starting(0),
+            tls: None,
+            pulse: Pulse::new(Now(0)),
             phase: Phase::Head,
             route: Route::Session,
             outgoing: Outgoing::default(),
@@ -155,6 +177,7 @@ impl Connection {
             ended: false,
             reception: Reception::Welcome,
             receiving: false,
+            share: Share::default(),
         }
     }
 
@@ -252,6 +275,19 @@ impl Connection {
         self.pending_mut().queue.opening(response);
     }
 
+    /// How messages are compressed, both ways. To be said before anything is heard.
+    pub fn agree_on(&mut self, deflate: Option<Deflate>) {
+        if let Some(deflate) = deflate {
+            self.reader = Reader::with_deflate(Role::Server, deflate);
+        }
+    }
+
+    /// How messages are compressed, where they are.
+    #[must_use]
+    pub fn deflate(&self) -> Option<Deflate> {
+        self.reader.deflate()
+    }
+
     /// Queues the whole answer to a request, after which the connection ends. Where there may be more to come from the peer, that is read
     /// and dropped for a while: closing a socket with unread bytes resets it, and could take the answer away from the peer.
     pub fn answer(&mut self, response: Vec<u8>, peer_done: bool) {
@@ -260,13 +296,19 @@ impl Connection {
         self.pending_mut().queue.last(response);
     }
 
-    /// Takes the next thing out of `data`, which continues what was received before: see [`Reader::next`]. To be called until it
+    /// Takes the next thing out of `data`, which continues what was received before: see [`Reader::next_inflated`]. To be called until it
     /// gives `None`, as long as the connection is open and not held back; the rest belongs to [`Connection::keep`].
-    pub fn hear<'a>(&'a mut self, data: &'a mut [u8], consumed: &mut usize, limits: &Limits) -> Option<Heard<'a>> {
+    pub fn hear<'a>(
+        &'a mut self,
+        data: &'a mut [u8],
+        consumed: &mut usize,
+        limits: &Limits,
+        inflater: &'a mut Inflater,
+    ) -> Option<Heard<'a>> {
         assert_eq!(self.phase, Phase::Open, "only an open connection has messages");
         // Field by field, because a message borrows the reader to its end.
         let Self { reader, pending, phase, route, .. } = self;
-        match reader.next(data, consumed, limits) {
+        match reader.next_inflated(data, consumed, limits, inflater) {
             Ok(None) => None,
             Ok(Some(Event::Message { kind: MessageKind::Text, .. })) if *route == Route::Session => {
                 *phase = Phase::Closing { peer_done: false };
@@ -278,7 +320,7 @@ impl Connection {
                 pending_of(pending).queue.pong(payload);
                 Some(Heard::Control)
             }
-            Ok(Some(Event::Pong(_))) => Some(Heard::Control),
+            Ok(Some(Event::Pong(payload))) => Some(Heard::Pong { stamp: payload.try_into().ok() }),
             Ok(Some(Event::Close(frame))) => {
                 *phase = Phase::Closing { peer_done: true };
                 queue_close(pending, frame.map(|frame| Goodbye { code: frame.code, reason: "".into() }).as_ref());
@@ -296,15 +338,8 @@ impl Connection {
     /// was answered, as the reader finds no frame in it.
     pub fn discard(&mut self, data: &mut [u8], limits: &Limits) {
         let Phase::Closing { peer_done: false } = self.phase else { return };
-        let mut consumed = 0;
-        let peer_done = loop {
-            match self.reader.next(data, &mut consumed, limits) {
-                Ok(Some(Event::Close(_))) => break true,
-                Ok(Some(Event::Message { .. } | Event::Ping(_) | Event::Pong(_))) => {}
-                // After a violation nothing can be read any more: the peer's end, or the deadline, will end it.
-                Ok(None) | Err(_) => break false,
-            }
-        };
+        // After a violation nothing can be read any more: the peer's end, or the deadline, will end it.
+        let peer_done = self.reader.skip_to_close(data, limits).unwrap_or(false);
         self.phase = Phase::Closing { peer_done };
     }
 
@@ -331,13 +366,17 @@ impl Connection {
     /// Memory that holds what has arrived and is not whole, or not looked at.
     #[must_use]
     pub fn unfinished_bytes(&self) -> usize {
-        self.reader.memory_bytes() + self.pending.as_ref().map_or(0, |pending| pending.unread.memory_bytes())
+        let encrypted = self.tls.as_ref().map_or(0, |tls| tls.unfinished_bytes());
+        encrypted
+            + self.reader.memory_bytes()
+            + self.pending.as_ref().map_or(0, |pending| pending.unread.memory_bytes())
     }
 
     /// The socket is of no more use.
     pub fn gone(&mut self) {
         self.phase = Phase::Gone;
         self.pending = None;
+        self.tls = None;
         self.reader = Reader::new(Role::Server);
     }
 
@@ -345,25 +384,69 @@ impl Connection {
     #[must_use]
     pub fn is_finished(&self) -> bool {
         match self.phase {
+            Phase::Closing { .. } => {
+                self.is_spoken_out() && self.tls.as_ref().is_none_or(|tls| tls.has_closed() && tls.is_flushed())
+            }
+            Phase::Head | Phase::Leaving | Phase::Open | Phase::Gone => false,
+        }
+    }
+
+    /// Everything that is not TLS's own is said on both sides.
+    fn is_spoken_out(&self) -> bool {
+        match self.phase {
             Phase::Closing { peer_done } => (peer_done || self.ended) && self.outgoing.is_last_sent(),
             Phase::Head | Phase::Leaving | Phase::Open | Phase::Gone => false,
         }
     }
 
+    /// What the peer takes for a sign of life.
+    #[must_use]
+    pub fn dialect(&self) -> Dialect {
+        match self.route {
+            Route::Session => Dialect::YWebsocket,
+            Route::Echo => Dialect::Plain,
+        }
+    }
+
+    /// From here on it is to be looked at by [`Pulses::look`].
+    pub fn begin_pulse(&mut self, now: Now) {
+        self.pulse = Pulse::new(now);
+    }
+
     /// Something arrived: says whether it answers a probe.
     pub fn is_alive(&mut self) -> bool {
+        self.pulse.heard();
         std::mem::take(&mut self.probed)
     }
 
     /// Queues a ping. Says `false` where the answer could not be heard, because the connection is held back: whoever asks then has
     /// to take it as alive.
-    pub fn probe(&mut self) -> bool {
+    pub fn probe(&mut self, stamp: Stamp) -> bool {
         if self.phase != Phase::Open || self.is_held() {
             return false;
         }
         self.probed = true;
-        self.pending_mut().queue.ping();
+        self.pending_mut().queue.ping(stamp);
         true
+    }
+
+    /// Queues a ping whose answer will tell how long it took.
+    fn ask(&mut self, stamp: Stamp, now: Now) {
+        self.pulse.asked(self.dialect(), now);
+        self.pending_mut().queue.ping(stamp);
+    }
+
+    /// Queues a message that says nothing.
+    fn beat(&mut self, frame: Frame, now: Now) {
+        self.pulse.sent(now);
+        self.pending_mut().queue.beat(frame);
+    }
+
+    /// What [`Connection::poll_send`] gave goes to the socket now.
+    pub fn count_sent(&mut self, now: Now) {
+        if self.outgoing == Outgoing::Data {
+            self.pulse.sent(now);
+        }
     }
 
     /// The peer will send nothing more.
@@ -380,12 +463,25 @@ impl Connection {
 
     /// Holds messages back for this reason. Says whether the connection was free before, so that receiving has to be paused.
     pub fn hold(&mut self, hold: Hold) -> bool {
+        // An answer would wait unread, and seem to have taken so long.
+        self.pulse.cannot_answer();
         self.holds.insert(hold)
     }
 
     /// Ends one reason to hold back. Says whether it was the last.
     pub fn unhold(&mut self, hold: Hold) -> bool {
         self.holds.remove(hold)
+    }
+
+    /// It may have more of this turn.
+    #[must_use]
+    pub fn has_share(&self, turn: Turn) -> bool {
+        self.share.is_left(turn)
+    }
+
+    /// A message of so many bytes was taken from it, or a control frame.
+    pub fn take_share(&mut self, turn: Turn, bytes: usize) {
+        self.share.take(turn, bytes);
     }
 
     /// Messages must wait.
@@ -437,6 +533,10 @@ impl Connection {
 
     /// The next thing to send, if nothing is in flight.
     pub fn poll_send(&mut self) -> Option<Frame> {
+        if self.tls.is_some() { self.poll_encrypted() } else { self.poll_plain() }
+    }
+
+    fn poll_plain(&mut self) -> Option<Frame> {
         let frame = self.outgoing.poll(&mut self.pending.as_mut()?.queue);
         self.tidy();
         frame
@@ -444,7 +544,8 @@ impl Connection {
 
     /// What was in flight is in the kernel's hands.
     pub fn sent(&mut self) -> Sent {
-        self.outgoing.sent()
+        let is_whole = self.tls.as_mut().is_none_or(|tls| tls.sent());
+        if is_whole { self.outgoing.sent() } else { Sent::Part }
     }
 
     /// A send is in flight, or waits for one.

@@ -1,5 +1,7 @@
 //! What is served under which path. Decides from one request; has no socket, and does not know which core does what.
 
+mod credential;
+
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -8,11 +10,14 @@ use selvedge_protocol::http::{
     Connection, Limits, Request, RequestError, RequestKind, Status, UpgradeKey, parse_request, write_refusal,
     write_response, write_upgrade,
 };
+use selvedge_protocol::sync;
+use selvedge_protocol::websocket::{Deflate, negotiate};
 
 use crate::admission::Admission;
-use crate::auth::{Authority, Denied};
+use crate::auth::{Authority, Denied, Grant};
 use crate::health::Health;
 use crate::limits::{Door, TurnedAway};
+use credential::Credential;
 
 const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
 const JSON: &str = "application/json";
@@ -26,6 +31,13 @@ pub enum Routed {
     Upgrade {
         /// What for.
         upgrade: Upgrade,
+        /// Length of the head.
+        head_bytes: usize,
+    },
+    /// To be granted only so that it can be said why there is no session.
+    Refused {
+        /// What is said.
+        refused: Refused,
         /// Length of the head.
         head_bytes: usize,
     },
@@ -45,7 +57,32 @@ pub struct Upgrade {
     pub target: Target,
     /// What it is held to.
     pub admission: Admission,
+    handshake: Handshake,
+}
+
+/// A WebSocket that was asked for by somebody who is not let in.
+#[derive(Debug)]
+pub struct Refused {
+    /// Why.
+    pub denied: Denied,
+    handshake: Handshake,
+    /// There would have been a session: the client understands what a session says.
+    is_session: bool,
+}
+
+/// What the response to an upgrade is made from.
+#[derive(Clone, Copy, Debug)]
+struct Handshake {
     key: UpgradeKey,
+    protocol: Option<&'static str>,
+}
+
+impl Handshake {
+    fn response(&self, deflate: Option<Deflate>) -> Vec<u8> {
+        let mut response = Vec::new();
+        write_upgrade(&mut response, &self.key, self.protocol, deflate);
+        response
+    }
 }
 
 /// What a WebSocket is for.
@@ -61,9 +98,34 @@ impl Upgrade {
     /// The response that grants it.
     #[must_use]
     pub fn response(&self) -> Vec<u8> {
-        let mut response = Vec::new();
-        write_upgrade(&mut response, &self.key, None);
+        self.handshake.response(self.admission.deflate)
+    }
+
+    /// The same for somebody who is not let in after all.
+    #[must_use]
+    pub fn refused(&self, denied: Denied) -> Refused {
+        Refused { denied, handshake: self.handshake, is_session: self.target.is_session() }
+    }
+}
+
+impl Refused {
+    /// The response that opens the WebSocket, and the one message in it. A Close frame has to follow.
+    #[must_use]
+    pub fn response(&self) -> Vec<u8> {
+        let mut response = self.handshake.response(None);
+        if self.is_session {
+            sync::put_permission_denied(&mut response, &self.denied.to_string());
+        }
         response
+    }
+}
+
+impl Target {
+    fn is_session(&self) -> bool {
+        match self {
+            Self::Document(_) => true,
+            Self::Echo => false,
+        }
     }
 }
 
@@ -74,6 +136,8 @@ pub struct Endpoints<'a> {
     pub head_bytes_max: usize,
     /// Whether there is an echo.
     pub conformance: bool,
+    /// Whether compression is agreed to.
+    pub compression: bool,
     /// Where answers about health come from.
     pub health: &'a Health,
     /// Who is asked whether somebody may come in.
@@ -91,13 +155,9 @@ impl Endpoints<'_> {
         match parse_request(received, &Limits { head_bytes_max: self.head_bytes_max }) {
             Ok(None) => Routed::Incomplete,
             Ok(Some((request, head_bytes))) => match self.upgrade_of(&request, surplus) {
-                Ok(upgrade) => Routed::Upgrade { upgrade, head_bytes },
-                Err(answer) => {
-                    if let (Some(door), Answer::Denied(denied)) = (self.door, &answer) {
-                        door.denied(*denied);
-                    }
-                    Routed::Answer { response: answer.response(), unread: received.len() > head_bytes }
-                }
+                Ok(Ok(upgrade)) => Routed::Upgrade { upgrade, head_bytes },
+                Ok(Err(refused)) => Routed::Refused { refused, head_bytes },
+                Err(answer) => Routed::Answer { response: answer.response(), unread: received.len() > head_bytes },
             },
             Err(error) => {
                 let mut response = Vec::new();
@@ -111,7 +171,7 @@ impl Endpoints<'_> {
         }
     }
 
-    fn upgrade_of(&self, request: &Request<'_>, surplus: bool) -> Result<Upgrade, Answer> {
+    fn upgrade_of(&self, request: &Request<'_>, surplus: bool) -> Result<Result<Upgrade, Refused>, Answer> {
         let mut segments = request.path_segments();
         let path = (segments.next(), segments.next(), segments.next());
         let target = match path {
@@ -130,9 +190,30 @@ impl Endpoints<'_> {
             RequestKind::Upgrade { .. } if surplus => Err(Answer::Unavailable("too many connections")),
             RequestKind::Upgrade { key } => {
                 self.door.map_or(Ok(()), |door| door.check(request)).map_err(Answer::TurnedAway)?;
-                let grant = self.authority.admit(None, self.now).map_err(Answer::Denied)?;
-                Ok(Upgrade { target, admission: Admission::new(grant), key })
+                let credential = Credential::of(request);
+                let handshake = Handshake { key, protocol: credential.protocol };
+                let is_session = target.is_session();
+                Ok(match self.admit(credential, &target) {
+                    Ok(grant) => {
+                        let deflate = if self.compression { negotiate(request.extensions()) } else { None };
+                        let admission = Admission { grant, deflate, place: None };
+                        Ok(Upgrade { target, admission, handshake })
+                    }
+                    Err(denied) => Err(Refused { denied, handshake, is_session }),
+                })
             }
+        }
+    }
+
+    fn admit(&self, credential: Credential<'_>, target: &Target) -> Result<Arc<Grant>, Denied> {
+        let grant = match credential.token {
+            Ok(token) => self.authority.admit(token.as_deref(), self.now)?,
+            Err(_) if self.authority.is_open() => self.authority.admit(None, self.now)?,
+            Err(denied) => return Err(denied),
+        };
+        match target {
+            Target::Document(name) if grant.right_on(name).is_none() => Err(Denied::Forbidden),
+            Target::Document(_) | Target::Echo => Ok(grant),
         }
     }
 
@@ -158,7 +239,6 @@ enum Answer {
     NotFound { conformance: bool },
     BadName(DocumentNameError),
     WebSocketOnly,
-    Denied(Denied),
     TurnedAway(TurnedAway),
     Unavailable(&'static str),
 }
@@ -179,9 +259,6 @@ impl Answer {
                 "this path speaks WebSocket; connect with a WebSocket client\n".to_owned(),
                 &[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")],
             ),
-            Self::Denied(denied) => {
-                (Status::Unauthorized, PLAIN_TEXT, format!("{denied}\n"), &[("WWW-Authenticate", "Bearer")])
-            }
             Self::TurnedAway(turned_away) => {
                 let retry_after = turned_away.retry_after_s().map(|seconds| seconds.to_string());
                 let headers = retry_after.as_ref().map(|seconds| [("Retry-After", seconds.as_str())]);
@@ -237,7 +314,9 @@ mod tests {
     fn answer(endpoints: &Endpoints<'_>, request: &[u8], surplus: bool) -> String {
         match endpoints.route(request, surplus) {
             Routed::Answer { response, .. } => String::from_utf8(response).expect("answers are text"),
-            other @ (Routed::Incomplete | Routed::Upgrade { .. }) => panic!("not an answer: {other:?}"),
+            other @ (Routed::Incomplete | Routed::Upgrade { .. } | Routed::Refused { .. }) => {
+                panic!("not an answer: {other:?}")
+            }
         }
     }
 
@@ -248,7 +327,9 @@ mod tests {
                 assert_eq!(head_bytes, request.len());
                 upgrade.target
             }
-            other @ (Routed::Incomplete | Routed::Answer { .. }) => panic!("not an upgrade: {other:?}"),
+            other @ (Routed::Incomplete | Routed::Refused { .. } | Routed::Answer { .. }) => {
+                panic!("not an upgrade: {other:?}")
+            }
         }
     }
 
@@ -258,6 +339,7 @@ mod tests {
         let endpoints = Endpoints {
             head_bytes_max: 8192,
             conformance: false,
+            compression: false,
             health: &health,
             authority: &Authority::open(),
             now: SystemTime::UNIX_EPOCH,
@@ -279,6 +361,7 @@ mod tests {
             let endpoints = Endpoints {
                 head_bytes_max: 8192,
                 conformance,
+                compression: false,
                 health: &health,
                 authority: &Authority::open(),
                 now: SystemTime::UNIX_EPOCH,
@@ -294,6 +377,7 @@ mod tests {
         let endpoints = Endpoints {
             head_bytes_max: 8192,
             conformance: true,
+            compression: false,
             health: &health,
             authority: &Authority::open(),
             now: SystemTime::UNIX_EPOCH,
@@ -303,11 +387,45 @@ mod tests {
     }
 
     #[test]
+    fn compression_is_agreed_to_only_where_it_is_on_and_offered() {
+        let health = Health::default();
+        for (compression, offer, agreed) in [
+            (false, "permessage-deflate", false),
+            (true, "permessage-deflate; client_max_window_bits", true),
+            (true, "x-unknown, permessage-deflate; server_max_window_bits=8, permessage-deflate", true),
+            (true, "permessage-deflate; unknown", false),
+            (true, "", false),
+        ] {
+            let endpoints = Endpoints {
+                head_bytes_max: 8192,
+                conformance: true,
+                compression,
+                health: &health,
+                authority: &Authority::open(),
+                now: SystemTime::UNIX_EPOCH,
+                door: None,
+            };
+            let mut request = request("/echo", true);
+            request.truncate(request.len() - 2);
+            request.extend_from_slice(format!("Sec-WebSocket-Extensions: {offer}\r\n\r\n").as_bytes());
+            let Routed::Upgrade { upgrade, .. } = endpoints.route(&request, false) else { panic!("an upgrade") };
+            assert_eq!(upgrade.admission.deflate.is_some(), agreed, "{offer}");
+            let response = String::from_utf8(upgrade.response()).expect("a head is text");
+            assert_eq!(
+                response.contains("Sec-WebSocket-Extensions: permessage-deflate; server_no_"),
+                agreed,
+                "{response}"
+            );
+        }
+    }
+
+    #[test]
     fn health_is_told_and_refusals_follow_it() {
         let health = Health::default();
         let endpoints = Endpoints {
             head_bytes_max: 8192,
             conformance: false,
+            compression: false,
             health: &health,
             authority: &Authority::open(),
             now: SystemTime::UNIX_EPOCH,

@@ -6,6 +6,7 @@ use selvedge_shards::{DocumentId, ShardId};
 use crate::driver::Socket;
 use crate::endpoints::Upgrade;
 use crate::limits::Ticket;
+use crate::tls;
 
 /// A socket that leaves one core for another. No driver holds it, and nothing is in flight on it.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub struct Handed {
     pub ticket: Option<Ticket>,
     /// Bytes that arrived behind the request and that nobody has looked at.
     pub unread: Vec<u8>,
+    /// The session that it is inside of, with what it has not sent and what is not whole.
+    pub tls: Option<Box<tls::Session>>,
 }
 
 /// Which core goes on with a connection that asks for this document.

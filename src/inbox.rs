@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use selvedge_shards::reading::{CaughtUp, Loaded, ReadFailed};
 use selvedge_shards::{DocumentId, Input, Sequence};
 
+use crate::auth::Authority;
 use crate::close::Goodbye;
 use crate::doorbell::Doorbell;
 use crate::driver::ConnectionKey;
@@ -14,7 +15,7 @@ use crate::driver::ConnectionKey;
 /// Hands a note to the core of this number. Never waits for the core.
 pub type Deliver = Arc<dyn Fn(usize, Note) + Send + Sync>;
 
-/// One thing that a core is told. Each becomes inputs of its shard.
+/// One thing that a core is told. Each but the last becomes inputs of its shard.
 #[derive(Debug)]
 pub enum Note {
     /// Records up to these are durable.
@@ -44,6 +45,8 @@ pub enum Note {
         /// The sequence the snapshot reaches to, and the bytes it has; or why there is none.
         result: Result<(Sequence, u64), ReadFailed>,
     },
+    /// Keys or revocations have changed: who is asked from here on.
+    Authority(Arc<Authority>),
     /// Somebody has to go.
     Farewell(Farewell),
 }
@@ -72,17 +75,17 @@ impl Note {
             Self::Loaded { document, result } => visit(Input::Loaded { document, result }),
             Self::CaughtUp { document, job, result } => visit(Input::CaughtUp { document, job, result }),
             Self::SnapshotTaken { document, result } => visit(Input::SnapshotTaken { document, result }),
-            // The core's own business: see `Core::handle_note`.
-            Self::Farewell(_) => {}
+            // The core's, not its shard's.
+            Self::Authority(_) | Self::Farewell(_) => {}
         }
     }
 }
 
 /// The notes of one core that it has not taken yet.
 ///
-/// Bounded by what the core asked for: every note but [`Note::CommitFailed`] and [`Note::Farewell`] answers an append, a load, a catch-up or a snapshot, and
-/// those who answer bound what they take in; of failures only the latest in a row is kept, and there are at most as many farewells as sessions, times
-/// how often somebody revokes a user within a turn.
+/// Bounded by what the core asked for: every note but [`Note::CommitFailed`], [`Note::Authority`] and [`Note::Farewell`] answers an append, a load,
+/// a catch-up or a snapshot, and those who answer bound what they take in; of the first two only the latest in a row is kept, and there is one
+/// farewell for each session that goes for another one, or is revoked.
 #[derive(Debug, Default)]
 pub struct Inbox {
     notes: Mutex<Vec<Note>>,
@@ -104,6 +107,7 @@ impl Inbox {
             let mut notes = self.notes.lock().unwrap_or_else(PoisonError::into_inner);
             match (notes.last_mut(), note) {
                 (Some(Note::CommitFailed(last)), Note::CommitFailed(reason)) => *last = reason,
+                (Some(Note::Authority(last)), Note::Authority(authority)) => *last = authority,
                 (_, note) => notes.push(note),
             }
             self.filled.store(true, Ordering::Release);

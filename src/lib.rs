@@ -22,3 +22,4 @@ pub mod reader;
 pub mod server;
 pub mod settings;
 pub mod timers;
+pub mod tls;

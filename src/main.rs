@@ -4,10 +4,11 @@ mod cli;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
+use std::time::SystemTime;
 
 use selvedge::doctor::{self, Asked, Machine, ThisMachine};
 use selvedge::settings::{Effective, Settings, report};
-use selvedge::{logging, server};
+use selvedge::{auth, logging, server};
 
 use cli::{ConfigFormat, Doctor, DoctorFormat, Task};
 
@@ -37,6 +38,13 @@ fn main() -> ExitCode {
         Task::Config(ConfigFormat::Toml) => print(&report::toml(&effective)),
         Task::Config(ConfigFormat::Json) => print(&report::json(&effective)),
         Task::Doctor(task) => examine(&task, &effective.settings),
+        Task::Token(issued) => match auth::issue(&issued, &effective.settings, SystemTime::now()) {
+            Ok(token) => print(&format!("{token}\n")),
+            Err(error) => {
+                eprintln!("error: {error}");
+                ExitCode::from(EXIT_USAGE)
+            }
+        },
         Task::Serve => {
             logging::start(&effective.settings);
             server::run(&effective.settings)

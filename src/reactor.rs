@@ -6,6 +6,7 @@ mod core;
 mod counters;
 pub mod drain;
 mod load;
+mod round;
 mod table;
 
 use std::io;
@@ -117,7 +118,7 @@ impl<D: Driver> Reactor<D> {
             leftover |= self.follow_drain();
         }
         self.lay_out();
-        tracing::debug!(core = self.id, of_loop = ?self.counters, shard = ?self.core.counters(), "a core ends");
+        tracing::debug!(core = self.id, of_loop = ?self.counters, shard = ?self.core.counters(), tls = ?self.core.tls_counters(), "a core ends");
         Ok(())
     }
 
@@ -238,6 +239,8 @@ impl<D: Driver> Reactor<D> {
             driver: self.driver.counters(),
             shard: self.core.counters(),
             limits: self.core.limits_counters(),
+            tls: self.core.tls_counters(),
+            pulses: self.core.pulse_counters(),
         };
         self.lines.board.write(self.id, counted);
     }

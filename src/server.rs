@@ -4,6 +4,7 @@
 mod cores;
 mod limits;
 mod process;
+mod tls;
 
 use std::fmt;
 use std::io;
@@ -15,15 +16,15 @@ use std::time::{Duration, Instant};
 
 use selvedge_shards::{Shard, ShardId};
 use selvedge_storage::{RocksStore, Store, StoreError};
-use signal_hook::consts::{SIGINT, SIGTERM, SIGUSR1};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
 use crate::audit::{self, Audit, AuditLog, Event};
-use crate::auth::Authority;
+use crate::auth::{self, Authority, Keeper};
 use crate::doorbell::Doorbell;
 use crate::driver::listener::{self, ListenError};
 use crate::health::Health;
-use crate::inbox::{self, Inbox};
+use crate::inbox::{self, Inbox, Note};
 use crate::limits::{Budget, Limits, Pressure, Sampler};
 use crate::mesh::Mesh;
 use crate::persister::{DrainFailed, Persister};
@@ -32,6 +33,7 @@ use crate::reactor::{Board, Clock, Counted, Lines, Parts};
 use crate::reader::Readers;
 use crate::settings::{DescriptorsChoice, SETTINGS, Settings};
 use cores::{Cores, Start, StartFailed};
+use tls::{Tls, TlsFailed};
 
 /// Descriptors that are not connections: files of the store, rings, listeners, standard streams.
 const OTHER_DESCRIPTORS: u64 = 1_200;
@@ -44,6 +46,7 @@ const MOVING_DESCRIPTORS_MIN: u64 = 1_024;
 enum Failed {
     /// Signals could not be caught.
     Signals(io::Error),
+    Auth(auth::StartError),
     Listen(ListenError),
     /// The operator's: the audit log cannot be written.
     Audit(audit::OpenFailed),
@@ -51,6 +54,7 @@ enum Failed {
     /// A thread beside the cores could not be started.
     Thread(io::Error),
     Cores(StartFailed),
+    Tls(TlsFailed),
     /// A core did not come to rest in time.
     Restless,
     Drain(DrainFailed),
@@ -60,18 +64,20 @@ impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Signals(error) => write!(f, "cannot catch signals: {error}"),
+            Self::Auth(error) => error.fmt(f),
             Self::Listen(error) => error.fmt(f),
             Self::Audit(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
             Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
             Self::Cores(error) => error.fmt(f),
+            Self::Tls(error) => error.fmt(f),
             Self::Restless => f.write_str("the drain timeout was over before all cores came to rest"),
             Self::Drain(error) => error.fmt(f),
         }
     }
 }
 
-/// Serves until SIGTERM or SIGINT, then drains; SIGUSR1 writes all counters to the log. Exit codes: 0 after a complete drain, 1 where the
+/// Serves until SIGTERM or SIGINT, then drains; SIGUSR1 writes all counters to the log, and SIGHUP looks for a new certificate. Exit codes: 0 after a complete drain, 1 where the
 /// server could not start or the drain was not complete; a second signal ends the process at once with 128 plus its number.
 #[must_use]
 pub fn run(settings: &Settings) -> ExitCode {
@@ -99,6 +105,8 @@ struct Server {
     cores: Cores,
     persister: Persister,
     readers: Readers,
+    keeper: Keeper,
+    tls: Option<Tls>,
     /// Measures as long as it is there.
     _sampler: Sampler,
     /// Last: what is recorded to the very end is written.
@@ -110,7 +118,11 @@ impl Server {
         let stopping = Arc::new(AtomicBool::new(false));
         let signals = catch_signals(&stopping).map_err(Failed::Signals)?;
         check_open_files(settings);
+        // Before anything is opened: who may come in has to be known.
+        let sources = auth::Sources::read(settings).map_err(Failed::Auth)?;
         let shards = u16::try_from(settings.shards).expect("the setting is bounded below the number of shard ids");
+
+        let tls = Tls::load(settings).map_err(Failed::Tls)?;
 
         // The address first: where another server has it, its data must not even be looked at.
         let listeners = listener::claim(settings.listen, usize::from(shards), &limits::listening(settings));
@@ -132,6 +144,13 @@ impl Server {
         let persister = Persister::spawn(Arc::clone(&store), settings.fsync, Arc::clone(&deliver));
         let persister = persister.map_err(Failed::Thread)?;
         let readers = Readers::spawn(store, limits::reading(settings), Arc::clone(&deliver)).map_err(Failed::Thread)?;
+        let tell_core = Arc::clone(&deliver);
+        let tell_cores = move |authority: &Arc<Authority>| {
+            for core in 0..usize::from(shards) {
+                tell_core(core, Note::Authority(Arc::clone(authority)));
+            }
+        };
+        let (keeper, authority) = Keeper::spawn(sources, Box::new(tell_cores)).map_err(Failed::Thread)?;
 
         let pressure = Arc::new(Pressure::default());
         let sampler =
@@ -150,9 +169,11 @@ impl Server {
             health: &health,
             drain: &drain,
             board: &board,
-            cpus: &cpus,
             shared,
             audit,
+            authority,
+            cpus: &cpus,
+            tls: tls.as_ref(),
         };
         let starts = plan.starts(listeners, &persister, &readers);
         // A core that spins on a CPU that it shares takes the time from the one that it waits for.
@@ -172,17 +193,22 @@ impl Server {
             readers,
             _sampler: sampler,
             audit_log,
+            keeper,
+            tls,
         })
     }
 
     fn serve(mut self) -> Result<(), Failed> {
         tracing::info!(address = %self.address, pid = std::process::id(), "listening on {}", self.address);
         for signal in self.signals.forever() {
-            if signal == SIGUSR1 {
-                report(&self.board);
-            } else {
-                tracing::info!(signal, connections = self.health.connections(), "draining");
-                break;
+            match (signal, &self.tls) {
+                (SIGUSR1, _) => report(&self.board),
+                (SIGHUP, Some(tls)) => tls.look(),
+                (SIGHUP, None) => {}
+                _ => {
+                    tracing::info!(signal, connections = self.health.connections(), "draining");
+                    break;
+                }
             }
         }
         self.stopping.store(true, Ordering::SeqCst);
@@ -206,6 +232,7 @@ impl Server {
         self.drain.lead(Step::Close, deadline);
         self.cores.join();
         self.readers.stop();
+        self.keeper.stop();
         committed.map_err(Failed::Drain)?;
         if !at_rest {
             return Err(Failed::Restless);
@@ -227,15 +254,16 @@ struct Plan<'a> {
     health: &'a Arc<Health>,
     drain: &'a Arc<Drain>,
     board: &'a Arc<Board>,
+    authority: Arc<Authority>,
     cpus: &'a [usize],
     shared: Arc<Limits>,
     audit: Audit,
+    tls: Option<&'a Tls>,
 }
 
 impl Plan<'_> {
     fn starts(self, listeners: Vec<TcpListener>, persister: &Persister, readers: &Readers) -> Vec<Start> {
         let meshes = Mesh::all(&self.doorbells);
-        let authority = Arc::new(Authority::open());
         let places = listeners.into_iter().zip(meshes).zip(self.doorbells).zip(0..self.shards);
         let start = |(((listener, mesh), doorbell), id)| {
             let id = ShardId(id);
@@ -250,9 +278,10 @@ impl Plan<'_> {
                     reader: readers.reader(),
                     rules: limits::rules(self.settings),
                     health: Arc::clone(self.health),
-                    authority: Arc::clone(&authority),
                     limits: Arc::clone(&self.shared),
                     audit: self.audit.of_core(id.0),
+                    authority: Arc::clone(&self.authority),
+                    acceptor: self.tls.map(Tls::acceptor),
                 },
                 lines: Lines {
                     doorbell,
@@ -287,14 +316,14 @@ fn catch_signals(stopping: &Arc<AtomicBool>) -> io::Result<Signals> {
     for signal in [SIGTERM, SIGINT] {
         signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(stopping))?;
     }
-    Signals::new([SIGTERM, SIGINT, SIGUSR1])
+    Signals::new([SIGTERM, SIGINT, SIGUSR1, SIGHUP])
 }
 
 /// Writes to the log what each core has counted since its start.
 fn report(board: &Board) {
     for (core, counted) in board.read().enumerate() {
-        let Counted { core: of_loop, driver, shard, limits } = counted;
-        tracing::info!(core, ?of_loop, ?driver, ?shard, ?limits, "counters");
+        let Counted { core: of_loop, driver, shard, tls, pulses, limits } = counted;
+        tracing::info!(core, ?of_loop, ?driver, ?shard, ?tls, ?pulses, ?limits, "counters");
     }
 }
 

@@ -16,11 +16,13 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-pub use choice::{AtLimit, Choice, DescriptorsChoice, DriverChoice, Fsync, History, LogFormat, LogLevel};
+pub use choice::{
+    AtLimit, AuthChoice, Choice, DescriptorsChoice, DriverChoice, Fsync, History, LogFormat, LogLevel, MinVersion,
+};
 pub use error::{Given, SettingError};
 pub use kind::{
     Address, Budget, Bytes, Cores, Count, Fault, File, Folder, Kind, Literal, Milliseconds, Networks, OneOf, Origins,
-    Switch, SyncPolicy, Text,
+    Switch, SyncPolicy, Text, WebAddress,
 };
 pub use table::{SETTINGS, Settings};
 

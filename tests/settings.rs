@@ -154,10 +154,10 @@ fn numbers_are_taken_at_their_bounds_and_not_beyond() {
 
 #[test]
 fn later_sources_win() {
-    let file = File::new("heartbeat_ms = 1001\nshards = 2\nclose_timeout_ms = 300");
-    let environment = [("SELVEDGE_HEARTBEAT_MS", "1002"), ("SELVEDGE_SHARDS", "3")];
-    let effective = read(&sources(Some(&file), &environment, &[("heartbeat_ms", "1003")]));
-    assert_eq!(effective.settings.heartbeat_ms, 1003);
+    let file = File::new("heartbeat_ms = 11001\nshards = 2\nclose_timeout_ms = 300");
+    let environment = [("SELVEDGE_HEARTBEAT_MS", "11002"), ("SELVEDGE_SHARDS", "3")];
+    let effective = read(&sources(Some(&file), &environment, &[("heartbeat_ms", "11003")]));
+    assert_eq!(effective.settings.heartbeat_ms, 11003);
     assert_eq!(effective.settings.shards, 3);
     assert_eq!(effective.settings.close_timeout_ms, 300);
     assert_eq!(origin(&effective, "heartbeat_ms"), Origin::CommandLine);
@@ -178,7 +178,7 @@ fn the_flag_names_the_file_before_the_variable_does() {
 fn every_kind_is_read_from_a_file() {
     let file = File::new(
         "listen = '[::1]:0'\ndata_dir = '/srv/documents'\nshards = 7\ndriver = 'monoio'\nconformance = true\n\
-         fsync = 'interval=50'\noutbox_bytes_max = '2MiB'\nmessage_bytes_max = 1048576\nheartbeat_ms = '1500'",
+         fsync = 'interval=50'\noutbox_bytes_max = '2MiB'\nmessage_bytes_max = 1048576\nheartbeat_ms = '11500'",
     );
     let settings = read(&sources(Some(&file), &[], &[])).settings;
     let expected = Settings {
@@ -190,7 +190,7 @@ fn every_kind_is_read_from_a_file() {
         fsync: Fsync::Interval { ms: 50 },
         outbox_bytes_max: 2 << 20,
         message_bytes_max: 1 << 20,
-        heartbeat_ms: 1500,
+        heartbeat_ms: 11500,
         ..Settings::default()
     };
     assert_eq!(settings, expected);

@@ -139,7 +139,7 @@ impl Service {
         };
         let RequestKind::Upgrade { key: upgrade } = request.kind else { panic!("our client upgrades") };
         let mut answer = Vec::new();
-        write_upgrade(&mut answer, &upgrade, None);
+        write_upgrade(&mut answer, &upgrade, None, None);
         peer.in_room = request.path_segments().next() == Some("room");
         peer.head = None;
         if peer.in_room {

@@ -206,7 +206,7 @@ mod tests {
     /// An answer to the request, and what a server may send behind it.
     fn stream(key: &UpgradeKey) -> Vec<u8> {
         let mut bytes = Vec::new();
-        write_upgrade(&mut bytes, key, None);
+        write_upgrade(&mut bytes, key, None, None);
         put_frame(&mut bytes, OpCode::Binary, b"first");
         put_frame(&mut bytes, OpCode::Ping, b"there?");
         put_frame(&mut bytes, OpCode::Binary, &[7; 300]);

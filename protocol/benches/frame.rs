@@ -122,7 +122,7 @@ fn upgrade(criterion: &mut Criterion) {
             let (request, _) = parse_request(black_box(request), &limits).expect("valid").expect("complete");
             let http::RequestKind::Upgrade { key } = request.kind else { panic!("an upgrade") };
             out.clear();
-            http::write_upgrade(&mut out, &key, None);
+            http::write_upgrade(&mut out, &key, None, None);
             black_box(&out);
         });
     });

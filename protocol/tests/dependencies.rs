@@ -6,6 +6,9 @@ use std::{collections::BTreeSet, env, path::Path, process::Command};
 /// Every crate that the library may be linked with, its own dependencies included.
 const ALLOWED: &[&str] = &[
     "selvedge-protocol",
+    // Compressed messages.
+    "flate2",
+    "zlib-rs",
     // Request heads.
     "httparse",
     // The answer to an upgrade key, and what SHA-1 is made of.

@@ -41,12 +41,18 @@ pub struct Config {
     pub awareness_entries_max: usize,
     /// Client ids that one session may announce.
     pub awareness_entries_per_session_max: usize,
+    /// Bytes of all awareness states of one document.
+    pub awareness_bytes_max: usize,
+    /// Updates of one document in a second. Above, those who write are paused.
+    pub document_updates_per_s_max: u32,
+    /// Updates of one session in a second. Above, it is paused.
+    pub author_updates_per_s_max: u32,
+    /// Awareness messages of one session in a second. Above, it is paused.
+    pub session_awareness_per_s_max: u32,
     /// Bytes of records that are not committed, over all documents. Above, writers are paused.
     pub uncommitted_bytes_max: usize,
     /// How long a session that was behind may go without taking anything.
     pub catch_up_timeout_ms: u64,
-    /// A session to which nothing was sent for this long is sent an empty awareness update.
-    pub heartbeat_ms: u64,
     /// A document stays in memory this long after its last session.
     pub document_idle_ms: u64,
     /// Records after the snapshot at which a new one is taken.
@@ -71,8 +77,8 @@ pub(crate) const ANSWERS_PER_SESSION_MAX: u32 = 16;
 /// Hot documents of other shards that a shard knows of. Sessions of any more go to their owners, as those of documents that are not hot.
 pub(crate) const HOT_DOCUMENTS_MAX: usize = 1_024;
 
-/// Every session is looked at once in this time, for its heartbeat and its patience.
+/// Every session is looked at once in this time, for what it does not take.
 pub(crate) const SCAN_MS: u64 = 2_000;
 
-/// Sessions that are looked at in one go: if all are sent a heartbeat, the core is not away for longer than some milliseconds.
+/// Sessions that are looked at in one go: if all have to be ended, the core is not away for longer than some milliseconds.
 pub(crate) const SCAN_SESSIONS: u64 = 2_048;

@@ -33,8 +33,10 @@ pub struct Counters {
     pub fan_out_window_widest_ms: u64,
     /// Awareness updates of clients.
     pub awareness_received: u64,
-    /// Client ids announced for which there was no room.
+    /// States announced for which there was no room, be it for the client id or for the bytes.
     pub awareness_ignored: u64,
+    /// Times that a session was paused because it sent too much awareness.
+    pub awareness_paused: u64,
     /// Awareness frames made for all sessions of a document.
     pub awareness_published: u64,
     /// Those that had waited for the end of a window.
@@ -59,8 +61,10 @@ pub struct Counters {
     pub snapshots_failed: u64,
     /// Times that a writer was paused because too much was not committed.
     pub writers_paused: u64,
-    /// Empty messages sent to keep a connection.
-    pub heartbeats: u64,
+    /// Times that an author was paused because it sent too many updates.
+    pub authors_paused: u64,
+    /// Times that an author was paused because its document got too many updates.
+    pub document_authors_paused: u64,
     /// Sessions attached here to documents of other shards.
     pub sessions_mirrored: u64,
     /// Times that a document of this shard became hot.

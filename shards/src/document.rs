@@ -16,6 +16,7 @@ use crate::core::Core;
 use crate::effect::{CloseReason, Effect};
 use crate::envelope::Envelope;
 use crate::fan_out::{FanOut, Lacks, squash, update_frame};
+use crate::flow::{Flow, Over};
 use crate::frame::Frame;
 use crate::id::{DocumentId, Now, Sequence, SessionId, SessionRef, ShardId};
 use crate::input::Access;
@@ -53,6 +54,7 @@ pub(crate) struct Document {
     /// answer would say that all is safe.
     authored: BTreeMap<SessionRef, Sequence>,
     fan_out: FanOut,
+    flow: Flow,
     remotes: BTreeMap<ShardId, BTreeMap<SessionId, Access>>,
     /// All other shards were told that it is.
     hot: bool,
@@ -150,6 +152,7 @@ impl Document {
             uncommitted: VecDeque::new(),
             authored: BTreeMap::new(),
             fan_out: FanOut::default(),
+            flow: Flow::default(),
             remotes: BTreeMap::new(),
             hot: false,
             presence: Presence::default(),
@@ -171,12 +174,12 @@ impl Document {
 
     /// Something waits for the end of the turn.
     pub(crate) fn is_dirty(&self) -> bool {
-        !self.turn.updates.is_empty() || self.fan_out.has_unsent() || self.presence.has_news()
+        !self.turn.updates.is_empty() || self.fan_out.has_unsent() || self.presence.has_news() || self.flow.is_pausing()
     }
 
     /// When its turn has to end once more, though nothing arrives. Later than now, right after a turn has ended.
     pub(crate) fn due(&self) -> Option<Now> {
-        [self.updates_due, self.awareness_due].into_iter().flatten().min()
+        [self.updates_due, self.awareness_due, self.flow.due()].into_iter().flatten().min()
     }
 
     /// No session has it, and nothing of it is on its way anywhere.
@@ -279,6 +282,7 @@ impl Document {
             }
         }
         self.take_temperature(core);
+        self.flow.forget(session);
         self.presence.leave(session, core.now);
         self.greeting = None;
         self.everyone = None;
@@ -382,6 +386,7 @@ impl Document {
         if self.presence.has_claims() {
             self.presence.alive(session);
         }
+        self.limit(session, &message, core);
         match message {
             Message::SyncStep1 { state_vector } => self.sync_step_1_came(session, state_vector, core),
             Message::SyncStep2 { update } => self.update_came(session, access, update, false, core),
@@ -391,6 +396,27 @@ impl Document {
             // A client has no say in rights.
             Message::PermissionDenied { .. } => {}
         }
+    }
+
+    /// What has come is dealt with; what comes after it may have to wait.
+    fn limit(&mut self, session: SessionRef, message: &Message<'_>, core: &mut Core) {
+        let over = match message {
+            Message::SyncStep2 { .. } | Message::Update { .. } => {
+                self.flow.update_came(session, &core.config, core.now)
+            }
+            // The answer to a query is dearer than a state.
+            Message::Awareness { .. } | Message::QueryAwareness => {
+                self.flow.awareness_came(session, &core.config, core.now)
+            }
+            Message::SyncStep1 { .. } | Message::PermissionDenied { .. } => None,
+        };
+        let Some(over) = over else { return };
+        *match over {
+            Over::AuthorUpdates => &mut core.counters.authors_paused,
+            Over::DocumentUpdates => &mut core.counters.document_authors_paused,
+            Over::Awareness => &mut core.counters.awareness_paused,
+        } += 1;
+        core.pause(session);
     }
 
     pub(crate) fn alive(&mut self, session: SessionRef) {
@@ -622,6 +648,7 @@ impl Document {
         let room = Room {
             per_session: core.config.awareness_entries_per_session_max,
             in_all: core.config.awareness_entries_max,
+            bytes: core.config.awareness_bytes_max,
         };
         for entry in update.entries() {
             match self.presence.offer(session, &entry, room, core.now) {
@@ -642,6 +669,9 @@ impl Document {
     // --- the end of a turn ---
 
     pub(crate) fn turn_ended(&mut self, core: &mut Core) {
+        for session in self.flow.release(core.now) {
+            core.resume(session);
+        }
         self.updates_due = self.end_turn_of_updates(core);
         self.awareness_due = self.end_turn_of_awareness(core);
     }

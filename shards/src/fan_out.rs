@@ -89,7 +89,7 @@ impl FanOut {
         if let Some(&moved) = self.members.get(gone.member as usize) {
             sessions.at_mut(moved).member = gone.member;
         }
-        if gone.delivery == Delivery::CatchingUp {
+        if gone.delivery() == Delivery::CatchingUp {
             // Nothing else would: who is gone is not caught up, and what it needs would stay as long as the document.
             self.catching_up.retain(|&(other, _)| other != id);
         }
@@ -116,8 +116,8 @@ impl FanOut {
         for id in authors {
             let Some(author) = sessions.get_mut(id) else { continue };
             author.authored = sequence;
-            if author.delivery == Delivery::Live {
-                author.delivery = Delivery::Held(self.sent);
+            if author.delivery() == Delivery::Live {
+                author.set_delivery(Delivery::Held(self.sent));
                 self.held.push(id);
             }
         }
@@ -143,7 +143,7 @@ impl FanOut {
         let first = self.sent.next();
         let mut made = None;
         for &index in &self.members {
-            if sessions.at_mut(index).delivery == Delivery::Live {
+            if sessions.at_mut(index).delivery() == Delivery::Live {
                 let frame = made.get_or_insert_with(|| self.gather(self.sent, self.sequence));
                 sessions.update(sessions.id_at(index), first, frame, effects);
             }
@@ -172,7 +172,7 @@ impl FanOut {
         effects: &mut VecDeque<Effect>,
     ) {
         let mut held = std::mem::take(&mut self.held);
-        held.retain(|&id| match sessions.get(id).map(|session| (session.delivery, session.authored)) {
+        held.retain(|&id| match sessions.get(id).map(|session| (session.delivery(), session.authored)) {
             Some((Delivery::Held(cursor), authored)) if wanted(authored) => {
                 self.go_on(id, cursor, &mut made, sessions, effects)
             }
@@ -194,12 +194,12 @@ impl FanOut {
     /// badly.
     pub(crate) fn begin_catch_up(&mut self, id: SessionId, sessions: &mut Sessions) {
         let Some(session) = sessions.get_mut(id) else { return };
-        match session.delivery {
+        match session.delivery() {
             Delivery::Held(_) if session.authored > self.committed => {
                 // Its own record comes first; the answer waits for the same commit.
             }
             Delivery::Live | Delivery::Held(_) => {
-                session.delivery = Delivery::CatchingUp;
+                session.set_delivery(Delivery::CatchingUp);
                 self.catching_up.push((id, self.committed));
             }
             Delivery::Behind(_) | Delivery::CatchingUp => {}
@@ -219,11 +219,11 @@ impl FanOut {
         // One that fell behind before it asked was taken to have everything when it came, and what was not committed then is not in
         // the answer.
         if let Some(session) = sessions.get_mut(id)
-            && let Delivery::Behind(cursor) = session.delivery
+            && let Delivery::Behind(cursor) = session.delivery()
         {
-            session.delivery = Delivery::Behind(cursor.min(through));
+            session.set_delivery(Delivery::Behind(cursor.min(through)));
         }
-        if let Some(Delivery::CatchingUp) = sessions.get(id).map(|session| session.delivery) {
+        if let Some(Delivery::CatchingUp) = sessions.get(id).map(|session| session.delivery()) {
             self.catching_up.retain(|&(other, _)| other != id);
             // Not from where it was: what was published before it came, and was not committed, it has not seen.
             if self.go_on(id, through, &mut None, sessions, effects) {
@@ -254,13 +254,13 @@ impl FanOut {
         let mut lacks = Lacks::default();
         let Some(session) = sessions.get_mut(id) else { return lacks };
         lacks.awareness = std::mem::take(&mut session.awareness_dropped);
-        if let Delivery::Behind(cursor) = session.delivery {
+        if let Delivery::Behind(cursor) = session.delivery() {
             if self.reaches_back_to(cursor) {
                 if self.go_on(id, cursor, &mut None, sessions, effects) {
                     self.held.push(id);
                 }
             } else {
-                session.delivery = Delivery::CatchingUp;
+                session.set_delivery(Delivery::CatchingUp);
                 self.catching_up.push((id, self.committed));
                 lacks.since = Some(cursor);
             }
@@ -280,14 +280,14 @@ impl FanOut {
         let Some(session) = sessions.get_mut(id) else { return false };
         if !self.reaches_back_to(cursor) {
             // What it needs was let go while it waited: it asks again when it has drained.
-            session.delivery = Delivery::Behind(cursor);
+            session.set_delivery(Delivery::Behind(cursor));
             self.nudge(id, sessions, effects);
             return false;
         }
         let waits = session.authored > self.committed;
         let until = if waits { self.committed.max(cursor) } else { self.sequence };
         let held = waits || until > self.sent;
-        session.delivery = if held { Delivery::Held(until) } else { Delivery::Live };
+        session.set_delivery(if held { Delivery::Held(until) } else { Delivery::Live });
         if cursor < until {
             let frame = match made {
                 Some((from, to, frame)) if *from == cursor && *to == until => frame.clone(),
@@ -344,8 +344,8 @@ pub(crate) fn squash(updates: &[&[u8]]) -> Vec<u8> {
     update::compact(&merged, update::Compaction::SQUASH).expect("a merged update can be compacted")
 }
 
-/// A message that says nothing: it keeps a connection, or makes it drain.
-pub(crate) fn empty_awareness() -> Frame {
+/// A message that says nothing: it makes a session drain.
+fn empty_awareness() -> Frame {
     let mut bytes = Vec::new();
     sync::put_awareness(&mut bytes, std::iter::empty());
     Frame::new(bytes)

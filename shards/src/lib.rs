@@ -8,6 +8,7 @@ mod document;
 mod effect;
 mod envelope;
 mod fan_out;
+mod flow;
 mod frame;
 mod id;
 mod input;

@@ -45,6 +45,8 @@ pub(crate) struct Presence {
     /// Clients that have gone, with the clock of their last state and when. Every npm client passes on every state that it hears, so
     /// a state may come once more from somebody else, who must not become its owner.
     departed: BTreeMap<u64, (u32, Now)>,
+    /// Of all states, and of all claims.
+    bytes: usize,
     /// Clients to be told about. Those that have gone come with the clock of their last state.
     changed: BTreeMap<u64, Option<u32>>,
 }
@@ -56,16 +58,20 @@ pub(crate) enum Offered {
     Done,
     /// Another session has announced this client id: find out whether it is alive.
     Contested { owner: SessionRef },
-    /// There is no room for another client id. Nobody is punished for it: npm clients pass on every state that they hear, and a late one
+    /// There is no room for another client id, or for so long a state: what was there stays. Nobody is punished for it: npm clients pass on every state that they hear, and a late one
     /// makes its bearer the owner, so that this session may have its ids from somebody else.
     Ignored,
 }
 
-/// How many client ids there may be.
+/// How much there may be.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Room {
+    /// Client ids.
     pub(crate) per_session: usize,
+    /// Client ids.
     pub(crate) in_all: usize,
+    /// Of all states, claimed ones too.
+    pub(crate) bytes: usize,
 }
 
 impl Presence {
@@ -92,9 +98,11 @@ impl Presence {
                 return Offered::Done;
             }
             let of_session = self.clients_of.get(&session).map_or(0, BTreeSet::len);
-            if of_session >= room.per_session || self.states.len() >= room.in_all {
+            let is_full = of_session >= room.per_session || self.states.len() >= room.in_all;
+            if is_full || self.bytes + json.len() > room.bytes {
                 return Offered::Ignored;
             }
+            self.bytes += json.len();
             self.insert(client, State { clock, json: json.into(), owner: session });
             return Offered::Done;
         };
@@ -103,7 +111,7 @@ impl Presence {
                 // What a client passes on of others, it may; what it says of their end, it may not.
                 Some(json) if clock > known.clock => {
                     let owner = known.owner;
-                    self.claim(client, session, clock, json, now)
+                    self.claim(client, session, clock, json, room.bytes, now)
                         .map_or(Offered::Done, |()| Offered::Contested { owner })
                 }
                 Some(_) | None => Offered::Done,
@@ -111,6 +119,10 @@ impl Presence {
         }
         match state {
             Some(json) if clock > known.clock => {
+                let Some(bytes) = exchanged(self.bytes, known.json.len(), json.len(), room.bytes) else {
+                    return Offered::Ignored;
+                };
+                self.bytes = bytes;
                 known.clock = clock;
                 known.json = json.into();
                 self.changed.insert(client, None);
@@ -121,10 +133,19 @@ impl Presence {
         Offered::Done
     }
 
-    /// Says whether the owner has to be asked.
-    fn claim(&mut self, client: u64, session: SessionRef, clock: u32, json: &str, now: Now) -> Option<()> {
+    /// Says whether the owner has to be asked. A claim for which there is no room is none: its claimant announces itself again.
+    fn claim(
+        &mut self,
+        client: u64,
+        session: SessionRef,
+        clock: u32,
+        json: &str,
+        bytes_max: usize,
+        now: Now,
+    ) -> Option<()> {
         match self.claims.get_mut(&client) {
             Some(claim) if claim.session == session => {
+                self.bytes = exchanged(self.bytes, claim.json.len(), json.len(), bytes_max)?;
                 claim.clock = clock;
                 claim.json = json.into();
                 None
@@ -132,6 +153,7 @@ impl Presence {
             // The first claimant's turn comes first.
             Some(_) => None,
             None => {
+                self.bytes = exchanged(self.bytes, 0, json.len(), bytes_max)?;
                 self.claims.insert(client, Claim { session, clock, json: json.into(), asked: Some(now) });
                 Some(())
             }
@@ -163,6 +185,7 @@ impl Presence {
     fn take_over(&mut self, client: u64) -> bool {
         let Some(Claim { session, clock, json, .. }) = self.claims.remove(&client) else { return false };
         if let Some(state) = self.states.get(&client) {
+            self.bytes -= state.json.len();
             self.disown(client, state.owner);
         }
         self.insert(client, State { clock, json, owner: session });
@@ -186,8 +209,17 @@ impl Presence {
 
     fn remove(&mut self, client: u64, clock: u32, now: Now) {
         if let Some(state) = self.states.remove(&client) {
+            self.bytes -= state.json.len();
             self.disown(client, state.owner);
+            self.drop_claim(client);
             self.depart(client, clock, now);
+        }
+    }
+
+    /// There is nothing left to claim. A claim that stayed would bring an old state back when the client's next owner leaves.
+    fn drop_claim(&mut self, client: u64) {
+        if let Some(claim) = self.claims.remove(&client) {
+            self.bytes -= claim.json.len();
         }
     }
 
@@ -203,11 +235,17 @@ impl Presence {
 
     /// A session has gone: every id that it announced goes with it, or passes on to who claims it.
     pub(crate) fn leave(&mut self, session: SessionRef, now: Now) {
-        self.claims.retain(|_, claim| claim.session != session);
+        let bytes = &mut self.bytes;
+        self.claims.retain(|_, claim| {
+            let stays = claim.session != session;
+            *bytes -= if stays { 0 } else { claim.json.len() };
+            stays
+        });
         for client in self.clients_of.remove(&session).unwrap_or_default() {
             if !self.take_over(client)
                 && let Some(state) = self.states.remove(&client)
             {
+                self.bytes -= state.json.len();
                 // The same clock with `null` removes, and does not outdate what the client says when it is back.
                 self.depart(client, state.clock, now);
             }
@@ -234,6 +272,13 @@ impl Presence {
     }
 }
 
+/// So many bytes when one state takes the place of another, if there is room.
+fn exchanged(bytes: usize, old: usize, new: usize, bytes_max: usize) -> Option<usize> {
+    let after = bytes - old + new;
+    // What does not grow finds room also where there is none.
+    (new <= old || after <= bytes_max).then_some(after)
+}
+
 fn message<'a>(entries: impl Iterator<Item = Entry<'a>> + Clone) -> Vec<u8> {
     let mut bytes = Vec::new();
     sync::put_awareness(&mut bytes, entries);
@@ -245,7 +290,7 @@ mod tests {
     use super::*;
     use crate::id::{SessionId, ShardId};
 
-    const ROOM: Room = Room { per_session: 2, in_all: 3 };
+    const ROOM: Room = Room { per_session: 2, in_all: 3, bytes: 40 };
 
     fn session(index: u32) -> SessionRef {
         SessionRef { shard: ShardId(0), session: SessionId { index, generation: 0 } }
@@ -343,6 +388,52 @@ mod tests {
         assert_eq!(state(&presence, 4), None, "others have filled it: it waits for room");
         assert_eq!(offer(&mut presence, 1, 1, 1, None), Offered::Done);
         assert_eq!(offer(&mut presence, 3, 4, 1, Some("1")), Offered::Done);
+    }
+
+    #[test]
+    fn there_is_room_for_so_many_bytes_and_what_was_there_stays() {
+        let mut presence = Presence::default();
+        let long = format!("\"{}\"", "x".repeat(30));
+        assert_eq!(offer(&mut presence, 1, 1, 1, Some(&long)), Offered::Done);
+        assert_eq!(offer(&mut presence, 2, 2, 1, Some(&long)), Offered::Ignored);
+        assert_eq!(offer(&mut presence, 2, 2, 1, Some("\"short\"")), Offered::Done);
+        assert_eq!(offer(&mut presence, 2, 2, 2, Some(&long)), Offered::Ignored);
+        assert_eq!(state(&presence, 2), Some((1, "\"short\"", 2)));
+        assert_eq!(offer(&mut presence, 3, 1, 2, Some("\"claim\"")), Offered::Done, "no room for a claim is no claim");
+        offer(&mut presence, 1, 1, 2, Some("1"));
+        assert_eq!(offer(&mut presence, 2, 2, 3, Some(&long)), Offered::Done);
+        presence.leave(session(1), Now(0));
+        presence.leave(session(2), Now(0));
+        assert_eq!(presence.bytes, 0);
+    }
+
+    #[test]
+    fn every_byte_of_a_state_or_claim_is_given_back_once() {
+        for seed in 0..300_u64 {
+            let mut dice = seed;
+            let mut below = |end: u64| {
+                dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                (dice >> 33) % end
+            };
+            let mut presence = Presence::default();
+            for step in 0..400 {
+                let by = u32::try_from(below(4)).expect("small");
+                let (client, clock) = (below(4), u32::try_from(below(step / 20 + 3)).expect("small"));
+                let json = format!("\"{}\"", "x".repeat(below(12) as usize));
+                match below(12) {
+                    0 => presence.leave(session(by), Now(step * 100)),
+                    1 => presence.alive(session(by)),
+                    2 => presence.expire_claims(Now(step * 100)),
+                    3 => drop(offer(&mut presence, by, client, clock, None)),
+                    _ => drop(offer(&mut presence, by, client, clock, Some(&json))),
+                }
+                let states = presence.states.values().map(|state| state.json.len());
+                let claims = presence.claims.values().map(|claim| claim.json.len());
+                assert_eq!(presence.bytes, states.chain(claims).sum(), "seed {seed}, step {step}");
+                assert!(presence.bytes <= ROOM.bytes, "seed {seed}, step {step}");
+                assert!(presence.claims.keys().all(|client| presence.states.contains_key(client)), "seed {seed}");
+            }
+        }
     }
 
     #[test]

@@ -39,12 +39,12 @@ pub(crate) struct Session {
     pub(crate) place: Place,
     /// Index in the member list of its place.
     pub(crate) member: u32,
-    pub(crate) delivery: Delivery,
+    /// Of its [`Delivery`], whose number stands apart from it: together they would take eight bytes more.
+    standing: Standing,
+    cursor: Sequence,
     /// The last record that it wrote. It is held while this is not committed.
     pub(crate) authored: Sequence,
     outbox: Option<Box<Outbox>>,
-    /// When something was last sent, in seconds.
-    sent_at_s: u32,
     /// Since when it has had something to take and has not, in seconds. 0: it has kept up.
     slow_since_s: u32,
     pub(crate) access: Access,
@@ -58,17 +58,47 @@ pub(crate) struct Session {
     pauses: u32,
 }
 
-// A million of them are 64 MB.
-const _: () = assert!(size_of::<Session>() <= 64);
+// A million of them are 56 MB.
+const _: () = assert!(size_of::<Session>() <= 56);
+
+/// A [`Delivery`] without its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    Live,
+    Held,
+    Behind,
+    CatchingUp,
+}
+
+impl Session {
+    /// Where it stands in its document's history.
+    pub(crate) fn delivery(&self) -> Delivery {
+        match self.standing {
+            Standing::Live => Delivery::Live,
+            Standing::Held => Delivery::Held(self.cursor),
+            Standing::Behind => Delivery::Behind(self.cursor),
+            Standing::CatchingUp => Delivery::CatchingUp,
+        }
+    }
+
+    pub(crate) fn set_delivery(&mut self, delivery: Delivery) {
+        (self.standing, self.cursor) = match delivery {
+            Delivery::Live => (Standing::Live, Sequence(0)),
+            Delivery::Held(cursor) => (Standing::Held, cursor),
+            Delivery::Behind(cursor) => (Standing::Behind, cursor),
+            Delivery::CatchingUp => (Standing::CatchingUp, Sequence(0)),
+        };
+    }
+}
 
 const VACANT: Session = Session {
     generation: 0,
     place: Place::Vacant,
     member: 0,
-    delivery: Delivery::Live,
+    standing: Standing::Live,
+    cursor: Sequence(0),
     authored: Sequence(0),
     outbox: None,
-    sent_at_s: 0,
     slow_since_s: 0,
     access: Access::ReadOnly,
     in_flight: false,
@@ -93,15 +123,6 @@ pub(crate) struct Sessions {
     now_s: u32,
     /// Where the rolling look at all sessions goes on.
     scan_at: usize,
-}
-
-/// What a look at a session found.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Overdue {
-    /// Nothing was sent for too long.
-    Heartbeat(SessionId),
-    /// It was behind and did not take what it was sent.
-    TooSlow(SessionId),
 }
 
 impl Sessions {
@@ -129,8 +150,7 @@ impl Sessions {
         }
         assert!(self.table[index].place == Place::Vacant, "a session's place is free when it is attached");
         self.live += 1;
-        self.table[index] =
-            Session { generation: id.generation, place, member, access, sent_at_s: self.now_s, ..VACANT };
+        self.table[index] = Session { generation: id.generation, place, member, access, ..VACANT };
     }
 
     pub(crate) fn remove(&mut self, id: SessionId) -> Option<Session> {
@@ -215,7 +235,7 @@ impl Sessions {
         let dropped = session.outbox.as_mut().map(|outbox| outbox.drop_what_can_be_made_again()).unwrap_or_default();
         // After a catch-up it may be given once more what waits here already, and what comes before that.
         let first = dropped.update.map_or(first, |dropped| dropped.min(first));
-        session.delivery = Delivery::Behind(Sequence(first.0 - 1));
+        session.set_delivery(Delivery::Behind(Sequence(first.0 - 1)));
         session.awareness_dropped |= dropped.awareness;
         if session.slow_since_s == 0 {
             session.slow_since_s = now_s;
@@ -223,14 +243,12 @@ impl Sessions {
     }
 
     fn push(&mut self, id: SessionId, kind: Kind, frame: Frame, effects: &mut VecDeque<Effect>) {
-        let now_s = self.now_s;
         let Some(session) = self.get_mut(id) else { return };
         if session.in_flight {
             session.outbox.get_or_insert_default().push(kind, frame);
             return;
         }
         session.in_flight = true;
-        session.sent_at_s = now_s;
         effects.push_back(Effect::Send { session: id, frame });
     }
 
@@ -251,7 +269,6 @@ impl Sessions {
             return true;
         };
         session.in_flight = true;
-        session.sent_at_s = now_s;
         if session.slow_since_s != 0 {
             session.slow_since_s = now_s;
         }
@@ -278,48 +295,20 @@ impl Sessions {
         }
     }
 
-    /// Looks at the next `count` sessions.
-    pub(crate) fn scan(&mut self, count: usize, heartbeat_s: u32, patience_s: u32, found: &mut Vec<Overdue>) {
+    /// Looks at the next `count` sessions, and finds those that did not take what they were sent.
+    pub(crate) fn scan(&mut self, count: usize, patience_s: u32, too_slow: &mut Vec<SessionId>) {
         for _ in 0..count.min(self.table.len()) {
             self.scan_at = if self.scan_at + 1 < self.table.len() { self.scan_at + 1 } else { 0 };
             let session = &self.table[self.scan_at];
-            if session.place == Place::Vacant {
-                continue;
-            }
-            let index = u32::try_from(self.scan_at).expect("a session's place fits a u32");
-            let id = SessionId { index, generation: session.generation };
-            if session.slow_since_s != 0 && self.now_s - session.slow_since_s >= patience_s {
-                found.push(Overdue::TooSlow(id));
-            } else if !session.in_flight && self.now_s - session.sent_at_s >= heartbeat_s - early_s(index, heartbeat_s)
-            {
-                found.push(Overdue::Heartbeat(id));
+            let is_slow = session.slow_since_s != 0 && self.now_s - session.slow_since_s >= patience_s;
+            if is_slow && session.place != Place::Vacant {
+                let index = u32::try_from(self.scan_at).expect("a session's place fits a u32");
+                too_slow.push(SessionId { index, generation: session.generation });
             }
         }
     }
 
     pub(crate) fn table_len(&self) -> usize {
         self.table.len()
-    }
-}
-
-/// How much sooner than it must be this session is sent its heartbeat, in seconds: up to an eighth, by its place. Sessions that came
-/// together would otherwise be due together for ever, and stand next to each other in the table as well.
-fn early_s(index: u32, heartbeat_s: u32) -> u32 {
-    // Fibonacci hashing: neighbours are far apart.
-    (index.wrapping_mul(0x9e37_79b9) >> 16) % (heartbeat_s / 8 + 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn neighbours_are_sent_their_heartbeats_at_different_times_and_never_too_late() {
-        let mut sessions = [0_u32; 4];
-        for index in 5_000..6_000 {
-            sessions[early_s(index, 24) as usize] += 1;
-        }
-        assert!(sessions.iter().all(|count| (200..300).contains(count)), "{sessions:?}");
-        assert!((0..1_000).all(|index| early_s(index, 1) == 0));
     }
 }

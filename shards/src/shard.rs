@@ -12,12 +12,11 @@ use crate::counters::Counters;
 use crate::document::Document;
 use crate::effect::{CloseReason, Effect};
 use crate::envelope::Envelope;
-use crate::fan_out::{Lacks, empty_awareness};
-use crate::frame::Frame;
+use crate::fan_out::Lacks;
 use crate::id::{DocumentId, Now, SessionId, SessionRef, ShardId};
 use crate::input::{Access, Input};
 use crate::mirror::Mirror;
-use crate::session::{Overdue, Place, Session};
+use crate::session::{Place, Session};
 use crate::slots::Slots;
 use crate::window::Load;
 
@@ -41,7 +40,6 @@ pub struct Shard {
     resting: Vec<DocumentId>,
     /// When the next sessions are looked at.
     scan_due: Now,
-    heartbeat: Frame,
 }
 
 impl Shard {
@@ -60,7 +58,6 @@ impl Shard {
             ticking: Vec::new(),
             resting: Vec::new(),
             scan_due: Now(0),
-            heartbeat: empty_awareness(),
         }
     }
 
@@ -402,8 +399,8 @@ impl Shard {
         self.evict_idle();
     }
 
-    /// Looks at as many sessions as are due by now, if any are. Not at all of a tick's at once: in a table of a quarter of a million, that
-    /// could be thirty thousand heartbeats in one turn, during which nobody else is served.
+    /// Looks at as many sessions as are due by now, if any are. Not at all of a tick's at once: after a pause of the network that could be
+    /// thousands to end in one turn, during which nobody else is served.
     fn scan_sessions(&mut self) {
         let now = self.core.now;
         if now < self.scan_due {
@@ -415,27 +412,20 @@ impl Shard {
         let elapsed_ms = now.since(self.scan_due).min(3 * step_ms) + step_ms;
         self.scan_due = Now(now.0 + step_ms);
         let count = (len * elapsed_ms as usize).div_ceil(SCAN_MS as usize);
-        let heartbeat_s = u32::try_from(self.core.config.heartbeat_ms / 1_000).unwrap_or(u32::MAX);
         let patience_s = u32::try_from(self.core.config.catch_up_timeout_ms / 1_000).unwrap_or(u32::MAX);
-        let mut found = Vec::new();
-        self.core.sessions.scan(count, heartbeat_s, patience_s, &mut found);
-        for overdue in found {
-            match overdue {
-                Overdue::Heartbeat(session) => {
-                    self.core.counters.heartbeats += 1;
-                    self.core.sessions.reply(session, self.heartbeat.clone(), &mut self.core.effects);
+        let mut too_slow = Vec::new();
+        self.core.sessions.scan(count, patience_s, &mut too_slow);
+        for session in too_slow {
+            match self.place(session) {
+                Place::Vacant => {}
+                Place::Document(slot) => {
+                    let session = self.here(session);
+                    self.with_slot(slot, |document, core| document.too_slow(session, core));
                 }
-                Overdue::TooSlow(session) => match self.place(session) {
-                    Place::Vacant => {}
-                    Place::Document(slot) => {
-                        let session = self.here(session);
-                        self.with_slot(slot, |document, core| document.too_slow(session, core));
-                    }
-                    Place::Mirror(slot) => {
-                        self.mirrors[slot].too_slow(session, &mut self.core);
-                        self.forget_mirror_if_empty(slot);
-                    }
-                },
+                Place::Mirror(slot) => {
+                    self.mirrors[slot].too_slow(session, &mut self.core);
+                    self.forget_mirror_if_empty(slot);
+                }
             }
         }
     }

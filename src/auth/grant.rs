@@ -25,6 +25,27 @@ impl Right {
             Self::Write => Access::ReadWrite,
         }
     }
+
+    /// As tokens name it.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Read => "read",
+            Self::Comment => "comment",
+            Self::Write => "write",
+        }
+    }
+
+    /// The right of this name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "read" => Some(Self::Read),
+            "comment" => Some(Self::Comment),
+            "write" => Some(Self::Write),
+            _ => None,
+        }
+    }
 }
 
 /// Names of documents: `*` stands for any number of any characters, slashes too; everything else for itself.

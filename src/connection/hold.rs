@@ -12,8 +12,10 @@ pub enum Hold {
     Echo = 4,
     /// The server takes nothing new any more. Never ends.
     Drain = 8,
+    /// It has had its share of this turn.
+    Turn = 16,
     /// It sent too much or too often of late.
-    Rate = 16,
+    Rate = 32,
 }
 
 /// A set of reasons.

@@ -3,6 +3,8 @@
 use selvedge_protocol::websocket::{OpCode, frame_header_len, put_frame};
 use selvedge_shards::Frame;
 
+use super::pulse::Stamp;
+
 /// Bytes of Pongs that wait behind a send. A peer that pings faster than it takes the answers gets the one to its latest ping, which
 /// is all that it may count on (RFC 6455, section 5.5.3).
 const PONG_BYTES_MAX: usize = 2048;
@@ -32,6 +34,8 @@ pub enum Sent {
     Control,
     /// The last bytes of the connection.
     Last,
+    /// A part of one of these, or something that only TLS knows of.
+    Part,
 }
 
 /// What waits.
@@ -41,14 +45,17 @@ pub(super) struct Queue {
     opening: Vec<u8>,
     /// Complete Pong frames.
     pongs: Vec<u8>,
-    ping: bool,
+    ping: Option<Stamp>,
+    /// A message that says nothing.
+    beat: Option<Frame>,
     data: Option<Frame>,
     last: Option<Vec<u8>>,
 }
 
 impl Queue {
     pub(super) fn is_empty(&self) -> bool {
-        self.opening.is_empty() && self.pongs.is_empty() && !self.ping && self.data.is_none() && self.last.is_none()
+        let Self { opening, pongs, ping, beat, data, last } = self;
+        opening.is_empty() && pongs.is_empty() && ping.is_none() && beat.is_none() && data.is_none() && last.is_none()
     }
 
     /// The answer to the upgrade request, which goes before everything else.
@@ -64,8 +71,12 @@ impl Queue {
         put_frame(&mut self.pongs, OpCode::Pong, payload);
     }
 
-    pub(super) fn ping(&mut self) {
-        self.ping = true;
+    pub(super) fn ping(&mut self, stamp: Stamp) {
+        self.ping = Some(stamp);
+    }
+
+    pub(super) fn beat(&mut self, frame: Frame) {
+        self.beat = Some(frame);
     }
 
     pub(super) fn data(&mut self, frame: Frame) {
@@ -98,8 +109,15 @@ impl Outgoing {
         }
         let mut control = std::mem::take(&mut queue.opening);
         control.append(&mut queue.pongs);
-        if std::mem::take(&mut queue.ping) {
-            put_frame(&mut control, OpCode::Ping, b"");
+        if let Some(stamp) = queue.ping.take() {
+            put_frame(&mut control, OpCode::Ping, &stamp);
+        }
+        if let Some(beat) = queue.beat.take() {
+            if control.is_empty() {
+                *self = Self::Control;
+                return Some(beat);
+            }
+            control.extend_from_slice(beat.as_ref());
         }
         if !control.is_empty() {
             *self = Self::Control;
@@ -112,6 +130,11 @@ impl Outgoing {
         let last = queue.last.take()?;
         *self = Self::Last;
         Some(Frame::new(last))
+    }
+
+    /// Nothing is said any more, and nothing that was begun will end.
+    pub(super) fn break_off(&mut self) {
+        *self = Self::Done;
     }
 
     pub(super) fn sent(&mut self) -> Sent {

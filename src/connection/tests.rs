@@ -35,11 +35,11 @@ fn said(connection: &mut Connection) -> Vec<u8> {
 fn receive(connection: &mut Connection, data: &[u8]) -> Vec<Vec<u8>> {
     let mut data = data.to_vec();
     let mut messages = Vec::new();
-    let mut consumed = 0;
+    let (mut consumed, mut inflater) = (0, Inflater::default());
     while connection.phase() == Phase::Open && !connection.is_held() {
-        match connection.hear(&mut data, &mut consumed, &LIMITS) {
+        match connection.hear(&mut data, &mut consumed, &LIMITS, &mut inflater) {
             Some(Heard::Message { payload, .. }) => messages.push(payload.to_vec()),
-            Some(Heard::Control | Heard::Closing(_)) => {}
+            Some(Heard::Control | Heard::Pong { .. } | Heard::Closing(_)) => {}
             None => break,
         }
     }
@@ -92,6 +92,7 @@ fn a_request_cut_anywhere_is_read_and_what_follows_is_kept() {
     let endpoints = Endpoints {
         head_bytes_max: 8192,
         conformance: false,
+        compression: false,
         health: &health,
         authority: &crate::auth::Authority::open(),
         now: std::time::SystemTime::UNIX_EPOCH,
@@ -108,6 +109,7 @@ fn a_request_cut_anywhere_is_read_and_what_follows_is_kept() {
             match endpoints.route(received, false) {
                 Routed::Incomplete => {}
                 Routed::Upgrade { head_bytes, .. } => break head_bytes,
+                Routed::Refused { refused, .. } => panic!("{refused:?}"),
                 Routed::Answer { response, .. } => panic!("{}", String::from_utf8_lossy(&response)),
             }
         };
@@ -155,10 +157,11 @@ fn a_held_connection_hears_nothing_and_then_everything_in_order() {
     assert!(connection.unhold(Hold::Shard));
     let mut unread = connection.take_unread();
     let (data, consumed) = unread.parts();
+    let mut inflater = Inflater::default();
     let mut heard = Vec::new();
     // Held again after the third message: the rest waits.
     while heard.len() < 3 {
-        let Some(Heard::Message { payload, .. }) = connection.hear(data, consumed, &LIMITS) else {
+        let Some(Heard::Message { payload, .. }) = connection.hear(data, consumed, &LIMITS, &mut inflater) else {
             panic!("a message")
         };
         heard.push(payload[0]);
@@ -223,10 +226,10 @@ fn a_goodbye_waits_for_the_answer_even_among_what_was_kept() {
 fn a_probe_is_answered_by_whatever_comes() {
     let mut connection = open(Route::Session);
     assert!(!connection.is_alive());
-    assert!(connection.probe());
-    assert_eq!(said(&mut connection), b"\x89\x00");
+    assert!(connection.probe(*b"1234abcd"));
+    assert_eq!(said(&mut connection), b"\x89\x081234abcd");
     assert!(connection.is_alive());
     assert!(!connection.is_alive());
     connection.hold(Hold::Shard);
-    assert!(!connection.probe(), "nobody would hear the answer");
+    assert!(!connection.probe(*b"1234abcd"), "nobody would hear the answer");
 }

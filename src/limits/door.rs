@@ -9,7 +9,6 @@ use selvedge_shards::Now;
 
 use super::forwarded::{Forwarded, client_of};
 use super::{Limits, Peer, Reception, Refused, Stage, Ticket};
-use crate::auth::Denied;
 
 /// What is asked of upgrades beyond who asks.
 #[derive(Clone, Debug, Default)]
@@ -93,8 +92,6 @@ pub struct Seen {
     pub refused_client: Option<IpAddr>,
     /// It was refused, whatever token came with it.
     pub turned_away: Option<TurnedAway>,
-    /// It was refused because of its token.
-    pub denied: Option<Denied>,
 }
 
 impl<'a> Door<'a> {
@@ -114,11 +111,6 @@ impl<'a> Door<'a> {
             self.check_client(request).and_then(|()| self.check_origin(request)).and_then(|()| self.check_memory());
         self.seen.borrow_mut().turned_away = checked.err();
         checked
-    }
-
-    /// To be told where a token, or that there is none, is no reason to let anybody in.
-    pub fn denied(&self, denied: Denied) {
-        self.seen.borrow_mut().denied = Some(denied);
     }
 
     /// What was seen.

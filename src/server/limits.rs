@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::cores::Wanted;
 use crate::audit;
+use crate::connection::pulse::Pace;
 use crate::driver::{Descriptors, Kind, listener};
 use crate::inbox::Deliver;
 use crate::limits::{AddressRules, Addresses, Limits, Networks, Pressure, Rate, UpgradeRules, UserRules, Users};
@@ -85,6 +86,12 @@ pub(super) fn rules(settings: &Settings) -> Rules {
         head_bytes_max: settings.request_head_bytes_max,
         upgrade_timeout_ms: settings.upgrade_timeout_ms,
         close_timeout_ms: settings.close_timeout_ms,
+        pace: Pace::new(
+            settings.heartbeat_min_ms,
+            settings.heartbeat_ms,
+            settings.heartbeat_max_ms,
+            settings.stale_timeout_ms,
+        ),
         connections_max: settings.connections_max,
         conformance: settings.conformance,
         proxy_protocol: settings.proxy_protocol,
@@ -94,6 +101,8 @@ pub(super) fn rules(settings: &Settings) -> Rules {
             settings.connection_burst_ms,
         ),
         message_timeout_ms: settings.message_timeout_ms,
+        compression: settings.compression,
+        compression_bytes_min: settings.compression_bytes_min,
     }
 }
 
@@ -164,9 +173,12 @@ pub(super) fn shard(settings: &Settings, shard: ShardId, shards: u16) -> Config 
         awareness_window_per_session_us: AWARENESS_WINDOW_PER_SESSION_US,
         awareness_entries_max: settings.awareness_entries_max,
         awareness_entries_per_session_max: settings.awareness_entries_per_session_max,
+        awareness_bytes_max: settings.awareness_bytes_max,
+        document_updates_per_s_max: clamped(settings.document_updates_per_second_max),
+        author_updates_per_s_max: clamped(settings.author_updates_per_second_max),
+        session_awareness_per_s_max: clamped(settings.awareness_per_second_max),
         uncommitted_bytes_max: settings.uncommitted_bytes_max,
         catch_up_timeout_ms: settings.catch_up_timeout_ms,
-        heartbeat_ms: settings.heartbeat_ms,
         document_idle_ms: settings.document_idle_ms,
         snapshot_records: settings.snapshot_records as u64,
         snapshot_bytes: settings.snapshot_bytes as u64,

@@ -2,6 +2,7 @@
 
 pub use crate::limits::AtLimit;
 pub use crate::persister::Fsync;
+pub use crate::tls::MinVersion;
 
 /// A closed list of words.
 pub trait Choice: Copy + PartialEq + Sized + 'static {
@@ -33,6 +34,10 @@ impl Choice for DriverChoice {
     ];
 }
 
+impl Choice for MinVersion {
+    const WORDS: &'static [(&'static str, Self)] = &[("1.2", Self::Tls12), ("1.3", Self::Tls13)];
+}
+
 /// Where sockets are held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DescriptorsChoice {
@@ -44,6 +49,21 @@ pub enum DescriptorsChoice {
 
 impl Choice for DescriptorsChoice {
     const WORDS: &'static [(&'static str, Self)] = &[("process", Self::Process), ("direct", Self::Direct)];
+}
+
+/// What is asked of those who connect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuthChoice {
+    /// A token where keys are given; else nothing, if only this machine can connect.
+    Auto,
+    /// A token (RFC 7519).
+    Jwt,
+    /// Nothing.
+    None,
+}
+
+impl Choice for AuthChoice {
+    const WORDS: &'static [(&'static str, Self)] = &[("auto", Self::Auto), ("jwt", Self::Jwt), ("none", Self::None)];
 }
 
 /// How much of what clients deleted is really gone.

@@ -13,7 +13,7 @@ use super::choice::{Choice, Fsync};
 
 pub use budget::Budget;
 pub use list::{Networks, Origins};
-pub use optional::{File, Text};
+pub use optional::{File, Text, WebAddress};
 
 /// 1,024 bytes.
 pub(super) const KIB: usize = 1 << 10;
@@ -57,6 +57,8 @@ pub enum Fault {
     NotANetwork,
     /// Not the origin of a web page.
     NotAnOrigin,
+    /// Not an address on the web that can be trusted.
+    NotAWebAddress,
     /// An empty path.
     Empty,
     /// None of the words.
@@ -76,6 +78,7 @@ impl fmt::Display for Fault {
             Self::NotAnAddress => "not an address",
             Self::NotANetwork => "not a network",
             Self::NotAnOrigin => "not an origin",
+            Self::NotAWebAddress => "not an https address, nor an http address of this machine",
             Self::Empty => "empty",
             Self::NotAChoice => "not a choice",
             Self::NotOneValue => "not a text, a whole number, true or false",
@@ -456,7 +459,7 @@ macro_rules! within_bounds {
     };
 }
 
-within_bounds!(Count Bytes Milliseconds; Address Budget Folder Switch Cores Text File Networks Origins; OneOf);
+within_bounds!(Count Bytes Milliseconds; Address Budget Folder Switch Cores Text WebAddress File Networks Origins; OneOf);
 
 impl SyncPolicy {
     pub(super) const fn default_is_within_bounds(&self) -> bool {

@@ -6,11 +6,13 @@
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
-use super::choice::{AtLimit, DescriptorsChoice, DriverChoice, Fsync, History, LogFormat, LogLevel};
+use super::choice::{
+    AtLimit, AuthChoice, DescriptorsChoice, DriverChoice, Fsync, History, LogFormat, LogLevel, MinVersion,
+};
 use super::declare::{relations, settings};
 use super::kind::{
     Address, Budget, Bytes, Cores, Count, File, Folder, GIB, KIB, Kind, MIB, Milliseconds, Networks, OneOf, Origins,
-    Switch, SyncPolicy, Text,
+    Switch, SyncPolicy, Text, WebAddress,
 };
 use super::{Relation, Setting};
 
@@ -55,34 +57,60 @@ settings! {
     }
 
     "Tokens" {
-        /// Public keys of who issues tokens, as a JWK set (RFC 7517) or in PEM.
-        auth_keys_file: File { what: "a JWK set or a PEM public key" };
+        /// What is asked of those who connect: a token (jwt), or nothing (none).
+        /// auto asks for a token where any key is given below; without keys it asks for nothing if only this machine can connect, and
+        /// otherwise does not start.
+        auth: OneOf<AuthChoice> { default: AuthChoice::Auto };
 
-        /// The secret that tokens are signed with (HS256), at least 32 bytes.
+        /// The secret that tokens are signed with (HS256): at least 32 bytes; one line end at the end of the file does not count.
+        /// Read again when it changes.
         auth_secret_file: File { what: "a secret" };
 
-        /// Where the issuer publishes its keys, as a JWK set; fetched at the start and again from time to time.
-        auth_jwks_url: Text { what: "an https address, or http on this machine" };
+        /// Public keys of who issues tokens, as a JWK set (RFC 7517), or one key in PEM.
+        /// Read again when it changes. Each key is used for one algorithm: RSA for RS256, P-256 for ES256, Ed25519 for EdDSA, oct for HS256.
+        auth_keys_file: File { what: "a JWK set or a PEM public key" };
 
-        /// Tokens of anybody else are refused (`iss`).
+        /// Where the issuer publishes its keys, as a JWK set.
+        /// Until they are fetched for the first time, clients are told to try again (1013).
+        auth_jwks_url: WebAddress { what: "a JWK set" };
+
+        /// How often the published keys are fetched again; a token that names an unknown key has them fetched earlier.
+        auth_jwks_refresh_ms: Milliseconds { default: 300_000, min: 1_000, max: 86_400_000 };
+
+        /// Tokens of anybody else are refused (iss). Without it, every issuer is taken whose key is.
         auth_issuer: Text { what: "name of the issuer" };
 
-        /// Tokens for anybody else are refused (`aud`).
+        /// Tokens for anybody else are refused (aud). Without it, a token made for another service with the same keys is taken.
         auth_audience: Text { what: "name that this server has for the issuer" };
+
+        /// How far the clocks of the issuer and of this machine may be apart: a token is taken, and a connection kept, so long after its exp.
+        auth_leeway_ms: Milliseconds { default: 5_000, min: 0, max: 300_000 };
+
+        /// Subjects (sub) that are not let in any more, one a line; their connections are closed within a second.
+        /// Read again when it changes.
+        auth_revoked_file: File { what: "a subject a line" };
     }
 
     "TLS" {
         /// The certificate, with those that lead to its issuer behind it. With it, the server speaks TLS and nothing else.
+        /// It and its key are read again when their files change; connections go on.
         tls_certificate_file: File { what: "a chain of certificates in PEM" };
 
         /// The private key of the certificate.
         tls_key_file: File { what: "a private key in PEM" };
+
+        /// The oldest version of TLS that is spoken.
+        tls_min_version: OneOf<MinVersion> { default: MinVersion::Tls12 };
     }
 
     "Compression" {
         /// Agree to permessage-deflate (RFC 7692) where a client offers it.
         /// Off where a proxy in front compresses already.
         compression: Switch { default: false };
+
+        /// Messages to clients that are smaller are not compressed.
+        /// Small ones gain little, and most edits are small.
+        compression_bytes_min: Bytes { default: KIB, min: 64, max: GIB };
     }
 
     "Networks" {
@@ -211,6 +239,13 @@ settings! {
         /// A document, compacted; updates that would make it larger are refused.
         document_bytes_max: Bytes { default: 256 * MIB, min: 64 * KIB, max: GIB };
 
+        /// Updates that one document may get in a second; above, those who write are not read from until it may get more.
+        document_updates_per_second_max: Count { default: 400_000, min: 1, max: 1_000_000_000, unit: "updates" };
+
+        /// Updates that one session may send in a second; one that sends more is not read from until it may again.
+        /// Below what a document may get, it keeps one author from taking the turns of others.
+        author_updates_per_second_max: Count { default: 200_000, min: 1, max: 1_000_000_000, unit: "updates" };
+
         /// Sessions of one document; who comes later is told to try again.
         sessions_per_document_max: Count { default: 1 << 16, min: 1, max: 1 << 24, unit: "sessions" };
 
@@ -243,6 +278,13 @@ settings! {
         /// Clients with an awareness state in one document; further ones are not shown to others.
         awareness_entries_max: Count { default: 4_096, min: 1, max: 1 << 20, unit: "clients" };
 
+        /// The awareness states of all clients in one document; what does not fit is not shown to others.
+        awareness_bytes_max: Bytes { default: 4 * MIB, min: 64, max: GIB };
+
+        /// Awareness messages that one session may send in a second; one that sends more is not read from until it may again.
+        /// npm clients pass on what they hear, so that an honest session may send as many as the document publishes.
+        awareness_per_second_max: Count { default: 2_000, min: 1, max: 1_000_000, unit: "messages" };
+
         /// How long awareness may gather before it is sent together; 0 sends always at once.
         /// The window widens with the sessions of the document.
         awareness_window_max_ms: Milliseconds { default: 250, min: 0, max: 10_000 };
@@ -272,9 +314,20 @@ settings! {
         /// What a connection has not used of its messages and bytes within this time it may use at once.
         connection_burst_ms: Milliseconds { default: 10_000, min: 0, max: 600_000 };
 
-        /// A connection to which nothing was sent for so long is sent something.
-        /// y-websocket clients drop a socket on which nothing arrived for 30 s.
+        /// A connection that does well is sent a message when none was sent for so long.
+        /// y-websocket and Hocuspocus clients drop a socket on which no message arrived for 30 s.
         heartbeat_ms: Milliseconds { default: 20_000, min: 1_000, max: HEARTBEAT_MS_LIMIT - 1 };
+
+        /// The same for a connection that does badly: slow, unsteady, or without answers, or not measured yet.
+        /// What lies between, lies between.
+        heartbeat_min_ms: Milliseconds { default: 10_000, min: 1_000, max: HEARTBEAT_MS_LIMIT - 1 };
+
+        /// The same for peers that do not wait for messages: they are sent a ping.
+        heartbeat_max_ms: Milliseconds { default: 60_000, min: 1_000, max: 600_000 };
+
+        /// A connection that was asked and from which nothing was heard for so long is closed; it is asked twelve times.
+        /// Nobody is asked who takes nothing or is not read from.
+        stale_timeout_ms: Milliseconds { default: 120_000, min: 12_000, max: 3_600_000 };
 
         /// A connection whose peer acknowledges nothing for so long is closed by the kernel (TCP_USER_TIMEOUT).
         tcp_user_timeout_ms: Milliseconds { default: 30_000, min: 1_000, max: 3_600_000 };
@@ -302,10 +355,20 @@ relations! {
     awareness_state_bytes_max <= message_bytes_max;
     /// a part of a document that does not fit an outbox would put its session behind again
     update_chunk_bytes <= outbox_bytes_max;
+    /// one author cannot bring more than all of them
+    author_updates_per_second_max <= document_updates_per_second_max;
+    /// one state has to fit
+    awareness_state_bytes_max <= awareness_bytes_max;
     /// one session cannot hold more than all of them
     waiting_bytes_per_session_max <= waiting_bytes_per_document_max;
     /// one session cannot announce more than all of them
     awareness_entries_per_session_max <= awareness_entries_max;
+    /// whoever does badly is sent something at least as often
+    heartbeat_min_ms <= heartbeat_ms;
+    /// whoever waits for messages is sent something at least as often
+    heartbeat_ms <= heartbeat_max_ms;
+    /// silence between two heartbeats is no sign that nobody is there
+    heartbeat_max_ms <= stale_timeout_ms;
     /// a drain waits for closing handshakes
     close_timeout_ms <= drain_timeout_ms;
 }

@@ -9,15 +9,20 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 const KEY: [u8; 4] = [0x11, 0x22, 0x33, 0x44];
 
-pub(crate) struct Client {
-    stream: TcpStream,
+pub(crate) struct Client<S = TcpStream> {
+    pub(crate) stream: S,
     received: Vec<u8>,
 }
 
 pub(crate) fn upgrade_request(path: &str) -> Vec<u8> {
+    with_headers(path, "")
+}
+
+/// With further headers, each with its line end.
+pub(crate) fn with_headers(path: &str, headers: &str) -> Vec<u8> {
     format!(
         "GET {path} HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{headers}\r\n"
     )
     .into_bytes()
 }
@@ -48,15 +53,17 @@ pub(crate) fn http(address: SocketAddr, request: &[u8]) -> String {
     String::from_utf8(client.rest()).expect("answers are text")
 }
 
+/// A socket that gives up in time.
+pub(crate) fn socket(address: SocketAddr) -> TcpStream {
+    let stream = TcpStream::connect(address).expect("the server listens");
+    stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
+    stream.set_nodelay(true).expect("a socket");
+    stream
+}
+
 impl Client {
     pub(crate) fn connect(address: SocketAddr) -> Self {
-        Self::over(TcpStream::connect(address).expect("the server listens"))
-    }
-
-    pub(crate) fn over(stream: TcpStream) -> Self {
-        stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
-        stream.set_nodelay(true).expect("a socket");
-        Self { stream, received: Vec::new() }
+        Self::over(socket(address))
     }
 
     pub(crate) fn upgrade(address: SocketAddr, path: &str) -> Self {
@@ -65,8 +72,22 @@ impl Client {
         client.expect_upgrade();
         client
     }
+}
 
-    /// The head of the response; empty where the server closes without one.
+impl<S: Read + Write> Client<S> {
+    pub(crate) fn over(stream: S) -> Self {
+        Self { stream, received: Vec::new() }
+    }
+
+    pub(crate) fn expect_upgrade(&mut self) -> String {
+        let head = self.head();
+        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
+        // The example of RFC 6455, section 1.3.
+        assert!(head.contains("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"), "{head}");
+        head
+    }
+
+    /// The head of the response, whatever it says; empty where the server closes without one.
     pub(crate) fn head(&mut self) -> String {
         let end = loop {
             if let Some(end) = self.received.windows(4).position(|window| window == b"\r\n\r\n") {
@@ -77,13 +98,6 @@ impl Client {
             }
         };
         String::from_utf8(self.received.drain(..end).collect()).expect("heads are text")
-    }
-
-    pub(crate) fn expect_upgrade(&mut self) {
-        let head = self.head();
-        assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
-        // The example of RFC 6455, section 1.3.
-        assert!(head.contains("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"), "{head}");
     }
 
     /// A server that has already closed is no failure of who still writes.

@@ -77,22 +77,28 @@ impl Server {
     }
 
     pub(crate) fn terminate(&self) {
-        let pid = Pid::from_child(&self.child);
-        kill_process(pid, Signal::TERM).expect("the server runs");
+        self.signal(Signal::TERM);
     }
 
     /// Asks each core for what it has counted: so many lines of the log.
     pub(crate) fn counters(&mut self, cores: usize) -> Vec<String> {
-        kill_process(Pid::from_child(&self.child), Signal::USR1).expect("the server runs");
-        let mut counters = Vec::new();
-        while counters.len() < cores {
+        self.signal(Signal::USR1);
+        (0..cores).map(|_| self.wait_for_log("counters core=")).collect()
+    }
+
+    /// The next line of the log that says this.
+    pub(crate) fn wait_for_log(&mut self, wanted: &str) -> String {
+        loop {
             let mut line = String::new();
             assert_ne!(self.log.read_line(&mut line).expect("the log is text"), 0, "the server ended");
-            if line.contains("counters core=") {
-                counters.push(line);
+            if line.contains(wanted) {
+                return line;
             }
         }
-        counters
+    }
+
+    pub(crate) fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("the server runs");
     }
 
     pub(crate) fn kill(&mut self) {

@@ -66,7 +66,7 @@ impl Hostile {
 
     /// Does the next bad thing.
     pub(crate) fn act(&mut self, stage: &mut Stage) {
-        match self.random.below(16) {
+        match self.random.below(18) {
             0 => {
                 let garbage = self.some_bytes(200);
                 self.raw(&garbage, stage);
@@ -114,6 +114,8 @@ impl Hostile {
                 }
             }
             14 => self.park(stage),
+            15 => self.flood_updates(stage),
+            16 => self.flood_awareness(stage),
             _ => {
                 if let Some(known) = self.written.last().cloned() {
                     self.say(Message::SyncStep2 { update: &known }, stage);
@@ -182,6 +184,30 @@ impl Hostile {
         update.extend(std::iter::repeat_n(b'y', len + 1));
         update.push(0);
         self.say(Message::Update { update: &update }, stage);
+    }
+
+    /// What it has written already, as often as it can.
+    fn flood_updates(&mut self, stage: &mut Stage) {
+        let Some(known) = self.written.last().cloned() else { return };
+        for _ in 0..self.random.between(100, 1_500) {
+            self.say(Message::Update { update: &known }, stage);
+        }
+    }
+
+    /// Who it is, as often as it can, and who all are.
+    fn flood_awareness(&mut self, stage: &mut Stage) {
+        let client = (1 << 40) + self.number as u64;
+        for number in 0..self.random.between(50, 600) {
+            self.clock += 1;
+            let clock = self.clock;
+            let mut update = Vec::new();
+            let state = if number % 3 == 0 { None } else { Some("{\"hostile\":[1,2,3]}") };
+            awareness::put_update(&mut update, std::iter::once(Entry { client, clock, state }));
+            self.say(Message::Awareness { update: &update }, stage);
+            if self.random.percent(5) {
+                self.say(Message::QueryAwareness, stage);
+            }
+        }
     }
 
     fn announce_many(&mut self, stage: &mut Stage) {

@@ -1,5 +1,6 @@
 //! What one seed decides in advance: the settings, who takes part, and what goes wrong when.
 
+use selvedge::connection::pulse::Pace;
 use selvedge::persister::Fsync;
 use selvedge_protocol::awareness;
 use selvedge_protocol::update::{self, Compaction};
@@ -63,6 +64,7 @@ pub(crate) struct Plan {
     pub(crate) shards: u16,
     pub(crate) documents: Vec<String>,
     pub(crate) config: Config,
+    pub(crate) pace: Pace,
     pub(crate) fsync: Fsync,
     pub(crate) compaction: usize,
     pub(crate) reader_threads: usize,
@@ -108,6 +110,7 @@ impl Plan {
             shards,
             documents: (0..documents).map(|number| format!("document {number} of {}", random.below(1000))).collect(),
             config,
+            pace: Pace::new(10_000, 20_000, 60_000, random.pick(&[12_000, 30_000, 120_000])),
             fsync,
             compaction: random.below(COMPACTIONS.len()),
             reader_threads: random.pick(&[1, 2, 3]),
@@ -185,6 +188,8 @@ fn faults(random: &mut Random, busy_ms: u64, fsync: Fsync) -> Vec<(u64, Fault)> 
 /// Limits so small that most of them are reached; but for those that, reached by one, could never be made up for to the others.
 fn config(random: &mut Random, shards: u16, clients: usize, hostiles: usize, documents: usize) -> Config {
     let sessions = u32::try_from(clients + hostiles + 1).expect("few");
+    // Honest clients send up to thirty a second, and must have sent all before they are looked at in the end.
+    let author_updates_per_s_max = random.pick(&[40, 200, 1_000_000]);
     let document_bytes_max = if random.percent(10) { random.between(1_500, 8_000) } else { 100 << 20 };
     Config {
         shard: ShardId(0),
@@ -209,9 +214,13 @@ fn config(random: &mut Random, shards: u16, clients: usize, hostiles: usize, doc
         awareness_window_per_session_us: random.pick(&[125, 30_000]),
         awareness_entries_max: 3 * (clients + hostiles + 2),
         awareness_entries_per_session_max: random.pick(&[2, 3]).max(clients),
+        // One entry of each who is honest and some of others, as long as they are here.
+        awareness_bytes_max: random.pick(&[4_000, 1 << 20]),
+        document_updates_per_s_max: author_updates_per_s_max * random.pick(&[1, 2]),
+        author_updates_per_s_max,
+        session_awareness_per_s_max: random.pick(&[30, 1_000]),
         uncommitted_bytes_max: random.pick(&[100, 1_000, 100_000]),
         catch_up_timeout_ms: random.pick(&[5_000, 30_000]),
-        heartbeat_ms: 20_000,
         document_idle_ms: random.pick(&[0, 1_000, 8_000]),
         snapshot_records: random.pick(&[3, 20, 200]),
         snapshot_bytes: random.pick(&[200, 5_000, 1 << 20]),

@@ -5,10 +5,12 @@ use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use selvedge::close::Goodbye;
-use selvedge::connection::{Connection, Heard, Hold, Phase, Route, Sent};
+use selvedge::connection::pulse::{Pace, Stamp, Stamps};
+use selvedge::connection::{Connection, Heard, Hold, Looked, Phase, PulseCounters, Pulses, Route, Sent};
+use selvedge::driver::ConnectionKey;
 use selvedge::persister::Append;
 use selvedge_protocol::sync;
-use selvedge_protocol::websocket::Limits;
+use selvedge_protocol::websocket::{Inflater, Limits};
 use selvedge_shards::reading::CatchUpFrom;
 use selvedge_shards::{
     Access, CloseReason, Counters, DocumentId, Effect, Envelope, Input, Load, Now, SessionId, Shard, ShardId, TICK_MS,
@@ -24,9 +26,6 @@ use crate::stage::Stage;
 const RING_ENVELOPES: usize = 24;
 
 const LIMITS: Limits = Limits { message_bytes_max: 2 << 20, fragments_max: 64 };
-
-/// An empty awareness update: it tells nothing of a document.
-const HEARTBEAT: &[u8] = &[0x82, 3, 1, 1, 0];
 
 /// From the first word of a close to the end of its socket.
 const CLOSE_MS: u64 = 5_000;
@@ -50,6 +49,8 @@ struct Seat {
 
 struct Core {
     shard: Shard,
+    pulses: Pulses,
+    looks_at: u64,
     /// By index; the generation of a place grows whenever it is given again.
     seats: Vec<(u32, Option<Seat>)>,
     arrivals: VecDeque<Arrival>,
@@ -95,6 +96,8 @@ impl Server {
             config.shard = ShardId(number);
             Core {
                 shard: Shard::new(config),
+                pulses: Pulses::new(plan.pace, Stamps::with([u64::from(life), u64::from(number)])),
+                looks_at: 0,
                 seats: Vec::new(),
                 arrivals: VecDeque::new(),
                 rings: (0..plan.shards).map(|_| VecDeque::new()).collect(),
@@ -146,7 +149,8 @@ impl Server {
             }
         };
         seats[index].0 += 1;
-        seats[index].1 = Some(Seat { connection: opened(), link, document, close_at: None });
+        let connection = opened(Now(stage.agenda.now + stage.clock_ahead_ms));
+        seats[index].1 = Some(Seat { connection, link, document, close_at: None });
         let session = SessionId { index: u32::try_from(index).expect("few"), generation: seats[index].0 };
         self.places.resize(self.places.len().max(link + 1), None);
         self.places[link] = Some(Place { core, session });
@@ -246,6 +250,7 @@ impl Server {
                 Arrival::Sent { session } => self.sent(core, session, stage),
                 Arrival::Tick => {
                     self.close_overdue(core, stage);
+                    self.look_at_connections(core, stage);
                     self.handle(core, Input::Tick, stage);
                 }
                 Arrival::Input(input) => {
@@ -356,9 +361,13 @@ impl Server {
                 stage.coverage.count("ring: full");
                 return;
             }
-            let payload = match connection.hear(data, consumed, &LIMITS) {
+            let payload = match connection.hear(data, consumed, &LIMITS, &mut Inflater::default()) {
                 None => return,
                 Some(Heard::Control) => continue,
+                Some(Heard::Pong { stamp }) => {
+                    self.ponged(core, session, stamp, stage);
+                    continue;
+                }
                 Some(Heard::Closing(_)) => None,
                 Some(Heard::Message { payload, .. }) => Some(payload.to_vec()),
             };
@@ -442,6 +451,41 @@ impl Server {
         }
     }
 
+    /// Every connection is looked at once in so often; the real loop goes through its table bit by bit.
+    fn look_at_connections(&mut self, core: usize, stage: &mut Stage) {
+        if stage.agenda.now < self.cores[core].looks_at {
+            return;
+        }
+        let now = Now(stage.agenda.now + stage.clock_ahead_ms);
+        let Core { seats, pulses, looks_at, .. } = &mut self.cores[core];
+        *looks_at = stage.agenda.now + Pace::LOOK_MS;
+        let mut found = Vec::new();
+        for ((generation, seat), index) in seats.iter_mut().zip(0..) {
+            let Some(seat) = seat else { continue };
+            let session = SessionId { index, generation: *generation };
+            found.push((session, pulses.look(now, key_of(session), &mut seat.connection)));
+        }
+        pulses.round_ended();
+        for (session, looked) in found {
+            match looked {
+                Looked::Well => {}
+                Looked::Beats => self.tend(core, session, stage),
+                Looked::Stale => {
+                    self.gone(core, session, stage);
+                    self.handle(core, Input::Detached { session }, stage);
+                }
+            }
+        }
+    }
+
+    fn ponged(&mut self, core: usize, session: SessionId, stamp: Option<Stamp>, stage: &mut Stage) {
+        let now = Now(stage.agenda.now + stage.clock_ahead_ms);
+        let Core { seats, pulses, .. } = &mut self.cores[core];
+        if let Some((_, Some(seat))) = seats.get_mut(session.index as usize) {
+            pulses.answered(now, key_of(session), stamp, &mut seat.connection);
+        }
+    }
+
     /// The socket is closed, and its place free.
     fn gone(&mut self, core: usize, session: SessionId, stage: &mut Stage) {
         let (_, seat) = &mut self.cores[core].seats[session.index as usize];
@@ -454,9 +498,11 @@ impl Server {
 
     /// Gives the network what a connection has for it.
     fn tend(&mut self, core: usize, session: SessionId, stage: &mut Stage) {
+        let now = Now(stage.agenda.now + stage.clock_ahead_ms);
         let Some(seat) = self.seat(core, session) else { return };
         let link = seat.link;
         if let Some(frame) = seat.connection.poll_send() {
+            seat.connection.count_sent(now);
             stage.network.send(link, Side::Server, frame.as_ref(), &mut stage.agenda);
         }
         let receiving = seat.connection.poll_receiving();
@@ -506,9 +552,8 @@ impl Server {
             Effect::Send { session, frame } => {
                 let Some(seat) = self.seat(core, session) else { return };
                 let document = seat.document;
-                let says_nothing = frame.as_ref() == HEARTBEAT;
                 seat.connection.send(frame);
-                if self.loading.contains(&document) && !says_nothing {
+                if self.loading.contains(&document) {
                     stage
                         .checks
                         .fail(format!("something is sent to {session:?} of core {core} before the first load ended"));
@@ -530,8 +575,10 @@ impl Server {
             }
             Effect::Probe { session } => {
                 stage.coverage.count("awareness: client id contested");
+                let now = Now(stage.agenda.now + stage.clock_ahead_ms);
+                let stamp = self.cores[core].pulses.stamp(now, key_of(session));
                 let Some(seat) = self.seat(core, session) else { return };
-                if seat.connection.probe() {
+                if seat.connection.probe(stamp) {
                     self.tend(core, session, stage);
                 } else {
                     self.cores[core].alive.push(session);
@@ -611,6 +658,10 @@ impl Server {
         self.cores.iter().map(|core| core.shard.counters()).collect()
     }
 
+    pub(crate) fn pulse_counters(&self) -> Vec<PulseCounters> {
+        self.cores.iter().map(|core| core.pulses.counters()).collect()
+    }
+
     /// Nothing is under way inside the server.
     pub(crate) fn is_quiet(&self) -> bool {
         self.persister.is_idle()
@@ -642,10 +693,15 @@ impl Server {
 }
 
 /// A connection whose request is granted.
-fn opened() -> Connection {
+fn opened(now: Now) -> Connection {
     let mut connection = Connection::new();
     connection.open(Route::Session, Vec::new(), None);
+    connection.begin_pulse(now);
     connection
+}
+
+fn key_of(session: SessionId) -> ConnectionKey {
+    ConnectionKey { index: session.index, generation: session.generation }
 }
 
 fn what(reason: &CloseReason) -> &'static str {

@@ -350,8 +350,10 @@ impl World {
     fn count(&mut self, server: &Server) {
         for counters in server.counters() {
             let coverage = &mut self.stage.coverage;
-            coverage.add("session: heartbeat", counters.heartbeats);
             coverage.add("session: writer paused", counters.writers_paused);
+            coverage.add("session: author paused for its rate", counters.authors_paused);
+            coverage.add("session: author paused for its document's rate", counters.document_authors_paused);
+            coverage.add("session: paused for its awareness", counters.awareness_paused);
             coverage.add("document: hot", counters.documents_heated);
             coverage.add("update: duplicate", counters.updates_duplicate);
             coverage.add("update: dropped while waiting", counters.updates_dropped);
@@ -364,6 +366,12 @@ impl World {
             coverage.add("awareness: ignored", counters.awareness_ignored);
             let compaction = ["compaction: squash", "compaction: smallest", "compaction: collect"];
             coverage.add(compaction[self.stage.plan.compaction], counters.snapshots);
+        }
+        for counters in server.pulse_counters() {
+            let coverage = &mut self.stage.coverage;
+            coverage.add("connection: heartbeat", counters.heartbeats);
+            coverage.add("connection: round trip measured", counters.round_trips);
+            coverage.add("connection: stale", counters.stale);
         }
     }
 

@@ -70,7 +70,7 @@ fn upgrade(stream: &mut TcpStream) -> io::Result<()> {
     let (request, _) = parse_request(&head, &HeadLimits { head_bytes_max: 4096 }).expect("legal").expect("whole");
     let RequestKind::Upgrade { key } = request.kind else { panic!("an upgrade is asked for") };
     let mut answer = Vec::new();
-    write_upgrade(&mut answer, &key, None);
+    write_upgrade(&mut answer, &key, None, None);
     stream.write_all(&answer)
 }
 

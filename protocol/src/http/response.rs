@@ -1,6 +1,7 @@
 //! Responses: each is appended whole to what the caller has. Does not know when to send which.
 
 use super::{RequestError, UpgradeKey};
+use crate::websocket::Deflate;
 
 /// The statuses that are answered with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -84,14 +85,17 @@ pub enum Connection {
 
 /// Appends the response that ends HTTP on this connection and begins WebSocket (RFC 6455, section 4.2.2).
 ///
-/// `protocol` is the subprotocol chosen from those that the client offers; no extension is ever accepted.
-pub fn write_upgrade(out: &mut Vec<u8>, key: &UpgradeKey, protocol: Option<&str>) {
+/// `protocol` is the subprotocol chosen from those that the client offers, `deflate` what was made of the extensions that it offers.
+pub fn write_upgrade(out: &mut Vec<u8>, key: &UpgradeKey, protocol: Option<&str>, deflate: Option<Deflate>) {
     out.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n");
     out.extend_from_slice(b"Sec-WebSocket-Accept: ");
     out.extend_from_slice(&key.accept());
     out.extend_from_slice(b"\r\n");
     if let Some(protocol) = protocol {
         put_header(out, "Sec-WebSocket-Protocol", protocol);
+    }
+    if let Some(deflate) = deflate {
+        put_header(out, "Sec-WebSocket-Extensions", &deflate.answer());
     }
     out.extend_from_slice(b"\r\n");
 }
@@ -167,6 +171,7 @@ fn put_header(out: &mut Vec<u8>, name: &str, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::websocket::negotiate;
 
     fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
         let mut out = Vec::new();
@@ -179,10 +184,18 @@ mod tests {
         let key = UpgradeKey::parse(b"dGhlIHNhbXBsZSBub25jZQ==").expect("16 bytes in base64");
         let head = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                     Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
-        assert_eq!(written(|out| write_upgrade(out, &key, None)), format!("{head}\r\n"));
+        assert_eq!(written(|out| write_upgrade(out, &key, None, None)), format!("{head}\r\n"));
         assert_eq!(
-            written(|out| write_upgrade(out, &key, Some("chat"))),
+            written(|out| write_upgrade(out, &key, Some("chat"), None)),
             format!("{head}Sec-WebSocket-Protocol: chat\r\n\r\n")
+        );
+        let deflate = negotiate([b"permessage-deflate; server_max_window_bits=10".as_slice()]);
+        assert_eq!(
+            written(|out| write_upgrade(out, &key, None, deflate)),
+            format!(
+                "{head}Sec-WebSocket-Extensions: permessage-deflate; server_no_context_takeover; \
+                 client_no_context_takeover; server_max_window_bits=10\r\n\r\n"
+            )
         );
     }
 

@@ -108,7 +108,7 @@ mod tests {
         assert_eq!(read.kind, RequestKind::Upgrade { key });
 
         let mut response = Vec::new();
-        write_upgrade(&mut response, &key, None);
+        write_upgrade(&mut response, &key, None, None);
         let head = response.len();
         for cut in 0..head {
             assert_eq!(parse_upgrade_response(&response[..cut], &key), Ok(None), "cut at {cut}");

@@ -9,6 +9,8 @@ pub const CONTROL_PAYLOAD_BYTES_MAX: usize = 125;
 
 const FIN: u8 = 0x80;
 const RESERVED: u8 = 0x70;
+/// RSV1, which permessage-deflate gives a meaning (RFC 7692, section 6).
+const COMPRESSED: u8 = 0x40;
 const OPCODE: u8 = 0x0f;
 const MASKED: u8 = 0x80;
 const LENGTH: u8 = 0x7f;
@@ -41,6 +43,14 @@ impl OpCode {
         }
     }
 
+    /// Whether it is the first frame of a message.
+    pub const fn begins_message(self) -> bool {
+        match self {
+            Self::Text | Self::Binary => true,
+            Self::Continuation | Self::Close | Self::Ping | Self::Pong => false,
+        }
+    }
+
     const fn parse(opcode: u8) -> Result<Self, Violation> {
         match opcode {
             0x0 => Ok(Self::Continuation),
@@ -59,6 +69,8 @@ impl OpCode {
 pub struct FrameHeader {
     /// The last frame of its message, possibly the only one.
     pub fin: bool,
+    /// The message that begins with this frame is compressed.
+    pub compressed: bool,
     /// What the frame is for.
     pub opcode: OpCode,
     /// The masking key; `None` when the payload is not masked.
@@ -74,11 +86,22 @@ impl FrameHeader {
     /// right behind. The size is checked for form only: how much is too much, the caller knows.
     #[inline]
     pub fn parse(bytes: &[u8], role: Role) -> Result<Option<(Self, usize)>, Violation> {
+        Self::parse_with(bytes, role, false)
+    }
+
+    /// As [`FrameHeader::parse`]; with `deflate`, the first frame of a message may say that it is compressed.
+    #[inline]
+    pub fn parse_with(bytes: &[u8], role: Role, deflate: bool) -> Result<Option<(Self, usize)>, Violation> {
         let Some(&first) = bytes.first() else { return Ok(None) };
-        if first & RESERVED != 0 {
-            return Err(Violation::ReservedBits { bits: first & RESERVED });
+        let reserved = first & RESERVED;
+        let compressed = deflate && reserved == COMPRESSED;
+        if reserved != 0 && !compressed {
+            return Err(Violation::ReservedBits { bits: reserved });
         }
         let opcode = OpCode::parse(first & OPCODE)?;
+        if compressed && !opcode.begins_message() {
+            return Err(Violation::ReservedBits { bits: reserved });
+        }
         let fin = first & FIN != 0;
         if opcode.is_control() && !fin {
             return Err(Violation::FragmentedControl { opcode });
@@ -98,16 +121,16 @@ impl FrameHeader {
 
         let Some((payload_bytes, length_end)) = parse_length(bytes, short_length)? else { return Ok(None) };
         if !masked {
-            return Ok(Some((Self { fin, opcode, mask: None, payload_bytes }, length_end)));
+            return Ok(Some((Self { fin, compressed, opcode, mask: None, payload_bytes }, length_end)));
         }
         let Some(&key) = bytes[length_end..].first_chunk::<4>() else { return Ok(None) };
-        Ok(Some((Self { fin, opcode, mask: Some(key), payload_bytes }, length_end + key.len())))
+        Ok(Some((Self { fin, compressed, opcode, mask: Some(key), payload_bytes }, length_end + key.len())))
     }
 
     /// Appends the header, with the length in its shortest form.
     #[inline]
     pub fn put(&self, out: &mut Vec<u8>) {
-        let first = self.opcode as u8 | if self.fin { FIN } else { 0 };
+        let first = self.opcode as u8 | if self.fin { FIN } else { 0 } | if self.compressed { COMPRESSED } else { 0 };
         let masked = if self.mask.is_some() { MASKED } else { 0 };
         // One append for each form: a header is written for every message that leaves, and most are of two bytes.
         if let Ok(length) = u8::try_from(self.payload_bytes)
@@ -164,7 +187,7 @@ mod tests {
         for payload_bytes in [0, 1, 125, 126, 127, 65_535, 65_536, u64::from(u32::MAX) + 1, u64::MAX >> 1] {
             for (mask, role) in [(Some(KEY), Role::Server), (None, Role::Client)] {
                 for (fin, opcode) in [(true, OpCode::Text), (false, OpCode::Binary), (false, OpCode::Continuation)] {
-                    let header = FrameHeader { fin, opcode, mask, payload_bytes };
+                    let header = FrameHeader { fin, compressed: false, opcode, mask, payload_bytes };
                     let mut bytes = Vec::new();
                     header.put(&mut bytes);
                     assert!(bytes.len() <= FRAME_HEADER_BYTES_MAX);
@@ -201,6 +224,38 @@ mod tests {
         for &(bytes, role, violation) in cases {
             assert_eq!(FrameHeader::parse(bytes, role), Err(violation), "{bytes:02x?}");
             assert_eq!(FrameHeader::parse(&bytes[..bytes.len() - 1], role), Ok(None), "{bytes:02x?}, one byte less");
+        }
+    }
+
+    #[test]
+    fn only_the_first_frame_of_a_message_may_be_compressed_and_only_where_that_was_agreed() {
+        for (first, compressed) in [
+            (0xc1, Some(true)),
+            (0x42, Some(true)),
+            (0x82, Some(false)),
+            (0xc0, None),
+            (0xc8, None),
+            (0xc9, None),
+            (0xca, None),
+            (0xe2, None),
+            (0xd2, None),
+        ] {
+            let bytes = [first, 0x80, 1, 2, 3, 4];
+            let parsed = FrameHeader::parse_with(&bytes, Role::Server, true);
+            let refused = Err(Violation::ReservedBits { bits: first & RESERVED });
+            match compressed {
+                Some(compressed) => {
+                    let (header, length) = parsed.expect("legal").expect("whole");
+                    assert_eq!((header.compressed, length), (compressed, bytes.len()));
+                    let mut written = Vec::new();
+                    header.put(&mut written);
+                    assert_eq!(written, bytes);
+                }
+                None => assert_eq!(parsed, refused, "{first:#04x}"),
+            }
+            if first & RESERVED != 0 {
+                assert_eq!(FrameHeader::parse(&bytes, Role::Server), refused, "{first:#04x} without agreement");
+            }
         }
     }
 

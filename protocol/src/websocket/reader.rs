@@ -5,7 +5,7 @@ mod partial;
 
 use std::ops::Range;
 
-use super::{CloseFrame, FrameHeader, OpCode, Role, Utf8Validator, Violation, apply_mask};
+use super::{CloseFrame, Deflate, FrameHeader, Inflater, OpCode, Role, Utf8Validator, Violation, apply_mask};
 use partial::{Frame, Message, Partial, Payload, Target};
 
 /// What one connection may make this end hold.
@@ -69,6 +69,8 @@ pub struct Reader {
     /// Invariant: between calls of [`Reader::next`], absent unless something is incomplete or its event is borrowed.
     partial: Option<Box<Partial>>,
     role: Role,
+    /// What was agreed on; with it, messages may be compressed.
+    deflate: Option<Deflate>,
     /// A Close frame came or a violation was found: nothing that follows is looked at.
     ended: bool,
 }
@@ -79,14 +81,21 @@ const _: () = assert!(size_of::<Reader>() <= 16);
 /// Where the payload lies of a frame or message that just became whole.
 enum Ready {
     Data(Whole, Range<usize>),
-    Message(MessageKind),
+    Message(Content),
     Control(Control),
 }
 
 #[derive(Clone, Copy)]
 enum Whole {
-    Message(MessageKind),
+    Message(Content),
     Control(Control),
+}
+
+/// What the first frame of a message says of its payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Content {
+    kind: MessageKind,
+    compressed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,12 +108,23 @@ enum Control {
 impl Reader {
     /// At the start of a connection, right behind the HTTP upgrade. `role` is the end that reads.
     pub const fn new(role: Role) -> Self {
-        Self { partial: None, role, ended: false }
+        Self { partial: None, role, deflate: None, ended: false }
+    }
+
+    /// As [`Reader::new`], where permessage-deflate was agreed on: messages may be compressed, and are read by
+    /// [`Reader::next_inflated`].
+    pub const fn with_deflate(role: Role, deflate: Deflate) -> Self {
+        Self { partial: None, role, deflate: Some(deflate), ended: false }
+    }
+
+    /// What was agreed on of compression. A reader that has [`ended`](Reader::ended) knows of nothing.
+    pub const fn deflate(&self) -> Option<Deflate> {
+        self.deflate
     }
 
     /// For a connection that is not read any further: all bytes are consumed and give no events.
     pub const fn ended(role: Role) -> Self {
-        Self { partial: None, role, ended: true }
+        Self { partial: None, role, deflate: None, ended: true }
     }
 
     /// The next event from `data`, which continues where the bytes of earlier calls ended.
@@ -124,31 +144,67 @@ impl Reader {
         consumed: &mut usize,
         limits: &Limits,
     ) -> Result<Option<Event<'a>>, Violation> {
-        let ready = match self.advance(data, consumed, limits) {
-            Ok(Some(ready)) => ready,
-            Ok(None) => return Ok(None),
-            Err(violation) => {
-                self.end(data, consumed);
-                return Err(violation);
+        debug_assert!(self.deflate.is_none(), "a reader of compressed messages needs an inflater");
+        let Some(ready) = self.ready(data, consumed, limits)? else { return Ok(None) };
+        let (whole, payload) = self.locate(ready, data);
+        whole.event(payload).map(Some)
+    }
+
+    /// As [`Reader::next`], for a reader of either kind. `inflater` makes the message of what is compressed, and may be another
+    /// one in each call. A message that is refused for what was inflated ends nothing but itself: what follows it can be read.
+    #[inline]
+    pub fn next_inflated<'a>(
+        &'a mut self,
+        data: &'a mut [u8],
+        consumed: &mut usize,
+        limits: &Limits,
+        inflater: &'a mut Inflater,
+    ) -> Result<Option<Event<'a>>, Violation> {
+        let Some(ready) = self.ready(data, consumed, limits)? else { return Ok(None) };
+        let (whole, payload) = self.locate(ready, data);
+        match whole {
+            Whole::Message(Content { kind, compressed: true }) => {
+                let payload = inflater.inflate(kind, payload, limits.message_bytes_max)?;
+                Ok(Some(Event::Message { kind, payload }))
             }
-        };
-        let (whole, payload) = match ready {
-            Ready::Data(whole, range) => (whole, &data[range]),
-            Ready::Message(kind) => (Whole::Message(kind), self.partial_ref().assembled()),
-            Ready::Control(control) => (Whole::Control(control), self.partial_ref().control.payload()),
-        };
-        Ok(Some(match whole {
-            Whole::Message(kind) => Event::Message { kind, payload },
-            Whole::Control(Control::Ping) => Event::Ping(payload),
-            Whole::Control(Control::Pong) => Event::Pong(payload),
-            Whole::Control(Control::Close) => Event::Close(CloseFrame::parse(payload)?),
-        }))
+            Whole::Message(Content { compressed: false, .. }) | Whole::Control(_) => whole.event(payload).map(Some),
+        }
+    }
+
+    /// Reads all of `data` and drops every message in it, compressed ones as they are. Says whether the peer's Close frame was among
+    /// them.
+    pub fn skip_to_close(&mut self, data: &mut [u8], limits: &Limits) -> Result<bool, Violation> {
+        let mut consumed = 0;
+        while let Some(ready) = self.ready(data, &mut consumed, limits)? {
+            if let (Whole::Control(Control::Close), payload) = self.locate(ready, data) {
+                return CloseFrame::parse(payload).map(|_| true);
+            }
+        }
+        Ok(false)
     }
 
     /// Heap memory held, in bytes; 0 while nothing is incomplete.
     pub fn memory_bytes(&self) -> usize {
         let Some(partial) = &self.partial else { return 0 };
         size_of::<Partial>() + partial.message.as_ref().map_or(0, |message| message.payload.capacity())
+    }
+
+    #[inline]
+    fn ready(&mut self, data: &mut [u8], consumed: &mut usize, limits: &Limits) -> Result<Option<Ready>, Violation> {
+        let ready = self.advance(data, consumed, limits);
+        if ready.is_err() {
+            self.end(data, consumed);
+        }
+        ready
+    }
+
+    #[inline]
+    fn locate<'a>(&'a self, ready: Ready, data: &'a [u8]) -> (Whole, &'a [u8]) {
+        match ready {
+            Ready::Data(whole, range) => (whole, &data[range]),
+            Ready::Message(content) => (Whole::Message(content), self.partial_ref().assembled()),
+            Ready::Control(control) => (Whole::Control(control), self.partial_ref().control.payload()),
+        }
     }
 
     fn advance(&mut self, data: &mut [u8], consumed: &mut usize, limits: &Limits) -> Result<Option<Ready>, Violation> {
@@ -181,7 +237,7 @@ impl Reader {
                 match partial.read_payload(frame, data, consumed, limits)? {
                     Payload::Incomplete => return Ok(None),
                     Payload::Fragment => {}
-                    Payload::Ready(Whole::Message(kind)) => return Ok(Some(Ready::Message(kind))),
+                    Payload::Ready(Whole::Message(content)) => return Ok(Some(Ready::Message(content))),
                     Payload::Ready(Whole::Control(control)) => return Ok(Some(Ready::Control(control))),
                 }
             }
@@ -199,9 +255,9 @@ impl Reader {
         if let Some(partial) = self.partial.as_deref_mut()
             && partial.header_len > 0
         {
-            return partial.read_header(rest, consumed, self.role);
+            return partial.read_header(rest, consumed, self.role, self.deflate.is_some());
         }
-        if let Some((header, length)) = FrameHeader::parse(rest, self.role)? {
+        if let Some((header, length)) = FrameHeader::parse_with(rest, self.role, self.deflate.is_some())? {
             *consumed += length;
             return Ok(Some(header));
         }
@@ -230,8 +286,8 @@ impl Reader {
             OpCode::Text | OpCode::Binary if message.is_some() => {
                 return Err(Violation::MessageInterrupted { opcode: header.opcode });
             }
-            OpCode::Text => Some(Whole::Message(MessageKind::Text)),
-            OpCode::Binary => Some(Whole::Message(MessageKind::Binary)),
+            OpCode::Text => Some(Whole::message(MessageKind::Text, header.compressed)),
+            OpCode::Binary => Some(Whole::message(MessageKind::Binary, header.compressed)),
             OpCode::Continuation if message.is_none() => return Err(Violation::UnexpectedContinuation),
             OpCode::Continuation => None,
         };
@@ -250,7 +306,7 @@ impl Reader {
             if let Some(key) = header.mask {
                 apply_mask(payload, key, 0);
             }
-            if let Whole::Message(MessageKind::Text) = whole {
+            if let Whole::Message(Content { kind: MessageKind::Text, compressed: false }) = whole {
                 check_text(payload)?;
             }
             let start = *consumed;
@@ -264,8 +320,8 @@ impl Reader {
                 partial.control.len = 0;
                 Target::Control(control)
             }
-            Some(Whole::Message(kind)) => {
-                partial.message = Some(Message::new(kind));
+            Some(Whole::Message(content)) => {
+                partial.message = Some(Message::new(content));
                 Target::Message
             }
             None => Target::Message,
@@ -298,6 +354,23 @@ impl Reader {
 
     fn partial_ref(&self) -> &Partial {
         self.partial.as_deref().expect("the payload that is ready lies in the partial state")
+    }
+}
+
+impl Whole {
+    const fn message(kind: MessageKind, compressed: bool) -> Self {
+        Self::Message(Content { kind, compressed })
+    }
+
+    /// What is said by something that is not compressed.
+    #[inline]
+    fn event(self, payload: &[u8]) -> Result<Event<'_>, Violation> {
+        Ok(match self {
+            Self::Message(Content { kind, compressed: _ }) => Event::Message { kind, payload },
+            Self::Control(Control::Ping) => Event::Ping(payload),
+            Self::Control(Control::Pong) => Event::Pong(payload),
+            Self::Control(Control::Close) => Event::Close(CloseFrame::parse(payload)?),
+        })
     }
 }
 

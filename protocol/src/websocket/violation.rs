@@ -7,7 +7,7 @@ use super::{CONTROL_PAYLOAD_BYTES_MAX, CloseCode, OpCode};
 /// Why the bytes of a peer were refused. After one, nothing that the peer sends can be trusted to begin a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Violation {
-    /// A reserved bit is set, and no extension was negotiated that gives it a meaning (section 5.2).
+    /// A reserved bit is set, and no extension was negotiated that gives it a meaning there (section 5.2).
     ReservedBits {
         /// The three bits as they stand in the first byte, `0x70` at most.
         bits: u8,
@@ -62,6 +62,8 @@ pub enum Violation {
         /// Index in the message of the first byte that cannot be there.
         offset: usize,
     },
+    /// A compressed message that is not whole DEFLATE blocks (RFC 7692, section 7.2.2).
+    DeflateBroken,
     /// A Close frame with a payload of one byte (section 5.5.1).
     CloseCodeCut,
     /// A Close frame with a code that may not be sent (section 7.4).
@@ -89,7 +91,8 @@ impl Violation {
             | Self::MessageInterrupted { .. }
             | Self::CloseCodeCut
             | Self::CloseCodeInvalid { .. } => CloseCode::PROTOCOL_ERROR,
-            Self::TextNotUtf8 { .. } | Self::CloseReasonNotUtf8 => CloseCode::INVALID_PAYLOAD,
+            // The RFC has no code for it; 1007 is what the clients know it by.
+            Self::TextNotUtf8 { .. } | Self::CloseReasonNotUtf8 | Self::DeflateBroken => CloseCode::INVALID_PAYLOAD,
             // A client reads 1009 as "smaller messages", which is what would help in both cases.
             Self::TooBig { .. } | Self::TooManyFragments { .. } => CloseCode::MESSAGE_TOO_BIG,
         }
@@ -99,7 +102,9 @@ impl Violation {
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ReservedBits { bits } => write!(f, "reserved bits {bits:#04x} set without an extension"),
+            Self::ReservedBits { bits } => {
+                write!(f, "reserved bits {bits:#04x} set where nothing gives them a meaning")
+            }
             Self::UnknownOpCode { opcode } => write!(f, "unknown opcode {opcode:#x}"),
             Self::FragmentedControl { opcode } => write!(f, "fragmented {opcode:?} frame"),
             Self::OversizedControl { opcode } => {
@@ -118,6 +123,7 @@ impl fmt::Display for Violation {
             }
             Self::TooManyFragments { fragments_max } => write!(f, "message in more than {fragments_max} frames"),
             Self::TextNotUtf8 { offset } => write!(f, "text message is not UTF-8 at byte {offset}"),
+            Self::DeflateBroken => f.write_str("compressed message is not valid DEFLATE data"),
             Self::CloseCodeCut => f.write_str("Close frame with half a code"),
             Self::CloseCodeInvalid { code } => write!(f, "Close frame with code {code}"),
             Self::CloseReasonNotUtf8 => f.write_str("Close frame with a reason that is not UTF-8"),

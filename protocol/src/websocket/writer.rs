@@ -21,7 +21,7 @@ pub fn put_frame_header(out: &mut Vec<u8>, opcode: OpCode, payload_bytes: usize)
         !opcode.is_control() || payload_bytes <= CONTROL_PAYLOAD_BYTES_MAX,
         "the payload of a control frame fits into it (RFC 6455, section 5.5)"
     );
-    FrameHeader { fin: true, opcode, mask: None, payload_bytes: payload_bytes as u64 }.put(out);
+    FrameHeader { fin: true, compressed: false, opcode, mask: None, payload_bytes: payload_bytes as u64 }.put(out);
 }
 
 /// Appends an unmasked, unfragmented frame, as a server sends it.
@@ -32,10 +32,18 @@ pub fn put_frame(out: &mut Vec<u8>, opcode: OpCode, payload: &[u8]) {
     out.extend_from_slice(payload);
 }
 
+/// Appends an unmasked, unfragmented frame whose payload a [`Compressor`](super::Compressor) has made.
+pub fn put_compressed_frame(out: &mut Vec<u8>, opcode: OpCode, compressed: &[u8]) {
+    assert!(opcode.begins_message(), "only messages are compressed (RFC 7692, section 6.1)");
+    out.reserve(frame_header_len(compressed.len()) + compressed.len());
+    FrameHeader { fin: true, compressed: true, opcode, mask: None, payload_bytes: compressed.len() as u64 }.put(out);
+    out.extend_from_slice(compressed);
+}
+
 /// Appends a masked, unfragmented frame, as a client sends it.
 pub fn put_masked_frame(out: &mut Vec<u8>, opcode: OpCode, payload: &[u8], key: [u8; 4]) {
     out.reserve(FRAME_HEADER_BYTES_MAX + payload.len());
-    FrameHeader { fin: true, opcode, mask: Some(key), payload_bytes: payload.len() as u64 }.put(out);
+    FrameHeader { fin: true, compressed: false, opcode, mask: Some(key), payload_bytes: payload.len() as u64 }.put(out);
     let start = out.len();
     out.extend_from_slice(payload);
     apply_mask(&mut out[start..], key, 0);

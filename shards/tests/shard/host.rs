@@ -40,9 +40,12 @@ pub(crate) fn config(shard: u16, shards: u16) -> Config {
         awareness_window_per_session_us: 125,
         awareness_entries_max: 5,
         awareness_entries_per_session_max: 2,
+        awareness_bytes_max: 100_000,
+        document_updates_per_s_max: 1_000_000,
+        author_updates_per_s_max: 1_000_000,
+        session_awareness_per_s_max: 1_000_000,
         uncommitted_bytes_max: 100,
         catch_up_timeout_ms: 30_000,
-        heartbeat_ms: 20_000,
         document_idle_ms: 5_000,
         snapshot_records: 8,
         snapshot_bytes: 10_000,
@@ -321,6 +324,16 @@ impl Host {
             }
             self.turn();
         }
+    }
+
+    /// Lets so much time pass, and ends the turn.
+    pub(crate) fn pass_to_next(&mut self, ms: u64) {
+        self.now += ms;
+        self.turn();
+    }
+
+    pub(crate) fn is_paused(&self, session: At) -> bool {
+        self.paused.get(&session) == Some(&true)
     }
 
     /// What the session got since this was asked last.

@@ -12,7 +12,7 @@ use crate::connection::{Connection, Phase, Route};
 use crate::driver::{ConnectionKey, Operation, Socket};
 use crate::endpoints::{Endpoints, Routed, Target, Upgrade};
 use crate::handoff::{Handed, owner_of};
-use crate::limits::{Door, Meter, Reception, Ticket};
+use crate::limits::{Door, Meter, Reception};
 use crate::mesh::Parcel;
 
 /// Connections beyond the limit that are still heard, so that they can be told so, and that health checks get through. Any more are closed
@@ -30,10 +30,13 @@ impl Core {
             self.health.disconnected();
             return drop(socket);
         }
-        let Some(connection) = self.receive(&socket, surplus) else {
+        let Some(mut connection) = self.receive(&socket, surplus) else {
             self.health.disconnected();
             return drop(socket);
         };
+        if let Some(acceptor) = &self.acceptor {
+            connection.encrypt(Box::new(acceptor.accept()));
+        }
         let key = self.table.insert(connection);
         self.operations.push(Operation::Adopt { key, socket });
         self.operations.push(Operation::ReceiveOnce { key });
@@ -55,6 +58,7 @@ impl Core {
         let endpoints = Endpoints {
             head_bytes_max: self.rules.head_bytes_max,
             conformance: self.rules.conformance,
+            compression: self.rules.compression,
             health: &self.health,
             authority: &self.authority,
             now: SystemTime::now(),
@@ -75,15 +79,12 @@ impl Core {
                 self.operations.push(Operation::ReceiveOnce { key });
             }
             Routed::Upgrade { upgrade, head_bytes } => {
-                if in_one_piece {
-                    // An empty head keeps nothing: a client waits for the answer before it sends more.
-                    if data.len() > head_bytes {
-                        connection.gather_head(&data[head_bytes..]);
-                    }
-                } else {
-                    connection.finish_head(head_bytes);
-                }
+                finish_head(connection, data, in_one_piece, head_bytes);
                 self.upgrade(key, upgrade);
+            }
+            Routed::Refused { refused, head_bytes } => {
+                finish_head(connection, data, in_one_piece, head_bytes);
+                self.refuse(key, &refused);
             }
             Routed::Answer { response, unread } => {
                 connection.answer(response, !unread);
@@ -97,10 +98,20 @@ impl Core {
             Target::Document(name) if self.belongs_elsewhere(name) => {
                 if let Some(connection) = self.table.get(key) {
                     connection.leave(upgrade);
-                    self.operations.push(Operation::Release { key });
+                    self.release_if_leaving(key);
                 }
             }
             Target::Document(_) | Target::Echo => self.open(key, upgrade),
+        }
+    }
+
+    /// Asks for the socket once nothing is in flight on it.
+    pub(super) fn release_if_leaving(&mut self, key: ConnectionKey) {
+        if let Some(connection) = self.table.get(key)
+            && connection.phase() == Phase::Leaving
+            && connection.may_be_released()
+        {
+            self.operations.push(Operation::Release { key });
         }
     }
 
@@ -112,10 +123,10 @@ impl Core {
     /// The socket is free, and goes to the core that owns its document.
     pub(super) fn released(&mut self, key: ConnectionKey, socket: Socket) {
         let mut connection = self.table.remove(key).expect("a connection stays until its socket is released");
-        let ticket = connection.take_ticket();
+        let (tls, ticket) = (connection.take_tls(), connection.take_ticket());
         let (upgrade, unread) = connection.take_upgrade().expect("only a leaving connection is released");
         let owner = self.owner_of(&upgrade);
-        self.mesh.push(owner, Parcel::Handed(Box::new(Handed { socket, upgrade, ticket, unread })));
+        self.mesh.push(owner, Parcel::Handed(Box::new(Handed { socket, upgrade, ticket, unread, tls })));
     }
 
     fn owner_of(&self, upgrade: &Upgrade) -> ShardId {
@@ -126,12 +137,16 @@ impl Core {
     }
 
     /// A socket comes from the core that accepted it.
-    pub(super) fn adopt(&mut self, socket: Socket, upgrade: Upgrade, ticket: Option<Ticket>, unread: Vec<u8>) {
+    pub(super) fn adopt(&mut self, handed: Handed) {
+        let Handed { socket, upgrade, ticket, unread, tls } = handed;
         if self.step != Step::Serve {
             self.health.disconnected();
             return drop(socket);
         }
         let mut connection = Connection::received(Reception::Welcome, ticket);
+        if let Some(tls) = tls {
+            connection.encrypt(tls);
+        }
         connection.put_back(unread.into());
         let key = self.table.insert(connection);
         self.operations.push(Operation::Adopt { key, socket });
@@ -140,11 +155,16 @@ impl Core {
 
     /// Grants the request. From here on the connection is a session, or an echo.
     fn open(&mut self, key: ConnectionKey, upgrade: Upgrade) {
+        let Some(connection) = self.table.get(key) else { return };
+        debug_assert_eq!(connection.phase(), Phase::Head, "a connection is opened once");
+        // What was granted on the way here may be over.
+        if let Err(denied) = self.authority.uphold(&upgrade.admission.grant, SystemTime::now()) {
+            return self.refuse(key, &upgrade.refused(denied));
+        }
         let response = upgrade.response();
         let Upgrade { target, mut admission, .. } = upgrade;
         let entered = self.enter_user(key, &admission.grant, None);
         let Some(connection) = self.table.get(key) else { return };
-        debug_assert_eq!(connection.phase(), Phase::Head, "a connection is opened once");
         *connection.meter_mut() = Meter::starting(self.now.0);
         match entered {
             Ok(place) => admission.place = place,
@@ -154,6 +174,8 @@ impl Core {
                 return self.say_goodbye(key, &Goodbye::user_full(full));
             }
         }
+        connection.agree_on(admission.deflate);
+        connection.begin_pulse(self.now);
         match target {
             Target::Document(name) => {
                 let access = admission.grant.right_on(&name).expect("who may not even read was refused").access();
@@ -164,6 +186,17 @@ impl Core {
             }
             Target::Echo => connection.open(Route::Echo, response, None),
         }
+        self.look_at_grant(key);
         self.read_on(key);
+    }
+}
+
+/// What is left of the received bytes is what follows the head.
+fn finish_head(connection: &mut Connection, data: &[u8], in_one_piece: bool, head_bytes: usize) {
+    if !in_one_piece {
+        connection.finish_head(head_bytes);
+    } else if data.len() > head_bytes {
+        // An empty head keeps nothing: a client waits for the answer before it sends more.
+        connection.gather_head(&data[head_bytes..]);
     }
 }

@@ -124,10 +124,11 @@ impl Core {
                     Phase::Leaving | Phase::Open | Phase::Closing { .. } | Phase::Gone => {}
                 }
             }
+            Deadline::Grant(key) => self.look_at_grant(key),
             Deadline::Close(key) => {
                 let Some(connection) = self.table.get(key) else { return };
                 match connection.phase() {
-                    Phase::Closing { .. } => self.abort(key),
+                    Phase::Closing { .. } => self.hang_up(key),
                     Phase::Head | Phase::Leaving | Phase::Open | Phase::Gone => {}
                 }
             }

@@ -6,6 +6,7 @@ use super::super::drain::Step;
 use super::{Core, key_of};
 use crate::close::Goodbye;
 use crate::connection::Hold;
+use crate::encoder::Encoding;
 use crate::mesh::Parcel;
 use crate::persister::Append;
 use crate::reader::{Job, Task};
@@ -23,7 +24,8 @@ impl Core {
             Effect::Send { session, frame } => {
                 let key = key_of(session);
                 if let Some(connection) = self.table.get(key) {
-                    connection.send(frame);
+                    let encoding = Encoding { address: b"", deflate: connection.deflate() };
+                    connection.send(self.encoder.encode(frame, encoding));
                     self.tend(key);
                 }
             }
@@ -33,7 +35,7 @@ impl Core {
             Effect::Probe { session } => {
                 let key = key_of(session);
                 if let Some(connection) = self.table.get(key) {
-                    if connection.probe() {
+                    if connection.probe(self.pulses.stamp(self.now, key)) {
                         self.tend(key);
                     } else {
                         self.alive.push(session);

@@ -204,7 +204,7 @@ impl Core {
 
     /// What the door has seen of a request.
     pub(super) fn after_door(&mut self, key: ConnectionKey, seen: Seen, routed: &Routed) {
-        let Seen { client, refused_client, turned_away, denied } = seen;
+        let Seen { client, refused_client, turned_away } = seen;
         let Some(connection) = self.table.get(key) else { return };
         let mut address = connection.ticket().map(|ticket| Address::Counted(ticket.address()));
         if let Some((client, ticket)) = client {
@@ -215,17 +215,16 @@ impl Core {
         if let Some(turned_away) = turned_away {
             self.turned_away(address, turned_away);
         }
-        if let Some(denied) = denied {
-            self.login_denied(address, denied);
-        }
-        if let Routed::Upgrade { upgrade, .. } = routed
-            && self.limiting.audit.is_on()
-        {
-            let document = match &upgrade.target {
-                Target::Document(name) => Some(Arc::clone(name)),
-                Target::Echo => None,
-            };
-            self.logged_in(address, &upgrade.admission.grant, document, How::Upgrade);
+        match routed {
+            Routed::Refused { refused, .. } => self.login_denied(address, refused.denied),
+            Routed::Upgrade { upgrade, .. } => {
+                let document = match &upgrade.target {
+                    Target::Document(name) => Some(Arc::clone(name)),
+                    Target::Echo => None,
+                };
+                self.logged_in(address, &upgrade.admission.grant, document, How::Upgrade);
+            }
+            Routed::Incomplete | Routed::Answer { .. } => {}
         }
     }
 
@@ -424,6 +423,15 @@ impl Core {
 /// must not lose those who have new ones.
 fn is_failed_login(denied: Denied) -> bool {
     match denied {
-        Denied::Missing | Denied::Expired | Denied::Forbidden => false,
+        Denied::Ambiguous | Denied::Malformed | Denied::Untrusted | Denied::Claim(_) => true,
+        Denied::Missing
+        | Denied::Expired
+        | Denied::NotYetValid
+        | Denied::Audience
+        | Denied::Issuer
+        | Denied::Revoked
+        | Denied::Forbidden
+        | Denied::KeysPending
+        | Denied::KeyPending => false,
     }
 }

@@ -24,6 +24,15 @@ impl Core {
         if self.awaits_proxy_header(key) {
             return self.received_proxy_header(key, data);
         }
+        match self.table.get(key).map(|connection| connection.tls().is_some()) {
+            Some(true) => self.received_encrypted(key, data),
+            Some(false) => self.received_plain(key, data),
+            None => {}
+        }
+    }
+
+    /// Something has arrived as the peer said it.
+    pub(super) fn received_plain(&mut self, key: ConnectionKey, data: &mut [u8]) {
         let was_counted = self.is_counted(key);
         let was_inside = self.is_inside_message(key);
         let Some(connection) = self.table.get(key) else { return };
@@ -89,22 +98,26 @@ impl Core {
         self.tend(key);
     }
 
-    fn end_if_heard_out(&mut self, key: ConnectionKey) {
+    pub(super) fn end_if_heard_out(&mut self, key: ConnectionKey) {
         if let Some(connection) = self.table.get(key)
             && connection.phase() == Phase::Open
             && connection.has_ended()
             && !connection.has_unread()
         {
-            self.abort(key);
+            self.hang_up(key);
         }
     }
 
     /// Hands in message after message, until there is none, or the connection is held back.
     fn listen(&mut self, key: ConnectionKey, data: &mut [u8], consumed: &mut usize) {
-        let mut heard = 0;
+        // Size of the message that was dealt with last.
+        let mut heard = None;
         loop {
             let Some(connection) = self.table.get(key) else { return };
-            connection.meter_mut().charge(&self.rules.rate, self.now.0, heard, 0);
+            if let Some(bytes) = heard {
+                connection.take_share(self.turn, bytes);
+                connection.meter_mut().charge(&self.rules.rate, self.now.0, 1, 0);
+            }
             if connection.phase() != Phase::Open || connection.is_held() {
                 return;
             }
@@ -113,15 +126,28 @@ impl Core {
                 self.held_by_mesh.push(key);
                 return;
             }
+            if !connection.has_share(self.turn) {
+                connection.hold(Hold::Turn);
+                self.held_for_turn.push(key);
+                return;
+            }
             if self.holds_for_rate(key) {
                 return;
             }
             let Some(connection) = self.table.get(key) else { return };
-            let route = connection.route();
+            let (route, deflate) = (connection.route(), connection.deflate());
             let limits = limits_of(&self.rules, connection);
-            let next = match connection.hear(data, consumed, limits) {
+            let next = match connection.hear(data, consumed, limits, &mut self.inflater) {
                 None => return,
-                Some(Heard::Control) => Next::GoOn,
+                Some(Heard::Control) => {
+                    heard = Some(0);
+                    Next::GoOn
+                }
+                Some(Heard::Pong { stamp }) => {
+                    heard = Some(0);
+                    self.pulses.answered(self.now, key, stamp, connection);
+                    Next::GoOn
+                }
                 Some(Heard::Closing(ending)) => {
                     tracing::debug!(?key, %ending, "closing");
                     self.detach(key);
@@ -132,10 +158,11 @@ impl Core {
                     Next::Closing
                 }
                 Some(Heard::Message { kind, payload }) => {
+                    heard = Some(payload.len());
                     self.messages.ended = true;
                     match route {
                         Route::Echo => {
-                            let echo = echo_of(kind, payload);
+                            let echo = self.encoder.compress(echo_of(kind, payload), deflate);
                             connection.send(echo);
                             connection.hold(Hold::Echo);
                             Next::GoOn
@@ -158,7 +185,7 @@ impl Core {
                 }
             };
             match next {
-                Next::GoOn => heard = 1,
+                Next::GoOn => {}
                 Next::Closing => return,
             }
         }

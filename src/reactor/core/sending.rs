@@ -23,6 +23,7 @@ impl Core {
         connection.meter_mut().settle(self.now.0);
         match (connection.sent(), connection.route()) {
             (Sent::Control | Sent::Last, _) => {}
+            (Sent::Part, _) => self.release_if_leaving(key),
             (Sent::Data, Route::Session) => {
                 // A second frame may be on its way right now: the connection is tended to by the effect.
                 self.handle(Input::Drained { session: session_of(key) });

@@ -20,13 +20,12 @@ export function dataFolder (t) {
 const START_MS = 20_000
 
 /**
- * Starts a server and waits until it listens. `settings` become flags: `{ dataDir: 'x' }` is `--data-dir x`.
+ * Starts a server and waits until it listens. `settings` become flags: `{ dataDir: 'x' }` is `--data-dir=x`.
  * The server is killed when the test ends, if it still runs. `openFiles` bounds its descriptors.
  */
 export async function start (t, settings, { openFiles } = {}) {
-  const flags = Object.entries({ listen: '127.0.0.1:0', ...settings }).flatMap(([name, value]) => [
-    '--' + name.replace(/[A-Z]/g, letter => '-' + letter.toLowerCase()), String(value)
-  ])
+  const flags = Object.entries({ listen: '127.0.0.1:0', ...settings }).map(([name, value]) =>
+    `--${name.replace(/[A-Z]/g, letter => '-' + letter.toLowerCase())}=${value}`)
   // What is set for the tests is no setting of the server.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SELVEDGE_')))
   const [program, ...first] = openFiles ? ['prlimit', `--nofile=${openFiles}`, binary] : [binary]

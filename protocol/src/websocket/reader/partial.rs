@@ -3,7 +3,7 @@
 use super::super::{
     CONTROL_PAYLOAD_BYTES_MAX, FRAME_HEADER_BYTES_MAX, FrameHeader, Role, Utf8Validator, Violation, apply_mask,
 };
-use super::{Control, Limits, MessageKind, Whole};
+use super::{Content, Control, Limits, MessageKind, Whole};
 
 /// What is incomplete of one connection.
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub(super) enum Target {
 
 #[derive(Debug)]
 pub(super) struct Message {
-    kind: MessageKind,
+    content: Content,
     pub(super) payload: Vec<u8>,
     text: Utf8Validator,
     pub(super) fragments: u32,
@@ -86,10 +86,11 @@ impl Partial {
         rest: &[u8],
         consumed: &mut usize,
         role: Role,
+        deflate: bool,
     ) -> Result<Option<FrameHeader>, Violation> {
         let kept = self.header_len;
         let taken = self.keep_header(rest);
-        let Some((header, length)) = FrameHeader::parse(&self.header[..self.header_len], role)? else {
+        let Some((header, length)) = FrameHeader::parse_with(&self.header[..self.header_len], role, deflate)? else {
             *consumed += taken;
             return Ok(None);
         };
@@ -139,24 +140,31 @@ impl Partial {
                     return Ok(Payload::Fragment);
                 }
                 message.finish()?;
-                Ok(Payload::Ready(Whole::Message(message.kind)))
+                Ok(Payload::Ready(Whole::Message(message.content)))
             }
         }
     }
 }
 
+impl Content {
+    /// Text that can be checked as it comes.
+    fn is_plain_text(self) -> bool {
+        match self.kind {
+            MessageKind::Text => !self.compressed,
+            MessageKind::Binary => false,
+        }
+    }
+}
+
 impl Message {
-    pub(super) fn new(kind: MessageKind) -> Self {
-        Self { kind, payload: Vec::new(), text: Utf8Validator::new(), fragments: 0, whole: false }
+    pub(super) fn new(content: Content) -> Self {
+        Self { content, payload: Vec::new(), text: Utf8Validator::new(), fragments: 0, whole: false }
     }
 
     fn push(&mut self, piece: &[u8], final_bytes_max: usize) -> Result<(), Violation> {
         let read_bytes = self.payload.len();
-        match self.kind {
-            MessageKind::Text => {
-                self.text.feed(piece).map_err(|error| Violation::TextNotUtf8 { offset: read_bytes + error.offset })?
-            }
-            MessageKind::Binary => {}
+        if self.content.is_plain_text() {
+            self.text.feed(piece).map_err(|error| Violation::TextNotUtf8 { offset: read_bytes + error.offset })?;
         }
         // Memory follows what has arrived, never what was declared: doubling, and no further than the message can go.
         let needed = read_bytes + piece.len();
@@ -169,11 +177,8 @@ impl Message {
     }
 
     fn finish(&mut self) -> Result<(), Violation> {
-        match self.kind {
-            MessageKind::Text => {
-                self.text.finish().map_err(|_| Violation::TextNotUtf8 { offset: self.payload.len() })?;
-            }
-            MessageKind::Binary => {}
+        if self.content.is_plain_text() {
+            self.text.finish().map_err(|_| Violation::TextNotUtf8 { offset: self.payload.len() })?;
         }
         self.whole = true;
         Ok(())

@@ -69,7 +69,7 @@ fn check(name: &str, role: Role, stream: &[u8], events: &[Seen], violation: Opti
 /// A frame from a client.
 fn frame(fin: bool, opcode: OpCode, payload: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
-    FrameHeader { fin, opcode, mask: Some(KEY), payload_bytes: payload.len() as u64 }.put(&mut out);
+    FrameHeader { fin, compressed: false, opcode, mask: Some(KEY), payload_bytes: payload.len() as u64 }.put(&mut out);
     let start = out.len();
     out.extend_from_slice(payload);
     apply_mask(&mut out[start..], KEY, 0);
@@ -349,7 +349,8 @@ fn a_declared_size_reserves_nothing() {
     for fin in [true, false] {
         let mut reader = Reader::new(Role::Server);
         let mut header = Vec::new();
-        FrameHeader { fin, opcode: OpCode::Binary, mask: Some(KEY), payload_bytes: 1 << 30 }.put(&mut header);
+        FrameHeader { fin, compressed: false, opcode: OpCode::Binary, mask: Some(KEY), payload_bytes: 1 << 30 }
+            .put(&mut header);
         assert_eq!(reader.next(&mut header, &mut 0, &limits), Ok(None));
         assert!(reader.memory_bytes() < 512, "{} bytes for a header", reader.memory_bytes());
 
@@ -495,7 +496,7 @@ fn encode(items: &[Sent], role: Role, key: [u8; 4]) -> (Vec<u8>, Vec<Seen>) {
             Role::Server => Some(key.to_be_bytes()),
             Role::Client => None,
         };
-        FrameHeader { fin, opcode, mask, payload_bytes: payload.len() as u64 }.put(&mut stream);
+        FrameHeader { fin, compressed: false, opcode, mask, payload_bytes: payload.len() as u64 }.put(&mut stream);
         let start = stream.len();
         stream.extend_from_slice(payload);
         apply_mask(&mut stream[start..], mask.unwrap_or_default(), 0);

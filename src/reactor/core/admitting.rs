@@ -1,0 +1,60 @@
+//! Connections that are not let in, or not any longer: told why in words that their client understands, and closed. Knows no token.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use super::{Core, Deadline};
+use crate::auth::Authority;
+use crate::close::Goodbye;
+use crate::connection::{Phase, Route};
+use crate::driver::ConnectionKey;
+use crate::endpoints::Refused;
+
+/// A grant is looked at this often at least, however long it is good: its entry among the timers is gone this long after its connection,
+/// and a clock that was set is noticed this much later.
+const GRANT_LOOK: Duration = Duration::from_secs(600);
+
+impl Core {
+    /// Opens a WebSocket only to say why there is none: JavaScript clients see a close code, and never the status of a response.
+    pub(super) fn refuse(&mut self, key: ConnectionKey, refused: &Refused) {
+        let Some(connection) = self.table.get(key) else { return };
+        let goodbye = Goodbye::denied(refused.denied);
+        tracing::debug!(?key, code = goodbye.code.value(), reason = %goodbye.reason, "not let in");
+        // The shard has never heard of it, so nothing is detached.
+        connection.open(Route::Session, refused.response(), None);
+        connection.close(&goodbye, &self.rules.session);
+        self.closing(key);
+    }
+
+    /// Sees to it that a connection ends with its grant.
+    pub(super) fn look_at_grant(&mut self, key: ConnectionKey) {
+        let Some(connection) = self.table.get(key) else { return };
+        let (Phase::Open, Some(admission)) = (connection.phase(), connection.admission()) else { return };
+        let now = SystemTime::now();
+        if let Err(denied) = self.authority.uphold(&admission.grant, now) {
+            return self.say_goodbye(key, &Goodbye::denied(denied));
+        }
+        let Some(end) = admission.grant.expires_at else { return };
+        let left = end.duration_since(now).unwrap_or_default().min(GRANT_LOOK);
+        let left_ms = u64::try_from(left.as_millis()).expect("it is less than the time between two looks");
+        // Not a moment early: it would be found to hold, and looked at again and again.
+        self.timers.insert(self.now.0 + left_ms + 1, Deadline::Grant(key));
+    }
+
+    /// Keys or revocations have changed. Who was granted something by a key that is gone keeps it until it is over; who is revoked goes.
+    pub(super) fn take_authority(&mut self, authority: &Arc<Authority>) {
+        let revokes = authority.revokes_beyond(&self.authority);
+        self.authority = Arc::clone(authority);
+        if !revokes {
+            return;
+        }
+        let now = SystemTime::now();
+        for key in self.table.keys() {
+            let Some(connection) = self.table.get(key) else { continue };
+            let (Phase::Open, Some(admission)) = (connection.phase(), connection.admission()) else { continue };
+            if let Err(denied) = self.authority.uphold(&admission.grant, now) {
+                self.say_goodbye(key, &Goodbye::denied(denied));
+            }
+        }
+    }
+}
