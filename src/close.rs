@@ -9,6 +9,7 @@ use selvedge_shards::reading::ReadFailed;
 
 use crate::auth::Denied;
 use crate::hocuspocus::Fatal;
+use crate::limits::UserFull;
 
 /// What the peer sent can never be taken.
 const REFUSED: CloseCode = CloseCode::new(4400).expect("codes from 4000 to 4999 are for applications");
@@ -119,6 +120,30 @@ impl Goodbye {
     #[must_use]
     pub fn too_much_unfinished() -> Self {
         Self::new(CloseCode::TRY_AGAIN_LATER, "too many large messages are on their way at once")
+    }
+
+    /// The user has opened newer connections than this, and as many as allowed.
+    #[must_use]
+    pub fn displaced() -> Self {
+        Self::new(CloseCode::TRY_AGAIN_LATER, "the user has newer connections, and as many as allowed")
+    }
+
+    /// The user has as many connections or sessions as allowed.
+    #[must_use]
+    pub fn user_full(full: UserFull) -> Self {
+        Self::new(CloseCode::TRY_AGAIN_LATER, full.to_string())
+    }
+
+    /// A message was begun and did not end. Not final: the next network may be a better one.
+    #[must_use]
+    pub fn message_overdue() -> Self {
+        Self::new(CloseCode::TRY_AGAIN_LATER, "a message was begun and did not come in time")
+    }
+
+    /// Memory is short, and this connection holds more of it than others.
+    #[must_use]
+    pub fn memory_short() -> Self {
+        Self::new(CloseCode::TRY_AGAIN_LATER, "memory is short")
     }
 
     /// The server stops.

@@ -19,6 +19,7 @@ use selvedge_shards::{Frame, Now};
 use crate::admission::Admission;
 use crate::close::Goodbye;
 use crate::endpoints::Upgrade;
+use crate::limits::{Meter, Reception, Ticket};
 use crate::tls;
 pub use hold::Hold;
 use hold::Holds;
@@ -46,7 +47,11 @@ pub struct Connection {
     admission: Option<Box<Admission>>,
     /// What stands between it and its socket, where that is TLS.
     tls: Option<Box<tls::Session>>,
+    /// Its place among those of its address; none where it was refused one.
+    ticket: Option<Ticket>,
     pulse: Pulse,
+    /// What it has sent of late, once it is open.
+    meter: Meter,
     phase: Phase,
     route: Route,
     outgoing: Outgoing,
@@ -55,8 +60,8 @@ pub struct Connection {
     probed: bool,
     /// The peer has ended its side; what it sent before may still wait unread.
     ended: bool,
-    /// Refuses instead of serving: there were too many connections when it came.
-    surplus: bool,
+    /// What it may come to.
+    reception: Reception,
     /// The driver was told to receive for it.
     receiving: bool,
     /// What it has had of its core's turn.
@@ -64,7 +69,7 @@ pub struct Connection {
 }
 
 // A million idle connections hold a million of these.
-const _: () = assert!(size_of::<Connection>() <= 104);
+const _: () = assert!(size_of::<Connection>() <= 120);
 
 /// What a connection has only for a while.
 #[derive(Debug, Default)]
@@ -165,6 +170,8 @@ impl Connection {
             reader: Reader::new(Role::Server),
             pending: None,
             admission: None,
+            ticket: None,
+            meter: Meter::starting(0),
             tls: None,
             pulse: Pulse::new(Now(0)),
             phase: Phase::Head,
@@ -173,22 +180,50 @@ impl Connection {
             holds: Holds::default(),
             probed: false,
             ended: false,
-            surplus: false,
+            reception: Reception::Welcome,
             receiving: false,
             share: Share::default(),
         }
     }
 
-    /// A connection that can only be told that there are too many, or how the server is.
+    /// A connection that was received like this, with its place among those of its address.
     #[must_use]
-    pub fn surplus() -> Self {
-        Self { surplus: true, ..Self::new() }
+    pub fn received(reception: Reception, ticket: Option<Ticket>) -> Self {
+        Self { reception, ticket, ..Self::new() }
     }
 
-    /// There were too many connections when it came.
+    /// What it may come to.
     #[must_use]
-    pub fn is_surplus(&self) -> bool {
-        self.surplus
+    pub fn reception(&self) -> Reception {
+        self.reception
+    }
+
+    /// It is known now for whom it speaks.
+    pub fn receive_as(&mut self, reception: Reception, ticket: Option<Ticket>) {
+        self.reception = reception;
+        self.ticket = ticket;
+    }
+
+    /// Its place among those of its address.
+    #[must_use]
+    pub fn ticket(&self) -> Option<&Ticket> {
+        self.ticket.as_ref()
+    }
+
+    /// Takes its place, to go with the socket.
+    pub fn take_ticket(&mut self) -> Option<Ticket> {
+        self.ticket.take()
+    }
+
+    /// What it has sent of late.
+    pub fn meter_mut(&mut self) -> &mut Meter {
+        &mut self.meter
+    }
+
+    /// A message or a frame has come in part.
+    #[must_use]
+    pub fn is_inside_message(&self) -> bool {
+        self.reader.memory_bytes() > 0
     }
 
     /// Where in its life it is.

@@ -49,6 +49,18 @@ pub struct ConnectionKey {
 #[derive(Debug)]
 pub struct Socket(pub OwnedFd);
 
+impl Socket {
+    /// The address of the other end.
+    ///
+    /// # Errors
+    ///
+    /// The other end has gone already, or is of no IP.
+    pub fn peer(&self) -> io::Result<IpAddr> {
+        let peer = socket2::SockRef::from(&self.0).peer_addr()?;
+        peer.as_socket().map(|peer| peer.ip()).ok_or_else(|| io::ErrorKind::Unsupported.into())
+    }
+}
+
 /// How a connection that was opened from here ends when it is closed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {

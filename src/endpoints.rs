@@ -16,6 +16,7 @@ use selvedge_protocol::websocket::{Deflate, negotiate};
 use crate::admission::Admission;
 use crate::auth::{Authority, Denied, Grant};
 use crate::health::Health;
+use crate::limits::{Door, TurnedAway};
 use credential::Credential;
 
 const PLAIN_TEXT: &str = "text/plain; charset=utf-8";
@@ -145,6 +146,8 @@ pub struct Endpoints<'a> {
     pub authority: &'a Authority,
     /// For the times in tokens.
     pub now: SystemTime,
+    /// Who else is asked; without, all come in.
+    pub door: Option<&'a Door<'a>>,
 }
 
 impl Endpoints<'_> {
@@ -190,13 +193,15 @@ impl Endpoints<'_> {
             RequestKind::Upgrade { .. } if self.health.is_draining() => Err(Answer::Unavailable("the server stops")),
             RequestKind::Upgrade { .. } if surplus => Err(Answer::Unavailable("too many connections")),
             RequestKind::Upgrade { key } => {
+                self.door.map_or(Ok(()), |door| door.check(request)).map_err(Answer::TurnedAway)?;
                 let credential = Credential::of(request);
                 let handshake = Handshake { key, protocol: credential.protocol };
                 let is_session = target.is_session();
                 Ok(match self.admit(credential, &target) {
                     Ok(grant) => {
                         let deflate = if self.compression { negotiate(request.extensions()) } else { None };
-                        Ok(Upgrade { target, admission: Admission { grant, deflate }, handshake })
+                        let admission = Admission { grant, deflate, place: None };
+                        Ok(Upgrade { target, admission, handshake })
                     }
                     Err(denied) => Err(Refused { denied, handshake, is_session }),
                 })
@@ -240,6 +245,7 @@ enum Answer {
     NotFound { conformance: bool },
     BadName(DocumentNameError),
     WebSocketOnly,
+    TurnedAway(TurnedAway),
     Unavailable(&'static str),
 }
 
@@ -259,6 +265,15 @@ impl Answer {
                 "this path speaks WebSocket; connect with a WebSocket client\n".to_owned(),
                 &[("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")],
             ),
+            Self::TurnedAway(turned_away) => {
+                let retry_after = turned_away.retry_after_s().map(|seconds| seconds.to_string());
+                let headers = retry_after.as_ref().map(|seconds| [("Retry-After", seconds.as_str())]);
+                return plain(
+                    turned_away.status(),
+                    &format!("{turned_away}\n"),
+                    headers.as_ref().map_or(&[], |one| one),
+                );
+            }
             Self::Unavailable(reason) => (
                 Status::ServiceUnavailable,
                 PLAIN_TEXT,
@@ -270,6 +285,12 @@ impl Answer {
         write_response(&mut response, status, content_type, body.as_bytes(), headers, Connection::Close);
         response
     }
+}
+
+fn plain(status: Status, body: &str, headers: &[(&str, &str)]) -> Vec<u8> {
+    let mut response = Vec::new();
+    write_response(&mut response, status, PLAIN_TEXT, body.as_bytes(), headers, Connection::Close);
+    response
 }
 
 fn directory(conformance: bool) -> String {
@@ -329,6 +350,7 @@ mod tests {
             health: &health,
             authority: &Authority::open(),
             now: SystemTime::UNIX_EPOCH,
+            door: None,
         };
         for (path, name) in [("/yjs/notes", "notes"), ("/yjs/a%2Fb?token=1", "a/b"), ("/yjs/%2541", "%41")] {
             assert_eq!(target(&endpoints, path), Target::Document(name.into()), "{path}");
@@ -350,6 +372,7 @@ mod tests {
                 health: &health,
                 authority: &Authority::open(),
                 now: SystemTime::UNIX_EPOCH,
+                door: None,
             };
             for path in ["/", "/yjs", "/yjs/a/b", "/healthz/", "//yjs/a", "/echo/x"] {
                 let answer = answer(&endpoints, &request(path, true), false);
@@ -365,6 +388,7 @@ mod tests {
             health: &health,
             authority: &Authority::open(),
             now: SystemTime::UNIX_EPOCH,
+            door: None,
         };
         assert_eq!(target(&endpoints, "/echo"), Target::Echo);
     }
@@ -386,6 +410,7 @@ mod tests {
                 health: &health,
                 authority: &Authority::open(),
                 now: SystemTime::UNIX_EPOCH,
+                door: None,
             };
             let mut request = request("/echo", true);
             request.truncate(request.len() - 2);
@@ -411,6 +436,7 @@ mod tests {
             health: &health,
             authority: &Authority::open(),
             now: SystemTime::UNIX_EPOCH,
+            door: None,
         };
         let status = |path, upgrade, surplus| {
             let answer = answer(&endpoints, &request(path, upgrade), surplus);

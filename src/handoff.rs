@@ -5,6 +5,7 @@ use selvedge_shards::{DocumentId, ShardId};
 
 use crate::driver::Socket;
 use crate::endpoints::Upgrade;
+use crate::limits::Ticket;
 use crate::tls;
 
 /// A socket that leaves one core for another. No driver holds it, and nothing is in flight on it.
@@ -14,6 +15,8 @@ pub struct Handed {
     pub socket: Socket,
     /// What it asked for. The answer is not written yet.
     pub upgrade: Upgrade,
+    /// Its place among those of its address.
+    pub ticket: Option<Ticket>,
     /// Bytes that arrived behind the request and that nobody has looked at.
     pub unread: Vec<u8>,
     /// The session that it is inside of, with what it has not sent and what is not whole.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+use crate::limits::{Pressure, Stage};
 use crate::persister;
 
 /// One for the process.
@@ -11,13 +12,14 @@ pub struct Health {
     connections: AtomicUsize,
     draining: AtomicBool,
     writing: Arc<persister::Health>,
+    pressure: Arc<Pressure>,
 }
 
 impl Health {
-    /// Of a process that serves, and writes as well as this says.
+    /// Of a process that serves, writes as well as this says, and has memory as this says.
     #[must_use]
-    pub fn new(writing: Arc<persister::Health>) -> Self {
-        Self { writing, ..Self::default() }
+    pub fn new(writing: Arc<persister::Health>, pressure: Arc<Pressure>) -> Self {
+        Self { writing, pressure, ..Self::default() }
     }
 
     /// A connection came. Says how many there are with it.
@@ -54,6 +56,8 @@ impl Health {
             Some("draining")
         } else if !self.writing.is_writable() {
             Some("storage writes fail")
+        } else if self.pressure.stage() != Stage::Plenty {
+            Some("memory is short")
         } else {
             None
         }

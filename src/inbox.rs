@@ -8,7 +8,9 @@ use selvedge_shards::reading::{CaughtUp, Loaded, ReadFailed};
 use selvedge_shards::{DocumentId, Input, Sequence};
 
 use crate::auth::Authority;
+use crate::close::Goodbye;
 use crate::doorbell::Doorbell;
+use crate::driver::ConnectionKey;
 
 /// Hands a note to the core of this number. Never waits for the core.
 pub type Deliver = Arc<dyn Fn(usize, Note) + Send + Sync>;
@@ -45,6 +47,19 @@ pub enum Note {
     },
     /// Keys or revocations have changed: who is asked from here on.
     Authority(Arc<Authority>),
+    /// Somebody has to go.
+    Farewell(Farewell),
+}
+
+/// A connection, or one session on it, has to go.
+#[derive(Debug)]
+pub struct Farewell {
+    /// One that is gone already is ignored.
+    pub connection: ConnectionKey,
+    /// Which of several sessions on the connection; `None` for all of it.
+    pub session: Option<u32>,
+    /// What its client is told.
+    pub goodbye: Goodbye,
 }
 
 impl Note {
@@ -61,15 +76,16 @@ impl Note {
             Self::CaughtUp { document, job, result } => visit(Input::CaughtUp { document, job, result }),
             Self::SnapshotTaken { document, result } => visit(Input::SnapshotTaken { document, result }),
             // The core's, not its shard's.
-            Self::Authority(_) => {}
+            Self::Authority(_) | Self::Farewell(_) => {}
         }
     }
 }
 
 /// The notes of one core that it has not taken yet.
 ///
-/// Bounded by what the core asked for: every note but [`Note::CommitFailed`] and [`Note::Authority`] answers an append, a load, a catch-up
-/// or a snapshot, and those who answer bound what they take in; of those two only the latest in a row is kept.
+/// Bounded by what the core asked for: every note but [`Note::CommitFailed`], [`Note::Authority`] and [`Note::Farewell`] answers an append, a load,
+/// a catch-up or a snapshot, and those who answer bound what they take in; of the first two only the latest in a row is kept, and there is one
+/// farewell for each session that goes for another one, or is revoked.
 #[derive(Debug, Default)]
 pub struct Inbox {
     notes: Mutex<Vec<Note>>,

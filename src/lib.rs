@@ -1,6 +1,7 @@
 //! THE SERVER: sockets, threads, time, settings. It waits; it decides nothing.
 
 pub mod admission;
+pub mod audit;
 pub mod auth;
 pub mod close;
 pub mod connection;
@@ -13,6 +14,7 @@ pub mod handoff;
 pub mod health;
 pub mod hocuspocus;
 pub mod inbox;
+pub mod limits;
 pub mod logging;
 pub mod mesh;
 pub mod persister;

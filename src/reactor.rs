@@ -239,6 +239,7 @@ impl<D: Driver> Reactor<D> {
             core: self.counters,
             driver: self.driver.counters(),
             shard: self.core.counters(),
+            limits: self.core.limits_counters(),
             tls: self.core.tls_counters(),
             pulses: self.core.pulse_counters(),
         };

@@ -19,17 +19,19 @@ use selvedge_storage::{RocksStore, Store, StoreError};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
+use crate::audit::{self, Audit, AuditLog, Event};
 use crate::auth::{self, Authority, Keeper};
 use crate::doorbell::Doorbell;
 use crate::driver::listener::{self, ListenError};
 use crate::health::Health;
 use crate::inbox::{self, Inbox, Note};
+use crate::limits::{Budget, Limits, Pressure, Sampler};
 use crate::mesh::Mesh;
 use crate::persister::{DrainFailed, Persister};
 use crate::reactor::drain::{Drain, Step};
 use crate::reactor::{Board, Clock, Counted, Lines, Parts};
 use crate::reader::Readers;
-use crate::settings::{DescriptorsChoice, Settings};
+use crate::settings::{DescriptorsChoice, SETTINGS, Settings};
 use cores::{Cores, Start, StartFailed};
 use tls::{Tls, TlsFailed};
 
@@ -46,6 +48,8 @@ enum Failed {
     Signals(io::Error),
     Auth(auth::StartError),
     Listen(ListenError),
+    /// The operator's: the audit log cannot be written.
+    Audit(audit::OpenFailed),
     Store(StoreError),
     /// A thread beside the cores could not be started.
     Thread(io::Error),
@@ -62,6 +66,7 @@ impl fmt::Display for Failed {
             Self::Signals(error) => write!(f, "cannot catch signals: {error}"),
             Self::Auth(error) => error.fmt(f),
             Self::Listen(error) => error.fmt(f),
+            Self::Audit(error) => error.fmt(f),
             Self::Store(error) => error.fmt(f),
             Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
             Self::Cores(error) => error.fmt(f),
@@ -102,6 +107,10 @@ struct Server {
     readers: Readers,
     keeper: Keeper,
     tls: Option<Tls>,
+    /// Measures as long as it is there.
+    _sampler: Sampler,
+    /// Last: what is recorded to the very end is written.
+    audit_log: Option<AuditLog>,
 }
 
 impl Server {
@@ -124,6 +133,8 @@ impl Server {
         // Then what the kernel may refuse: from here on threads work on the data, and must be stopped in order.
         let wanted = limits::driver(settings);
         Cores::probe(wanted).map_err(Failed::Cores)?;
+        let audit_log = limits::audit(settings).map(AuditLog::open).transpose().map_err(Failed::Audit)?;
+        let audit = audit_log.as_ref().map_or_else(Audit::off, AuditLog::audit);
         let store = RocksStore::open(&settings.data_dir, limits::storage(settings)).map_err(Failed::Store)?;
         let store: Arc<dyn Store> = Arc::new(store);
 
@@ -133,17 +144,23 @@ impl Server {
         let persister = Persister::spawn(Arc::clone(&store), settings.fsync, Arc::clone(&deliver));
         let persister = persister.map_err(Failed::Thread)?;
         let readers = Readers::spawn(store, limits::reading(settings), Arc::clone(&deliver)).map_err(Failed::Thread)?;
+        let tell_core = Arc::clone(&deliver);
         let tell_cores = move |authority: &Arc<Authority>| {
             for core in 0..usize::from(shards) {
-                deliver(core, Note::Authority(Arc::clone(authority)));
+                tell_core(core, Note::Authority(Arc::clone(authority)));
             }
         };
         let (keeper, authority) = Keeper::spawn(sources, Box::new(tell_cores)).map_err(Failed::Thread)?;
 
-        let health = Arc::new(Health::new(persister.health()));
+        let pressure = Arc::new(Pressure::default());
+        let sampler =
+            Sampler::spawn(Arc::clone(&pressure), Budget(settings.memory_max_bytes)).map_err(Failed::Thread)?;
+        let shared = Arc::new(limits::shared(settings, Arc::clone(&pressure), deliver));
+        let health = Arc::new(Health::new(persister.health(), pressure));
         let drain = Arc::new(Drain::new(doorbells.clone()));
         let board = Arc::new(Board::new(usize::from(shards)));
         let cpus = process::allowed_cpus();
+        audit.record(started(settings));
         let plan = Plan {
             settings,
             shards,
@@ -152,6 +169,8 @@ impl Server {
             health: &health,
             drain: &drain,
             board: &board,
+            shared,
+            audit,
             authority,
             cpus: &cpus,
             tls: tls.as_ref(),
@@ -172,6 +191,8 @@ impl Server {
             cores,
             persister,
             readers,
+            _sampler: sampler,
+            audit_log,
             keeper,
             tls,
         })
@@ -216,6 +237,9 @@ impl Server {
         if !at_rest {
             return Err(Failed::Restless);
         }
+        if let Some(log) = &self.audit_log {
+            log.audit().record(Event::Stopped);
+        }
         tracing::info!("drained");
         Ok(())
     }
@@ -232,6 +256,8 @@ struct Plan<'a> {
     board: &'a Arc<Board>,
     authority: Arc<Authority>,
     cpus: &'a [usize],
+    shared: Arc<Limits>,
+    audit: Audit,
     tls: Option<&'a Tls>,
 }
 
@@ -252,6 +278,8 @@ impl Plan<'_> {
                     reader: readers.reader(),
                     rules: limits::rules(self.settings),
                     health: Arc::clone(self.health),
+                    limits: Arc::clone(&self.shared),
+                    audit: self.audit.of_core(id.0),
                     authority: Arc::clone(&self.authority),
                     acceptor: self.tls.map(Tls::acceptor),
                 },
@@ -269,6 +297,20 @@ impl Plan<'_> {
     }
 }
 
+/// Settings whose values are secret, or say where secrets are.
+const SECRET_SETTINGS: [&str; 3] = ["auth_secret_file", "auth_jwks_url", "tls_key_file"];
+
+/// What the audit log says of the settings: those that are not at their defaults.
+fn started(settings: &Settings) -> Event {
+    let defaults = Settings::default();
+    let changed = SETTINGS.iter().filter(|setting| (setting.write)(settings) != (setting.write)(&defaults));
+    let shown = changed.map(|setting| {
+        let is_secret = SECRET_SETTINGS.contains(&setting.name);
+        (setting.name, (!is_secret).then(|| (setting.write)(settings).to_string()))
+    });
+    Event::Started { settings: shown.collect() }
+}
+
 /// From here on the first SIGTERM or SIGINT is seen by [`Signals`], and the second one ends the process.
 fn catch_signals(stopping: &Arc<AtomicBool>) -> io::Result<Signals> {
     for signal in [SIGTERM, SIGINT] {
@@ -280,8 +322,8 @@ fn catch_signals(stopping: &Arc<AtomicBool>) -> io::Result<Signals> {
 /// Writes to the log what each core has counted since its start.
 fn report(board: &Board) {
     for (core, counted) in board.read().enumerate() {
-        let Counted { core: of_loop, driver, shard, tls, pulses } = counted;
-        tracing::info!(core, ?of_loop, ?driver, ?shard, ?tls, ?pulses, "counters");
+        let Counted { core: of_loop, driver, shard, tls, pulses, limits } = counted;
+        tracing::info!(core, ?of_loop, ?driver, ?shard, ?tls, ?pulses, ?limits, "counters");
     }
 }
 

@@ -17,12 +17,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 pub use choice::{
-    AuthChoice, Choice, DescriptorsChoice, DriverChoice, Fsync, History, LogFormat, LogLevel, MinVersion,
+    AtLimit, AuthChoice, Choice, DescriptorsChoice, DriverChoice, Fsync, History, LogFormat, LogLevel, MinVersion,
 };
 pub use error::{Given, SettingError};
 pub use kind::{
-    Address, Bytes, Cores, Count, Fault, File, Folder, Kind, Literal, Milliseconds, Networks, OneOf, Origins, Switch,
-    SyncPolicy, Text, WebAddress,
+    Address, Budget, Bytes, Cores, Count, Fault, File, Folder, Kind, Literal, Milliseconds, Networks, OneOf, Origins,
+    Switch, SyncPolicy, Text, WebAddress,
 };
 pub use table::{SETTINGS, Settings};
 

@@ -60,6 +60,11 @@ impl Outbox {
         self.frames.push_back((kind, frame));
     }
 
+    /// All that waits.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.frames.iter().map(|(_, frame)| frame.len()).sum()
+    }
+
     pub(crate) fn is_glutted(&self) -> bool {
         self.answers >= ANSWERS_WAITING_MAX
     }

@@ -107,6 +107,13 @@ const VACANT: Session = Session {
     pauses: 0,
 };
 
+impl Session {
+    /// What waits for it.
+    pub(crate) fn outbox_bytes(&self) -> usize {
+        self.outbox.as_ref().map_or(0, |outbox| outbox.waiting_bytes())
+    }
+}
+
 /// Table of sessions by the place that the caller chose, and the way out to their sockets.
 #[derive(Debug)]
 pub(crate) struct Sessions {

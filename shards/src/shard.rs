@@ -16,7 +16,7 @@ use crate::fan_out::Lacks;
 use crate::id::{DocumentId, Now, SessionId, SessionRef, ShardId};
 use crate::input::{Access, Audience, Dialect, Input};
 use crate::mirror::Mirror;
-use crate::session::Place;
+use crate::session::{Place, Session};
 use crate::slots::Slots;
 use crate::window::Load;
 
@@ -128,6 +128,12 @@ impl Shard {
     #[must_use]
     pub fn is_gathering(&self) -> bool {
         self.documents.iter().any(Document::is_gathering)
+    }
+
+    /// What waits to be sent in this session, in bytes; frames may be shared with others.
+    #[must_use]
+    pub fn outbox_bytes(&self, session: SessionId) -> usize {
+        self.core.sessions.get(session).map_or(0, Session::outbox_bytes)
     }
 
     /// What was counted so far.

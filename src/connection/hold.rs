@@ -16,6 +16,8 @@ pub enum Hold {
     Turn = 16,
     /// Too many replies of its own wait for its socket.
     Replies = 32,
+    /// It sent too much or too often of late.
+    Rate = 64,
 }
 
 /// A set of reasons.

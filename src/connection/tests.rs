@@ -96,6 +96,7 @@ fn a_request_cut_anywhere_is_read_and_what_follows_is_kept() {
         health: &health,
         authority: &crate::auth::Authority::open(),
         now: std::time::SystemTime::UNIX_EPOCH,
+        door: None,
     };
     let head = b"GET /yjs/a HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
         Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";

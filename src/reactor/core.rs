@@ -8,7 +8,9 @@ mod closing;
 mod documents;
 mod effects;
 mod encrypted;
+mod limiting;
 mod listening;
+mod overdue_messages;
 mod sending;
 mod unfinished;
 
@@ -21,6 +23,7 @@ use selvedge_shards::{Counters, Input, Load, Now, SessionId, Shard, ShardId};
 use super::drain::Step;
 use super::round::Round;
 use super::seats::{Seats, key_of, session_of};
+use crate::audit::Audit;
 use crate::auth::Authority;
 use crate::connection::pulse::{Pace, Stamps};
 use crate::connection::{Hold, Phase, PulseCounters, Pulses, Turn};
@@ -29,6 +32,7 @@ use crate::encoder::Encoder;
 use crate::health::Health;
 use crate::hocuspocus::{self, Hocuspocus};
 use crate::inbox::Note;
+use crate::limits::Rate;
 use crate::mesh::{Mesh, Parcel};
 use crate::persister::Appender;
 use crate::reader::Reader;
@@ -64,6 +68,12 @@ pub struct Rules {
     pub compression: bool,
     /// Smallest message that is compressed.
     pub compression_bytes_min: usize,
+    /// Whether trusted proxies begin with a PROXY header.
+    pub proxy_protocol: bool,
+    /// How fast each connection may send.
+    pub rate: Rate,
+    /// From the first byte of a message to its last.
+    pub message_timeout_ms: u64,
 }
 
 /// What a core is given at the start.
@@ -86,6 +96,10 @@ pub struct Parts {
     pub health: Arc<Health>,
     /// Who is asked whether somebody may come in.
     pub authority: Arc<Authority>,
+    /// What is shared by all cores of the limits.
+    pub limits: Arc<crate::limits::Limits>,
+    /// Where it is written down who came in and who did not.
+    pub audit: Audit,
     /// Where sessions begin, if connections are inside TLS.
     pub acceptor: Option<Arc<Acceptor>>,
 }
@@ -112,6 +126,8 @@ pub(super) struct Core {
     inflater: Inflater,
     health: Arc<Health>,
     authority: Arc<Authority>,
+    limiting: limiting::Limiting,
+    messages: overdue_messages::Messages,
     acceptor: Option<Arc<Acceptor>>,
     tls: encrypted::Tls,
     now: Now,
@@ -147,13 +163,16 @@ enum Deadline {
     Documents(ConnectionKey),
     /// Closed.
     Close(ConnectionKey),
+    /// Ended the message that it had begun.
+    Message(ConnectionKey),
     /// Shown that what it was granted still holds.
     Grant(ConnectionKey),
 }
 
 impl Core {
     pub(super) fn new(parts: Parts, now: Now) -> Self {
-        let Parts { id, cores, shard, mesh, appender, reader, rules, health, authority, acceptor } = parts;
+        let Parts { id, cores, shard, mesh, appender, reader, rules, health, authority, acceptor, limits, audit } =
+            parts;
         Self {
             id,
             cores,
@@ -172,6 +191,8 @@ impl Core {
             rules,
             health,
             authority,
+            limiting: limiting::Limiting::new(limits, audit),
+            messages: overdue_messages::Messages::default(),
             acceptor,
             tls: encrypted::Tls::default(),
             now,
@@ -214,7 +235,9 @@ impl Core {
             }
             Completion::Released { key, socket } => self.released(key, socket),
             Completion::Closed { key } => {
-                self.table.remove(key);
+                if let Some(connection) = self.table.remove(key) {
+                    self.forget(&connection);
+                }
                 self.health.disconnected();
             }
         }
@@ -222,10 +245,11 @@ impl Core {
 
     /// Something of the persister's, a reader's or the keeper's.
     pub(super) fn handle_note(&mut self, note: Note) {
-        if let Note::Authority(authority) = &note {
-            self.take_authority(authority);
+        match note {
+            Note::Farewell(farewell) => self.farewell(&farewell),
+            Note::Authority(authority) => self.take_authority(&authority),
+            note => note.visit(&mut |input| self.handle(input)),
         }
-        note.visit(&mut |input| self.handle(input));
     }
 
     /// Something of another core's.
@@ -243,17 +267,20 @@ impl Core {
         for deadline in due {
             self.overdue(deadline);
         }
+        self.look_at_memory();
         self.handle(Input::Tick);
     }
 
     /// When the shard, or a connection, may have something to do though nothing arrives.
     pub(super) fn next_due(&self) -> Option<Now> {
-        [self.shard.next_due(), self.round.next_due(self.table.places())].into_iter().flatten().min()
+        let round = self.round.next_due(self.table.places());
+        [self.shard.next_due(), round, self.next_paced()].into_iter().flatten().min()
     }
 
     /// That time has come.
     pub(super) fn has_something_due(&mut self) {
         self.busy = true;
+        self.release_paced();
     }
 
     /// Everything that has arrived was handed in. Says whether something is left that should not wait for the next arrival.

@@ -8,6 +8,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use crate::connection::PulseCounters;
 use crate::driver::{self, Operation};
+use crate::limits;
 use crate::tls;
 
 /// Counters of one core's loop. They only grow.
@@ -58,6 +59,8 @@ pub struct Counted {
     pub driver: driver::Counters,
     /// The shard's.
     pub shard: selvedge_shards::Counters,
+    /// What came of limits.
+    pub limits: limits::Counters,
     /// Of its TLS sessions.
     pub tls: tls::Counters,
     /// Of the pulses of its connections.

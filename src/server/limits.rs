@@ -4,12 +4,16 @@ use selvedge_protocol::update::{self, Compaction};
 use selvedge_protocol::{awareness, lib0, websocket};
 use selvedge_shards::{Config, ShardId};
 use selvedge_storage::{RocksOptions, UPDATE_BYTES_MAX};
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::cores::Wanted;
+use crate::audit;
 use crate::connection::pulse::Pace;
 use crate::driver::{Descriptors, Kind, listener};
 use crate::hocuspocus;
+use crate::inbox::Deliver;
+use crate::limits::{AddressRules, Addresses, Limits, Networks, Pressure, Rate, UpgradeRules, UserRules, Users};
 use crate::reactor::Rules;
 use crate::reader;
 use crate::settings::{DescriptorsChoice, DriverChoice, History, Settings};
@@ -102,9 +106,52 @@ pub(super) fn rules(settings: &Settings) -> Rules {
         ),
         connections_max: settings.connections_max,
         conformance: settings.conformance,
+        proxy_protocol: settings.proxy_protocol,
+        rate: Rate::new(
+            settings.connection_messages_per_s_max as u64,
+            settings.connection_bytes_per_s_max as u64,
+            settings.connection_burst_ms,
+        ),
+        message_timeout_ms: settings.message_timeout_ms,
         compression: settings.compression,
         compression_bytes_min: settings.compression_bytes_min,
     }
+}
+
+/// What all cores share of the limits. Users who have to go are told so by `deliver`.
+pub(super) fn shared(settings: &Settings, pressure: Arc<Pressure>, deliver: Deliver) -> Limits {
+    let users = UserRules {
+        connections_max: settings.connections_per_user_max,
+        sessions_max: settings.sessions_per_user_max,
+        at_limit: settings.per_user_at_limit,
+    };
+    Limits {
+        networks: Networks {
+            allow: settings.allow_networks.clone(),
+            deny: settings.deny_networks.clone(),
+            trusted: settings.trusted_proxies.clone(),
+        },
+        addresses: Addresses::new(AddressRules {
+            connections_max: settings.connections_per_address_max,
+            arrivals_per_s_max: settings.connections_per_address_per_s_max as u64,
+            arrivals_burst: settings.connections_per_address_burst as u64,
+            failures_max: clamped(settings.login_failures_max),
+            failures_window_ms: settings.login_failures_window_ms,
+            ban_ms: settings.ban_ms,
+        }),
+        users: Arc::new(Users::new(users, deliver)),
+        pressure,
+        upgrades: UpgradeRules { allowed_origins: settings.allowed_origins.clone() },
+    }
+}
+
+/// Where the audit log is, if there is one.
+pub(super) fn audit(settings: &Settings) -> Option<audit::Options> {
+    settings.audit_file.clone().map(|file| audit::Options {
+        file,
+        file_bytes_max: settings.audit_file_bytes_max as u64,
+        files_max: settings.audit_files_max,
+    })
 }
 
 pub(super) fn shard(settings: &Settings, shard: ShardId, shards: u16) -> Config {

@@ -1,5 +1,6 @@
 //! Choices: the settings that are one of a few words, and what each word asks for. They do not know who acts on them.
 
+pub use crate::limits::AtLimit;
 pub use crate::persister::Fsync;
 pub use crate::tls::MinVersion;
 
@@ -120,4 +121,9 @@ impl Choice for LogLevel {
         ("debug", Self::Debug),
         ("trace", Self::Trace),
     ];
+}
+
+impl Choice for AtLimit {
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("refuse-newest", Self::RefuseNewest), ("close-oldest", Self::CloseOldest)];
 }

@@ -1,5 +1,6 @@
 //! Kinds of settings: how each is read from text, written, and bounded. A kind knows no setting's name and not where text came from.
 
+mod budget;
 mod list;
 mod optional;
 
@@ -10,6 +11,7 @@ use std::thread;
 
 use super::choice::{Choice, Fsync};
 
+pub use budget::Budget;
 pub use list::{Networks, Origins};
 pub use optional::{File, Text, WebAddress};
 
@@ -457,7 +459,7 @@ macro_rules! within_bounds {
     };
 }
 
-within_bounds!(Count Bytes Milliseconds; Address Folder Switch Cores Text WebAddress File Networks Origins; OneOf);
+within_bounds!(Count Bytes Milliseconds; Address Budget Folder Switch Cores Text WebAddress File Networks Origins; OneOf);
 
 impl SyncPolicy {
     pub(super) const fn default_is_within_bounds(&self) -> bool {

@@ -6,11 +6,13 @@
 
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
-use super::choice::{AuthChoice, DescriptorsChoice, DriverChoice, Fsync, History, LogFormat, LogLevel, MinVersion};
+use super::choice::{
+    AtLimit, AuthChoice, DescriptorsChoice, DriverChoice, Fsync, History, LogFormat, LogLevel, MinVersion,
+};
 use super::declare::{relations, settings};
 use super::kind::{
-    Address, Bytes, Cores, Count, File, Folder, GIB, KIB, Kind, MIB, Milliseconds, Networks, OneOf, Origins, Switch,
-    SyncPolicy, Text, WebAddress,
+    Address, Budget, Bytes, Cores, Count, File, Folder, GIB, KIB, Kind, MIB, Milliseconds, Networks, OneOf, Origins,
+    Switch, SyncPolicy, Text, WebAddress,
 };
 use super::{Relation, Setting};
 
@@ -121,8 +123,55 @@ settings! {
         /// What these say of whom they speak for is believed: `X-Forwarded-For`, or the PROXY protocol where it is on.
         trusted_proxies: Networks {};
 
+        /// Connections from trusted proxies begin with a PROXY header (version 1 or 2), in front of TLS and HTTP; those from anywhere else may not.
+        proxy_protocol: Switch { default: false };
+
         /// Web pages that may open connections (`Origin`); programs that send none are let in.
         allowed_origins: Origins {};
+    }
+
+    "Addresses" {
+        /// Connections of one address at once; 0 for no limit. Further ones are told to try again later (429).
+        /// An IPv6 network of 64 bits counts as one address. A proxy that is not one of trusted_proxies is one address for all behind it.
+        connections_per_address_max: Count { default: 32_768, min: 0, max: 1 << 24, unit: "connections" };
+
+        /// New connections of one address in a second, for long; 0 for no limit.
+        connections_per_address_per_s_max: Count { default: 1_000, min: 0, max: 100_000, unit: "connections" };
+
+        /// New connections of one address that may come at once after a quiet time.
+        connections_per_address_burst: Count { default: 20_000, min: 1, max: 1 << 20, unit: "connections" };
+
+        /// Failed logins of one address that lead to a ban; 0 for none.
+        login_failures_max: Count { default: 300, min: 0, max: 1 << 20, unit: "failures" };
+
+        /// The time within which failed logins are counted together.
+        login_failures_window_ms: Milliseconds { default: 60_000, min: 100, max: 86_400_000 };
+
+        /// How long a banned address gets no new connections; those that it has stay.
+        ban_ms: Milliseconds { default: 60_000, min: 100, max: 86_400_000 };
+    }
+
+    "Users" {
+        /// Connections of one user (`sub`) at once; 0 for no limit.
+        connections_per_user_max: Count { default: 10_000, min: 0, max: 1 << 24, unit: "connections" };
+
+        /// Sessions of one user at once, on all connections; 0 for no limit.
+        sessions_per_user_max: Count { default: 100_000, min: 0, max: 1 << 24, unit: "sessions" };
+
+        /// What happens to a user who has as many as allowed.
+        /// refuse-newest: a further one is told to try again later; close-oldest: the oldest one is closed for it.
+        per_user_at_limit: OneOf<AtLimit> { default: AtLimit::RefuseNewest };
+    }
+
+    "Audit" {
+        /// Where logins, refusals, bans and revocations are written, as JSON, one object a line.
+        audit_file: File { what: "the audit log" };
+
+        /// The audit log is begun anew when it has grown to this, and the old one kept under its name with a number.
+        audit_file_bytes_max: Bytes { default: 64 * MIB, min: 64 * KIB, max: 1024 * GIB };
+
+        /// Audit logs that are kept, the current one included.
+        audit_files_max: Count { default: 8, min: 1, max: 1_000, unit: "files" };
     }
 
     "Logging" {
@@ -159,6 +208,11 @@ settings! {
     }
 
     "Memory" {
+        /// Memory that the process may use; 0 for no limit. Without it, 80 % of what the machine or its container has.
+        /// From 90 % of it on nobody new is let in, from 95 % on sessions that are behind catch up later, and at 100 % connections are closed
+        /// (1013), those that hold most first.
+        memory_max_bytes: Budget { max: 1 << 50 };
+
         /// Memory of the storage engine: its cache of blocks and what it has not yet written to tables.
         storage_memory_bytes: Bytes { default: 512 * MIB, min: 16 * MIB, max: 1024 * GIB };
 
@@ -247,6 +301,18 @@ settings! {
 
         /// How long a new connection may take until the head of its upgrade request is complete.
         upgrade_timeout_ms: Milliseconds { default: 10_000, min: 100, max: 600_000 };
+
+        /// How long a message may take that was begun; beyond, its connection is closed with 1013. For each 8 KiB of it that have come, a second more.
+        message_timeout_ms: Milliseconds { default: 60_000, min: 100, max: 3_600_000 };
+
+        /// Messages and control frames of one connection in a second, for long; 0 for no limit. What is over is not read until its time has come.
+        connection_messages_per_s_max: Count { default: 10_000, min: 0, max: 1_000_000, unit: "messages" };
+
+        /// Bytes of one connection in a second, for long; 0 for no limit. What is over is not read until its time has come.
+        connection_bytes_per_s_max: Bytes { default: 32 * MIB, min: 0, max: 1024 * GIB };
+
+        /// What a connection has not used of its messages and bytes within this time it may use at once.
+        connection_burst_ms: Milliseconds { default: 10_000, min: 0, max: 600_000 };
 
         /// A connection that does well is sent a message when none was sent for so long.
         /// y-websocket and Hocuspocus clients drop a socket on which no message arrived for 30 s.

@@ -7,10 +7,12 @@ use selvedge_shards::{Dialect, DocumentId, Input, Now, ShardId};
 
 use super::super::drain::Step;
 use super::{Core, Deadline, session_of};
+use crate::close::Goodbye;
 use crate::connection::{Connection, Phase, Route};
 use crate::driver::{ConnectionKey, Operation, Socket};
 use crate::endpoints::{Endpoints, Routed, Target, Upgrade};
 use crate::handoff::{Handed, owner_of};
+use crate::limits::{Door, Meter, Reception};
 use crate::mesh::Parcel;
 
 /// Connections beyond the limit that are still heard, so that they can be told so, and that health checks get through. Any more are closed
@@ -28,7 +30,10 @@ impl Core {
             self.health.disconnected();
             return drop(socket);
         }
-        let mut connection = if surplus { Connection::surplus() } else { Connection::new() };
+        let Some(mut connection) = self.receive(&socket, surplus) else {
+            self.health.disconnected();
+            return drop(socket);
+        };
         if let Some(acceptor) = &self.acceptor {
             connection.encrypt(Box::new(acceptor.accept()));
         }
@@ -49,6 +54,7 @@ impl Core {
     /// A piece of the request has arrived. The usual one comes in one piece, and is read where it lies.
     pub(super) fn received_head(&mut self, key: ConnectionKey, data: &[u8]) {
         let Some(connection) = self.table.get(key) else { return };
+        let door = Door::new(&self.limiting.limits, connection.reception(), self.now);
         let endpoints = Endpoints {
             head_bytes_max: self.rules.head_bytes_max,
             conformance: self.rules.conformance,
@@ -56,11 +62,16 @@ impl Core {
             health: &self.health,
             authority: &self.authority,
             now: SystemTime::now(),
+            door: Some(&door),
         };
-        let surplus = connection.is_surplus();
+        let surplus = connection.reception() == Reception::Surplus;
         let in_one_piece = !connection.has_unread();
         let received = if in_one_piece { data } else { connection.gather_head(data) };
-        match endpoints.route(received, surplus) {
+        let routed = endpoints.route(received, surplus);
+        let seen = door.into_seen();
+        self.after_door(key, seen, &routed);
+        let Some(connection) = self.table.get(key) else { return };
+        match routed {
             Routed::Incomplete => {
                 if in_one_piece {
                     connection.gather_head(data);
@@ -112,10 +123,10 @@ impl Core {
     /// The socket is free, and goes to the core that owns its document.
     pub(super) fn released(&mut self, key: ConnectionKey, socket: Socket) {
         let mut connection = self.table.remove(key).expect("a connection stays until its socket is released");
-        let tls = connection.take_tls();
+        let (tls, ticket) = (connection.take_tls(), connection.take_ticket());
         let (upgrade, unread) = connection.take_upgrade().expect("only a leaving connection is released");
         let owner = self.owner_of(&upgrade);
-        self.mesh.push(owner, Parcel::Handed(Box::new(Handed { socket, upgrade, unread, tls })));
+        self.mesh.push(owner, Parcel::Handed(Box::new(Handed { socket, upgrade, ticket, unread, tls })));
     }
 
     fn owner_of(&self, upgrade: &Upgrade) -> ShardId {
@@ -128,12 +139,12 @@ impl Core {
 
     /// A socket comes from the core that accepted it.
     pub(super) fn adopt(&mut self, handed: Handed) {
-        let Handed { socket, upgrade, unread, tls } = handed;
+        let Handed { socket, upgrade, ticket, unread, tls } = handed;
         if self.step != Step::Serve {
             self.health.disconnected();
             return drop(socket);
         }
-        let mut connection = Connection::new();
+        let mut connection = Connection::received(Reception::Welcome, ticket);
         if let Some(tls) = tls {
             connection.encrypt(tls);
         }
@@ -152,7 +163,18 @@ impl Core {
             return self.refuse(key, &upgrade.refused(denied));
         }
         let response = upgrade.response();
-        let Upgrade { target, admission, .. } = upgrade;
+        let Upgrade { target, mut admission, .. } = upgrade;
+        let entered = self.enter_user(key, &admission.grant, None);
+        let Some(connection) = self.table.get(key) else { return };
+        *connection.meter_mut() = Meter::starting(self.now.0);
+        match entered {
+            Ok(place) => admission.place = place,
+            Err(full) => {
+                // Opened to be closed: only so a browser tells its page why.
+                connection.open(Route::Session, response, None);
+                return self.say_goodbye(key, &Goodbye::user_full(full));
+            }
+        }
         connection.agree_on(admission.deflate);
         connection.begin_pulse(self.now);
         match target {

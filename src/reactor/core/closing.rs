@@ -137,6 +137,7 @@ impl Core {
                     Phase::Head | Phase::Leaving | Phase::Open | Phase::Gone => {}
                 }
             }
+            Deadline::Message(key) => self.look_at_message(key),
         }
     }
 }

@@ -71,7 +71,7 @@ impl Core {
             }
             Effect::Load { document, name } => self.reader.submit(Job { core, document, task: Task::Load { name } }),
             Effect::CatchUp { document, job, from, through } => {
-                self.reader.submit(Job { core, document, task: Task::CatchUp { job, from, through } });
+                self.catch_up(Job { core, document, task: Task::CatchUp { job, from, through } });
             }
             Effect::Snapshot { document, through } => {
                 self.reader.submit(Job { core, document, task: Task::Snapshot { through } });

@@ -22,6 +22,9 @@ enum Next {
 
 impl Core {
     pub(super) fn received(&mut self, key: ConnectionKey, data: &mut [u8]) {
+        if self.awaits_proxy_header(key) {
+            return self.received_proxy_header(key, data);
+        }
         match self.table.get(key).map(|connection| connection.tls().is_some()) {
             Some(true) => self.received_encrypted(key, data),
             Some(false) => self.received_plain(key, data),
@@ -32,6 +35,7 @@ impl Core {
     /// Something has arrived as the peer said it.
     pub(super) fn received_plain(&mut self, key: ConnectionKey, data: &mut [u8]) {
         let was_counted = self.is_counted(key);
+        let was_inside = self.is_inside_message(key);
         let Some(connection) = self.table.get(key) else { return };
         if connection.is_alive() {
             match connection.route() {
@@ -40,6 +44,7 @@ impl Core {
             }
         }
         let Some(connection) = self.table.get(key) else { return };
+        connection.meter_mut().charge(&self.rules.rate, self.now.0, 0, data.len());
         match connection.phase() {
             Phase::Head => self.received_head(key, data),
             Phase::Open if connection.is_held() || connection.has_unread() => self.keep(key, data),
@@ -52,6 +57,7 @@ impl Core {
             Phase::Leaving | Phase::Gone => {}
         }
         self.count_unfinished(key, was_counted, data.len());
+        self.watch_message(key, was_inside);
         self.tend(key);
     }
 
@@ -60,6 +66,8 @@ impl Core {
         let Some(connection) = self.table.get(key) else { return };
         if connection.phase() == Phase::Open && !connection.is_held() {
             let mut unread = connection.take_unread();
+            self.excuse_message(key);
+            let was_inside = self.is_inside_message(key);
             let (data, consumed) = unread.parts();
             if self.hear_queued(key) {
                 self.listen(key, data, consumed);
@@ -74,6 +82,7 @@ impl Core {
                     Phase::Head | Phase::Leaving | Phase::Gone => {}
                 }
             }
+            self.watch_message(key, was_inside);
             self.end_if_heard_out(key);
         }
         self.tend(key);
@@ -113,6 +122,7 @@ impl Core {
             let Some(connection) = self.table.get(key) else { return };
             if let Some(bytes) = heard {
                 connection.take_share(self.turn, bytes);
+                connection.meter_mut().charge(&self.rules.rate, self.now.0, 1, 0);
             }
             if connection.phase() != Phase::Open || connection.is_held() {
                 return;
@@ -127,6 +137,10 @@ impl Core {
                 self.held_for_turn.push(key);
                 return;
             }
+            if self.holds_for_rate(key) {
+                return;
+            }
+            let Some(connection) = self.table.get(key) else { return };
             let (route, deflate) = (connection.route(), connection.deflate());
             let limits = limits_of(&self.rules, connection);
             let next = match connection.hear(data, consumed, limits, &mut self.inflater) {
@@ -151,6 +165,7 @@ impl Core {
                 }
                 Some(Heard::Message { kind, payload }) => {
                     heard = Some(payload.len());
+                    self.messages.ended = true;
                     match route {
                         Route::Echo => {
                             let echo = self.encoder.compress(echo_of(kind, payload), deflate);

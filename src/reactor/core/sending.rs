@@ -19,6 +19,8 @@ impl Core {
             tracing::debug!(%error, ?key, "a send failed");
             return self.abort(key);
         }
+        // Something is sent to every connection often enough for its meter.
+        connection.meter_mut().settle(self.now.0);
         match (connection.sent(), connection.route()) {
             (Sent::Control | Sent::Last, _) => {}
             (Sent::Part, _) => self.release_if_leaving(key),

@@ -1,0 +1,94 @@
+//! The thread that writes the audit log. Does not know who records.
+
+use std::time::{Duration, SystemTime};
+
+use super::Event;
+use super::event::{line, lost_line, repeated_line};
+use super::file::AuditFile;
+use super::queue::{Queue, Waiting};
+use super::repeats::Repeats;
+
+/// How long it waits for events before it looks at what it has only counted.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long it is silent about a disk that cannot be written to.
+const WARNING_PAUSE: Duration = Duration::from_secs(60);
+
+/// Writes until the queue is closed and empty.
+pub(super) fn run(queue: &Queue, file: AuditFile) {
+    let mut writer = Writer::new(file, SystemTime::now());
+    loop {
+        let waiting = queue.take(PATIENCE);
+        let closed = waiting.closed;
+        writer.write(waiting, SystemTime::now());
+        if closed {
+            return;
+        }
+    }
+}
+
+pub(super) struct Writer {
+    file: AuditFile,
+    repeats: Repeats,
+    /// Lines that could not be written.
+    lost: u64,
+    warned_at: Option<SystemTime>,
+}
+
+impl Writer {
+    pub(super) fn new(file: AuditFile, now: SystemTime) -> Self {
+        Self { file, repeats: Repeats::new(now), lost: 0, warned_at: None }
+    }
+
+    pub(super) fn write(&mut self, waiting: Waiting, now: SystemTime) {
+        let Waiting { records, dropped, closed } = waiting;
+        let mut lines = Vec::new();
+        for record in &records {
+            let is_wanted = match &record.event {
+                Event::Refused { address, reason } => self.repeats.refused(*address, reason),
+                Event::Started { .. }
+                | Event::Stopped
+                | Event::LoggedIn { .. }
+                | Event::Banned { .. }
+                | Event::Revoked { .. }
+                | Event::Closed { .. } => true,
+            };
+            if is_wanted {
+                lines.push(line(record.at, record.core, &record.event));
+            }
+        }
+        let summary = self.repeats.take(now, closed);
+        lines.extend(summary.repeated.iter().map(|(address, word, count)| repeated_line(now, *address, word, *count)));
+        if summary.others > 0 {
+            lines.push(lost_line(now, "refused-others", summary.others));
+        }
+        if dropped > 0 {
+            lines.push(lost_line(now, "dropped", dropped));
+        }
+        for line in lines {
+            self.append(&line, now);
+        }
+    }
+
+    /// A disk that is full stops the audit log, and nothing else. What was lost is told as soon as there is room.
+    fn append(&mut self, line: &str, now: SystemTime) {
+        if self.lost > 0 {
+            match self.file.append(lost_line(now, "lost", self.lost).as_bytes()) {
+                Ok(()) => self.lost = 0,
+                Err(_) => {
+                    self.lost += 1;
+                    return;
+                }
+            }
+        }
+        if let Err(error) = self.file.append(line.as_bytes()) {
+            self.lost += 1;
+            let is_due =
+                self.warned_at.is_none_or(|at| now.duration_since(at).is_ok_and(|passed| passed >= WARNING_PAUSE));
+            if is_due {
+                self.warned_at = Some(now);
+                tracing::error!(%error, "the audit log cannot be written; what is lost is counted");
+            }
+        }
+    }
+}

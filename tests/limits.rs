@@ -1,0 +1,398 @@
+//! The limits of the built binary, over loopback: who runs into each, who stands beside it, and that what was taken is given back.
+
+#[path = "server/client.rs"]
+#[allow(dead_code, reason = "shared with the other tests of the binary")]
+mod client;
+#[path = "limits/guest.rs"]
+mod guest;
+#[path = "server/process.rs"]
+#[allow(dead_code, reason = "shared with the other tests of the binary")]
+mod process;
+
+use client::{Client, frame, http};
+use guest::{Answer, assert_alive, connect, count, knock, upgrade, upgrade_in_the_end, wait_for_count};
+use process::{Folder, Server};
+
+const DRIVERS: [&str; 3] = ["uring", "uring --descriptors direct", "monoio"];
+
+fn start(arguments: &[&str]) -> Server {
+    Server::start("uring", &Folder::new(), arguments)
+}
+
+#[test]
+fn denied_networks_are_closed_at_once_and_others_served() {
+    for driver in DRIVERS {
+        let args = ["--allow-networks", "127.0.0.0/28", "--deny-networks", "127.0.0.2,127.0.0.4/31"];
+        let mut server = Server::start(driver, &Folder::new(), &args);
+        for (last, expected) in
+            [(1, Answer::Open), (2, Answer::Closed), (3, Answer::Open), (4, Answer::Closed), (5, Answer::Closed)]
+        {
+            assert_eq!(upgrade(&server, last, "/yjs/a").1, expected, "127.0.0.{last}");
+        }
+        assert_eq!(upgrade(&server, 16, "/yjs/a").1, Answer::Closed, "outside of what is allowed");
+        wait_for_count(&mut server, "networks_denied", 4);
+    }
+}
+
+#[test]
+fn an_address_gets_its_connections_back_however_they_end() {
+    for driver in DRIVERS {
+        let args = ["--connections-per-address-max", "2", "--upgrade-timeout-ms", "100"];
+        let mut server = Server::start(driver, &Folder::new(), &args);
+        let mut stays = upgrade(&server, 2, "/yjs/stays").0;
+        // Documents of both cores: the place goes with the socket.
+        for document in 0..8 {
+            let path = format!("/yjs/document-{document}");
+            for ending in 0..7 {
+                let mut taken = upgrade_in_the_end(&server, 2, &path);
+                let (_, answer, said) = knock(&server, 2, b"", &path, "");
+                assert_eq!(answer, Answer::Status(429), "{said}");
+                assert!(said.contains("\r\nRetry-After: ") && said.contains("too many connections"), "{said}");
+                match ending {
+                    0 => drop(taken),
+                    1 => {
+                        taken.send_raw(&frame(0x88, &1000_u16.to_be_bytes()));
+                        assert_eq!(taken.close_code(), Some(1000));
+                    }
+                    2 => taken.send_raw(&[0x82, 0x01, 0x00]),
+                    3 => taken.send_raw(&frame(0x82, &[0, 9])),
+                    4 => taken.send_raw(&frame(0x81, b"text")),
+                    5 => taken.send_raw(&[0x82, 0xfe]),
+                    _ => taken.send_raw(&frame(0x82, &[0, 0, 1, 0])),
+                }
+            }
+        }
+        let _neighbour = upgrade(&server, 3, "/yjs/a");
+        assert_eq!(_neighbour.1, Answer::Open);
+        // What never becomes a WebSocket gives its place back as well: answered, in time or not at all.
+        for request in ["GET /nothing HTTP/1.1\r\nHost: a\r\n\r\n", "nonsense\r\n\r\n", "GET / HT", ""] {
+            drop(upgrade_in_the_end(&server, 2, "/yjs/a"));
+            loop {
+                let mut client = connect(&server, 2);
+                client.send_raw(request.as_bytes());
+                if !client.rest().starts_with(b"HTTP/1.1 429 ") {
+                    break;
+                }
+            }
+        }
+        drop(upgrade_in_the_end(&server, 2, "/yjs/a"));
+        assert_alive(&mut stays);
+        wait_for_count(&mut server, "addresses_full", 8 * 7);
+    }
+}
+
+#[test]
+fn health_is_told_to_an_address_that_has_had_its_share() {
+    let server = start(&["--connections-per-address-max", "1"]);
+    let _first = Client::upgrade(server.address, "/yjs/a");
+    assert!(http(server.address, b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").contains("ok"));
+    assert_eq!(upgrade(&server, 1, "/yjs/a").1, Answer::Status(429));
+}
+
+#[test]
+fn new_connections_of_an_address_come_in_a_burst_and_no_faster() {
+    let args = ["--connections-per-address-per-s-max", "1", "--connections-per-address-burst", "3"];
+    let mut server = start(&args);
+    let answers: Vec<Answer> = (0..4).map(|_| upgrade(&server, 2, "/yjs/a").1).collect();
+    assert_eq!(answers[..3], [Answer::Open, Answer::Open, Answer::Open]);
+    // A slow machine may have let a second pass; then it was let in for that.
+    assert!(answers[3] == Answer::Status(429) || answers[3] == Answer::Open, "{answers:?}");
+    assert_eq!(upgrade(&server, 3, "/yjs/a").1, Answer::Open);
+    while upgrade(&server, 2, "/yjs/a").1 == Answer::Open {}
+    upgrade_in_the_end(&server, 2, "/yjs/a");
+    wait_for_count(&mut server, "addresses_fast", 1);
+}
+
+#[test]
+fn a_crowd_of_refused_connections_is_bounded_and_hurts_nobody_else() {
+    let mut server = start(&["--connections-per-address-max", "1"]);
+    let mut first = upgrade(&server, 2, "/yjs/a").0;
+    // Silent: each would be heard for ten seconds. Two cores hear 256 of them each.
+    let crowd: Vec<Client> = (0..1_000).map(|_| connect(&server, 2)).collect();
+    wait_for_count(&mut server, "refused_unheard", 1_000 - 2 * 256);
+    assert_eq!(upgrade(&server, 3, "/yjs/a").1, Answer::Open);
+    assert_alive(&mut first);
+    drop(crowd);
+    drop(first);
+    loop {
+        // Closed at once while the crowd is still being let go, then told, then let in.
+        if upgrade(&server, 2, "/yjs/a").1 == Answer::Open {
+            break;
+        }
+    }
+}
+
+#[test]
+fn only_trusted_proxies_say_for_whom_they_speak() {
+    for driver in DRIVERS {
+        let args = [
+            "--trusted-proxies",
+            "127.0.0.9",
+            "--deny-networks",
+            "203.0.113.0/24",
+            "--connections-per-address-max",
+            "1",
+        ];
+        let mut server = Server::start(driver, &Folder::new(), &args);
+        let forwarded =
+            |last, chain: &str| knock(&server, last, b"", "/yjs/a", &format!("X-Forwarded-For: {chain}\r\n"));
+        let first = forwarded(9, "192.0.2.1");
+        assert_eq!(first.1, Answer::Open);
+        assert_eq!(forwarded(9, "198.51.100.7, 192.0.2.1").1, Answer::Status(429), "what it appended counts");
+        let _second = forwarded(9, "192.0.2.1, 192.0.2.2");
+        assert_eq!(_second.1, Answer::Open);
+        let (_, answer, said) = forwarded(9, "203.0.113.5");
+        assert_eq!(answer, Answer::Status(403), "{said}");
+        let (_, answer, said) = forwarded(9, "unknown");
+        assert_eq!(answer, Answer::Status(400), "{said}");
+        // Somebody else may say what it likes.
+        let third = forwarded(2, "192.0.2.3");
+        assert_eq!(third.1, Answer::Open);
+        assert_eq!(forwarded(2, "192.0.2.4").1, Answer::Status(429));
+        assert_eq!(forwarded(3, "203.0.113.5").1, Answer::Open);
+        assert_eq!(forwarded(4, "unknown").1, Answer::Open);
+        // The proxy itself is not counted.
+        let checks: Vec<_> = (0..3).map(|_| upgrade(&server, 9, "/yjs/a")).collect();
+        assert!(checks.iter().all(|(_, answer)| *answer == Answer::Open));
+        drop(first);
+        while forwarded(9, "192.0.2.1").1 != Answer::Open {}
+        wait_for_count(&mut server, "forwarded_malformed", 1);
+    }
+}
+
+/// A header of version 2 for a client.
+fn proxy_v2(client: [u8; 4]) -> Vec<u8> {
+    let mut header = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c".to_vec();
+    header.extend(client);
+    header.extend([127, 0, 0, 1, 0x30, 0x39, 0, 80]);
+    header
+}
+
+#[test]
+fn the_proxy_protocol_is_spoken_by_trusted_proxies_and_by_nobody_else() {
+    for driver in DRIVERS {
+        let args = [
+            "--trusted-proxies",
+            "127.0.0.9",
+            "--proxy-protocol",
+            "--deny-networks",
+            "203.0.113.0/24",
+            "--connections-per-address-max",
+            "1",
+        ];
+        let mut server = Server::start(driver, &Folder::new(), &args);
+        let spoken = |last, before: &[u8]| knock(&server, last, before, "/yjs/a", "");
+        let v1 = b"PROXY TCP4 192.0.2.1 127.0.0.1 12345 80\r\n";
+        let first = spoken(9, v1);
+        assert_eq!(first.1, Answer::Open);
+        assert_eq!(spoken(9, &proxy_v2([192, 0, 2, 1])).1, Answer::Status(429), "both versions mean the same client");
+        let _second = spoken(9, &proxy_v2([192, 0, 2, 2]));
+        assert_eq!(_second.1, Answer::Open);
+        assert_eq!(spoken(9, &proxy_v2([203, 0, 113, 1])).1, Answer::Closed);
+        assert_eq!(spoken(9, b"").1, Answer::Closed, "a proxy has to begin with it");
+        assert_eq!(spoken(9, b"PROXY UNKNOWN\r\n").1, Answer::Open, "the proxy itself");
+        // Nobody else may: to them it is no HTTP.
+        for (last, before) in [(2, v1.to_vec()), (3, proxy_v2([192, 0, 2, 9]))] {
+            let (_, answer, said) = spoken(last, &before);
+            assert!(matches!(answer, Answer::Status(400..=505)), "{said}");
+        }
+        assert_eq!(spoken(2, b"").1, Answer::Open);
+        // Byte by byte, with the request right behind it.
+        let mut slow = connect(&server, 9);
+        for byte in proxy_v2([192, 0, 2, 3]) {
+            slow.send_raw(&[byte]);
+        }
+        slow.send_raw(&client::upgrade_request("/yjs/a"));
+        slow.expect_upgrade();
+        assert_alive(&mut slow);
+        drop(first);
+        while spoken(9, v1).1 != Answer::Open {}
+        wait_for_count(&mut server, "proxy_headers_refused", 1);
+    }
+}
+
+#[test]
+fn a_proxy_that_does_not_say_for_whom_it_speaks_is_not_waited_for() {
+    let args = ["--trusted-proxies", "127.0.0.9", "--proxy-protocol", "--upgrade-timeout-ms", "100"];
+    let server = start(&args);
+    let mut silent = connect(&server, 9);
+    let mut slow = connect(&server, 9);
+    slow.send_raw(b"PROXY TCP4 192.0.2.1");
+    assert_eq!(silent.rest(), b"");
+    slow.rest();
+}
+
+#[test]
+fn pages_of_other_origins_are_refused_and_told_why() {
+    let mut server = start(&["--allowed-origins", "https://app.example"]);
+    let from = |origin: &str| knock(&server, 1, b"", "/yjs/a", origin);
+    assert_eq!(from("").1, Answer::Open);
+    assert_eq!(from("Origin: https://app.example\r\n").1, Answer::Open);
+    for origin in ["https://evil.example", "null", "https://app.example.evil.example", "http://app.example"] {
+        let (_, answer, said) = from(&format!("Origin: {origin}\r\n"));
+        assert_eq!(answer, Answer::Status(403), "{said}");
+        assert!(said.contains("allowed_origins"), "{said}");
+    }
+    let twice = "Origin: https://app.example\r\nOrigin: https://evil.example\r\n";
+    assert_eq!(from(twice).1, Answer::Status(400));
+    wait_for_count(&mut server, "origins_refused", 4);
+}
+
+#[test]
+fn who_sends_too_much_is_read_later_and_loses_nothing() {
+    for driver in DRIVERS {
+        let args = ["--conformance", "--connection-messages-per-s-max", "200", "--connection-burst-ms", "0"];
+        let mut server = Server::start(driver, &Folder::new(), &args);
+        let mut flood = Client::upgrade(server.address, "/echo");
+        let mut neighbour = Client::upgrade(server.address, "/yjs/a");
+        for number in 0..500_u32 {
+            flood.send_binary(&number.to_be_bytes());
+        }
+        assert_alive(&mut neighbour);
+        for number in 0..500_u32 {
+            assert_eq!(flood.message(), number.to_be_bytes());
+        }
+        assert_alive(&mut flood);
+        wait_for_count(&mut server, "rate_holds", 10);
+
+        // Control frames count as well, and so do bytes.
+        for _ in 0..100 {
+            flood.send_raw(&frame(0x8a, b"pong"));
+        }
+        assert_alive(&mut flood);
+    }
+    let mut server = start(&["--conformance", "--connection-bytes-per-s-max", "1MiB", "--connection-burst-ms", "0"]);
+    let mut flood = Client::upgrade(server.address, "/echo");
+    let large = vec![7; 1 << 20];
+    flood.send_binary(&large);
+    assert_eq!(flood.message(), large);
+    assert_alive(&mut flood);
+    wait_for_count(&mut server, "rate_holds", 1);
+}
+
+#[test]
+fn a_message_that_does_not_end_is_cut_off() {
+    for driver in DRIVERS {
+        let mut server = Server::start(driver, &Folder::new(), &["--message-timeout-ms", "100"]);
+        let mut idle = Client::upgrade(server.address, "/yjs/a");
+        let frame = frame(0x82, &[0; 1_000]);
+        let mut header = Client::upgrade(server.address, "/yjs/a");
+        header.send_raw(&frame[..1]);
+        let mut begun = Client::upgrade(server.address, "/yjs/b");
+        begun.send_raw(&frame[..500]);
+        let mut fragment = Client::upgrade(server.address, "/yjs/c");
+        fragment.send_frame(0x02, b"a fragment");
+        for client in [&mut header, &mut begun, &mut fragment] {
+            assert_eq!(client.close_code(), Some(1013));
+        }
+        assert_alive(&mut idle);
+        wait_for_count(&mut server, "messages_overdue", 3);
+    }
+}
+
+#[test]
+fn memory_that_runs_short_is_taken_from_those_who_hold_most() {
+    let mut measured = start(&[]);
+    wait_for_count(&mut measured, "memory_used_bytes", 1);
+    let used = count(&mut measured, "memory_used_bytes") / 2;
+    drop(measured);
+
+    let budget = (used + (64 << 20)).to_string();
+    let mut server = start(&["--memory-max-bytes", &budget, "--connection-bytes-per-s-max", "0"]);
+    let mut neighbour = Client::upgrade(server.address, "/yjs/a");
+    let address = server.address;
+    let ready = || http(address, b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(ready().starts_with("HTTP/1.1 200 "));
+    let mut greedy: Vec<Client> =
+        (0..64).map(|number| upgrade(&server, 2, &format!("/yjs/greedy-{number}")).0).collect();
+    // More idle ones on each core than are closed in one step.
+    let mut idle: Vec<Client> = (0..400).map(|_| Client::upgrade(server.address, "/yjs/idle")).collect();
+    let whole = frame(0x82, &vec![0; 2 << 20]);
+    for client in &mut greedy {
+        client.send_raw(&whole[..whole.len() - 1]);
+    }
+    wait_for_count(&mut server, "memory_closed", 1);
+    // Memory comes back when the others go, and with it new clients are let in.
+    drop(greedy);
+    while ready().contains("memory is short") {}
+    let closed = count(&mut server, "memory_closed");
+    assert!(closed <= 64, "{closed} were closed");
+    assert_alive(&mut neighbour);
+    for client in &mut idle {
+        assert_alive(client);
+    }
+    drop(Client::upgrade(server.address, "/yjs/a"));
+}
+
+#[test]
+fn nobody_is_let_in_where_there_is_no_memory_and_health_says_so() {
+    let mut server = start(&["--memory-max-bytes", "1"]);
+    let (_, answer, said) = knock(&server, 1, b"", "/yjs/a", "");
+    assert_eq!(answer, Answer::Status(503), "{said}");
+    assert!(said.contains("memory is short") && said.contains("\r\nRetry-After: "), "{said}");
+    let ready = http(server.address, b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert!(ready.starts_with("HTTP/1.1 503 ") && ready.contains("memory is short"), "{ready}");
+    assert!(http(server.address, b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n").contains("ok"));
+    wait_for_count(&mut server, "memory_joins_refused", 1);
+}
+
+#[test]
+fn the_audit_log_says_who_did_not_come_in_and_never_a_token() {
+    let folder = Folder::new();
+    let file = folder.path().join("audit.log");
+    let path = file.display().to_string();
+    let args = [
+        "--audit-file",
+        &path,
+        "--allowed-origins",
+        "https://app.example",
+        "--connections-per-address-max",
+        "1",
+        "--deny-networks",
+        "127.0.0.7",
+    ];
+    let mut server = Server::start("uring", &folder, &args);
+    let secret = "eyJhbGciOiJIUzI1NiJ9.c2VjcmV0.c2lnbmF0dXJl";
+    let path = format!("/yjs/a?token={secret}");
+    let headers = format!("Authorization: Bearer {secret}\r\nSec-WebSocket-Protocol: bearer, {secret}\r\n");
+    let stays = knock(&server, 2, b"", &path, &headers);
+    assert_eq!(stays.1, Answer::Open);
+    for _ in 0..20 {
+        assert_eq!(knock(&server, 2, b"", &path, &headers).1, Answer::Status(429));
+    }
+    let evil = format!("Origin: https://evil.example\r\n{headers}");
+    assert_eq!(knock(&server, 3, b"", &path, &evil).1, Answer::Status(403));
+    assert_eq!(knock(&server, 7, b"", &path, &headers).1, Answer::Closed);
+    drop(stays);
+    server.terminate();
+    assert_eq!(server.exit_code(), Some(0));
+
+    let log = std::fs::read_to_string(&file).expect("the audit log");
+    for part in secret.split('.').chain(["token"]) {
+        assert!(!log.contains(part), "{log}");
+    }
+    let events: Vec<serde_json::Value> =
+        log.lines().map(|line| serde_json::from_str(line).expect("each line is an object")).collect();
+    let of = |name: &str| events.iter().filter(|event| event["event"] == name).collect::<Vec<_>>();
+    assert_eq!(of("started").len(), 1);
+    assert_eq!(of("started")[0]["settings"]["deny_networks"], "127.0.0.7/32");
+    assert_eq!(of("stopped").len(), 1);
+    let refused = of("refused");
+    let reasons = |address: &str| {
+        let of_it = refused.iter().filter(|event| event["address"] == address);
+        of_it.map(|event| event["reason"].as_str().expect("a reason")).collect::<Vec<_>>()
+    };
+    assert_eq!(reasons("127.0.0.2"), ["address-connections", "address-connections"]);
+    assert_eq!(refused.iter().map(|event| event["repeated"].as_u64().unwrap_or(0)).sum::<u64>(), 19);
+    assert_eq!(reasons("127.0.0.3"), ["origin"]);
+    assert_eq!(reasons("127.0.0.7"), ["network"]);
+}
+
+#[test]
+fn a_server_whose_audit_log_cannot_be_written_does_not_start() {
+    let folder = Folder::new();
+    let path = folder.path().join("missing/audit.log").display().to_string();
+    let (code, said) = process::fails("uring", &folder, &["--audit-file", &path]);
+    assert_eq!(code, Some(1), "{said}");
+    assert!(said.contains("cannot write the audit log"), "{said}");
+}
