@@ -2,16 +2,23 @@
 //! are not safe yet and count it down by one for each SyncStatus. Knows sequences and counts, not messages.
 //!
 //! Such a client sets its number to one when it sends SyncStep1, and adds one for each Update. So a SyncStatus is due for each Update,
-//! and one for the SyncStep2 that answers the server's SyncStep1; whatever the client counted before its own SyncStep1, it has forgotten,
-//! and what is still owed of that is part of what the SyncStep2 brings. A SyncStep2 for which the server asked on its own account is in
-//! no number, but brings everything that was refused before it.
+//! and one for the SyncStep2 that answers the server's SyncStep1. A SyncStep2 for which the server asked on its own account is in no
+//! number, but brings everything that was refused before it.
+//!
+//! What was sent before a SyncStep1 the client has forgotten, as a rule: an acknowledgement of that would be taken for one of something
+//! else. But a SyncStep1 that had to wait at the client for a connection comes behind Updates that are counted. So what is due by then
+//! comes late: when the session has been quiet for a while and nothing else is due to it. A number that is right already stays, as it
+//! does not fall below zero; one that is too high becomes right.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::id::{Sequence, SessionRef};
+use crate::id::{Now, Sequence, SessionRef};
 
 /// Acknowledgements of one session that wait for a commit, above which it is not read from. They leave together, in one frame.
 pub(crate) const DUE_MAX: u32 = 1_024;
+
+/// A session that has said nothing for so long gets what comes late: what it has counted is here, and what is here is acknowledged.
+const QUIET_MS: u64 = 1_000;
 
 /// Acknowledgements that a session is owed for what was refused. Any more it is not given; its number is right again after its next SyncStep1.
 const OWED_MAX: u32 = 1 << 14;
@@ -28,6 +35,10 @@ struct Count {
     asked: u32,
     /// It has sent SyncStep1, and its own part has not come.
     counts_anew: bool,
+    /// What comes late.
+    late: u32,
+    /// When it last sent something that is counted, or SyncStep1.
+    heard: Now,
 }
 
 /// One count for each session that wants it.
@@ -36,6 +47,8 @@ pub(crate) struct Acknowledgements {
     counts: BTreeMap<SessionRef, Count>,
     /// Those to whom something is due.
     waiting: BTreeSet<SessionRef>,
+    /// Those for whom something comes late.
+    late: BTreeSet<SessionRef>,
 }
 
 impl Acknowledgements {
@@ -47,6 +60,7 @@ impl Acknowledgements {
     pub(crate) fn remove(&mut self, session: SessionRef) {
         self.counts.remove(&session);
         self.waiting.remove(&session);
+        self.late.remove(&session);
     }
 
     /// It counts, and so speaks the dialect that does.
@@ -65,18 +79,52 @@ impl Acknowledgements {
         }
     }
 
-    /// The session has sent SyncStep1. Says whether it was full, and no longer is.
-    pub(crate) fn begins_anew(&mut self, session: SessionRef) -> bool {
+    /// The session has sent SyncStep1; what it sent before and is worth so much waits elsewhere. Says whether it was full, and no longer is.
+    pub(crate) fn begins_anew(&mut self, session: SessionRef, waits: u32, now: Now) -> bool {
         let Some(count) = self.counts.get_mut(&session) else { return false };
         let was_full = count.due_in_all >= DUE_MAX;
-        *count = Count { asked: count.asked, counts_anew: true, ..Count::default() };
+        // Two in a row are one for the client.
+        let again = u32::from(count.counts_anew);
+        let late = [count.due_in_all, count.owed, waits, again].into_iter().fold(count.late, u32::saturating_add);
+        let late = late.min(OWED_MAX);
+        *count = Count { asked: count.asked, counts_anew: true, late, heard: now, ..Count::default() };
         self.waiting.remove(&session);
+        if late > 0 {
+            self.late.insert(session);
+        }
         was_full
     }
 
+    /// The session has sent an Update: how many acknowledgements that is worth. None, if it does not count.
+    pub(crate) fn worth_of_update(&mut self, session: SessionRef, now: Now) -> Option<u32> {
+        self.counts.get_mut(&session)?.heard = now;
+        Some(1)
+    }
+
+    /// Something comes late for somebody.
+    pub(crate) fn has_late(&self) -> bool {
+        !self.late.is_empty()
+    }
+
+    /// Takes out what comes late for those who are quiet.
+    pub(crate) fn take_late(&mut self, now: Now) -> Vec<(SessionRef, u32)> {
+        let (counts, mut taken) = (&mut self.counts, Vec::new());
+        self.late.retain(|&session| {
+            let Some(count) = counts.get_mut(&session) else { return false };
+            let settled = count.due.is_empty() && count.owed == 0 && !count.counts_anew;
+            let is_quiet = settled && now.since(count.heard) >= QUIET_MS;
+            if is_quiet {
+                taken.push((session, std::mem::take(&mut count.late)));
+            }
+            !is_quiet
+        });
+        taken
+    }
+
     /// The session has sent SyncStep2: how many acknowledgements it is worth, when all of it is durable.
-    pub(crate) fn worth_of_sync_step_2(&mut self, session: SessionRef) -> u32 {
+    pub(crate) fn worth_of_sync_step_2(&mut self, session: SessionRef, now: Now) -> u32 {
         let Some(count) = self.counts.get_mut(&session) else { return 0 };
+        count.heard = now;
         let was_asked = count.asked > 0;
         count.asked = count.asked.saturating_sub(1);
         // One that nobody asked for is counted like an Update: some programs send it so.
@@ -165,14 +213,23 @@ mod tests {
     }
 
     #[test]
-    fn a_clients_own_sync_step_1_makes_its_sync_step_2_worth_one_and_all_before_it_nothing() {
+    fn a_clients_own_sync_step_1_makes_its_sync_step_2_worth_one_and_all_before_it_comes_late() {
         let mut acknowledgements = one();
         acknowledgements.becomes_due(SESSION, 2, Sequence(1));
         acknowledgements.owe(SESSION, 1);
-        assert!(!acknowledgements.begins_anew(SESSION));
+        assert!(!acknowledgements.has_late());
+        assert!(!acknowledgements.begins_anew(SESSION, 4, Now(0)));
         acknowledgements.was_asked(SESSION);
         assert_eq!(due(&mut acknowledgements, 9), 0);
-        assert_eq!(acknowledgements.worth_of_sync_step_2(SESSION), 1);
+        assert_eq!(acknowledgements.take_late(Now(QUIET_MS)), [], "it counts anew");
+        assert_eq!(acknowledgements.worth_of_sync_step_2(SESSION, Now(500)), 1);
+        acknowledgements.becomes_due(SESSION, 1, Sequence(10));
+        assert_eq!(acknowledgements.take_late(Now(500 + QUIET_MS)), [], "something is due");
+        assert_eq!(due(&mut acknowledgements, 10), 1);
+        assert_eq!(acknowledgements.worth_of_update(SESSION, Now(900)), Some(1));
+        assert_eq!(acknowledgements.take_late(Now(899 + QUIET_MS)), [], "it is not quiet");
+        assert_eq!(acknowledgements.take_late(Now(900 + QUIET_MS)), [(SESSION, 7)]);
+        assert!(!acknowledgements.has_late());
     }
 
     #[test]
@@ -182,19 +239,20 @@ mod tests {
         acknowledgements.owe(SESSION, 1);
         acknowledgements.was_asked(SESSION);
         acknowledgements.was_asked(SESSION);
-        assert_eq!(acknowledgements.worth_of_sync_step_2(SESSION), 2);
-        assert_eq!(acknowledgements.worth_of_sync_step_2(SESSION), 0);
-        assert_eq!(acknowledgements.worth_of_sync_step_2(SESSION), 1, "nobody asked for this one");
+        assert_eq!(acknowledgements.worth_of_sync_step_2(SESSION, Now(0)), 2);
+        assert_eq!(acknowledgements.worth_of_sync_step_2(SESSION, Now(0)), 0);
+        assert_eq!(acknowledgements.worth_of_sync_step_2(SESSION, Now(0)), 1, "nobody asked for this one");
     }
 
     #[test]
     fn two_sync_step_1_in_a_row_are_one_for_the_client_and_so_here() {
         let mut acknowledgements = one();
         for _ in 0..2 {
-            acknowledgements.begins_anew(SESSION);
+            acknowledgements.begins_anew(SESSION, 0, Now(0));
             acknowledgements.was_asked(SESSION);
         }
-        assert_eq!([(); 2].map(|()| acknowledgements.worth_of_sync_step_2(SESSION)), [1, 0]);
+        assert_eq!([(); 2].map(|()| acknowledgements.worth_of_sync_step_2(SESSION, Now(0))), [1, 0]);
+        assert_eq!(acknowledgements.take_late(Now(QUIET_MS)), [(SESSION, 1)]);
     }
 
     #[test]
@@ -207,7 +265,7 @@ mod tests {
         assert_eq!(resumes(acknowledgements.commit(Sequence(1))), [true]);
         assert_eq!(resumes(acknowledgements.commit(Sequence(3))), [false]);
         acknowledgements.becomes_due(SESSION, DUE_MAX, Sequence(4));
-        assert!(acknowledgements.begins_anew(SESSION));
+        assert!(acknowledgements.begins_anew(SESSION, 0, Now(0)));
     }
 
     #[test]
@@ -217,6 +275,7 @@ mod tests {
         acknowledgements.remove(SESSION);
         acknowledgements.owe(SESSION, 1);
         assert!(!acknowledgements.becomes_due(SESSION, DUE_MAX, Sequence(1)));
-        assert_eq!((due(&mut acknowledgements, 9), acknowledgements.worth_of_sync_step_2(SESSION)), (0, 0));
+        assert_eq!((due(&mut acknowledgements, 9), acknowledgements.worth_of_sync_step_2(SESSION, Now(0))), (0, 0));
+        assert_eq!(acknowledgements.worth_of_update(SESSION, Now(0)), None);
     }
 }

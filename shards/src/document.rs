@@ -429,12 +429,12 @@ impl Document {
                 self.sync_step_1_came(session, state_vector, core);
             }
             Message::SyncStep2 { update } => {
-                let worth = self.acknowledgements.worth_of_sync_step_2(session);
+                let worth = self.acknowledgements.worth_of_sync_step_2(session, core.now);
                 self.update_came(session, access, update, (false, worth), core);
             }
             Message::Update { update } => {
-                let counts = self.acknowledgements.counts(session);
-                self.update_came(session, access, update, (!counts, u32::from(counts)), core);
+                let worth = self.acknowledgements.worth_of_update(session, core.now);
+                self.update_came(session, access, update, (worth.is_none(), worth.unwrap_or_default()), core);
             }
             Message::Awareness { update } => self.awareness_came(session, update, core),
             Message::QueryAwareness => self.send_awareness(session, core),
@@ -468,15 +468,16 @@ impl Document {
         self.presence.alive(session);
     }
 
-    /// A session that counts sends SyncStep1: it forgets what it has counted so far, and wants SyncStep1 back, so that it may send all
+    /// A session that counts sends SyncStep1: it has forgotten what it counted so far, and wants SyncStep1 back, so that it may send all
     /// that the document lacks and begin from there.
     fn count_anew(&mut self, session: SessionRef, core: &mut Core) {
-        if self.acknowledgements.begins_anew(session) {
-            core.resume(session);
-        }
+        let mut waits = 0;
         if let Some(waiting) = &mut self.waiting {
-            waiting.waive(session);
+            waits = waiting.waive(session);
             waiting.was_asked(session, core.now);
+        }
+        if self.acknowledgements.begins_anew(session, waits, core.now) {
+            core.resume(session);
         }
         self.ask_to_sync(session, core);
     }
@@ -1106,11 +1107,14 @@ impl Document {
     // --- time ---
 
     pub(crate) fn needs_ticks(&self) -> bool {
-        self.waiting.is_some() || self.presence.has_claims()
+        self.waiting.is_some() || self.presence.has_claims() || self.acknowledgements.has_late()
     }
 
     pub(crate) fn tick(&mut self, core: &mut Core) {
         self.presence.expire_claims(core.now);
+        for (session, worth) in self.acknowledgements.take_late(core.now) {
+            self.acknowledge(session, worth, core);
+        }
         let Some(waiting) = &mut self.waiting else { return };
         let late = waiting.expire(core.now, core.config.waiting_timeout_ms);
         core.counters.updates_dropped += late.len() as u64;

@@ -97,11 +97,13 @@ impl Waiting {
         }
     }
 
-    /// What waits for this session is worth nothing to it any more.
-    pub(crate) fn waive(&mut self, session: SessionRef) {
-        for parked in self.by_lack.values_mut().flatten().filter(|parked| parked.session == session) {
-            parked.worth = 0;
+    /// What waits for this session is worth nothing to it any more. Says what it was.
+    pub(crate) fn waive(&mut self, session: SessionRef) -> u32 {
+        if !self.bytes_of.contains_key(&session) {
+            return 0;
         }
+        let of_session = self.by_lack.values_mut().flatten().filter(|parked| parked.session == session);
+        of_session.map(|parked| std::mem::take(&mut parked.worth)).fold(0, u32::saturating_add)
     }
 
     /// Takes out what has waited for `timeout_ms`.

@@ -174,6 +174,7 @@ for (const driver of drivers) {
       assert.ok(text(fresh.document).startsWith(words), `${name}: ${words.length} letters were saved, ${text(fresh.document).length} are there`)
     }
     one.destroy()
+    await next.kill()
   })
 
   on('clients come back after a restart with what they wrote meanwhile', async (t, server, settings) => {
@@ -189,11 +190,12 @@ for (const driver of drivers) {
     type(a, 'meanwhile ')
     type(a, 'and more ')
     assert.ok(a.hasUnsyncedChanges)
-    await start(t, { ...settings, listen: `127.0.0.1:${server.port}` })
+    const next = await start(t, { ...settings, listen: `127.0.0.1:${server.port}` })
     await saved(a, b)
     const fresh = yProvider(t, server.url, 'restart')
     await synced(fresh)
     assert.equal(text(fresh.doc), 'before meanwhile and more ')
+    await next.kill()
   })
 
   on('edits made offline arrive, both ways', async (t, server) => {
