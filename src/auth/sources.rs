@@ -73,6 +73,14 @@ impl Sources {
 
 impl Known {
     fn read(settings: &Settings) -> Result<Self, StartError> {
+        tracing::info!(
+            secret = settings.auth_secret_file.is_some(),
+            keys = settings.auth_keys_file.is_some(),
+            published = settings.auth_jwks_url.is_some(),
+            audience = settings.auth_audience,
+            issuer = settings.auth_issuer,
+            "tokens are asked for"
+        );
         let secret =
             settings.auth_secret_file.as_ref().map(|path| opened(Watched::open("auth_secret_file", path), secret_of));
         let own = settings.auth_keys_file.as_ref().map(|path| opened(Watched::open("auth_keys_file", path), keys_of));
