@@ -274,7 +274,14 @@ impl Hocuspocus {
         self.documents.iter_mut().flatten().find_map(|document| document.poll_queued(queued))
     }
 
-    /// The shard has ended a session.
+    /// The session at the place, where there is one.
+    #[must_use]
+    pub fn session_at(&self, place: u32) -> Option<SessionId> {
+        let document = self.documents.get(place as usize)?.as_ref()?;
+        document.session().map(|open| open.id)
+    }
+
+    /// The shard, or somebody else, has ended a session.
     pub fn closed(&mut self, place: u32, reason: &str) {
         self.end(place, reason);
     }

@@ -1,17 +1,21 @@
 //! Who sits at which place of a core's table: connections, and the further sessions of those connections that have many. One table for
 //! both, because a shard's session is named by its place. Knows nothing of what a connection is doing.
 
+use std::sync::Arc;
+
 use selvedge_shards::SessionId;
 
 use super::table::{Place, Table};
+use crate::auth::Grant;
 use crate::connection::Connection;
 use crate::driver::ConnectionKey;
+use crate::limits::UserTicket;
 
 /// One place.
 #[derive(Debug)]
 enum Seat {
     Connection(Connection),
-    Session(Member),
+    Session(Member, Held),
 }
 
 /// A session of a connection with many.
@@ -21,6 +25,15 @@ pub(super) struct Member {
     pub(super) connection: ConnectionKey,
     /// Its place among the documents of that connection.
     pub(super) place: u32,
+}
+
+/// What such a session is held to.
+#[derive(Debug)]
+pub(super) struct Held {
+    /// Whose it is, and what it may do until when.
+    pub(super) grant: Arc<Grant>,
+    /// Its place among the sessions of its user; none where it is nobody's in particular.
+    pub(super) place: Option<UserTicket>,
 }
 
 // An idle connection takes no more for that some places are sessions; there may be a million.
@@ -51,7 +64,7 @@ impl Seats {
     pub(super) fn get(&mut self, key: ConnectionKey) -> Option<&mut Connection> {
         match self.table.get(key)? {
             Seat::Connection(connection) => Some(connection),
-            Seat::Session(_) => None,
+            Seat::Session(..) => None,
         }
     }
 
@@ -60,7 +73,7 @@ impl Seats {
         self.connections -= 1;
         match self.table.remove(key)? {
             Seat::Connection(connection) => Some(connection),
-            Seat::Session(_) => unreachable!("it was looked at"),
+            Seat::Session(..) => unreachable!("it was looked at"),
         }
     }
 
@@ -84,19 +97,34 @@ impl Seats {
     ) -> Option<usize> {
         self.table.look(from, count, |key, seat| match seat {
             Seat::Connection(connection) => at(key, connection),
-            Seat::Session(_) => {}
+            Seat::Session(..) => {}
         })
     }
 
-    pub(super) fn insert_session(&mut self, member: Member) -> SessionId {
-        session_of(self.table.insert(Seat::Session(member)))
+    pub(super) fn insert_session(&mut self, member: Member, held: Held) -> SessionId {
+        session_of(self.table.insert(Seat::Session(member, held)))
+    }
+
+    /// What a session of a connection with many is held to.
+    pub(super) fn held(&mut self, session: SessionId) -> Option<&mut Held> {
+        match self.table.get(key_of(session))? {
+            Seat::Connection(_) => None,
+            Seat::Session(_, held) => Some(held),
+        }
+    }
+
+    /// All sessions of connections with many.
+    pub(super) fn sessions(&mut self) -> Vec<SessionId> {
+        let mut keys = self.table.keys();
+        keys.retain(|&key| self.member(session_of(key)).is_some());
+        keys.into_iter().map(session_of).collect()
     }
 
     /// Whose session it is, where it is one of a connection with many.
     pub(super) fn member(&mut self, session: SessionId) -> Option<Member> {
         match self.table.get(key_of(session))? {
             Seat::Connection(_) => None,
-            Seat::Session(member) => Some(*member),
+            Seat::Session(member, _) => Some(*member),
         }
     }
 
@@ -126,7 +154,7 @@ mod tests {
         let mut seats = Seats::new();
         let connection = seats.insert(Connection::new());
         let member = Member { connection, place: 3 };
-        let session = seats.insert_session(member);
+        let session = seats.insert_session(member, Held { grant: Arc::new(Grant::everything()), place: None });
         assert_eq!((seats.len(), seats.keys()), (1, vec![connection]));
         assert!(seats.get(key_of(session)).is_none() && seats.remove(key_of(session)).is_none());
         assert_eq!((seats.member(session), seats.member(session_of(connection))), (Some(member), None));

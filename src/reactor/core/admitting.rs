@@ -60,5 +60,6 @@ impl Core {
                 self.say_goodbye(key, &Goodbye::denied(denied));
             }
         }
+        self.look_at_grants_of_documents(now);
     }
 }

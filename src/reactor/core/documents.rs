@@ -6,14 +6,16 @@ use std::time::SystemTime;
 
 use selvedge_shards::{Dialect, Frame, Input, Now, SessionId};
 
-use super::super::seats::Member;
+use super::super::seats::{Held, Member};
 use super::{Core, Deadline};
+use crate::audit::{Address, How};
 use crate::auth::{Denied, Grant};
 use crate::close::Goodbye;
 use crate::connection::{Hold, Phase};
 use crate::driver::ConnectionKey;
 use crate::encoder::Encoding;
 use crate::hocuspocus::{Admission, Admitted, Hocuspocus, Matter, Step};
+use crate::limits::UserTicket;
 
 impl Core {
     /// A connection is open, and is for many documents.
@@ -63,14 +65,25 @@ impl Core {
             Matter::Left { session } => self.leave_document(key, session),
             Matter::Token { place, document, token } => {
                 let judged = self.judge(key, &document, token.as_deref());
-                self.admit(key, place, judged);
+                self.write_down(key, &judged, document);
+                match judged {
+                    Ok((admitted, grant)) => self.admit(key, place, admitted, grant),
+                    // A client that was told once that its token is not good does not come back by itself.
+                    Err(denied) if denied.is_transient() => return self.say_goodbye(key, &Goodbye::denied(denied)),
+                    Err(denied) => self.deny(key, place, &denied.to_string()),
+                }
             }
         }
         self.arm_documents(key);
     }
 
     /// What a token allows on a document; where none is given, what the one in the request does.
-    fn judge(&mut self, key: ConnectionKey, document: &str, token: Option<&str>) -> Result<Admitted, Denied> {
+    fn judge(
+        &mut self,
+        key: ConnectionKey,
+        document: &str,
+        token: Option<&str>,
+    ) -> Result<(Admitted, Arc<Grant>), Denied> {
         let now = SystemTime::now();
         let of_request =
             self.table.get(key).and_then(|it| it.admission()).map(|admission| Arc::clone(&admission.grant));
@@ -82,36 +95,97 @@ impl Core {
             }
             (token, _) => self.authority.admit(token, now)?,
         };
-        admitted(&grant, document, now, self.now)
+        Ok((admitted(&grant, document, now, self.now)?, grant))
     }
 
-    fn admit(&mut self, key: ConnectionKey, place: u32, judged: Result<Admitted, Denied>) {
+    /// Who tried to come in, for those who count and write that down.
+    fn address_of(&mut self, key: ConnectionKey) -> Option<Address> {
+        self.table.get(key)?.ticket().map(|ticket| Address::Counted(ticket.address()))
+    }
+
+    fn write_down(&mut self, key: ConnectionKey, judged: &Result<(Admitted, Arc<Grant>), Denied>, document: Arc<str>) {
+        let Some(address) = self.address_of(key) else { return };
+        match judged {
+            Ok((_, grant)) => self.logged_in(address, grant, Some(document), How::Message),
+            Err(denied) => self.login_denied(address, *denied),
+        }
+    }
+
+    fn admit(&mut self, key: ConnectionKey, place: u32, admitted: Admitted, grant: Arc<Grant>) {
         let now = self.now;
         let Some(many) = self.many.get_mut(&key) else { return };
-        let admission = match judged {
-            Ok(admitted) => many.admit(place, Ok(admitted), now),
-            Err(denied) => {
-                tracing::debug!(?key, %denied, "a document is denied");
-                many.admit(place, Err(&denied.to_string()), now)
-            }
+        let subject =
+            many.session_at(place).and_then(|session| self.table.held(session)).map(|held| held.grant.subject.clone());
+        // Another token of the same user takes no further place.
+        let ticket = match subject {
+            Some(before) if before == grant.subject => None,
+            Some(_) | None => match self.enter_user(key, &grant, Some(place)) {
+                Ok(ticket) => Some(ticket),
+                Err(full) => return self.deny(key, place, &full.to_string()),
+            },
         };
-        match admission {
-            Admission::Told => self.tend_documents(key),
+        let Some(many) = self.many.get_mut(&key) else { return };
+        match many.admit(place, Ok(admitted), now) {
+            Admission::Told => self.hold_to(key, place, grant, ticket),
             Admission::Open(admitted) => {
-                let session = self.table.insert_session(Member { connection: key, place });
+                let held = Held { grant, place: ticket.flatten() };
+                let session = self.table.insert_session(Member { connection: key, place }, held);
                 let name = many.open(place, session, admitted, now);
                 if let Some(connection) = self.table.get(key) {
                     connection.prove();
                 }
                 let access = admitted.right.access();
                 self.handle(Input::Attached { session, name, access, dialect: Dialect::Hocuspocus });
-                self.tend_documents(key);
             }
             Admission::Changed { session, access } => {
+                self.hold_to(key, place, grant, ticket);
                 self.handle(Input::AccessChanged { session, access });
-                self.tend_documents(key);
             }
+            Admission::Left { session } => return self.leave_document(key, session),
+        }
+        self.tend_documents(key);
+    }
+
+    /// The session goes on with another grant.
+    fn hold_to(&mut self, key: ConnectionKey, place: u32, grant: Arc<Grant>, ticket: Option<Option<UserTicket>>) {
+        let session = self.many.get(&key).and_then(|many| many.session_at(place));
+        if let Some(held) = session.and_then(|session| self.table.held(session)) {
+            held.grant = grant;
+            if let Some(ticket) = ticket {
+                held.place = ticket;
+            }
+        }
+    }
+
+    fn deny(&mut self, key: ConnectionKey, place: u32, reason: &str) {
+        tracing::debug!(?key, reason, "a document is denied");
+        let now = self.now;
+        let Some(many) = self.many.get_mut(&key) else { return };
+        match many.admit(place, Err(reason), now) {
             Admission::Left { session } => self.leave_document(key, session),
+            Admission::Told | Admission::Open(_) | Admission::Changed { .. } => self.tend_documents(key),
+        }
+    }
+
+    /// One of its documents has to go.
+    pub(super) fn dismiss_document(&mut self, key: ConnectionKey, place: u32, reason: &str) {
+        let Some(many) = self.many.get_mut(&key) else { return };
+        let session = many.session_at(place);
+        many.closed(place, reason);
+        match session {
+            Some(session) => self.leave_document(key, session),
+            None => self.tend_documents(key),
+        }
+    }
+
+    /// Revocations have changed: sessions whose grants do not hold any more are over.
+    pub(super) fn look_at_grants_of_documents(&mut self, now: SystemTime) {
+        for session in self.table.sessions() {
+            let Some(held) = self.table.held(session) else { continue };
+            let Err(denied) = self.authority.uphold(&held.grant, now) else { continue };
+            if let Some(member) = self.table.member(session) {
+                self.dismiss_document(member.connection, member.place, &denied.to_string());
+            }
         }
     }
 

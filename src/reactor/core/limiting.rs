@@ -327,8 +327,8 @@ impl Core {
     pub(super) fn farewell(&mut self, farewell: &Farewell) {
         let Farewell { connection, session, goodbye } = farewell;
         match session {
-            // Here a connection is one session.
-            None | Some(_) => self.say_goodbye(*connection, goodbye),
+            None => self.say_goodbye(*connection, goodbye),
+            Some(place) => self.dismiss_document(*connection, *place, &goodbye.reason),
         }
     }
 
