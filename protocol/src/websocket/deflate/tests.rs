@@ -207,7 +207,7 @@ fn a_refused_message_ends_nothing_but_itself() {
     let limits = Limits { message_bytes_max: 1000, fragments_max: 8 };
     let stream =
         [frames(OpCode::Binary, true, &bomb(5000), &[]), frames(OpCode::Close, false, b"\x03\xe8", &[])].concat();
-    let (events, violation) = heard(&[stream.clone()], &limits);
+    let (events, violation) = heard(std::slice::from_ref(&stream), &limits);
     assert_eq!(
         (events, violation),
         (Vec::new(), Some(Violation::TooBig { message_bytes: 1001, message_bytes_max: 1000 }))
