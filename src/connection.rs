@@ -351,8 +351,11 @@ impl Connection {
     /// was answered, as the reader finds no frame in it.
     pub fn discard(&mut self, data: &mut [u8], limits: &Limits) {
         let Phase::Closing { peer_done: false } = self.phase else { return };
-        // After a violation nothing can be read any more: the peer's end, or the deadline, will end it.
-        let peer_done = self.reader.skip_to_close(data, limits).unwrap_or(false);
+        // After a violation it is not known where a frame begins. But a peer that has read the Close sends nothing any more than its own, which
+        // then comes by itself: taking other bytes for it only ends a linger early.
+        let mut fresh = Reader::new(Role::Server);
+        let reader = if self.reader.has_ended() { &mut fresh } else { &mut self.reader };
+        let peer_done = reader.skip_to_close(data, limits).unwrap_or(false);
         self.phase = Phase::Closing { peer_done };
     }
 

@@ -233,3 +233,16 @@ fn a_probe_is_answered_by_whatever_comes() {
     connection.hold(Hold::Shard);
     assert!(!connection.probe(*b"1234abcd"), "nobody would hear the answer");
 }
+
+#[test]
+fn the_peers_close_is_found_after_a_violation() {
+    let mut connection = open(Route::Echo);
+    assert!(receive(&mut connection, &frame(OpCode::Text, b"\xff and more")).is_empty());
+    assert_eq!(said(&mut connection)[2..4], CloseCode::INVALID_PAYLOAD.value().to_be_bytes());
+    let mut late = frame(OpCode::Text, b"sent before it knew");
+    connection.discard(&mut late, &LIMITS);
+    assert!(!connection.is_finished());
+    let mut close = frame(OpCode::Close, &[3, 232]);
+    connection.discard(&mut close, &LIMITS);
+    assert!(connection.is_finished());
+}

@@ -127,6 +127,11 @@ impl Reader {
         Self { partial: None, role, deflate: None, ended: true }
     }
 
+    /// A Close frame came or a violation was found: where the next frame begins is not known any more.
+    pub const fn has_ended(&self) -> bool {
+        self.ended
+    }
+
     /// The next event from `data`, which continues where the bytes of earlier calls ended.
     ///
     /// `consumed` is how much of `data` has been read: 0 at first, and moved forward. To be called until it gives `None`;

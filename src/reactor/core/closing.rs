@@ -11,9 +11,8 @@ use crate::connection::{Hold, Phase, Route};
 use crate::driver::{ConnectionKey, Operation};
 
 /// How long a socket stays open, and what arrives is dropped, after the last word to a peer that cannot be understood: closing it with
-/// unread bytes would reset it, and could take the last word away from the peer. Less than the half second after which a client that has
-/// answered the Close closes the socket itself, though that is the server's part (RFC 6455, section 7.1.1).
-const LINGER_MS: u64 = 250;
+/// unread bytes would reset it, and could take the last word away from the peer.
+const LINGER_MS: u64 = 500;
 
 impl Core {
     /// Takes this step with all connections.
