@@ -32,7 +32,8 @@ const MEASURED_EVERY_IF_UNKNOWN: u32 = 8;
 const ROUNDS_APART: u32 = 16;
 
 // Or some would never be asked.
-const _: () = assert!(MEASURED_EVERY.is_multiple_of(ROUNDS_APART) && MEASURED_EVERY_IF_GOOD.is_multiple_of(ROUNDS_APART));
+const _: () =
+    assert!(MEASURED_EVERY.is_multiple_of(ROUNDS_APART) && MEASURED_EVERY_IF_GOOD.is_multiple_of(ROUNDS_APART));
 
 /// Time in units of 1,024 ms, which wrap after 18 hours: far more than anything here waits.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
