@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::counters::Counters;
 use crate::effect::{CloseReason, Effect};
 use crate::envelope::Envelope;
+use crate::flow::Rates;
 use crate::frame::Frame;
 use crate::id::{Now, SessionId, SessionRef, ShardId};
 use crate::session::Sessions;
@@ -15,6 +16,7 @@ use crate::window::{Load, Spared, fan_out_window_ms, record_window_ms};
 #[derive(Debug)]
 pub(crate) struct Core {
     pub(crate) config: Config,
+    pub(crate) rates: Rates,
     pub(crate) sessions: Sessions,
     pub(crate) effects: VecDeque<Effect>,
     pub(crate) now: Now,
@@ -36,6 +38,7 @@ impl Core {
     pub(crate) fn new(config: Config) -> Self {
         let sessions = Sessions::new(config.outbox_bytes_max);
         Self {
+            rates: Rates::new(&config),
             config,
             sessions,
             effects: VecDeque::new(),

@@ -446,12 +446,10 @@ impl Document {
     /// What has come is dealt with; what comes after it may have to wait.
     fn limit(&mut self, session: SessionRef, message: &Message<'_>, core: &mut Core) {
         let over = match message {
-            Message::SyncStep2 { .. } | Message::Update { .. } => {
-                self.flow.update_came(session, &core.config, core.now)
-            }
+            Message::SyncStep2 { .. } | Message::Update { .. } => self.flow.update_came(session, &core.rates, core.now),
             // The answer to a query is dearer than a state.
             Message::Awareness { .. } | Message::QueryAwareness => {
-                self.flow.awareness_came(session, &core.config, core.now)
+                self.flow.awareness_came(session, &core.rates, core.now)
             }
             Message::SyncStep1 { .. } | Message::PermissionDenied { .. } => None,
         };

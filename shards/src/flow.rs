@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use crate::config::Config;
 use crate::id::{Now, SessionRef};
 
-/// What may come at once after a pause: as much as in so much time.
+/// What may come at once after a pause: as much as in so much time, a second.
 const BURST_NS: u64 = 1_000_000_000;
 
 /// Who is not read from is so for this long at least: to stop and to begin again has its price, most of all between cores.
@@ -17,14 +17,33 @@ const FORGET_MS: u64 = 1_000;
 
 const NS_PER_MS: u64 = 1_000_000;
 
+/// How far apart things come at the rates that are allowed, in nanoseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rates {
+    document: u64,
+    author: u64,
+    awareness: u64,
+}
+
+impl Rates {
+    pub(crate) fn new(config: &Config) -> Self {
+        let apart = |per_s_max: u32| BURST_NS / u64::from(per_s_max.max(1));
+        Self {
+            document: apart(config.document_updates_per_s_max),
+            author: apart(config.author_updates_per_s_max),
+            awareness: apart(config.session_awareness_per_s_max),
+        }
+    }
+}
+
 /// When all that came so far would have come at the rate that is allowed, in nanoseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Meter(u64);
 
 impl Meter {
     /// One more has come. Says whether that is more than may come.
-    fn count(&mut self, per_s_max: u32, now_ns: u64) -> bool {
-        self.0 = self.0.max(now_ns) + BURST_NS / u64::from(per_s_max.max(1));
+    fn count(&mut self, apart_ns: u64, now_ns: u64) -> bool {
+        self.0 = self.0.max(now_ns) + apart_ns;
         self.is_over(now_ns)
     }
 
@@ -84,14 +103,14 @@ pub(crate) struct Flow {
 
 impl Flow {
     /// An update of a session has come. Where it is one too many, the session is not to be read from until [`Flow::release`].
-    pub(crate) fn update_came(&mut self, session: SessionRef, config: &Config, now: Now) -> Option<Over> {
+    pub(crate) fn update_came(&mut self, session: SessionRef, rates: &Rates, now: Now) -> Option<Over> {
         let now_ns = now.0 * NS_PER_MS;
-        let too_many = self.document.count(config.document_updates_per_s_max, now_ns);
-        let too_many_for_one = self.as_of_one.count(config.author_updates_per_s_max, now_ns);
+        let too_many = self.document.count(rates.document, now_ns);
+        let too_many_for_one = self.as_of_one.count(rates.author, now_ns);
         self.as_of_one.forgive(now_ns);
         let mut over = too_many.then_some(Over::DocumentUpdates);
         if let Some(meters) = self.meters(session, too_many_for_one)
-            && meters.updates.count(config.author_updates_per_s_max, now_ns)
+            && meters.updates.count(rates.author, now_ns)
         {
             over = Some(Over::AuthorUpdates);
         }
@@ -99,13 +118,12 @@ impl Flow {
     }
 
     /// The same of awareness.
-    pub(crate) fn awareness_came(&mut self, session: SessionRef, config: &Config, now: Now) -> Option<Over> {
+    pub(crate) fn awareness_came(&mut self, session: SessionRef, rates: &Rates, now: Now) -> Option<Over> {
         let now_ns = now.0 * NS_PER_MS;
-        let per_s_max = config.session_awareness_per_s_max;
-        let too_many_for_one = self.awareness_as_of_one.count(per_s_max, now_ns);
+        let too_many_for_one = self.awareness_as_of_one.count(rates.awareness, now_ns);
         self.awareness_as_of_one.forgive(now_ns);
         let meters = self.meters(session, too_many_for_one)?;
-        if meters.awareness.count(per_s_max, now_ns) { self.pause(session, Over::Awareness, now) } else { None }
+        if meters.awareness.count(rates.awareness, now_ns) { self.pause(session, Over::Awareness, now) } else { None }
     }
 
     /// Those of this session, if it has them or is to get them: one that had too much goes on being counted.
