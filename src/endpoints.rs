@@ -355,6 +355,9 @@ mod tests {
         for (path, name) in [("/yjs/notes", "notes"), ("/yjs/a%2Fb?token=1", "a/b"), ("/yjs/%2541", "%41")] {
             assert_eq!(target(&endpoints, path), Target::Document(name.into()), "{path}");
         }
+        for path in ["/hocuspocus", "/hocuspocus/", "/hocuspocus?token=x"] {
+            assert_eq!(target(&endpoints, path), Target::Hocuspocus, "{path}");
+        }
         for path in ["/yjs/", "/yjs/%00", "/yjs/%FF", "/yjs/%2"] {
             let answer = answer(&endpoints, &request(path, true), false);
             assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("allowed are"), "{path}: {answer}");
@@ -374,7 +377,7 @@ mod tests {
                 now: SystemTime::UNIX_EPOCH,
                 door: None,
             };
-            for path in ["/", "/yjs", "/yjs/a/b", "/healthz/", "//yjs/a", "/echo/x"] {
+            for path in ["/", "/yjs", "/yjs/a/b", "/healthz/", "//yjs/a", "/echo/x", "/hocuspocus/a", "/hocuspocus//"] {
                 let answer = answer(&endpoints, &request(path, true), false);
                 assert!(answer.starts_with("HTTP/1.1 404 ") && answer.contains("/yjs/{document}"), "{path}: {answer}");
                 assert_eq!(answer.contains("/echo"), conformance);
