@@ -325,7 +325,9 @@ fn handshakes_that_come_at_once_are_all_completed_in_turn() {
                 client.expect_upgrade();
             }
             // The counters are laid out four times in a second: a later storm finds them.
-            if !host.server.counters(1)[0].contains("put_off: 0,") {
+            let line = host.server.counters(1).remove(0);
+            // The driver counts something of this name as well.
+            if !line.contains(" put_off: 0,") {
                 break;
             }
         }
