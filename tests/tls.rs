@@ -304,6 +304,37 @@ fn who_does_not_finish_the_handshake_is_sent_away() {
 }
 
 #[test]
+fn handshakes_that_come_at_once_are_all_completed_in_turn() {
+    with_each_driver(|driver| {
+        let mut host = Host::start(driver, &["--shards", "1"]);
+        let config = host.identity.client(&[&TLS13]);
+        loop {
+            let begun: Vec<(ClientConnection, TcpStream, Vec<u8>)> = (0..100)
+                .map(|_| {
+                    let (mut tls, mut hello) = (session(&config), Vec::new());
+                    tls.write_tls(&mut hello).expect("a vector takes everything");
+                    (tls, socket(host.address()), hello)
+                })
+                .collect();
+            for (_, mut stream, hello) in begun.iter().map(|(tls, stream, hello)| (tls, stream, hello)) {
+                stream.write_all(hello).expect("the server listens");
+            }
+            for (tls, stream, _) in begun {
+                let mut client = Client::over(StreamOwned::new(tls, stream));
+                client.send_raw(&upgrade_request("/yjs/a"));
+                client.expect_upgrade();
+            }
+            // The counters are laid out four times in a second: a later storm finds them.
+            let line = host.server.counters(1).remove(0);
+            // The driver counts something of this name as well.
+            if !line.contains(" put_off: 0,") {
+                break;
+            }
+        }
+    });
+}
+
+#[test]
 fn certificates_are_exchanged_without_dropping_connections() {
     with_each_driver(|driver| {
         let mut host = Host::start(driver, &[]);

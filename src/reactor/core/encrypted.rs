@@ -82,6 +82,10 @@ impl Core {
         if phase == Phase::Gone {
             return;
         }
+        if phase == Phase::Head {
+            // How far the handshake came before it broke is the peer's choice.
+            self.tls.turns.spend();
+        }
         match failure {
             Failure::PlainHttp => {
                 self.tls.counters.plain_http += 1;
