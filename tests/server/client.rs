@@ -157,17 +157,6 @@ impl<S: Read + Write> Client<S> {
         }
     }
 
-    /// A Pong comes, and no Close frame before it.
-    pub(crate) fn is_answered(&mut self) -> bool {
-        loop {
-            match self.frame() {
-                Some((0x8a, _)) => return true,
-                Some((0x88, _)) | None => return false,
-                Some(_) => {}
-            }
-        }
-    }
-
     /// The code of the Close frame, behind whatever comes before it.
     pub(crate) fn close_code(&mut self) -> Option<u16> {
         loop {
