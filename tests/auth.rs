@@ -84,6 +84,11 @@ impl Fixture {
             ISSUER,
             "--auth-leeway-ms",
             "0",
+            // Hundreds of attempts from one address: tests/limits.rs is about those.
+            "--login-failures-max",
+            "0",
+            "--connections-per-address-per-s-max",
+            "0",
         ];
         let server = Server::start("uring", &folder, &[&own, arguments].concat());
         Self { folder, keys, server }
@@ -362,7 +367,11 @@ fn published_keys_rotate_by_name_and_nobody_is_sent_away_for_good_meanwhile() {
     let issuer = Issuer::start((503, "not now".into()));
     let folder = Folder::new();
     let url = issuer.url();
-    let server = Server::start("uring", &folder, &["--auth-jwks-url", &url]);
+    let server = Server::start(
+        "uring",
+        &folder,
+        &["--auth-jwks-url", &url, "--connections-per-address-per-s-max", "0", "--login-failures-max", "0"],
+    );
     let address = server.address;
     assert_eq!(refusal(address, TARGET, &by(&first, "ec-1")), 1013, "keys are not known yet");
     assert_eq!(refusal(address, TARGET, "nonsense"), 4401, "whatever the keys may be");
@@ -404,7 +413,11 @@ fn keys_are_fetched_from_nowhere_else() {
     let stranger = Issuer::start((200, strangers.set("")));
     let issuer = Issuer::start((302, stranger.url()));
     let folder = Folder::new();
-    let server = Server::start("uring", &folder, &["--auth-jwks-url", &issuer.url()]);
+    let server = Server::start(
+        "uring",
+        &folder,
+        &["--auth-jwks-url", &issuer.url(), "--connections-per-address-per-s-max", "0", "--login-failures-max", "0"],
+    );
     let good = claims("user-1", "*", "write");
     let forged = token(r#"{"alg":"ES256","kid":"ec"}"#, &good, Signed::Ec(&strangers));
     while issuer.requests() < 2 {

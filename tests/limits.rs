@@ -336,6 +336,136 @@ fn nobody_is_let_in_where_there_is_no_memory_and_health_says_so() {
     wait_for_count(&mut server, "memory_joins_refused", 1);
 }
 
+/// A server that asks for tokens, and tokens of these subjects for all documents.
+fn with_tokens(folder: &Folder, arguments: &[&str], subjects: &[&str]) -> (Server, Vec<String>) {
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "a secret that only this server and its test know").expect("a folder for the test");
+    let secret = secret.display().to_string();
+    let tokens = subjects.iter().map(|subject| {
+        let made = std::process::Command::new(env!("CARGO_BIN_EXE_selvedge"))
+            .args(["token", "--auth-secret-file", &secret, "--sub", subject, "--document", "*=write", "--ttl", "1h"])
+            .output()
+            .expect("the binary was built");
+        assert!(made.status.success(), "{made:?}");
+        String::from_utf8(made.stdout).expect("tokens are text").trim().to_owned()
+    });
+    let tokens = tokens.collect();
+    (Server::start("uring", folder, &[&["--auth-secret-file", &secret], arguments].concat()), tokens)
+}
+
+#[test]
+fn an_address_whose_logins_fail_is_banned_for_a_while_and_its_neighbour_is_not() {
+    let folder = Folder::new();
+    let args = ["--login-failures-max", "3", "--login-failures-window-ms", "600000", "--ban-ms", "500"];
+    let (mut server, tokens) = with_tokens(&folder, &args, &["ada"]);
+    let good = format!("/yjs/a?token={}", tokens[0]);
+    let mut stays = upgrade(&server, 2, &good).0;
+    for _ in 0..3 {
+        // Let in only to be told why not.
+        let (mut client, answer) = upgrade(&server, 2, &format!("{good}x"));
+        assert_eq!(answer, Answer::Open);
+        assert_eq!(client.close_code(), Some(4401));
+    }
+    wait_for_count(&mut server, "bans", 1);
+    assert_eq!(upgrade(&server, 3, &good).1, Answer::Open, "a neighbour");
+    drop(upgrade_in_the_end(&server, 2, &good));
+    assert_alive(&mut stays);
+    // Without a token nothing was guessed.
+    for _ in 0..4 {
+        assert_eq!(upgrade(&server, 4, "/yjs/a").1, Answer::Open);
+    }
+    assert_eq!(count(&mut server, "bans"), 1);
+}
+
+#[test]
+fn a_banned_address_is_told_so() {
+    let folder = Folder::new();
+    let (mut server, tokens) = with_tokens(&folder, &["--login-failures-max", "1"], &["ada"]);
+    let good = format!("/yjs/a?token={}", tokens[0]);
+    drop(upgrade(&server, 2, &format!("{good}x")));
+    wait_for_count(&mut server, "bans", 1);
+    let (_, answer, said) = knock(&server, 2, b"", &good, "");
+    assert_eq!(answer, Answer::Status(429), "{said}");
+    assert!(said.contains("\r\nRetry-After: 60\r\n") && said.contains("failed logins"), "{said}");
+}
+
+#[test]
+fn a_user_has_so_many_connections_wherever_they_are() {
+    let folder = Folder::new();
+    let (mut server, tokens) = with_tokens(&folder, &["--connections-per-user-max", "3"], &["ada", "bob"]);
+    let path = |user: usize, document: usize| format!("/yjs/document-{document}?token={}", tokens[user]);
+    let mut held: Vec<Client> = (0..3).map(|n| upgrade(&server, 2 + n, &path(0, usize::from(n))).0).collect();
+    for client in &mut held {
+        assert_alive(client);
+    }
+    let (mut fourth, answer) = upgrade(&server, 9, &path(0, 7));
+    assert_eq!(answer, Answer::Open);
+    assert_eq!(fourth.close_code(), Some(1013));
+    let mut bob = upgrade(&server, 9, &path(1, 7)).0;
+    assert_alive(&mut bob);
+    wait_for_count(&mut server, "users_refused", 1);
+    drop(held.pop());
+    loop {
+        // It takes the server moments to see that one has gone.
+        let mut next = upgrade(&server, 9, &path(0, 7)).0;
+        next.send_raw(&frame(0x88, &1000_u16.to_be_bytes()));
+        // Its own code comes back where it was let in.
+        if next.close_code() == Some(1000) {
+            break;
+        }
+    }
+}
+
+#[test]
+fn the_oldest_connection_of_a_user_goes_for_the_newest() {
+    let folder = Folder::new();
+    let args = ["--connections-per-user-max", "2", "--per-user-at-limit", "close-oldest"];
+    let (mut server, tokens) = with_tokens(&folder, &args, &["ada"]);
+    let connect = |document: usize| upgrade(&server, 2, &format!("/yjs/document-{document}?token={}", tokens[0])).0;
+    let (mut first, mut second) = (connect(0), connect(1));
+    assert_alive(&mut first);
+    assert_alive(&mut second);
+    let mut third = connect(2);
+    assert_eq!(first.close_code(), Some(1013));
+    assert_alive(&mut third);
+    assert_alive(&mut second);
+    wait_for_count(&mut server, "users_displaced", 1);
+}
+
+#[test]
+fn the_audit_log_says_who_came_in_with_a_token_and_never_the_token() {
+    let folder = Folder::new();
+    let file = folder.path().join("audit.log");
+    let path = file.display().to_string();
+    let args = ["--audit-file", &path, "--login-failures-max", "1", "--connections-per-user-max", "1"];
+    let (mut server, tokens) = with_tokens(&folder, &args, &["ada"]);
+    let good = format!("/yjs/notes?token={}", tokens[0]);
+    let mut ada = upgrade(&server, 2, &good).0;
+    assert_alive(&mut ada);
+    assert_eq!(upgrade(&server, 3, &good).0.close_code(), Some(1013));
+    assert_eq!(upgrade(&server, 4, &format!("{good}x")).0.close_code(), Some(4401));
+    drop(ada);
+    server.terminate();
+    assert_eq!(server.exit_code(), Some(0));
+    let log = std::fs::read_to_string(&file).expect("the audit log");
+    for part in tokens[0].split('.') {
+        assert!(!log.contains(part), "{log}");
+    }
+    assert!(!log.contains("only this server"), "{log}");
+    let events: Vec<serde_json::Value> =
+        log.lines().map(|line| serde_json::from_str(line).expect("each line is an object")).collect();
+    let of = |name: &str| events.iter().filter(|event| event["event"] == name).collect::<Vec<_>>();
+    assert_eq!(of("started")[0]["settings"]["auth_secret_file"], "(secret)");
+    let logged_in = of("logged-in");
+    assert_eq!(logged_in.len(), 2, "{log}");
+    assert_eq!((&logged_in[0]["subject"], &logged_in[0]["document"]), (&"ada".into(), &"notes".into()));
+    assert_eq!((&logged_in[0]["address"], &logged_in[0]["how"]), (&"127.0.0.2".into(), &"upgrade".into()));
+    assert!(logged_in[0]["expires_at"].is_string() && logged_in[0]["core"].is_number(), "{log}");
+    assert_eq!((&of("refused")[0]["reason"], &of("refused")[0]["address"]), (&"login".into(), &"127.0.0.4".into()));
+    assert_eq!(of("banned")[0]["address"], "127.0.0.4");
+    assert_eq!((&of("closed")[0]["subject"], &of("closed")[0]["reason"]), (&"ada".into(), &"user".into()));
+}
+
 #[test]
 fn the_audit_log_says_who_did_not_come_in_and_never_a_token() {
     let folder = Folder::new();

@@ -57,6 +57,7 @@ impl Core {
             let Some(connection) = self.table.get(key) else { continue };
             let (Phase::Open, Some(admission)) = (connection.phase(), connection.admission()) else { continue };
             if let Err(denied) = self.authority.uphold(&admission.grant, now) {
+                self.write_down_revoked(key, denied);
                 self.say_goodbye(key, &Goodbye::denied(denied));
             }
         }

@@ -323,6 +323,14 @@ impl Core {
         self.limit_closes(address, subject, reason);
     }
 
+    /// Writes down that this connection ends because its user is not let in any more.
+    pub(super) fn write_down_revoked(&mut self, key: ConnectionKey, denied: Denied) {
+        let subject = self.table.get(key).and_then(|connection| connection.admission()?.grant.subject.clone());
+        if let (Denied::Revoked, Some(subject)) = (denied, subject) {
+            self.limiting.audit.record(Event::Revoked { subject, sessions: 1 });
+        }
+    }
+
     /// Somebody has to go, wherever that was decided.
     pub(super) fn farewell(&mut self, farewell: &Farewell) {
         let Farewell { connection, session, goodbye } = farewell;
