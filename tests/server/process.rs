@@ -73,7 +73,9 @@ impl Server {
         let mut said = String::new();
         let address = loop {
             let from = said.len();
-            assert_ne!(log.read_line(&mut said).expect("the log is text"), 0, "the server ended: {said}");
+            if log.read_line(&mut said).expect("the log is text") == 0 {
+                panic!("the server ended: {:?}, {said}", child.wait());
+            }
             if let Some((_, rest)) = said[from..].split_once("listening on ") {
                 let address = rest.split_whitespace().next().expect("an address");
                 break address.parse().expect("an address");
