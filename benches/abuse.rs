@@ -14,7 +14,7 @@ mod wire;
 mod witness;
 
 use std::error::Error;
-use std::net::SocketAddr;
+use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -23,10 +23,24 @@ use std::time::Duration;
 
 use attack::{ATTACKS, Attack, Hostile};
 use server::{Server, pin};
+use wire::Way;
 use witness::{Waits, Witness, percentile};
 
-/// What a server on the internet would be given beyond the defaults.
-const FLAGS: &[&str] = &["--compression"];
+/// What docs/SECURITY.md gives a server on the internet, as far as it matters here.
+const FLAGS: &[&str] = &[
+    "--compression",
+    "--connection-messages-per-s-max",
+    "200",
+    "--connection-bytes-per-s-max",
+    "4MiB",
+    "--connection-burst-ms",
+    "5000",
+    "--connections-per-address-max",
+    "1000",
+];
+
+/// All attackers come from here, and the witness does not.
+const ATTACKERS: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 66);
 
 /// Connections that are opened between two looks at all of them.
 const OPENED_AT_ONCE: usize = 10;
@@ -77,7 +91,7 @@ fn measure() -> Result<(), Box<dyn Error>> {
     let flags: Vec<&str> = FLAGS.iter().copied().chain(flags.iter().map(String::as_str)).collect();
     let server = Server::start(&[core(0), core(1)], &flags)?;
     pin(&[core(2)])?;
-    let mut witness = Witness::new(server.address)?;
+    let mut witness = Witness::new(Way { from: Ipv4Addr::LOCALHOST, to: server.address })?;
     witness.observe(length)?;
     println!(
         "| attack | connections/s | MB/s | delivery p50, p99 quiet | p50, p99 under it | p99 ratio | ack p99 ratio | memory |"
@@ -85,7 +99,7 @@ fn measure() -> Result<(), Box<dyn Error>> {
     println!("|---|---|---|---|---|---|---|---|");
     for attack in ATTACKS.iter().filter(|attack| only.split(',').any(|only| attack.name.contains(only))) {
         let quiet = witness.observe(length)?;
-        let crowd = Crowd::start(attack, server.address, core(3))?;
+        let crowd = Crowd::start(attack, Way { from: ATTACKERS, to: server.address }, core(3))?;
         let under = witness.observe(length).map_err(|error| format!("{}: the witness: {error}", attack.name))?;
         let memory = server.resident_bytes()?;
         let spent = crowd.stop();
@@ -128,12 +142,12 @@ struct Crowd {
 }
 
 impl Crowd {
-    fn start(attack: &'static Attack, address: SocketAddr, core: usize) -> Result<Self, Box<dyn Error>> {
+    fn start(attack: &'static Attack, way: Way, core: usize) -> Result<Self, Box<dyn Error>> {
         let (over, opened, bytes) = (Arc::default(), Arc::default(), Arc::default());
         let (their_over, their_opened, their_bytes) = (Arc::clone(&over), Arc::clone(&opened), Arc::clone(&bytes));
         let thread = thread::Builder::new().name("attackers".to_owned()).spawn(move || {
             pin(&[core]).expect("the core is there");
-            riot(attack, address, &their_over, &their_opened, &their_bytes);
+            riot(attack, way, &their_over, &their_opened, &their_bytes);
         })?;
         Ok(Self { over, opened, bytes, thread })
     }
@@ -145,7 +159,7 @@ impl Crowd {
     }
 }
 
-fn riot(attack: &Attack, address: SocketAddr, over: &AtomicBool, opened: &AtomicU64, bytes: &AtomicU64) {
+fn riot(attack: &Attack, way: Way, over: &AtomicBool, opened: &AtomicU64, bytes: &AtomicU64) {
     let mut crowd: Vec<Hostile> = Vec::new();
     let mut number = 0;
     while !over.load(Ordering::Relaxed) {
@@ -153,7 +167,7 @@ fn riot(attack: &Attack, address: SocketAddr, over: &AtomicBool, opened: &Atomic
             number += 1;
             opened.fetch_add(1, Ordering::Relaxed);
             // Who is refused tries again.
-            crowd.extend((attack.open)(address, number));
+            crowd.extend((attack.open)(way, number));
         }
         let mut idle = true;
         crowd.retain_mut(|hostile| match hostile.go_on() {

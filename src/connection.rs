@@ -501,6 +501,13 @@ impl Connection {
         self.share.take(turn, bytes);
     }
 
+    /// Holds messages back until the next turn. Says whether they were not before.
+    pub fn wait_for_turn(&mut self) -> bool {
+        let news = !self.holds.contains(Hold::Turn);
+        self.hold(Hold::Turn);
+        news
+    }
+
     /// Messages must wait.
     #[must_use]
     pub fn is_held(&self) -> bool {
@@ -575,7 +582,8 @@ impl Connection {
     pub fn poll_receiving(&mut self) -> Option<bool> {
         let wanted = match self.phase {
             Phase::Open => !self.is_held() && !self.has_unread() && !self.ended,
-            Phase::Closing { peer_done: false } => !self.ended,
+            // What is dropped takes time as well.
+            Phase::Closing { peer_done: false } => !self.ended && !self.holds.contains(Hold::Turn),
             // The head is received piece by piece; and what ends soon is left as it is.
             Phase::Head | Phase::Leaving | Phase::Closing { peer_done: true } | Phase::Gone => self.receiving,
         };

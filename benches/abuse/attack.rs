@@ -2,12 +2,11 @@
 //! server ends.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use selvedge_protocol::websocket::OpCode;
 
-use crate::wire::{Wire, awareness, declared, frame, request, sync, update};
+use crate::wire::{Way, Wire, awareness, declared, frame, request, sync, update};
 use crate::witness::DOCUMENT;
 
 /// Of those who are slow on purpose.
@@ -19,7 +18,7 @@ pub(crate) struct Attack {
     /// Connections at once.
     pub(crate) crowd: usize,
     /// Makes a hostile connection.
-    pub(crate) open: fn(SocketAddr, u32) -> io::Result<Hostile>,
+    pub(crate) open: fn(Way, u32) -> io::Result<Hostile>,
 }
 
 /// One hostile connection.
@@ -88,8 +87,8 @@ impl Hostile {
     }
 }
 
-fn open(address: SocketAddr, path: &str) -> io::Result<Wire> {
-    Wire::open(address, path, "")
+fn open(way: Way, path: &str) -> io::Result<Wire> {
+    Wire::open(way, path, "")
 }
 
 /// What is sent once, and then nothing.
@@ -110,83 +109,81 @@ pub(crate) const ATTACKS: &[Attack] = &[
     Attack {
         name: "slowloris: heads byte by byte",
         crowd: 500,
-        open: |address, _| {
+        open: |way, _| {
             let head = request(DOCUMENT, &"X-Filler: abcdefghijklmnopqrstuvwxyz\r\n".repeat(50));
-            Ok(Hostile::new(Wire::connect(address)?, move || head.clone().into_bytes())?.slowly(1))
+            Ok(Hostile::new(Wire::connect(way)?, move || head.clone().into_bytes())?.slowly(1))
         },
     },
     Attack {
         name: "connections that ask for nothing",
         crowd: 500,
-        open: |address, _| Hostile::new(Wire::connect(address)?, Vec::new),
+        open: |way, _| Hostile::new(Wire::connect(way)?, Vec::new),
     },
     Attack {
         name: "upgrades, and gone at once",
         crowd: 50,
-        open: |address, number| {
-            drop(open(address, &format!("/yjs/flood-{}", number % 1_000))?);
+        open: |way, number| {
+            drop(open(way, &format!("/yjs/flood-{}", number % 1_000))?);
             Err(io::ErrorKind::ConnectionReset.into())
         },
     },
     Attack {
         name: "garbage for a request",
         crowd: 50,
-        open: |address, _| Hostile::new(Wire::connect(address)?, || vec![0xff; 4_096]),
+        open: |way, _| Hostile::new(Wire::connect(way)?, || vec![0xff; 4_096]),
     },
     Attack {
         name: "a frame that never ends",
         crowd: 100,
-        open: |address, number| {
-            let wire = open(address, &format!("/yjs/endless-{number}"))?;
+        open: |way, number| {
+            let wire = open(way, &format!("/yjs/endless-{number}"))?;
             Ok(Hostile::new(wire, begun(declared(0x82, 60 << 20), vec![7; 1_024]))?.slowly(1_024))
         },
     },
     Attack {
         name: "frames that declare too much",
         crowd: 50,
-        open: |address, number| {
-            Hostile::new(open(address, &format!("/yjs/huge-{number}"))?, || declared(0x82, 1 << 40))
-        },
+        open: |way, number| Hostile::new(open(way, &format!("/yjs/huge-{number}"))?, || declared(0x82, 1 << 40)),
     },
     Attack {
         name: "fragments of one byte without end",
         crowd: 50,
-        open: |address, number| {
+        open: |way, number| {
             let (first, mut piece) = (frame(OpCode::Binary, b"x"), frame(OpCode::Continuation, b"x"));
             piece[0] &= 0x7f;
             let first = [&[first[0] & 0x7f], &first[1..]].concat();
-            Hostile::new(open(address, &format!("/yjs/pieces-{number}"))?, begun(first, piece.repeat(500)))
+            Hostile::new(open(way, &format!("/yjs/pieces-{number}"))?, begun(first, piece.repeat(500)))
         },
     },
     Attack {
         name: "pings without end",
         crowd: 20,
-        open: |address, number| {
+        open: |way, number| {
             let pings = frame(OpCode::Ping, &[7; 125]).repeat(400);
-            Hostile::new(open(address, &format!("/yjs/pings-{number}"))?, move || pings.clone())
+            Hostile::new(open(way, &format!("/yjs/pings-{number}"))?, move || pings.clone())
         },
     },
     Attack {
         name: "pings, and the answers are not read",
         crowd: 20,
-        open: |address, number| {
+        open: |way, number| {
             let pings = frame(OpCode::Ping, &[7; 125]).repeat(400);
-            Ok(Hostile::new(open(address, &format!("/yjs/deaf-{number}"))?, move || pings.clone())?.deaf())
+            Ok(Hostile::new(open(way, &format!("/yjs/deaf-{number}"))?, move || pings.clone())?.deaf())
         },
     },
     Attack {
         name: "SyncStep1 without end",
         crowd: 20,
-        open: |address, number| {
+        open: |way, number| {
             let questions = frame(OpCode::Binary, &sync(0, &[0])).repeat(500);
-            Hostile::new(open(address, &format!("/yjs/questions-{number}"))?, move || questions.clone())
+            Hostile::new(open(way, &format!("/yjs/questions-{number}"))?, move || questions.clone())
         },
     },
     Attack {
         name: "updates without end, in documents of their own",
         crowd: 20,
-        open: |address, number| {
-            let wire = open(address, &format!("/yjs/updates-{number}"))?;
+        open: |way, number| {
+            let wire = open(way, &format!("/yjs/updates-{number}"))?;
             let mut clock = 0;
             Hostile::new(wire, move || {
                 let message = sync(2, &update(number, clock, &TEXT));
@@ -198,9 +195,9 @@ pub(crate) const ATTACKS: &[Attack] = &[
     Attack {
         name: "updates without end, in the witness's document",
         crowd: 5,
-        open: |address, number| {
+        open: |way, number| {
             let mut clock = 0;
-            Hostile::new(open(address, DOCUMENT)?, move || {
+            Hostile::new(open(way, DOCUMENT)?, move || {
                 let message = sync(2, &update(1_000 + number, clock, &TEXT));
                 clock += 64;
                 frame(OpCode::Binary, &message)
@@ -210,17 +207,17 @@ pub(crate) const ATTACKS: &[Attack] = &[
     Attack {
         name: "malformed updates",
         crowd: 20,
-        open: |address, number| {
+        open: |way, number| {
             let message = sync(2, &[1, 1, 1, 0, 10, 0, 0]);
-            Hostile::new(open(address, &format!("/yjs/malformed-{number}"))?, move || frame(OpCode::Binary, &message))
+            Hostile::new(open(way, &format!("/yjs/malformed-{number}"))?, move || frame(OpCode::Binary, &message))
         },
     },
     Attack {
         name: "awareness of others, in the witness's document",
         crowd: 5,
-        open: |address, number| {
+        open: |way, number| {
             let mut clock = 0;
-            Hostile::new(open(address, DOCUMENT)?, move || {
+            Hostile::new(open(way, DOCUMENT)?, move || {
                 clock += 1;
                 // The witness's own, and those of the other attackers.
                 frame(OpCode::Binary, &awareness(5 + (number + clock) % 8, clock, "{\"user\":\"somebody else\"}"))
@@ -230,9 +227,9 @@ pub(crate) const ATTACKS: &[Attack] = &[
     Attack {
         name: "two who say different things under one client id",
         crowd: 4,
-        open: |address, number| {
+        open: |way, number| {
             let (mut clock, text) = (0, [b'a' + (number % 26) as u8; 64]);
-            Hostile::new(open(address, DOCUMENT)?, move || {
+            Hostile::new(open(way, DOCUMENT)?, move || {
                 let message = sync(2, &update(999, clock, &text));
                 clock += 1;
                 frame(OpCode::Binary, &message)
@@ -242,8 +239,8 @@ pub(crate) const ATTACKS: &[Attack] = &[
     Attack {
         name: "readers that do not read",
         crowd: 50,
-        open: |address, number| {
-            let wire = open(address, DOCUMENT)?;
+        open: |way, number| {
+            let wire = open(way, DOCUMENT)?;
             let question = frame(OpCode::Binary, &sync(0, &[0]));
             let _ = number;
             Ok(Hostile::new(wire, move || question.clone())?.deaf())
@@ -252,9 +249,9 @@ pub(crate) const ATTACKS: &[Attack] = &[
     Attack {
         name: "compressed bombs",
         crowd: 20,
-        open: |address, number| {
+        open: |way, number| {
             let offer = "Sec-WebSocket-Extensions: permessage-deflate\r\n";
-            let wire = Wire::open(address, &format!("/yjs/bombs-{number}"), offer)?;
+            let wire = Wire::open(way, &format!("/yjs/bombs-{number}"), offer)?;
             Hostile::new(wire, once(bomb()))
         },
     },

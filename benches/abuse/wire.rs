@@ -1,8 +1,10 @@
 //! A client's end of a WebSocket: blocking, or as fast as the socket takes it. Sends whatever it is told to, right or wrong.
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::time::Duration;
+
+use socket2::{Domain, Socket, Type};
 
 use selvedge_protocol::lib0::{put_buf, put_uint};
 use selvedge_protocol::websocket::{Event, Limits, OpCode, Reader, Role, put_masked_frame};
@@ -15,6 +17,13 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 const KEY: [u8; 4] = [0x5a, 0x11, 0xc3, 0x7e];
 
+/// From whom to whom: a server tells addresses apart, and so attackers have another than those who behave.
+#[derive(Clone, Copy)]
+pub(crate) struct Way {
+    pub(crate) from: Ipv4Addr,
+    pub(crate) to: SocketAddr,
+}
+
 pub(crate) struct Wire {
     stream: TcpStream,
     reader: Reader,
@@ -24,8 +33,11 @@ pub(crate) struct Wire {
 
 impl Wire {
     /// Nothing is asked for yet.
-    pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect(address)?;
+    pub(crate) fn connect(way: Way) -> io::Result<Self> {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        socket.bind(&SocketAddr::from((way.from, 0)).into())?;
+        socket.connect(&way.to.into())?;
+        let stream = TcpStream::from(socket);
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
@@ -33,8 +45,8 @@ impl Wire {
     }
 
     /// An open WebSocket.
-    pub(crate) fn open(address: SocketAddr, path: &str, headers: &str) -> io::Result<Self> {
-        let mut wire = Self::connect(address)?;
+    pub(crate) fn open(way: Way, path: &str, headers: &str) -> io::Result<Self> {
+        let mut wire = Self::connect(way)?;
         wire.write(request(path, headers).as_bytes())?;
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {

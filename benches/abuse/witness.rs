@@ -1,13 +1,12 @@
 //! The well-behaved clients: a writer and a reader of one document. What they wait for is what a person would notice.
 
 use std::io;
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::wire::{Wire, sync, update};
+use crate::wire::{Way, Wire, sync, update};
 
 /// From one update to the next.
-const PACE: Duration = Duration::from_millis(5);
+const PACE: Duration = Duration::from_millis(10);
 
 /// The document that the witness is in, and some attacks too.
 pub(crate) const DOCUMENT: &str = "/yjs/witness";
@@ -34,8 +33,8 @@ pub(crate) struct Waits {
 }
 
 impl Witness {
-    pub(crate) fn new(address: SocketAddr) -> io::Result<Self> {
-        let mut ends = [Wire::open(address, DOCUMENT, "")?, Wire::open(address, DOCUMENT, "")?];
+    pub(crate) fn new(way: Way) -> io::Result<Self> {
+        let mut ends = [Wire::open(way, DOCUMENT, "")?, Wire::open(way, DOCUMENT, "")?];
         for end in &mut ends {
             end.send(&sync(SYNC_STEP_1, &NOTHING))?;
         }

@@ -39,6 +39,10 @@ impl Holds {
         held && !self.any()
     }
 
+    pub(super) fn contains(self, hold: Hold) -> bool {
+        self.0 & hold as u8 != 0
+    }
+
     pub(super) fn any(self) -> bool {
         self.0 != 0
     }

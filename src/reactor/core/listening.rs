@@ -45,6 +45,8 @@ impl Core {
         }
         let Some(connection) = self.table.get(key) else { return };
         connection.meter_mut().charge(&self.rules.rate, self.now.0, 0, data.len());
+        // Also what makes up no message costs time: fragments of nothing, and what is dropped.
+        connection.take_share(self.turn, data.len());
         match connection.phase() {
             Phase::Head => self.received_head(key, data),
             Phase::Open if connection.is_held() || connection.has_unread() => self.keep(key, data),
@@ -53,7 +55,12 @@ impl Core {
                 self.listen(key, data, &mut consumed);
                 self.keep(key, &data[consumed..]);
             }
-            Phase::Closing { .. } => connection.discard(data, limits_of(&self.rules, connection)),
+            Phase::Closing { .. } => {
+                connection.discard(data, limits_of(&self.rules, connection));
+                if !connection.has_share(self.turn) && connection.wait_for_turn() {
+                    self.held_for_turn.push(key);
+                }
+            }
             Phase::Leaving | Phase::Gone => {}
         }
         self.count_unfinished(key, was_counted, data.len());
@@ -133,8 +140,9 @@ impl Core {
                 return;
             }
             if !connection.has_share(self.turn) {
-                connection.hold(Hold::Turn);
-                self.held_for_turn.push(key);
+                if connection.wait_for_turn() {
+                    self.held_for_turn.push(key);
+                }
                 return;
             }
             if self.holds_for_rate(key) {
