@@ -2,9 +2,9 @@
 //! waits for the socket. Frames and answers in, steps and frames out: has no socket, clock, shard or keys.
 
 mod document;
+mod documents;
 mod outgoing;
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use selvedge_protocol::hocuspocus::{self, Address, AddressError, Body, Incoming};
@@ -12,12 +12,14 @@ use selvedge_shards::{Access, Frame, Input, Now, SessionId};
 
 use crate::auth::Right;
 use document::{Document, Queued, State};
+use documents::Documents;
 use outgoing::Outgoing;
 
 /// What such a connection is held to.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Documents at once, those that wait for a token included. A further one is told so and forgotten.
+    /// Documents at once, those that wait for a token included. A further one is told so and forgotten, unless there is one that was denied or
+    /// is over, which is forgotten for it.
     pub documents_max: usize,
     /// Bytes of messages that wait for a token, of all its documents.
     pub queued_bytes_max: usize,
@@ -33,10 +35,7 @@ pub struct Limits {
 #[derive(Debug)]
 pub struct Hocuspocus {
     limits: Limits,
-    /// By place.
-    documents: Vec<Option<Document>>,
-    /// Places by address, as it stands in front of messages.
-    places: HashMap<Box<[u8]>, u32>,
+    documents: Documents,
     /// What waits for tokens, over all documents.
     queued: Queued,
     outgoing: Outgoing,
@@ -125,8 +124,7 @@ impl Hocuspocus {
     pub fn new(limits: Limits, now: Now) -> Self {
         Self {
             limits,
-            documents: Vec::new(),
-            places: HashMap::new(),
+            documents: Documents::default(),
             queued: Queued::default(),
             outgoing: Outgoing::default(),
             unproven_since: Some(now),
@@ -144,7 +142,7 @@ impl Hocuspocus {
         match hocuspocus::parse(frame).map_err(Fatal::Address)? {
             Incoming::Alive => Ok(Step::Matter(Matter::Nothing)),
             Incoming::Document { address, body } => match self.place_of(address, now) {
-                Some(place) => self.hear_in(place, frame, body),
+                Some(place) => self.hear_in(place, frame, body, now),
                 None => {
                     let documents_max = self.limits.documents_max;
                     let reason = format!("the connection has {documents_max} documents, which is the limit");
@@ -157,30 +155,18 @@ impl Hocuspocus {
 
     /// The document with this address; a new one, if there is room.
     fn place_of(&mut self, address: Address<'_>, now: Now) -> Option<u32> {
-        if let Some(&place) = self.places.get(address.encoded()) {
+        if let Some(place) = self.documents.find(address.encoded()) {
             return Some(place);
         }
-        if self.places.len() >= self.limits.documents_max {
-            return None;
+        if self.documents.len() >= self.limits.documents_max {
+            let over = self.documents.position(Document::is_over)?;
+            self.forget(over);
         }
-        let document = Document::new(address, now);
-        let place = match self.documents.iter().position(Option::is_none) {
-            Some(vacant) => {
-                self.documents[vacant] = Some(document);
-                vacant
-            }
-            None => {
-                self.documents.push(Some(document));
-                self.documents.len() - 1
-            }
-        };
-        let place = u32::try_from(place).expect("documents of a connection are counted in a u32");
-        self.places.insert(address.encoded().into(), place);
-        Some(place)
+        Some(self.documents.insert(Document::new(address, now)))
     }
 
-    fn hear_in<'a>(&mut self, place: u32, frame: &'a [u8], body: &'a [u8]) -> Result<Step<'a>, Fatal> {
-        let document = self.documents[place as usize].as_mut().expect("places that addresses have are taken");
+    fn hear_in<'a>(&mut self, place: u32, frame: &'a [u8], body: &'a [u8], now: Now) -> Result<Step<'a>, Fatal> {
+        let document = self.documents.get_mut(place).expect("places that addresses have are taken");
         let session = document.session();
         let body = match hocuspocus::parse_body(body) {
             Ok(body) => body,
@@ -206,14 +192,22 @@ impl Hocuspocus {
                 document: Arc::clone(&document.name),
                 token: (!token.is_empty()).then(|| token.into()),
             },
-            (Body::Close, _) => self.end(place, "the client has left"),
+            (Body::Close, _) => {
+                let matter = self.end(place, "the client has left");
+                self.forget(place);
+                matter
+            }
             (Body::BroadcastStateless, _) => self.end(place, "message refused: only servers broadcast"),
             (Body::Unknown { .. }, _) => Matter::Nothing,
             (Body::Message(_) | Body::SyncReply(_) | Body::Stateless { .. }, None) => {
-                document.queue(frame, &mut self.queued);
+                document.queue(frame, &mut self.queued, now);
                 let Limits { queued_bytes_max, queued_messages_max, .. } = self.limits;
                 if self.queued.bytes > queued_bytes_max || self.queued.messages > queued_messages_max {
-                    return Err(Fatal::QueueFull);
+                    if !document.is_over() {
+                        return Err(Fatal::QueueFull);
+                    }
+                    // It was told. One that goes on all the same must not end the connection for the others.
+                    document.drop_queue(&mut self.queued);
                 }
                 Matter::Nothing
             }
@@ -223,20 +217,18 @@ impl Hocuspocus {
 
     /// The token of a document was looked at; `Err` says why it is not good.
     pub fn admit(&mut self, place: u32, result: Result<Admitted, &str>, now: Now) -> Admission {
-        let Some(document) = self.documents.get_mut(place as usize).and_then(Option::as_mut) else {
-            return Admission::Told;
-        };
+        let Some(document) = self.documents.get_mut(place) else { return Admission::Told };
         match (result, &mut document.state) {
-            (Err(reason), State::Waits { .. }) => {
+            (Err(reason), State::Waits { .. } | State::Over { .. }) => {
                 self.outgoing.reply(|out| hocuspocus::put_permission_denied(out, &document.address, reason));
-                self.forget(place);
+                self.retire(place);
                 Admission::Told
             }
             (Err(reason), State::Open(_)) => match self.end(place, reason) {
                 Matter::Left { session } => Admission::Left { session },
                 Matter::Nothing | Matter::Token { .. } => Admission::Told,
             },
-            (Ok(admitted), State::Waits { .. }) => Admission::Open(admitted),
+            (Ok(admitted), State::Waits { .. } | State::Over { .. }) => Admission::Open(admitted),
             (Ok(admitted), State::Open(open)) => {
                 let before = open.right;
                 open.renew(admitted, self.limits.token_refresh_ms, now);
@@ -258,7 +250,7 @@ impl Hocuspocus {
     /// When the place is not one that waits.
     pub fn open(&mut self, place: u32, session: SessionId, admitted: Admitted, now: Now) -> Arc<str> {
         self.unproven_since = None;
-        let document = self.documents[place as usize].as_mut().expect("a place that was admitted is taken");
+        let document = self.documents.get_mut(place).expect("a place that was admitted is taken");
         document.open(session, admitted, self.limits.token_refresh_ms, now);
         let read_only = admitted.right.access() == Access::ReadOnly;
         self.outgoing.reply(|out| hocuspocus::put_authenticated(out, &document.address, read_only));
@@ -271,14 +263,13 @@ impl Hocuspocus {
             return None;
         }
         let queued = &mut self.queued;
-        self.documents.iter_mut().flatten().find_map(|document| document.poll_queued(queued))
+        self.documents.iter_mut().find_map(|(_, document)| document.poll_queued(queued))
     }
 
     /// The session at the place, where there is one.
     #[must_use]
     pub fn session_at(&self, place: u32) -> Option<SessionId> {
-        let document = self.documents.get(place as usize)?.as_ref()?;
-        document.session().map(|open| open.id)
+        self.documents.get(place)?.session().map(|open| open.id)
     }
 
     /// The shard, or somebody else, has ended a session.
@@ -288,34 +279,42 @@ impl Hocuspocus {
 
     /// Ends whatever is at the place, and says so to the client.
     fn end(&mut self, place: u32, reason: &str) -> Matter {
-        let Some(document) = self.forget(place) else { return Matter::Nothing };
+        let Some(document) = self.documents.get(place).filter(|document| !document.is_over()) else {
+            return Matter::Nothing;
+        };
         let session = document.session().map(|open| open.id);
         if let Some(session) = session {
             self.outgoing.disown(session);
         }
         self.outgoing.reply(|out| hocuspocus::put_close(out, &document.address, reason));
+        self.retire(place);
         session.map_or(Matter::Nothing, |session| Matter::Left { session })
     }
 
-    fn forget(&mut self, place: u32) -> Option<Document> {
-        let mut document = self.documents.get_mut(place as usize)?.take()?;
-        self.places.remove(&document.address[..]);
+    /// Whatever the document was, it is over; the client, who was told, may go on to say something about it before it sends another token.
+    fn retire(&mut self, place: u32) {
+        let Some(document) = self.documents.get_mut(place) else { return };
         document.drop_queue(&mut self.queued);
         if document.session().is_some_and(|open| open.paused) {
             self.paused -= 1;
         }
-        Some(document)
+        document.state = State::Over { heard: None };
+    }
+
+    fn forget(&mut self, place: u32) {
+        self.retire(place);
+        self.documents.remove(place);
     }
 
     /// All sessions.
     pub fn sessions(&self) -> impl Iterator<Item = SessionId> {
-        self.documents.iter().flatten().filter_map(|document| document.session().map(|open| open.id))
+        self.documents.iter().filter_map(|(_, document)| document.session().map(|open| open.id))
     }
 
     /// The bytes in front of a document's messages; none, where nobody is at the place.
     #[must_use]
     pub fn address(&self, place: u32) -> &[u8] {
-        self.documents.get(place as usize).and_then(Option::as_ref).map_or(&[], |document| &document.address)
+        self.documents.get(place).map_or(&[], |document| &document.address)
     }
 
     /// A session must not be heard. Until it may be again nothing of the connection is, because what it says comes between what others
@@ -353,12 +352,12 @@ impl Hocuspocus {
 
     /// The peer is there: on behalf of whom that was asked.
     pub fn take_probed(&mut self) -> Vec<SessionId> {
-        let open = self.documents.iter_mut().flatten().filter_map(Document::session_mut);
+        let open = self.documents.iter_mut().filter_map(|(_, document)| document.session_mut());
         open.filter_map(|open| std::mem::take(&mut open.probed).then_some(open.id)).collect()
     }
 
     fn session_mut(&mut self, place: u32) -> Option<&mut document::Open> {
-        self.documents.get_mut(place as usize)?.as_mut()?.session_mut()
+        self.documents.get_mut(place)?.session_mut()
     }
 
     /// No token was good so far.
@@ -401,7 +400,7 @@ impl Hocuspocus {
     /// When it has something to do by itself, if that is sooner than its owner knows.
     pub fn poll_alarm(&mut self) -> Option<Now> {
         let token_timeout_ms = self.limits.token_timeout_ms;
-        let documents = self.documents.iter().flatten().filter_map(|document| document.due(token_timeout_ms));
+        let documents = self.documents.iter().filter_map(|(_, document)| document.due(token_timeout_ms));
         let unproven = self.unproven_since.map(|since| Now(since.0 + token_timeout_ms));
         let due = documents.chain(unproven).min()?;
         let is_news = self.armed.is_none_or(|armed| due < armed);
@@ -422,19 +421,20 @@ impl Hocuspocus {
         if self.unproven_since.is_some_and(|since| now.since(since) >= token_timeout_ms) {
             return Err(Fatal::Unproven);
         }
-        let mut over = Vec::new();
-        for place in 0..u32::try_from(self.documents.len()).expect("documents of a connection are counted in a u32") {
-            let Some(document) = self.documents[place as usize].as_mut() else { continue };
+        let (mut over, mut ended) = (Vec::new(), Vec::new());
+        for (place, document) in self.documents.iter_mut() {
             match document.look_at_clock(token_timeout_ms, now) {
                 document::Due::Nothing => {}
                 document::Due::Ask => {
                     self.outgoing.reply(|out| hocuspocus::put_token_request(out, &document.address));
                 }
-                document::Due::End(reason) => {
-                    if let Matter::Left { session } = self.end(place, reason) {
-                        over.push(session);
-                    }
-                }
+                document::Due::End(reason) => ended.push((place, reason)),
+                document::Due::DropQueue => document.drop_queue(&mut self.queued),
+            }
+        }
+        for (place, reason) in ended {
+            if let Matter::Left { session } = self.end(place, reason) {
+                over.push(session);
             }
         }
         Ok(over)

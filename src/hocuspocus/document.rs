@@ -1,4 +1,4 @@
-//! One document of a connection: it waits for a token with what came before that, or is a session. Does not know the others.
+//! One document of a connection: it waits for a token with what came before that, is a session, or is over. Does not know the others.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -36,6 +36,11 @@ pub(super) enum State {
         since: Now,
     },
     Open(Open),
+    /// It was denied, or has ended, and the client was told. A token begins it anew; what comes before that waits, but for whoever sent it.
+    Over {
+        /// Since when something waits.
+        heard: Option<Now>,
+    },
 }
 
 /// A session.
@@ -58,6 +63,8 @@ pub(super) enum Due {
     Ask,
     /// It is over.
     End(&'static str),
+    /// What came after its end was not followed by a token.
+    DropQueue,
 }
 
 impl Document {
@@ -72,26 +79,34 @@ impl Document {
 
     pub(super) fn session(&self) -> Option<&Open> {
         match &self.state {
-            State::Waits { .. } => None,
+            State::Waits { .. } | State::Over { .. } => None,
             State::Open(open) => Some(open),
         }
     }
 
     pub(super) fn session_mut(&mut self) -> Option<&mut Open> {
         match &mut self.state {
-            State::Waits { .. } => None,
+            State::Waits { .. } | State::Over { .. } => None,
             State::Open(open) => Some(open),
         }
     }
 
     pub(super) fn open(&mut self, id: SessionId, admitted: Admitted, refresh_ms: u64, now: Now) {
-        assert!(matches!(self.state, State::Waits { .. }), "a document is opened once");
+        assert!(self.session().is_none(), "a document is opened once");
         let mut open = Open { id, right: admitted.right, paused: false, probed: false, expires: None, asks: None };
         open.renew(admitted, refresh_ms, now);
         self.state = State::Open(open);
     }
 
-    pub(super) fn queue(&mut self, frame: &[u8], queued: &mut Queued) {
+    /// Nothing is to be said to the client about it.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.state, State::Over { .. })
+    }
+
+    pub(super) fn queue(&mut self, frame: &[u8], queued: &mut Queued, now: Now) {
+        if let State::Over { heard } = &mut self.state {
+            heard.get_or_insert(now);
+        }
         queued.bytes += frame.len() + ENTRY_BYTES;
         queued.messages += 1;
         self.queue.push_back(frame.into());
@@ -109,6 +124,9 @@ impl Document {
     }
 
     pub(super) fn drop_queue(&mut self, queued: &mut Queued) {
+        if let State::Over { heard } = &mut self.state {
+            *heard = None;
+        }
         for frame in std::mem::take(&mut self.queue) {
             queued.bytes -= frame.len() + ENTRY_BYTES;
             queued.messages -= 1;
@@ -120,6 +138,7 @@ impl Document {
         match &self.state {
             State::Waits { since } => Some(Now(since.0 + timeout_ms)),
             State::Open(open) => open.asks.or(open.expires),
+            State::Over { heard } => heard.map(|heard| Now(heard.0 + timeout_ms)),
         }
     }
 
@@ -134,7 +153,8 @@ impl Document {
                 open.asks = None;
                 Due::Ask
             }
-            State::Open(_) => Due::Nothing,
+            State::Over { heard: Some(heard) } if now.since(*heard) >= timeout_ms => Due::DropQueue,
+            State::Open(_) | State::Over { .. } => Due::Nothing,
         }
     }
 }

@@ -73,6 +73,10 @@ impl Outgoing {
 
     fn pop(&mut self) -> Option<Frame> {
         let Part { session, frame } = self.waiting.pop_front()?;
+        if self.waiting.is_empty() {
+            // Who rests holds nothing.
+            self.waiting = VecDeque::new();
+        }
         match session {
             Some(session) => self.in_flight.push(session),
             None => self.replies -= 1,

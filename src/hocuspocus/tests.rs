@@ -172,6 +172,44 @@ fn a_denied_document_is_told_and_forgotten_and_may_try_again() {
 }
 
 #[test]
+fn what_a_client_says_of_a_document_that_is_over_ends_nothing_and_waits_for_a_token() {
+    let mut client = Client::new();
+    client.authenticates("b", Ok(WRITER));
+    client.authenticates("a", Ok(WRITER));
+    client.many.closed(client.place("a"), "over");
+    client.told();
+    for _ in 0..100 {
+        assert_eq!(client.says("a", b"\x03"), Ok(Matter::Nothing), "more than would be kept");
+        assert!(client.many.queued_bytes() <= LIMITS.queued_bytes_max);
+    }
+    client.says("a", b"\x05\x01x").expect("it waits");
+    // Nor is the client told again and again that it is over.
+    client.now = Now(500);
+    client.many.poll_alarm();
+    assert_eq!(client.many.look_at_clock(Now(2_000)), Ok(Vec::new()));
+    assert_eq!((client.told(), client.many.queued_bytes(), client.many.poll_alarm()), (Vec::new(), 0, None));
+    // The npm client begins to sync before its token when it tries again.
+    client.says("a", b"\x00\x00\x01\x00").expect("it waits");
+    assert!(client.many.poll_alarm().is_some());
+    assert!(matches!(client.authenticates("a", Ok(WRITER)), Admission::Open(_)));
+    assert_eq!(client.many.poll_queued().as_deref(), Some(&*addressed("a", b"\x00\x00\x01\x00")));
+}
+
+#[test]
+fn a_document_that_is_over_makes_room_for_another() {
+    let mut client = Client::new();
+    client.authenticates("a", Ok(WRITER));
+    client.authenticates("b", Err("no"));
+    client.authenticates("c", Ok(WRITER));
+    client.says("b", b"\x03").expect("it waits");
+    assert!(matches!(client.authenticates("d", Ok(WRITER)), Admission::Open(_)));
+    assert_eq!(client.many.queued_bytes(), 0);
+    client.told();
+    assert_eq!(client.says("b", b"\x02\x00\x01x"), Ok(Matter::Nothing));
+    assert!(client.told()[0].starts_with(b"\x01b\x07"));
+}
+
+#[test]
 fn who_may_only_read_is_told_that_stateless_messages_are_refused() {
     let mut client = Client::new();
     client.authenticates("a", Ok(READER));

@@ -164,7 +164,11 @@ impl Core {
         }
         let response = upgrade.response();
         let Upgrade { target, mut admission, .. } = upgrade;
-        let entered = self.enter_user(key, &admission.grant, None);
+        let entered = match target {
+            // Each of its documents takes a place of its user's; for the connection one is theirs as well while it has any.
+            Target::Hocuspocus => Ok(None),
+            Target::Document(_) | Target::Echo => self.enter_user(key, &admission.grant, None),
+        };
         let Some(connection) = self.table.get(key) else { return };
         *connection.meter_mut() = Meter::starting(self.now.0);
         match entered {

@@ -57,7 +57,8 @@ impl Core {
             let Some(connection) = self.table.get(key) else { continue };
             let (Phase::Open, Some(admission)) = (connection.phase(), connection.admission()) else { continue };
             if let Err(denied) = self.authority.uphold(&admission.grant, now) {
-                self.write_down_revoked(key, denied);
+                let subject = admission.grant.subject.clone();
+                self.write_down_revoked(subject, denied);
                 self.say_goodbye(key, &Goodbye::denied(denied));
             }
         }

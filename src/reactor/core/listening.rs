@@ -76,9 +76,7 @@ impl Core {
             self.excuse_message(key);
             let was_inside = self.is_inside_message(key);
             let (data, consumed) = unread.parts();
-            if self.hear_queued(key) {
-                self.listen(key, data, consumed);
-            }
+            self.listen(key, data, consumed);
             if let Some(connection) = self.table.get(key) {
                 match connection.phase() {
                     Phase::Open => connection.put_back(unread),
@@ -123,6 +121,12 @@ impl Core {
 
     /// Hands in message after message, until there is none, or the connection is held back.
     fn listen(&mut self, key: ConnectionKey, data: &mut [u8], consumed: &mut usize) {
+        // What a document had to wait with comes before what has arrived since, also where the connection was let go only now.
+        if self.table.get(key).is_some_and(|it| matches!(it.route(), Route::Hocuspocus { .. }))
+            && !self.hear_queued(key)
+        {
+            return;
+        }
         // Size of the message that was dealt with last.
         let mut heard = None;
         loop {
