@@ -335,6 +335,47 @@ fn handshakes_that_come_at_once_are_all_completed_in_turn() {
 }
 
 #[test]
+fn garbage_behind_a_request_ends_that_connection_only() {
+    with_each_driver(|driver| {
+        let host = Host::start(driver, &["--shards", "5"]);
+        for (document, version) in (0..20).map(|document| (document, VERSIONS[document % 2])) {
+            let mut tls = handshake(host.address(), &host.identity.client(&[version])).expect("they share a version");
+            // Most of these belong to another core than the one that reads the request.
+            tls.conn.writer().write_all(&upgrade_request(&format!("/yjs/broken-{document}"))).expect("it waits");
+            let mut said = Vec::new();
+            tls.conn.write_tls(&mut said).expect("a vector takes everything");
+            said.extend(b"\x17\x03\x03\x00\x20");
+            said.extend([7; 32]);
+            tls.sock.write_all(&said).expect("the server listens");
+            rest(tls.sock);
+        }
+        host.upgrade(&TLS13, "/yjs/a").message();
+    });
+}
+
+#[test]
+fn sessions_of_many_documents_end_with_their_connection() {
+    with_each_driver(|driver| {
+        let mut host = Host::start(driver, &["--shards", "1"]);
+        for (version, says_so) in [(&TLS12, false), (&TLS12, true), (&TLS13, false), (&TLS13, true)] {
+            let mut client = host.upgrade(version, "/hocuspocus");
+            for document in [b"a", b"b"] {
+                client.send_binary(&[&[1], document.as_slice(), b"\x02\x00\x00"].concat());
+                client.wait_for(|message| message == [&[1], document.as_slice(), b"\x02\x02\x0aread-write"].concat());
+            }
+            if says_so {
+                client.stream.conn.send_close_notify();
+                client.stream.flush().expect("the server listens");
+            } else {
+                client.stream.sock.shutdown(std::net::Shutdown::Write).expect("a socket");
+            }
+            // The counters are laid out four times in a second.
+            while !host.server.counters(1).remove(0).contains(" sessions: 0,") {}
+        }
+    });
+}
+
+#[test]
 fn certificates_are_exchanged_without_dropping_connections() {
     with_each_driver(|driver| {
         let mut host = Host::start(driver, &[]);

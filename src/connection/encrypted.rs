@@ -10,6 +10,8 @@ impl Connection {
     /// Whatever is received and sent from here on is inside this session.
     pub fn encrypt(&mut self, tls: Box<Session>) {
         debug_assert!(!self.is_sending(), "nothing may be said outside of it");
+        // Behind its request, on another core: the socket does not say that again.
+        self.ended = tls.has_peer_closed();
         self.tls = Some(tls);
     }
 

@@ -113,6 +113,12 @@ impl Session {
         self.tls.handshake_kind() == Some(HandshakeKind::Resumed)
     }
 
+    /// The peer has said that it sends nothing more.
+    #[must_use]
+    pub fn has_peer_closed(&self) -> bool {
+        self.peer_closed
+    }
+
     /// Memory that holds what has arrived and is not whole.
     #[must_use]
     pub fn unfinished_bytes(&self) -> usize {

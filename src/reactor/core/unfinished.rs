@@ -57,8 +57,9 @@ impl Core {
             match self.table.get(key).map(|connection| connection.phase()) {
                 // What is half read cannot be read on: nothing that the peer says matters any more.
                 Some(Phase::Open) => self.send_away(key, &Goodbye::too_much_unfinished()),
-                Some(Phase::Head | Phase::Leaving | Phase::Closing { .. }) => self.abort(key),
-                Some(Phase::Gone) | None => {}
+                Some(Phase::Head | Phase::Closing { .. }) => self.abort(key),
+                // The driver gives the socket up at this moment, and must not be asked for anything else.
+                Some(Phase::Leaving | Phase::Gone) | None => {}
             }
         }
     }
