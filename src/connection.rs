@@ -7,6 +7,7 @@ mod outgoing;
 pub mod pulse;
 mod pulses;
 mod share;
+mod special;
 mod unread;
 
 use std::fmt;
@@ -20,7 +21,6 @@ use crate::admission::Admission;
 use crate::close::Goodbye;
 use crate::endpoints::Upgrade;
 use crate::limits::{Meter, Reception, Ticket};
-use crate::tls;
 pub use hold::Hold;
 use hold::Holds;
 use outgoing::Outgoing;
@@ -28,6 +28,7 @@ pub use outgoing::Sent;
 use pulse::{Dialect, Pulse, Stamp};
 pub use pulses::{Looked, PulseCounters, Pulses, Qualities};
 pub use share::{Share, Turn};
+use special::Special;
 use unread::Unread;
 
 /// Bytes that may wait unread at one connection that is held back. The driver is told to receive no more at once, so that only what it
@@ -43,10 +44,8 @@ pub struct Connection {
     reader: Reader,
     /// Invariant: absent where everything in it would be empty.
     pending: Option<Box<Pending>>,
-    /// What it is held to, where that is anything.
-    admission: Option<Box<Admission>>,
-    /// What stands between it and its socket, where that is TLS.
-    tls: Option<Box<tls::Session>>,
+    /// What it is held to, and what stands between it and its socket: mostly nothing.
+    special: Special,
     /// Its place among those of its address; none where it was refused one.
     ticket: Option<Ticket>,
     pulse: Pulse,
@@ -69,7 +68,7 @@ pub struct Connection {
 }
 
 // A million idle connections hold a million of these.
-const _: () = assert!(size_of::<Connection>() <= 120);
+const _: () = assert!(size_of::<Connection>() <= 64);
 
 /// What a connection has only for a while.
 #[derive(Debug, Default)]
@@ -169,10 +168,9 @@ impl Connection {
         Self {
             reader: Reader::new(Role::Server),
             pending: None,
-            admission: None,
+            special: Special::default(),
             ticket: None,
             meter: Meter::starting(0),
-            tls: None,
             pulse: Pulse::new(Now(0)),
             phase: Phase::Head,
             route: Route::Session,
@@ -249,7 +247,7 @@ impl Connection {
     /// What it is held to, where that is anything.
     #[must_use]
     pub fn admission(&self) -> Option<&Admission> {
-        self.admission.as_deref()
+        self.special.admission()
     }
 
     /// Adds a piece of the request's head, and gives all of it so far.
@@ -281,9 +279,9 @@ impl Connection {
     }
 
     /// The request is granted: queues the answer and speaks WebSocket from here on.
-    pub fn open(&mut self, route: Route, response: Vec<u8>, admission: Option<Box<Admission>>) {
+    pub fn open(&mut self, route: Route, response: Vec<u8>, admission: Option<Admission>) {
         self.phase = Phase::Open;
-        self.admission = admission;
+        self.special.set_admission(admission);
         self.route = route;
         self.pending_mut().queue.opening(response);
     }
@@ -382,7 +380,7 @@ impl Connection {
     /// Memory that holds what has arrived and is not whole, or not looked at.
     #[must_use]
     pub fn unfinished_bytes(&self) -> usize {
-        let encrypted = self.tls.as_ref().map_or(0, |tls| tls.unfinished_bytes());
+        let encrypted = self.special.tls().map_or(0, |tls| tls.unfinished_bytes());
         encrypted
             + self.reader.memory_bytes()
             + self.pending.as_ref().map_or(0, |pending| pending.unread.memory_bytes())
@@ -392,7 +390,7 @@ impl Connection {
     pub fn gone(&mut self) {
         self.phase = Phase::Gone;
         self.pending = None;
-        self.tls = None;
+        drop(self.special.take_tls());
         self.reader = Reader::new(Role::Server);
     }
 
@@ -401,7 +399,7 @@ impl Connection {
     pub fn is_finished(&self) -> bool {
         match self.phase {
             Phase::Closing { .. } => {
-                self.is_spoken_out() && self.tls.as_ref().is_none_or(|tls| tls.has_closed() && tls.is_flushed())
+                self.is_spoken_out() && self.special.tls().is_none_or(|tls| tls.has_closed() && tls.is_flushed())
             }
             Phase::Head | Phase::Leaving | Phase::Open | Phase::Gone => false,
         }
@@ -557,7 +555,7 @@ impl Connection {
 
     /// The next thing to send, if nothing is in flight.
     pub fn poll_send(&mut self) -> Option<Frame> {
-        if self.tls.is_some() { self.poll_encrypted() } else { self.poll_plain() }
+        if self.special.tls().is_some() { self.poll_encrypted() } else { self.poll_plain() }
     }
 
     fn poll_plain(&mut self) -> Option<Frame> {
@@ -568,7 +566,7 @@ impl Connection {
 
     /// What was in flight is in the kernel's hands.
     pub fn sent(&mut self) -> Sent {
-        let is_whole = self.tls.as_mut().is_none_or(|tls| tls.sent());
+        let is_whole = self.special.tls_mut().is_none_or(|tls| tls.sent());
         if is_whole { self.outgoing.sent() } else { Sent::Part }
     }
 

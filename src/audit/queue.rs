@@ -13,6 +13,9 @@ const EVENTS_MAX: usize = 8_192;
 /// Refusals get no further than this, so that a flood of them leaves room for what matters more.
 const REFUSALS_MAX: usize = EVENTS_MAX / 2;
 
+/// How long the first event waits for others: the thread is woken once for all of them, and not at every login of a storm.
+const GATHER: Duration = Duration::from_millis(10);
+
 /// One event, and where and when it happened.
 #[derive(Debug)]
 pub(super) struct Record {
@@ -53,9 +56,12 @@ impl Queue {
             waiting.dropped += 1;
             return;
         }
+        let is_first = waiting.records.is_empty();
         waiting.records.push_back(record);
         drop(waiting);
-        self.came.notify_one();
+        if is_first {
+            self.came.notify_one();
+        }
     }
 
     pub(super) fn close(&self) {
@@ -63,12 +69,17 @@ impl Queue {
         self.came.notify_one();
     }
 
-    /// Takes all that waits; waits for something to come, at most so long.
+    /// Takes all that waits; waits for something to come, at most so long, and then a moment for what comes with it.
     pub(super) fn take(&self, timeout: Duration) -> Waiting {
         let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let is_empty = |waiting: &mut Waiting| waiting.records.is_empty() && waiting.dropped == 0 && !waiting.closed;
-        let (mut waiting, _) =
+        let (waiting, result) =
             self.came.wait_timeout_while(waiting, timeout, is_empty).unwrap_or_else(PoisonError::into_inner);
+        let gather = if result.timed_out() { Duration::ZERO } else { GATHER.min(timeout) };
+        let (mut waiting, _) = self
+            .came
+            .wait_timeout_while(waiting, gather, |waiting| !waiting.closed)
+            .unwrap_or_else(PoisonError::into_inner);
         let closed = waiting.closed;
         Waiting { closed, ..mem::replace(&mut *waiting, Waiting { closed, ..Waiting::default() }) }
     }

@@ -14,6 +14,12 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How long it is silent about a disk that cannot be written to.
 const WARNING_PAUSE: Duration = Duration::from_secs(60);
 
+/// Lines that are longer together are written in several steps, each of which is written whole or not at all, and goes into one file.
+const STEP_BYTES_MAX: usize = 16 << 10;
+
+// A file has room for more than one step.
+const _: () = assert!(STEP_BYTES_MAX < 64 << 10, "the smallest file that can be set has 64 KiB");
+
 /// Writes until the queue is closed and empty.
 pub(super) fn run(queue: &Queue, file: AuditFile) {
     let mut writer = Writer::new(file, SystemTime::now());
@@ -25,6 +31,13 @@ pub(super) fn run(queue: &Queue, file: AuditFile) {
             return;
         }
     }
+}
+
+/// What is written at once: looking whether the file is still there takes longer than writing a line.
+#[derive(Debug, Default)]
+struct Step {
+    text: String,
+    lines: u64,
 }
 
 pub(super) struct Writer {
@@ -65,24 +78,32 @@ impl Writer {
         if dropped > 0 {
             lines.push(lost_line(now, "dropped", dropped));
         }
+        let mut step = Step::default();
         for line in lines {
-            self.append(&line, now);
+            if step.lines > 0 && step.text.len() + line.len() > STEP_BYTES_MAX {
+                self.append(&std::mem::take(&mut step), now);
+            }
+            step.text.push_str(&line);
+            step.lines += 1;
+        }
+        if step.lines > 0 {
+            self.append(&step, now);
         }
     }
 
     /// A disk that is full stops the audit log, and nothing else. What was lost is told as soon as there is room.
-    fn append(&mut self, line: &str, now: SystemTime) {
+    fn append(&mut self, step: &Step, now: SystemTime) {
         if self.lost > 0 {
             match self.file.append(lost_line(now, "lost", self.lost).as_bytes()) {
                 Ok(()) => self.lost = 0,
                 Err(_) => {
-                    self.lost += 1;
+                    self.lost += step.lines;
                     return;
                 }
             }
         }
-        if let Err(error) = self.file.append(line.as_bytes()) {
-            self.lost += 1;
+        if let Err(error) = self.file.append(step.text.as_bytes()) {
+            self.lost += step.lines;
             let is_due =
                 self.warned_at.is_none_or(|at| now.duration_since(at).is_ok_and(|passed| passed >= WARNING_PAUSE));
             if is_due {

@@ -12,23 +12,23 @@ impl Connection {
         debug_assert!(!self.is_sending(), "nothing may be said outside of it");
         // Behind its request, on another core: the socket does not say that again.
         self.ended = tls.has_peer_closed();
-        self.tls = Some(tls);
+        self.special.set_tls(tls);
     }
 
     /// The session, where there is one.
     pub fn tls(&mut self) -> Option<&mut Session> {
-        self.tls.as_deref_mut()
+        self.special.tls_mut()
     }
 
     /// Takes the session away: to another core with the socket, or because the peer knows nothing of TLS.
     pub fn take_tls(&mut self) -> Option<Box<Session>> {
-        self.tls.take()
+        self.special.take_tls()
     }
 
     /// Nothing is with the driver that only TLS knows of, so that a socket of which nothing was answered yet can be released.
     #[must_use]
     pub fn may_be_released(&self) -> bool {
-        self.tls.as_ref().is_none_or(|tls| !tls.is_in_flight())
+        self.special.tls().is_none_or(|tls| !tls.is_in_flight())
     }
 
     /// The session broke: nothing can be said or understood any more, but its alert goes out.
@@ -46,7 +46,7 @@ impl Connection {
 
     /// There is nothing to wait for any more: says so to the peer, where TLS has a word for it. `false` where nothing is left to be said.
     pub fn hang_up(&mut self) -> bool {
-        let has_a_word = self.tls.as_ref().is_some_and(|tls| !tls.is_handshaking() && !tls.has_closed());
+        let has_a_word = self.special.tls().is_some_and(|tls| !tls.is_handshaking() && !tls.has_closed());
         // Behind a frame that does not get through nothing else does.
         if !has_a_word || self.outgoing.in_flight() {
             return false;
@@ -62,10 +62,10 @@ impl Connection {
         if self.phase == Phase::Leaving {
             return None;
         }
-        let takes_frame = self.tls.as_ref().is_some_and(|tls| tls.takes_frame());
+        let takes_frame = self.special.tls().is_some_and(|tls| tls.takes_frame());
         let frame = if takes_frame { self.poll_plain() } else { None };
         let is_spoken_out = self.is_spoken_out();
-        let tls = self.tls.as_mut()?;
+        let tls = self.special.tls_mut()?;
         if let Some(frame) = frame {
             tls.send(frame);
         }

@@ -37,7 +37,7 @@ pub(super) struct Held {
 }
 
 // An idle connection takes no more for that some places are sessions; there may be a million.
-const _: () = assert!(size_of::<Seat>() == size_of::<Connection>() && size_of::<Place<Seat>>() <= 112);
+const _: () = assert!(size_of::<Seat>() == size_of::<Connection>() && size_of::<Place<Seat>>() <= 72);
 
 /// The table.
 #[derive(Debug)]

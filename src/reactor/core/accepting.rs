@@ -185,13 +185,13 @@ impl Core {
             Target::Document(name) => {
                 let access = admission.grant.right_on(&name).expect("who may not even read was refused").access();
                 // Where no tokens are asked for, a million connections would hold the same.
-                let held = admission.grant.subject.is_some().then(|| Box::new(admission));
+                let held = admission.grant.subject.is_some().then_some(admission);
                 connection.open(Route::Session, response, held);
                 let session = session_of(key);
                 self.handle(Input::Attached { session, name, access, dialect: Dialect::YWebsocket });
             }
             Target::Hocuspocus => {
-                let held = admission.grant.subject.is_some().then(|| Box::new(admission));
+                let held = admission.grant.subject.is_some().then_some(admission);
                 connection.open(Route::Hocuspocus { proven: false }, response, held);
                 self.open_documents(key);
             }
