@@ -12,7 +12,7 @@ const SEARCHED_MAX: usize = 16;
 pub(super) struct Documents {
     places: Vec<Option<Document>>,
     /// Places by address. Made with the first document that is not searched for, and whole from then on.
-    hashed: Option<Box<HashMap<Box<[u8]>, u32>>>,
+    hashed: Option<HashMap<Box<[u8]>, u32>>,
     count: usize,
 }
 
@@ -49,7 +49,7 @@ impl Documents {
             }
             None if self.places.len() > SEARCHED_MAX => {
                 let others = self.iter().map(|(place, other)| (other.address.clone(), place));
-                self.hashed = Some(Box::new(others.chain([(document.address.clone(), place)]).collect()));
+                self.hashed = Some(others.chain([(document.address.clone(), place)]).collect());
             }
             None => {}
         }
