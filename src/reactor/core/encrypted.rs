@@ -1,10 +1,9 @@
 //! Where ciphertext comes in: through the session to whoever reads the plaintext, and no more handshakes in a turn than its share.
 
 use selvedge_protocol::http::{self, Status};
-use selvedge_shards::Input;
 
-use super::{Core, session_of};
-use crate::connection::{Phase, Route};
+use super::Core;
+use crate::connection::Phase;
 use crate::driver::{ConnectionKey, Operation};
 use crate::tls::{Failure, Received};
 
@@ -112,13 +111,13 @@ impl Core {
     /// Ends a connection that the peer has ended, and says so where TLS has a word for it.
     pub(super) fn hang_up(&mut self, key: ConnectionKey) {
         let Some(connection) = self.table.get(key) else { return };
-        let was_session = connection.phase() == Phase::Open && connection.route() == Route::Session;
+        let was_open = connection.phase() == Phase::Open;
         if !connection.hang_up() {
             return self.abort(key);
         }
         self.lingering(key);
-        if was_session {
-            self.handle(Input::Detached { session: session_of(key) });
+        if was_open {
+            self.detach(key);
         }
     }
 }
