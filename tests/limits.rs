@@ -9,9 +9,10 @@ mod guest;
 #[allow(dead_code, reason = "shared with the other tests of the binary")]
 mod process;
 
-use client::{Client, frame, http};
+use client::{Client, frame, http, with_headers};
 use guest::{Answer, assert_alive, connect, count, knock, upgrade, upgrade_in_the_end, wait_for_count};
 use process::{Folder, Server};
+use selvedge_protocol::websocket::{Compressor, WindowBits};
 
 const DRIVERS: [&str; 3] = ["uring", "uring --descriptors direct", "monoio"];
 
@@ -267,6 +268,25 @@ fn who_sends_too_much_is_read_later_and_loses_nothing() {
     flood.send_binary(&large);
     assert_eq!(flood.message(), large);
     assert_alive(&mut flood);
+    wait_for_count(&mut server, "rate_holds", 1);
+}
+
+#[test]
+fn compressed_messages_count_by_what_they_inflate_to() {
+    // A message of a type that is passed over, of half a mebibyte.
+    let mut message = vec![0; 1 << 19];
+    message[0] = 100;
+    let mut compressor = Compressor::default();
+    let compressed = compressor.compress(&message, WindowBits::MAX).expect("zeros").to_vec();
+    assert!(compressed.len() < 1_024);
+    let args = ["--compression", "--connection-bytes-per-s-max", "1MiB", "--connection-burst-ms", "0"];
+    let mut server = start(&args);
+    let mut client = Client::connect(server.address);
+    client.send_raw(&with_headers("/yjs/a", "Sec-WebSocket-Extensions: permessage-deflate\r\n"));
+    assert!(client.expect_upgrade().contains("permessage-deflate"));
+    client.send_frame(0xc2, &compressed);
+    client.send_frame(0xc2, &compressed);
+    assert_alive(&mut client);
     wait_for_count(&mut server, "rate_holds", 1);
 }
 
