@@ -469,7 +469,9 @@ fn keys_come_encrypted_from_an_issuer_whose_certificate_the_machine_trusts() {
     let url = issuer.url();
     let start = |authorities| {
         let folder = Folder::new();
-        Server::start_in("uring", &folder, &["--auth-jwks-url", &url], &[("SSL_CERT_FILE", authorities)])
+        let arguments =
+            ["--auth-jwks-url", &url, "--connections-per-address-per-s-max", "0", "--login-failures-max", "0"];
+        Server::start_in("uring", &folder, &arguments, &[("SSL_CERT_FILE", authorities)])
     };
     until_admitted(start(&authorities).address, &good, 1013);
 
