@@ -12,7 +12,7 @@ use crate::endpoints::Refused;
 
 /// A grant is looked at this often at least, however long it is good: its entry among the timers is gone this long after its connection,
 /// and a clock that was set is noticed this much later.
-const GRANT_LOOK: Duration = Duration::from_secs(600);
+pub(super) const GRANT_LOOK_MS: u64 = 600_000;
 
 impl Core {
     /// Opens a WebSocket only to say why there is none: JavaScript clients see a close code, and never the status of a response.
@@ -39,8 +39,8 @@ impl Core {
             return self.say_goodbye(key, &Goodbye::denied(denied));
         }
         let Some(end) = admission.grant.expires_at else { return };
-        let left = end.duration_since(now).unwrap_or_default().min(GRANT_LOOK);
-        let left_ms = u64::try_from(left.as_millis()).expect("it is less than the time between two looks");
+        let left = end.duration_since(now).unwrap_or_default();
+        let left_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).min(GRANT_LOOK_MS);
         // Not a moment early: it would be found to hold, and looked at again and again.
         self.timers.insert(self.now.0 + left_ms + 1, Deadline::Grant(key));
     }

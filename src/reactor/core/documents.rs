@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use selvedge_shards::{Dialect, Frame, Input, Now, SessionId};
 
 use super::super::seats::{Held, Member};
+use super::admitting::GRANT_LOOK_MS;
 use super::{Core, Deadline};
 use crate::audit::{Address, How};
 use crate::auth::{Denied, Grant};
@@ -305,7 +306,8 @@ impl Core {
 
     fn arm_documents(&mut self, key: ConnectionKey) {
         if let Some(due) = self.many.get_mut(&key).and_then(|many| many.poll_alarm()) {
-            self.timers.insert(due.0, Deadline::Documents(key));
+            let look = Now(self.now.0 + GRANT_LOOK_MS);
+            self.timers.insert(due.min(look).0, Deadline::Documents(key));
         }
     }
 }
