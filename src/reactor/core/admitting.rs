@@ -1,10 +1,10 @@
 //! Connections that are not let in, or not any longer: told why in words that their client understands, and closed. Knows no token.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::{Core, Deadline};
-use crate::auth::Authority;
+use crate::auth::{Authority, Denied};
 use crate::close::Goodbye;
 use crate::connection::{Phase, Route};
 use crate::driver::ConnectionKey;
@@ -56,9 +56,14 @@ impl Core {
         for key in self.table.keys() {
             let Some(connection) = self.table.get(key) else { continue };
             let (Phase::Open, Some(admission)) = (connection.phase(), connection.admission()) else { continue };
-            if let Err(denied) = self.authority.uphold(&admission.grant, now) {
-                self.write_down_revoked(key, denied);
-                self.say_goodbye(key, &Goodbye::denied(denied));
+            match self.authority.uphold(&admission.grant, now) {
+                // The end of what was granted in time is looked at elsewhere.
+                Ok(()) | Err(Denied::Expired) => {}
+                Err(denied) => {
+                    let subject = admission.grant.subject.clone();
+                    self.write_down_revoked(subject, denied);
+                    self.say_goodbye(key, &Goodbye::denied(denied));
+                }
             }
         }
         self.look_at_grants_of_documents(now);

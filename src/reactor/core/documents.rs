@@ -184,6 +184,8 @@ impl Core {
         for session in self.table.sessions() {
             let Some(held) = self.table.held(session) else { continue };
             let Err(denied) = self.authority.uphold(&held.grant, now) else { continue };
+            let subject = held.grant.subject.clone();
+            self.write_down_revoked(subject, denied);
             if let Some(member) = self.table.member(session) {
                 self.dismiss_document(member.connection, member.place, &denied.to_string());
             }

@@ -323,9 +323,8 @@ impl Core {
         self.limit_closes(address, subject, reason);
     }
 
-    /// Writes down that this connection ends because its user is not let in any more.
-    pub(super) fn write_down_revoked(&mut self, key: ConnectionKey, denied: Denied) {
-        let subject = self.table.get(key).and_then(|connection| connection.admission()?.grant.subject.clone());
+    /// Writes down that a session ends because its user is not let in any more.
+    pub(super) fn write_down_revoked(&mut self, subject: Option<Arc<str>>, denied: Denied) {
         if let (Denied::Revoked, Some(subject)) = (denied, subject) {
             self.limiting.audit.record(Event::Revoked { subject, sessions: 1 });
         }
