@@ -398,6 +398,31 @@ fn an_address_whose_logins_fail_is_banned_for_a_while_and_its_neighbour_is_not()
 }
 
 #[test]
+fn who_goes_on_failing_on_a_connection_that_is_open_loses_it() {
+    let folder = Folder::new();
+    let (mut server, tokens) = with_tokens(&folder, &["--login-failures-max", "3"], &["ada"]);
+    let authenticate = |document: &str, token: &str| {
+        let length = token.len();
+        // A varUint of two bytes.
+        let head = [2, 0, length as u8 | 0x80, (length >> 7) as u8];
+        [&[document.len() as u8], document.as_bytes(), &head, token.as_bytes()].concat()
+    };
+    let mut client = upgrade(&server, 2, "/hocuspocus").0;
+    let mut other = upgrade(&server, 2, "/hocuspocus").0;
+    client.send_binary(&authenticate("good", &tokens[0]));
+    for name in ["a", "b", "c", "d"] {
+        client.send_binary(&authenticate(name, &format!("{}x", tokens[0])));
+    }
+    assert_eq!(client.close_code(), Some(1013));
+    wait_for_count(&mut server, "bans", 1);
+    // Another of the same address, which was open before, may still come in, and may not fail.
+    other.send_binary(&authenticate("good", &tokens[0]));
+    assert!(other.message().ends_with(b"read-write"));
+    other.send_binary(&authenticate("a", &format!("{}x", tokens[0])));
+    assert_eq!(other.close_code(), Some(1013));
+}
+
+#[test]
 fn a_banned_address_is_told_so() {
     let folder = Folder::new();
     let (mut server, tokens) = with_tokens(&folder, &["--login-failures-max", "1"], &["ada"]);
