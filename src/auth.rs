@@ -119,11 +119,11 @@ impl Authority {
     ///
     /// It is over, or its subject was revoked.
     pub fn uphold(&self, grant: &Grant, now: SystemTime) -> Result<(), Denied> {
-        if grant.expires_at.is_some_and(|end| now >= end) {
-            return Err(Denied::Expired);
-        }
         match (&self.0, &grant.subject) {
             (Asks::Token(trusted), Some(subject)) if trusted.revoked.contains(subject) => Err(Denied::Revoked),
+            (Asks::Token(_) | Asks::Nothing(_), _) if grant.expires_at.is_some_and(|end| now >= end) => {
+                Err(Denied::Expired)
+            }
             (Asks::Token(_) | Asks::Nothing(_), _) => Ok(()),
         }
     }

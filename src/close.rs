@@ -146,6 +146,12 @@ impl Goodbye {
         Self::new(CloseCode::TRY_AGAIN_LATER, "memory is short")
     }
 
+    /// From the address of this connection too many logins have failed.
+    #[must_use]
+    pub fn banned() -> Self {
+        Self::new(CloseCode::TRY_AGAIN_LATER, "too many failed logins from this address")
+    }
+
     /// The server stops.
     #[must_use]
     pub fn drain() -> Self {

@@ -9,9 +9,10 @@ mod guest;
 #[allow(dead_code, reason = "shared with the other tests of the binary")]
 mod process;
 
-use client::{Client, frame, http};
+use client::{Client, frame, http, with_headers};
 use guest::{Answer, assert_alive, connect, count, knock, upgrade, upgrade_in_the_end, wait_for_count};
 use process::{Folder, Server};
+use selvedge_protocol::websocket::{Compressor, WindowBits};
 
 const DRIVERS: [&str; 3] = ["uring", "uring --descriptors direct", "monoio"];
 
@@ -271,6 +272,25 @@ fn who_sends_too_much_is_read_later_and_loses_nothing() {
 }
 
 #[test]
+fn compressed_messages_count_by_what_they_inflate_to() {
+    // A message of a type that is passed over, of half a mebibyte.
+    let mut message = vec![0; 1 << 19];
+    message[0] = 100;
+    let mut compressor = Compressor::default();
+    let compressed = compressor.compress(&message, WindowBits::MAX).expect("zeros").to_vec();
+    assert!(compressed.len() < 1_024);
+    let args = ["--compression", "--connection-bytes-per-s-max", "1MiB", "--connection-burst-ms", "0"];
+    let mut server = start(&args);
+    let mut client = Client::connect(server.address);
+    client.send_raw(&with_headers("/yjs/a", "Sec-WebSocket-Extensions: permessage-deflate\r\n"));
+    assert!(client.expect_upgrade().contains("permessage-deflate"));
+    client.send_frame(0xc2, &compressed);
+    client.send_frame(0xc2, &compressed);
+    assert_alive(&mut client);
+    wait_for_count(&mut server, "rate_holds", 1);
+}
+
+#[test]
 fn a_message_that_does_not_end_is_cut_off() {
     for driver in DRIVERS {
         let mut server = Server::start(driver, &Folder::new(), &["--message-timeout-ms", "100"]);
@@ -375,6 +395,31 @@ fn an_address_whose_logins_fail_is_banned_for_a_while_and_its_neighbour_is_not()
         assert_eq!(upgrade(&server, 4, "/yjs/a").1, Answer::Open);
     }
     assert_eq!(count(&mut server, "bans"), 1);
+}
+
+#[test]
+fn who_goes_on_failing_on_a_connection_that_is_open_loses_it() {
+    let folder = Folder::new();
+    let (mut server, tokens) = with_tokens(&folder, &["--login-failures-max", "3"], &["ada"]);
+    let authenticate = |document: &str, token: &str| {
+        let length = token.len();
+        // A varUint of two bytes.
+        let head = [2, 0, length as u8 | 0x80, (length >> 7) as u8];
+        [&[document.len() as u8], document.as_bytes(), &head, token.as_bytes()].concat()
+    };
+    let mut client = upgrade(&server, 2, "/hocuspocus").0;
+    let mut other = upgrade(&server, 2, "/hocuspocus").0;
+    client.send_binary(&authenticate("good", &tokens[0]));
+    for name in ["a", "b", "c", "d"] {
+        client.send_binary(&authenticate(name, &format!("{}x", tokens[0])));
+    }
+    assert_eq!(client.close_code(), Some(1013));
+    wait_for_count(&mut server, "bans", 1);
+    // Another of the same address, which was open before, may still come in, and may not fail.
+    other.send_binary(&authenticate("good", &tokens[0]));
+    assert!(other.message().ends_with(b"read-write"));
+    other.send_binary(&authenticate("a", &format!("{}x", tokens[0])));
+    assert_eq!(other.close_code(), Some(1013));
 }
 
 #[test]

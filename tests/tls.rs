@@ -34,6 +34,9 @@ const UPDATE_MESSAGE: &[u8] = b"\x00\x02\x0b\x01\x01\x07\x00\x04\x01\x01t\x01h\x
 /// A SyncStep1 of a client that has nothing.
 const SYNC_STEP_1: &[u8] = &[0, 0, 1, 0];
 
+/// That client 9 is there.
+const PRESENT: &[u8] = b"\x01\x06\x01\x09\x01\x02{}";
+
 type Tls = StreamOwned<ClientConnection, TcpStream>;
 
 /// A server with a certificate, in a folder of its own.
@@ -248,6 +251,24 @@ fn a_peer_that_goes_without_a_word_takes_nothing_from_others() {
         let mut ready = host.client(&TLS13);
         ready.send_raw(b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n");
         assert!(ready.rest().starts_with(b"HTTP/1.1 200 "));
+    });
+}
+
+#[test]
+fn documents_of_a_connection_that_ends_inside_tls_are_left() {
+    with_each_driver(|driver| {
+        let host = Host::start(driver, &[]);
+        for (version, document) in VERSIONS.into_iter().zip(["a", "b"]) {
+            let mut witness = host.upgrade(version, &format!("/yjs/{document}"));
+            let mut leaving = host.upgrade(version, "/hocuspocus");
+            let mut say = |body: &[u8]| leaving.send_binary(&[b"\x01", document.as_bytes(), body].concat());
+            say(b"\x02\x00\x00");
+            say(PRESENT);
+            witness.wait_for(|message| message == PRESENT);
+            leaving.stream.conn.send_close_notify();
+            leaving.stream.flush().expect("the server listens");
+            witness.wait_for(|message| message.ends_with(b"\x04null"));
+        }
     });
 }
 

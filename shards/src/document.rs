@@ -593,7 +593,8 @@ impl Document {
         // What was accepted may be what others waited for, and so on.
         while let Some(next) = ready.pop() {
             let bytes = next.update;
-            let access = self.access(next.session, core).unwrap_or(Access::ReadWrite);
+            // Who was ended meanwhile sends it again, if it is let in again.
+            let Some(access) = self.access(next.session, core) else { continue };
             self.offer(Parked { update: Vec::new(), ..next }, &bytes, access, &mut ready, core);
         }
     }

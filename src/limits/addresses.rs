@@ -61,6 +61,8 @@ pub enum LoginFailed {
     Counted,
     /// It was one too many: from now on the address is banned.
     Banned,
+    /// The address is banned already: it came on a connection that was open before.
+    WhileBanned,
 }
 
 /// One connection's place among those of its address. Dropping it gives the place back, wherever that happens.
@@ -176,8 +178,7 @@ impl Addresses {
             *failures = fresh;
         }
         if failures.banned {
-            // Of a connection that was open before.
-            return LoginFailed::Counted;
+            return LoginFailed::WhileBanned;
         }
         failures.count += 1;
         if failures.count < rules.failures_max {
@@ -307,7 +308,7 @@ mod tests {
         assert_eq!(addresses.login_failed(key, Now(1_001)), LoginFailed::Counted);
         assert!(addresses.enter(ip("10.0.0.1"), Now(1_001)).is_ok());
         assert_eq!(addresses.login_failed(key, Now(1_002)), LoginFailed::Banned);
-        assert_eq!(addresses.login_failed(key, Now(1_003)), LoginFailed::Counted);
+        assert_eq!(addresses.login_failed(key, Now(1_003)), LoginFailed::WhileBanned);
         assert_eq!(addresses.enter(ip("10.0.0.1"), Now(6_001)).map(drop), Err(Refused::Banned));
         assert!(addresses.enter(ip("10.0.0.2"), Now(6_001)).is_ok());
         assert!(addresses.enter(ip("10.0.0.1"), Now(6_002)).is_ok());

@@ -31,7 +31,7 @@ pub struct Counters {
     pub rate_holds: u64,
     /// Connections closed because a message that was begun did not end.
     pub messages_overdue: u64,
-    /// Upgrades refused because memory is short.
+    /// Upgrades, and documents on connections that were open, refused because memory is short.
     pub memory_joins_refused: u64,
     /// Catch-ups postponed because memory is short.
     pub memory_catch_ups_postponed: u64,

@@ -147,7 +147,7 @@ settings! {
         /// The time within which failed logins are counted together.
         login_failures_window_ms: Milliseconds { default: 60_000, min: 100, max: 86_400_000 };
 
-        /// How long a banned address gets no new connections; those that it has stay.
+        /// How long a banned address gets no new connections; those that it has stay, unless another login fails on them.
         ban_ms: Milliseconds { default: 60_000, min: 100, max: 86_400_000 };
     }
 

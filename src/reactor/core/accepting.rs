@@ -1,6 +1,7 @@
 //! From an accepted socket to an open WebSocket, be it on this core or on the document's.
 
 use std::io;
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use selvedge_shards::{Dialect, DocumentId, Input, Now, ShardId};
@@ -181,21 +182,21 @@ impl Core {
         }
         connection.agree_on(admission.deflate);
         connection.begin_pulse(self.now);
+        let grant = Arc::clone(&admission.grant);
+        // Where no tokens are asked for, a million connections would hold the same.
+        let held = grant.subject.is_some().then_some(admission);
         match target {
             Target::Document(name) => {
-                let access = admission.grant.right_on(&name).expect("who may not even read was refused").access();
-                // Where no tokens are asked for, a million connections would hold the same.
-                let held = admission.grant.subject.is_some().then_some(admission);
+                let access = grant.right_on(&name).expect("who may not even read was refused").access();
                 connection.open(Route::Session, response, held);
                 let session = session_of(key);
                 self.handle(Input::Attached { session, name, access, dialect: Dialect::YWebsocket });
             }
             Target::Hocuspocus => {
-                let held = admission.grant.subject.is_some().then_some(admission);
                 connection.open(Route::Hocuspocus { proven: false }, response, held);
                 self.open_documents(key);
             }
-            Target::Echo => connection.open(Route::Echo, response, None),
+            Target::Echo => connection.open(Route::Echo, response, held),
         }
         self.look_at_grant(key);
         self.read_on(key);

@@ -1,10 +1,10 @@
 //! Connections that are not let in, or not any longer: told why in words that their client understands, and closed. Knows no token.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::{Core, Deadline};
-use crate::auth::Authority;
+use crate::auth::{Authority, Denied};
 use crate::close::Goodbye;
 use crate::connection::{Phase, Route};
 use crate::driver::ConnectionKey;
@@ -12,7 +12,7 @@ use crate::endpoints::Refused;
 
 /// A grant is looked at this often at least, however long it is good: its entry among the timers is gone this long after its connection,
 /// and a clock that was set is noticed this much later.
-const GRANT_LOOK: Duration = Duration::from_secs(600);
+pub(super) const GRANT_LOOK_MS: u64 = 600_000;
 
 impl Core {
     /// Opens a WebSocket only to say why there is none: JavaScript clients see a close code, and never the status of a response.
@@ -39,8 +39,8 @@ impl Core {
             return self.say_goodbye(key, &Goodbye::denied(denied));
         }
         let Some(end) = admission.grant.expires_at else { return };
-        let left = end.duration_since(now).unwrap_or_default().min(GRANT_LOOK);
-        let left_ms = u64::try_from(left.as_millis()).expect("it is less than the time between two looks");
+        let left = end.duration_since(now).unwrap_or_default();
+        let left_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).min(GRANT_LOOK_MS);
         // Not a moment early: it would be found to hold, and looked at again and again.
         self.timers.insert(self.now.0 + left_ms + 1, Deadline::Grant(key));
     }
@@ -56,10 +56,14 @@ impl Core {
         for key in self.table.keys() {
             let Some(connection) = self.table.get(key) else { continue };
             let (Phase::Open, Some(admission)) = (connection.phase(), connection.admission()) else { continue };
-            if let Err(denied) = self.authority.uphold(&admission.grant, now) {
-                let subject = admission.grant.subject.clone();
-                self.write_down_revoked(subject, denied);
-                self.say_goodbye(key, &Goodbye::denied(denied));
+            match self.authority.uphold(&admission.grant, now) {
+                // The end of what was granted in time is looked at elsewhere.
+                Ok(()) | Err(Denied::Expired) => {}
+                Err(denied) => {
+                    let subject = admission.grant.subject.clone();
+                    self.write_down_revoked(subject, denied);
+                    self.say_goodbye(key, &Goodbye::denied(denied));
+                }
             }
         }
         self.look_at_grants_of_documents(now);

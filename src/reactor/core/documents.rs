@@ -7,6 +7,7 @@ use std::time::SystemTime;
 use selvedge_shards::{Dialect, Frame, Input, Now, SessionId};
 
 use super::super::seats::{Held, Member};
+use super::admitting::GRANT_LOOK_MS;
 use super::{Core, Deadline};
 use crate::audit::{Address, How};
 use crate::auth::{Denied, Grant};
@@ -64,10 +65,15 @@ impl Core {
             Matter::Nothing => self.tend_documents(key),
             Matter::Left { session } => self.leave_document(key, session),
             Matter::Token { place, document, token } => {
+                let is_new = self.many.get(&key).is_some_and(|many| many.session_at(place).is_none());
+                if is_new && self.refuses_join(key) {
+                    return self.say_goodbye(key, &Goodbye::memory_short());
+                }
                 let judged = self.judge(key, &document, token.as_deref());
-                self.write_down(key, &judged, document);
+                let is_banned = self.write_down(key, &judged, document);
                 match judged {
                     Ok((admitted, grant)) => self.admit(key, place, admitted, grant),
+                    Err(_) if is_banned => return self.say_goodbye(key, &Goodbye::banned()),
                     // A client that was told once that its token is not good does not come back by itself.
                     Err(denied) if denied.is_transient() => return self.say_goodbye(key, &Goodbye::denied(denied)),
                     Err(denied) => self.deny(key, place, &denied.to_string()),
@@ -99,14 +105,23 @@ impl Core {
     }
 
     /// Who tried to come in, for those who count and write that down.
-    fn address_of(&mut self, key: ConnectionKey) -> Option<Address> {
+    pub(super) fn address_of(&mut self, key: ConnectionKey) -> Option<Address> {
         self.table.get(key)?.ticket().map(|ticket| Address::Counted(ticket.address()))
     }
 
-    fn write_down(&mut self, key: ConnectionKey, judged: &Result<(Admitted, Arc<Grant>), Denied>, document: Arc<str>) {
-        let Some(address) = self.address_of(key) else { return };
+    /// Says whether the address is banned now.
+    fn write_down(
+        &mut self,
+        key: ConnectionKey,
+        judged: &Result<(Admitted, Arc<Grant>), Denied>,
+        document: Arc<str>,
+    ) -> bool {
+        let Some(address) = self.address_of(key) else { return false };
         match judged {
-            Ok((_, grant)) => self.logged_in(address, grant, Some(document), How::Message),
+            Ok((_, grant)) => {
+                self.logged_in(address, grant, Some(document), How::Message);
+                false
+            }
             Err(denied) => self.login_denied(address, *denied),
         }
     }
@@ -307,7 +322,8 @@ impl Core {
 
     fn arm_documents(&mut self, key: ConnectionKey) {
         if let Some(due) = self.many.get_mut(&key).and_then(|many| many.poll_alarm()) {
-            self.timers.insert(due.0, Deadline::Documents(key));
+            let look = Now(self.now.0 + GRANT_LOOK_MS);
+            self.timers.insert(due.min(look).0, Deadline::Documents(key));
         }
     }
 }

@@ -216,7 +216,8 @@ impl Core {
             self.turned_away(address, turned_away);
         }
         match routed {
-            Routed::Refused { refused, .. } => self.login_denied(address, refused.denied),
+            // Whether it is banned now or not, this connection ends here.
+            Routed::Refused { refused, .. } => drop(self.login_denied(address, refused.denied)),
             Routed::Upgrade { upgrade, .. } => {
                 let document = match &upgrade.target {
                     Target::Document(name) => Some(Arc::clone(name)),
@@ -259,24 +260,39 @@ impl Core {
         self.limiting.audit.record(Event::LoggedIn { subject, address, document, documents, how, expires_at });
     }
 
-    /// A token, or that there was none, was no reason to let somebody in.
-    pub(super) fn login_denied(&mut self, address: Address, denied: Denied) {
+    /// A token, or that there was none, was no reason to let somebody in. Says whether the address is banned now.
+    pub(super) fn login_denied(&mut self, address: Address, denied: Denied) -> bool {
         self.limiting.refuse(address, Reason::Login(denied.to_string().into()));
-        if is_failed_login(denied) {
-            self.login_failed(address);
-        }
+        is_failed_login(denied) && self.login_failed(address)
     }
 
-    /// Somebody tried to come in with what can never have been good: once too often, and its address is banned for a while.
-    pub(super) fn login_failed(&mut self, address: Address) {
+    /// Somebody tried to come in with what can never have been good: once too often, and its address is banned for a while. Says whether
+    /// it is.
+    fn login_failed(&mut self, address: Address) -> bool {
         let limiting = &mut self.limiting;
         limiting.counters.logins_failed += 1;
         match limiting.limits.addresses.login_failed(address.key(), self.now) {
-            LoginFailed::Counted => {}
+            LoginFailed::Counted => false,
+            LoginFailed::WhileBanned => true,
             LoginFailed::Banned => {
                 let ban_ms = limiting.limits.addresses.ban_ms();
                 limiting.counters.bans += 1;
                 limiting.audit.record(Event::Banned { address, ban_ms });
+                true
+            }
+        }
+    }
+
+    /// Whether memory is too short for another document on a connection that is open.
+    pub(super) fn refuses_join(&mut self, key: ConnectionKey) -> bool {
+        match self.limiting.limits.pressure.stage() {
+            Stage::Plenty => false,
+            Stage::RefuseJoins | Stage::DelayCatchUps | Stage::Close => {
+                self.limiting.counters.memory_joins_refused += 1;
+                if let Some(address) = self.address_of(key) {
+                    self.limiting.refuse(address, Reason::Memory);
+                }
+                true
             }
         }
     }
@@ -403,7 +419,10 @@ impl Core {
             if let Some(connection) = self.table.get(key)
                 && connection.phase() == Phase::Open
             {
-                held.push((connection.unfinished_bytes() + self.shard.outbox_bytes(session_of(key)), key));
+                let documents = self.many.get(&key).into_iter().flat_map(|many| many.sessions());
+                let sessions = documents.chain([session_of(key)]);
+                let outbox_bytes: usize = sessions.map(|session| self.shard.outbox_bytes(session)).sum();
+                held.push((self.unfinished_bytes(key) + outbox_bytes, key));
             }
         }
         let count = held.len().min(SHED_CONNECTIONS_MAX);

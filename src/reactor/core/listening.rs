@@ -133,7 +133,9 @@ impl Core {
             let Some(connection) = self.table.get(key) else { return };
             if let Some(bytes) = heard {
                 connection.take_share(self.turn, bytes);
-                connection.meter_mut().charge(&self.rules.rate, self.now.0, 1, 0);
+                // Where messages are compressed, a thousandth of what is to be read may have arrived; what did was charged then.
+                let inflated_bytes = connection.deflate().map_or(0, |_| bytes);
+                connection.meter_mut().charge(&self.rules.rate, self.now.0, 1, inflated_bytes);
             }
             if connection.phase() != Phase::Open || connection.is_held() {
                 return;

@@ -64,7 +64,7 @@ impl Core {
         }
     }
 
-    fn unfinished_bytes(&mut self, key: ConnectionKey) -> usize {
+    pub(super) fn unfinished_bytes(&mut self, key: ConnectionKey) -> usize {
         self.table.get(key).map_or(0, |connection| connection.unfinished_bytes()) + self.queued_bytes(key)
     }
 }
