@@ -53,6 +53,9 @@ impl Core {
     /// Closes an open connection whose next bytes cannot be understood, because it holds half a message and that is dropped.
     pub(super) fn send_away(&mut self, key: ConnectionKey, goodbye: &Goodbye) {
         let Some(connection) = self.table.get(key) else { return };
+        if connection.phase() != Phase::Open {
+            return;
+        }
         tracing::debug!(?key, code = goodbye.code.value(), reason = %goodbye.reason, "closing in the middle of a message");
         connection.cut_off(goodbye);
         self.detach(key);

@@ -404,7 +404,12 @@ impl Core {
             if let Some(connection) = self.table.get(key)
                 && connection.phase() == Phase::Open
             {
-                held.push((connection.unfinished_bytes() + self.shard.outbox_bytes(session_of(key)), key));
+                let of_documents = self.many.get(&key).map_or(0, |many| {
+                    let outboxes = many.sessions().map(|session| self.shard.outbox_bytes(session));
+                    many.queued_bytes() + outboxes.sum::<usize>()
+                });
+                let of_session = self.shard.outbox_bytes(session_of(key));
+                held.push((connection.unfinished_bytes() + of_session + of_documents, key));
             }
         }
         let count = held.len().min(SHED_CONNECTIONS_MAX);
