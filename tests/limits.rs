@@ -423,6 +423,38 @@ fn who_goes_on_failing_on_a_connection_that_is_open_loses_it() {
 }
 
 #[test]
+fn a_token_counts_as_many_messages_on_a_connection_for_many_documents() {
+    let folder = Folder::new();
+    let args = ["--connection-messages-per-s-max", "100", "--connection-burst-ms", "1000"];
+    let (mut server, tokens) = with_tokens(&folder, &args, &["ada"]);
+    let mut client = upgrade(&server, 2, "/hocuspocus").0;
+    let guess = format!("{}x", tokens[0]);
+    let length = u16::try_from(guess.len()).expect("a token is short");
+    let length = [(length & 0x7f) as u8 | 0x80, (length >> 7) as u8];
+    let message = frame(0x82, &[b"\x01a\x02\x00", &length[..], guess.as_bytes()].concat());
+    // A hundred messages may come at once.
+    client.send_raw(&message.repeat(3));
+    for _ in 0..3 {
+        assert!(client.message().starts_with(b"\x01a\x02\x01"), "denied, and slowly");
+    }
+    wait_for_count(&mut server, "rate_holds", 1);
+}
+
+#[test]
+fn what_a_message_becomes_when_it_is_inflated_counts_too() {
+    let args = ["--compression", "--connection-bytes-per-s-max", "1MiB", "--connection-burst-ms", "1000"];
+    let mut server = start(&args);
+    let mut client = knock(&server, 2, b"", "/yjs/a", "Sec-WebSocket-Extensions: permessage-deflate\r\n").0;
+    // A type that no server knows, which leads to nothing.
+    let mut compressor = Compressor::default();
+    let small = compressor.compress(&[99; 3 << 19], WindowBits::MAX).expect("it gets smaller");
+    assert!(small.len() < 3_000, "{} bytes", small.len());
+    client.send_raw(&frame(0xc2, small).repeat(2));
+    assert_alive(&mut client);
+    wait_for_count(&mut server, "rate_holds", 1);
+}
+
+#[test]
 fn a_banned_address_is_told_so() {
     let folder = Folder::new();
     let (mut server, tokens) = with_tokens(&folder, &["--login-failures-max", "1"], &["ada"]);

@@ -384,13 +384,14 @@ fn sessions_of_many_documents_end_with_their_connection() {
                 client.send_binary(&[&[1], document.as_slice(), b"\x02\x00\x00"].concat());
                 client.wait_for(|message| message == [&[1], document.as_slice(), b"\x02\x02\x0aread-write"].concat());
             }
+            // The counters are laid out four times in a second.
+            while !host.server.counters(1).remove(0).contains(" sessions: 2,") {}
             if says_so {
                 client.stream.conn.send_close_notify();
                 client.stream.flush().expect("the server listens");
             } else {
                 client.stream.sock.shutdown(std::net::Shutdown::Write).expect("a socket");
             }
-            // The counters are laid out four times in a second.
             while !host.server.counters(1).remove(0).contains(" sessions: 0,") {}
         }
     });
