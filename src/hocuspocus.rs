@@ -8,6 +8,7 @@ mod outgoing;
 use std::sync::Arc;
 
 use selvedge_protocol::hocuspocus::{self, Address, AddressError, Body, Incoming};
+use selvedge_protocol::sync::Message;
 use selvedge_shards::{Access, Frame, Input, Now, SessionId};
 
 use crate::auth::Right;
@@ -199,6 +200,19 @@ impl Hocuspocus {
             }
             (Body::BroadcastStateless, _) => self.end(place, "message refused: only servers broadcast"),
             (Body::Unknown { .. }, _) => Matter::Nothing,
+            // What was said to a document that is over is not said again under somebody else's token. A client that tries again sends what it
+            // has when it is asked, but it may begin before its token is there.
+            (
+                Body::Message(
+                    Message::SyncStep2 { .. }
+                    | Message::Update { .. }
+                    | Message::Awareness { .. }
+                    | Message::PermissionDenied { .. },
+                )
+                | Body::SyncReply(_)
+                | Body::Stateless { .. },
+                None,
+            ) if document.is_over() => Matter::Nothing,
             (Body::Message(_) | Body::SyncReply(_) | Body::Stateless { .. }, None) => {
                 document.queue(frame, &mut self.queued, now);
                 let Limits { queued_bytes_max, queued_messages_max, .. } = self.limits;

@@ -36,7 +36,7 @@ pub(super) enum State {
         since: Now,
     },
     Open(Open),
-    /// It was denied, or has ended, and the client was told. A token begins it anew; what comes before that waits, but for whoever sent it.
+    /// It was denied, or has ended, and the client was told. A token begins it anew; of what comes before that only questions wait.
     Over {
         /// Since when something waits.
         heard: Option<Now>,

@@ -182,7 +182,7 @@ fn what_a_client_says_of_a_document_that_is_over_ends_nothing_and_waits_for_a_to
         assert_eq!(client.says("a", b"\x03"), Ok(Matter::Nothing), "more than would be kept");
         assert!(client.many.queued_bytes() <= LIMITS.queued_bytes_max);
     }
-    client.says("a", b"\x05\x01x").expect("it waits");
+    client.says("a", b"\x00\x00\x01\x00").expect("it waits");
     // Nor is the client told again and again that it is over.
     client.now = Now(500);
     client.many.poll_alarm();
@@ -191,8 +191,15 @@ fn what_a_client_says_of_a_document_that_is_over_ends_nothing_and_waits_for_a_to
     // The npm client begins to sync before its token when it tries again.
     client.says("a", b"\x00\x00\x01\x00").expect("it waits");
     assert!(client.many.poll_alarm().is_some());
+    // What it says meanwhile is not said under the next token.
+    let writes: [&[u8]; 5] =
+        [b"\x00\x01\x02\x00\x00", b"\x00\x02\x02\x00\x00", b"\x01\x01\x00", b"\x04\x02\x02\x00\x00", b"\x05\x01x"];
+    for body in writes {
+        assert_eq!(client.says("a", body), Ok(Matter::Nothing));
+    }
     assert!(matches!(client.authenticates("a", Ok(WRITER)), Admission::Open(_)));
     assert_eq!(client.many.poll_queued().as_deref(), Some(&*addressed("a", b"\x00\x00\x01\x00")));
+    assert_eq!(client.many.poll_queued(), None);
 }
 
 #[test]
