@@ -355,15 +355,12 @@ impl Core {
         }
     }
 
-    /// The connection has sent more than it may: it is not read until its time has come. Says whether that is so.
-    pub(super) fn holds_for_rate(&mut self, key: ConnectionKey) -> bool {
-        let now = self.now.0;
-        let Some(connection) = self.table.get(key) else { return false };
-        let Some(wait_ms) = connection.meter_mut().wait_ms(&self.rules.rate, now) else { return false };
+    /// The connection has sent more than it may: it is not read for so long.
+    pub(super) fn hold_for_rate(&mut self, key: ConnectionKey, wait_ms: u64) {
+        let Some(connection) = self.table.get(key) else { return };
         connection.hold(Hold::Rate);
         self.limiting.counters.rate_holds += 1;
-        self.limiting.paced.push(Reverse((now + wait_ms.max(RATE_PAUSE_MS_MIN), key)));
-        true
+        self.limiting.paced.push(Reverse((self.now.0 + wait_ms.max(RATE_PAUSE_MS_MIN), key)));
     }
 
     /// When the next connection is read on.

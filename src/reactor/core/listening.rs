@@ -176,10 +176,9 @@ impl Core {
                 }
                 return;
             }
-            if self.holds_for_rate(key) {
-                return;
+            if let Some(wait_ms) = connection.meter_mut().wait_ms(&self.rules.rate, self.now.0) {
+                return self.hold_for_rate(key, wait_ms);
             }
-            let Some(connection) = self.table.get(key) else { return };
             let (route, deflate) = (connection.route(), connection.deflate());
             let limits = limits_of(&self.rules, connection);
             let next = match connection.hear(data, consumed, limits, &mut self.inflater) {
