@@ -254,8 +254,9 @@ pub(crate) fn document_attempts(foreign: &[u8], deletion: &[u8]) -> Vec<Document
     }
 
     // ---- bounds ----
-    let crowd: Vec<Vec<u8>> = (0..900).map(|n| about(&format!("tenant-a/{n}"), &[3])).collect();
-    row("thousands of documents".into(), &crowd, told("tenant-a/899", CLOSED), false);
+    let crowd = (0..900).map(|n| about(&format!("tenant-a/{n}"), &update));
+    let crowd: Vec<Vec<u8>> = [authentication(PROBE_NAME, &own)].into_iter().chain(crowd).collect();
+    row("hundreds of documents".into(), &crowd, told("tenant-a/899", CLOSED), false);
     row("too many messages".into(), &vec![about(target, &[3]); 1_001], Answer::Closed(4205), false);
     let large = about(target, &[&[0, 2, 0xff, 0x7f], &[0; 16_383][..]].concat());
     row("too many bytes".into(), &vec![large; 70], Answer::Closed(4205), false);
