@@ -12,6 +12,10 @@ const SEARCHED_MAX: usize = 16;
 pub(super) struct Documents {
     places: Vec<Option<Document>>,
     /// Places by address. Made with the first document that is not searched for, and whole from then on.
+    #[expect(
+        clippy::box_collection,
+        reason = "most connections have none, and it is larger than all that they have besides"
+    )]
     hashed: Option<Box<HashMap<Box<[u8]>, u32>>>,
     count: usize,
 }
