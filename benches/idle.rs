@@ -1,9 +1,9 @@
 //! What an idle, attached connection costs the server in user space. Starts the built server, opens connections that complete the opening
-//! of a y-websocket client, lets them rest, and reads the server's anonymous memory before and after.
+//! of a client, lets them rest, and reads the server's anonymous memory before and after.
 //!
 //! `scripts/bench idle`, or by itself `cargo test --release --workspace --bench idle -- --bench --connections 20000 --documents 2000 --shards 2
 //! --driver uring`. Ends with 1 where a connection costs more than `--bytes-max` (300). Documents are part of what is measured: few
-//! connections on each make each dearer. With `--descriptors direct` both ends hold their sockets in slots, and the limit of open files
+//! connections on each make each dearer. With `--dialect hocuspocus` each connection has one document by a message, not by its path. With `--descriptors direct` both ends hold their sockets in slots, and the limit of open files
 //! does not bound them.
 
 use std::collections::BTreeMap;
@@ -27,9 +27,19 @@ const OPENING_MAX: usize = 512;
 /// How long one connection may take to be attached, and all of them to make no progress.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// What the clients speak.
+#[derive(Clone, Copy)]
+enum Dialect {
+    YWebsocket,
+    Hocuspocus,
+}
+
+const SYNC_STEP_1: &[u8] = &[0, 0, 1, 0];
+
 struct Arguments {
     connections: usize,
     documents: usize,
+    dialect: Dialect,
     driver: String,
     descriptors: String,
     shards: usize,
@@ -61,7 +71,7 @@ fn measure() -> Result<bool, Box<dyn Error>> {
     let server = Server::start(&arguments)?;
 
     // The first clients make what the server makes once: rings, arenas, tables.
-    let mut clients = Clients::open(&server, descriptors, arguments.documents)?;
+    let mut clients = Clients::open(&server, descriptors, &arguments)?;
     clients.attach(1)?;
     clients.rest(arguments.rest)?;
     let before = server.anonymous_bytes()?;
@@ -92,6 +102,7 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
     let mut arguments = Arguments {
         connections: if is_bench { 20_000 } else { 20 },
         documents: 200,
+        dialect: Dialect::YWebsocket,
         driver: "uring".to_owned(),
         descriptors: "process".to_owned(),
         shards: 2,
@@ -104,6 +115,13 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
         match name.as_str() {
             "--connections" => arguments.connections = value.parse()?,
             "--documents" => arguments.documents = value.parse()?,
+            "--dialect" => {
+                arguments.dialect = match value.as_str() {
+                    "y-websocket" => Dialect::YWebsocket,
+                    "hocuspocus" => Dialect::Hocuspocus,
+                    _ => return Err("--dialect is y-websocket or hocuspocus".into()),
+                }
+            }
             "--driver" => arguments.driver = value,
             "--descriptors" => arguments.descriptors = value,
             "--shards" => arguments.shards = value.parse()?,
@@ -183,6 +201,7 @@ struct Clients {
     engine: Engine,
     server: SocketAddr,
     documents: usize,
+    dialect: Dialect,
     operations: Vec<Operation>,
     /// What those that are being opened have received.
     opening: BTreeMap<ConnectionKey, Vec<u8>>,
@@ -191,13 +210,14 @@ struct Clients {
 }
 
 impl Clients {
-    fn open(server: &Server, descriptors: Descriptors, documents: usize) -> io::Result<Self> {
+    fn open(server: &Server, descriptors: Descriptors, arguments: &Arguments) -> io::Result<Self> {
         let engine = open(Kind::Uring, descriptors, None)?.engine;
+        let Arguments { documents, dialect, .. } = *arguments;
         let (operations, opening) = (Vec::new(), BTreeMap::new());
-        Ok(Self { engine, server: server.address, documents, operations, opening, begun: 0, attached: 0 })
+        Ok(Self { engine, server: server.address, documents, dialect, operations, opening, begun: 0, attached: 0 })
     }
 
-    /// Opens so many connections more, and goes through the opening of a y-websocket client with each.
+    /// Opens so many connections more, and goes through the opening of a client with each.
     fn attach(&mut self, count: usize) -> Result<(), Box<dyn Error>> {
         let wanted = self.begun as usize + count;
         let mut progress = Instant::now();
@@ -238,13 +258,13 @@ impl Clients {
     }
 
     fn turn(&mut self, timeout: Duration) -> Result<(), Box<dyn Error>> {
-        let (opening, documents) = (&mut self.opening, self.documents);
+        let (opening, documents, dialect) = (&mut self.opening, self.documents, self.dialect);
         let (mut next, mut attached, mut failed) = (Vec::new(), 0, None);
         let mut operations = std::mem::take(&mut self.operations);
         self.engine.turn(&mut operations, Some(timeout), &mut |completion| match completion {
             Completion::Connected { key, result: Ok(()) } => {
                 next.push(Operation::Receive { key });
-                next.push(Operation::Send { key, frame: Frame::new(request(key, documents)) });
+                next.push(Operation::Send { key, frame: Frame::new(request(key, documents, dialect)) });
             }
             Completion::Received { key, data } => {
                 if let Some(received) = opening.get_mut(&key) {
@@ -273,13 +293,30 @@ impl Clients {
 }
 
 /// The upgrade, and a SyncStep1 of one who has nothing.
-fn request(key: ConnectionKey, documents: usize) -> Vec<u8> {
-    let document = key.index as usize % documents;
+fn request(key: ConnectionKey, documents: usize, dialect: Dialect) -> Vec<u8> {
+    let document = format!("idle-{}", key.index as usize % documents);
+    let path = match dialect {
+        Dialect::YWebsocket => format!("/yjs/{document}"),
+        Dialect::Hocuspocus => "/hocuspocus".to_owned(),
+    };
     let mut opening = format!(
-        "GET /yjs/idle-{document} HTTP/1.1\r\nHost: idle\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        "GET {path} HTTP/1.1\r\nHost: idle\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     )
     .into_bytes();
-    opening.extend([0x82, 0x84, 0, 0, 0, 0, 0, 0, 1, 0]);
+    let mut put = |address: &[u8], body: &[u8]| {
+        let length = u8::try_from(address.len() + body.len()).expect("the messages of an opening are short");
+        opening.extend([0x82, 0x80 | length, 0, 0, 0, 0]);
+        opening.extend([address, body].concat());
+    };
+    match dialect {
+        Dialect::YWebsocket => put(b"", SYNC_STEP_1),
+        Dialect::Hocuspocus => {
+            let length = u8::try_from(document.len()).expect("names are short");
+            let address = [&[length], document.as_bytes()].concat();
+            put(&address, b"\x02\x00\x00");
+            put(&address, SYNC_STEP_1);
+        }
+    }
     opening
 }

@@ -13,7 +13,7 @@ mod unread;
 use std::fmt;
 
 use selvedge_protocol::websocket::{
-    CloseFrame, Deflate, Event, Inflater, Limits, MessageKind, Reader, Role, Violation, put_close,
+    CloseFrame, Deflate, Event, Inflater, Limits, MessageKind, Read, Reader, Role, Violation, put_close,
 };
 use selvedge_shards::{Frame, Now};
 
@@ -129,6 +129,8 @@ pub enum Heard<'a> {
         /// Borrowed from where it was received.
         payload: &'a [u8],
     },
+    /// A step on the way to a large compressed message, which takes as long as many small ones.
+    Inflating,
     /// A control frame, which is dealt with.
     Control,
     /// An answer to a ping, for [`Pulses::answered`].
@@ -321,18 +323,19 @@ impl Connection {
         let Self { reader, pending, phase, route, .. } = self;
         match reader.next_inflated(data, consumed, limits, inflater) {
             Ok(None) => None,
-            Ok(Some(Event::Message { kind: MessageKind::Text, .. })) if *route != Route::Echo => {
+            Ok(Some(Read::Inflating)) => Some(Heard::Inflating),
+            Ok(Some(Read::Event(Event::Message { kind: MessageKind::Text, .. }))) if *route != Route::Echo => {
                 *phase = Phase::Closing { peer_done: false };
                 queue_close(pending, Some(&Goodbye::text()));
                 Some(Heard::Closing(Ending::Text))
             }
-            Ok(Some(Event::Message { kind, payload })) => Some(Heard::Message { kind, payload }),
-            Ok(Some(Event::Ping(payload))) => {
+            Ok(Some(Read::Event(Event::Message { kind, payload }))) => Some(Heard::Message { kind, payload }),
+            Ok(Some(Read::Event(Event::Ping(payload)))) => {
                 pending_of(pending).queue.pong(payload);
                 Some(Heard::Control)
             }
-            Ok(Some(Event::Pong(payload))) => Some(Heard::Pong { stamp: payload.try_into().ok() }),
-            Ok(Some(Event::Close(frame))) => {
+            Ok(Some(Read::Event(Event::Pong(payload)))) => Some(Heard::Pong { stamp: payload.try_into().ok() }),
+            Ok(Some(Read::Event(Event::Close(frame)))) => {
                 *phase = Phase::Closing { peer_done: true };
                 queue_close(pending, frame.map(|frame| Goodbye { code: frame.code, reason: "".into() }).as_ref());
                 Some(Heard::Closing(Ending::Peer))

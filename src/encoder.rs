@@ -148,7 +148,7 @@ fn compressed(frames: &[u8], compressor: &mut Compressor, window: WindowBits, by
 #[cfg(test)]
 mod tests {
     use super::*;
-    use selvedge_protocol::websocket::{Event, Inflater, Limits, Reader, negotiate, put_frame};
+    use selvedge_protocol::websocket::{Event, Inflater, Limits, Read, Reader, negotiate, put_frame};
 
     fn frame(payloads: &[&[u8]]) -> Frame {
         let mut bytes = Vec::new();
@@ -183,7 +183,7 @@ mod tests {
         while let Some(event) =
             reader.next_inflated(&mut bytes, &mut consumed, &limits, &mut inflater).expect("an encoder makes frames")
         {
-            if let Event::Message { payload, .. } = event {
+            if let Read::Event(Event::Message { payload, .. }) = event {
                 messages.push(payload.to_vec());
             }
         }

@@ -6,6 +6,8 @@ mod attempts;
 #[path = "server/client.rs"]
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 mod client;
+#[path = "auth/document_attempts.rs"]
+mod document_attempts;
 #[path = "auth/forge.rs"]
 mod forge;
 #[path = "auth/issuer.rs"]
@@ -20,6 +22,7 @@ use std::process::{Command, Output};
 
 use attempts::{End, OTHER_NAME, REVOKED, TARGET, TARGET_NAME, attempts};
 use client::{Client, frame, with_headers};
+use document_attempts::{Answer, PROBE_NAME, about, authentication, document_attempts, message};
 use forge::{AUDIENCE, ISSUER, Keys, SECRET, Signed, by_secret, claims, now, token, until};
 use issuer::Issuer;
 use process::{Folder, Server};
@@ -32,6 +35,9 @@ const FOREIGN: &[u8] = b"\x01\x01\x42\x00\x04\x01\x01t\x01x\x00";
 
 /// What is in every update that holds it.
 const FOREIGN_PART: &[u8] = b"\x04\x01\x01t\x01x";
+
+/// The same of what the tenant has written.
+const OWN_PART: &[u8] = b"\x04\x01\x01t\x01h";
 
 /// Deletes what the tenant has written.
 const DELETION: &[u8] = b"\x00\x01\x07\x01\x00\x01";
@@ -175,6 +181,86 @@ fn no_attempt_gets_a_session_and_the_document_stays_as_it_was() {
         message.starts_with(&[0, 1])
     });
     assert_eq!(answer, before);
+}
+
+/// What comes for one connection of the Hocuspocus dialect, up to the answer to a probe that was sent last, or to its end.
+fn heard_up_to_probe(client: &mut Client, shown: &str) -> (Vec<Vec<u8>>, Option<u16>) {
+    let probed = message(PROBE_NAME, &[0, 1]);
+    let mut heard = Vec::new();
+    loop {
+        match client.next_frame() {
+            Some((0x82, payload)) if payload.starts_with(&probed) => return (heard, None),
+            Some((0x82, payload)) => heard.push(payload),
+            Some((0x88, payload)) => return (heard, payload.first_chunk().map(|code| u16::from_be_bytes(*code))),
+            Some(_) => {}
+            None => panic!("{shown}: the end without a word"),
+        }
+    }
+}
+
+#[test]
+fn no_message_about_a_document_gets_past_its_token() {
+    let fixture = Fixture::start(&["--shards", "3", "--compression=true"]);
+    let address = fixture.address();
+    let legitimate = by_secret(&claims("user-1", "tenant-a/*", "write"));
+    let mut owner = Client::upgrade(address, "/hocuspocus");
+    owner.send_raw(&authentication(TARGET_NAME, &legitimate));
+    owner.send_raw(&about(TARGET_NAME, &sync(2, OWN)));
+    owner.wait_for(|it| it == message(TARGET_NAME, &[8, 1]));
+    let before = content(address, TARGET, &legitimate);
+    assert!(has(&before, OWN_PART));
+
+    let table = document_attempts(FOREIGN, DELETION);
+    assert!(table.len() >= 40, "{} attempts", table.len());
+    let probe = [
+        authentication(PROBE_NAME, &by_secret(&claims("user-2", "tenant-b/*", "write"))),
+        about(PROBE_NAME, SYNC_STEP_1),
+    ];
+    for (number, attempt) in (1..).zip(&table) {
+        let shown = format!("attempt {number}: {}", attempt.name);
+        let mut client = Client::connect(address);
+        client.send_raw(&with_headers("/hocuspocus", "Sec-WebSocket-Extensions: permessage-deflate\r\n"));
+        client.expect_upgrade();
+        client.send_raw(&[&attempt.bytes[..], &probe.concat()].concat());
+        let (heard, code) = heard_up_to_probe(&mut client, &shown);
+        match &attempt.answer {
+            Answer::Told(address, begin) => {
+                let begin = message(address, begin);
+                assert_eq!(code, None, "{shown}");
+                assert!(heard.iter().any(|it| it.starts_with(&begin)), "{shown}: {heard:02x?}");
+            }
+            Answer::Nothing => assert_eq!(code, None, "{shown}: {heard:02x?}"),
+            Answer::Closed(expected) => assert_eq!(code, Some(*expected), "{shown}: {heard:02x?}"),
+        }
+        let of_target = |it: &&Vec<u8>| has(&it[..it.len().min(1 + TARGET_NAME.len())], TARGET_NAME.as_bytes());
+        for message in heard.iter().filter(of_target) {
+            assert!(
+                !has(message, FOREIGN_PART) && (attempt.reads || !has(message, OWN_PART)),
+                "{shown}: {message:02x?}"
+            );
+        }
+        if number % 8 == 0 || attempt.reads {
+            assert_eq!(content(address, TARGET, &legitimate), before, "{shown}");
+        }
+    }
+    println!("{} attempts", table.len());
+
+    // The token that ends while the connection is there.
+    let short = by_secret(&until(now() + 2, "user-1", "tenant-a/*", "write"));
+    let mut client = Client::upgrade(address, "/hocuspocus");
+    client.send_raw(&[authentication(TARGET_NAME, &short), probe.concat()].concat());
+    client.wait_for(|it| it.starts_with(&message(TARGET_NAME, &[7])));
+    client.send_raw(&[about(TARGET_NAME, &sync(2, FOREIGN)), probe.concat()].concat());
+    assert_eq!(heard_up_to_probe(&mut client, "expired").1, None);
+
+    // The tenant was there all the time, has seen nothing, and goes on.
+    assert_eq!(content(address, TARGET, &legitimate), before);
+    owner.send_raw(&about(TARGET_NAME, SYNC_STEP_1));
+    let answer = owner.wait_for(|it| {
+        assert!(!has(it, FOREIGN_PART), "{it:02x?}");
+        it.starts_with(&message(TARGET_NAME, &[0, 1]))
+    });
+    assert!(answer.ends_with(&before));
 }
 
 #[test]
@@ -323,37 +409,6 @@ fn who_is_revoked_goes_and_does_not_come_back() {
     fixture.write("revoked", "");
     until_admitted(address, &of("user-9", "*"), 4401);
     assert_eq!(content(address, TARGET, &of("user-1", "*")), content(address, TARGET, &of("user-9", "*")));
-}
-
-#[test]
-fn a_document_whose_token_was_renewed_outlives_the_token_of_its_request() {
-    let fixture = Fixture::start(&["--shards", "3"]);
-    let address = fixture.address();
-    let short = by_secret(&until(now() + 2, "user-1", "*", "write"));
-    let lasting = by_secret(&until(253_402_300_799, "user-1", "*", "write"));
-    let mut client = open(address, "/hocuspocus", &short);
-    let authentication = [&[2, 0, lasting.len() as u8 | 0x80, (lasting.len() >> 7) as u8], lasting.as_bytes()].concat();
-    client.send_binary(&[b"\x01a", &authentication[..]].concat());
-    client.wait_for(|message| message.ends_with(b"read-write"));
-    // The token of the request is over; then somebody else is revoked, for which all connections are looked at.
-    assert_eq!(open(address, TARGET, &short).close_code(), Some(4401));
-    let mut revoked = open(address, TARGET, &by_secret(&claims("user-9", "*", "write")));
-    fixture.write("revoked", &format!("{REVOKED}\nuser-9\n"));
-    assert_eq!(revoked.close_code(), Some(4401));
-    client.send_binary(&[b"\x01a\x00", &SYNC_STEP_1[1..]].concat());
-    client.wait_for(|message| message.starts_with(b"\x01a\x00\x01"));
-    // And of who is revoked nothing is left, whatever token its documents have.
-    fixture.write("revoked", &format!("{REVOKED}\nuser-1\n"));
-    assert_eq!(client.close_code(), Some(4401));
-}
-
-#[test]
-fn the_echo_ends_with_its_token_too() {
-    let fixture = Fixture::start(&["--conformance"]);
-    let mut client = open(fixture.address(), "/echo", &by_secret(&until(now() + 2, "user-1", "*", "write")));
-    client.send_binary(b"echo");
-    assert_eq!(client.message(), b"echo");
-    assert_eq!(client.close_code(), Some(4401));
 }
 
 /// Asks again and again, as clients do, until there is a session; every refusal before that has this code.

@@ -14,10 +14,10 @@ mod violation;
 mod writer;
 
 pub use close::{CLOSE_REASON_BYTES_MAX, CloseCode, CloseFrame};
-pub use deflate::{Compressor, Deflate, Inflater, WindowBits, negotiate};
+pub use deflate::{Compressor, Deflate, Inflater, Inflation, WindowBits, negotiate};
 pub use frame::{CONTROL_PAYLOAD_BYTES_MAX, FRAME_HEADER_BYTES_MAX, FrameHeader, OpCode};
 pub use mask::apply_mask;
-pub use reader::{Event, Limits, MessageKind, Reader};
+pub use reader::{Event, Limits, MessageKind, Read, Reader};
 pub use utf8::{InvalidUtf8, Utf8Validator};
 pub use violation::Violation;
 pub use writer::{frame_header_len, put_close, put_compressed_frame, put_frame, put_frame_header, put_masked_frame};

@@ -39,7 +39,7 @@ fn receive(connection: &mut Connection, data: &[u8]) -> Vec<Vec<u8>> {
     while connection.phase() == Phase::Open && !connection.is_held() {
         match connection.hear(&mut data, &mut consumed, &LIMITS, &mut inflater) {
             Some(Heard::Message { payload, .. }) => messages.push(payload.to_vec()),
-            Some(Heard::Control | Heard::Pong { .. } | Heard::Closing(_)) => {}
+            Some(Heard::Inflating | Heard::Control | Heard::Pong { .. } | Heard::Closing(_)) => {}
             None => break,
         }
     }

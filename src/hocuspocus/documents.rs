@@ -12,7 +12,11 @@ const SEARCHED_MAX: usize = 16;
 pub(super) struct Documents {
     places: Vec<Option<Document>>,
     /// Places by address. Made with the first document that is not searched for, and whole from then on.
-    hashed: Option<HashMap<Box<[u8]>, u32>>,
+    #[expect(
+        clippy::box_collection,
+        reason = "most connections have none, and it is larger than all that they have besides"
+    )]
+    hashed: Option<Box<HashMap<Box<[u8]>, u32>>>,
     count: usize,
 }
 
@@ -49,7 +53,7 @@ impl Documents {
             }
             None if self.places.len() > SEARCHED_MAX => {
                 let others = self.iter().map(|(place, other)| (other.address.clone(), place));
-                self.hashed = Some(others.chain([(document.address.clone(), place)]).collect());
+                self.hashed = Some(Box::new(others.chain([(document.address.clone(), place)]).collect()));
             }
             None => {}
         }

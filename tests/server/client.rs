@@ -118,7 +118,7 @@ impl<S: Read + Write> Client<S> {
     }
 
     /// The next frame that is whole: first byte and payload. `None` when the server has closed.
-    fn frame(&mut self) -> Option<(u8, Vec<u8>)> {
+    pub(crate) fn next_frame(&mut self) -> Option<(u8, Vec<u8>)> {
         loop {
             if let Some((first, header, length)) = header(&self.received)
                 && self.received.len() >= header + length
@@ -140,7 +140,7 @@ impl<S: Read + Write> Client<S> {
 
     pub(crate) fn wait_for_frame(&mut self, first: u8) -> Vec<u8> {
         loop {
-            let (found, payload) = self.frame().expect("the server goes on");
+            let (found, payload) = self.next_frame().expect("the server goes on");
             if found == first {
                 return payload;
             }
@@ -160,7 +160,7 @@ impl<S: Read + Write> Client<S> {
     /// The code of the Close frame, behind whatever comes before it.
     pub(crate) fn close_code(&mut self) -> Option<u16> {
         loop {
-            let (first, payload) = self.frame()?;
+            let (first, payload) = self.next_frame()?;
             if first == 0x88 {
                 return payload.first_chunk().map(|code| u16::from_be_bytes(*code));
             }
@@ -170,7 +170,7 @@ impl<S: Read + Write> Client<S> {
     /// The binary messages up to the Close frame, and its code.
     pub(crate) fn messages_to_close(&mut self) -> (Vec<Vec<u8>>, Option<u16>) {
         let mut messages = Vec::new();
-        while let Some((first, payload)) = self.frame() {
+        while let Some((first, payload)) = self.next_frame() {
             match first {
                 0x82 => messages.push(payload),
                 0x88 => return (messages, payload.first_chunk().map(|code| u16::from_be_bytes(*code))),

@@ -369,7 +369,7 @@ impl Server {
             }
             let payload = match connection.hear(data, consumed, &LIMITS, &mut Inflater::default()) {
                 None => return,
-                Some(Heard::Control) => continue,
+                Some(Heard::Inflating | Heard::Control) => continue,
                 Some(Heard::Pong { stamp }) => {
                     self.ponged(core, session, stamp, stage);
                     continue;

@@ -8,7 +8,7 @@ mod offer;
 use std::num::NonZeroU8;
 
 pub use compressor::Compressor;
-pub use inflater::Inflater;
+pub use inflater::{Inflater, Inflation};
 pub use offer::negotiate;
 
 /// Ends what a compressor flushes, is taken off before sending and put back before inflating (sections 7.2.1 and 7.2.2).

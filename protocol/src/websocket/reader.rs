@@ -5,7 +5,9 @@ mod partial;
 
 use std::ops::Range;
 
-use super::{CloseFrame, Deflate, FrameHeader, Inflater, OpCode, Role, Utf8Validator, Violation, apply_mask};
+use super::{
+    CloseFrame, Deflate, FrameHeader, Inflater, Inflation, OpCode, Role, Utf8Validator, Violation, apply_mask,
+};
 use partial::{Frame, Message, Partial, Payload, Target};
 
 /// What one connection may make this end hold.
@@ -45,6 +47,18 @@ pub enum Event<'a> {
     Close(Option<CloseFrame<'a>>),
 }
 
+/// What [`Reader::next_inflated`] gives.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Read<'a> {
+    /// As of [`Reader::next`].
+    Event(Event<'a>),
+    /// A step of a large message was inflated. The next call goes on with it, whatever data it is given.
+    Inflating,
+}
+
+/// Compressed messages up to this are inflated at once: at worst they become two megabytes, in less than a millisecond.
+const INFLATED_AT_ONCE_BYTES_MAX: usize = 2 << 10;
+
 /// The receiving half of one connection.
 ///
 /// An idle connection costs the 16 bytes of this value: everything else is in a box that exists only while a header, a
@@ -79,6 +93,7 @@ pub struct Reader {
 const _: () = assert!(size_of::<Reader>() <= 16);
 
 /// Where the payload lies of a frame or message that just became whole.
+#[derive(Clone)]
 enum Ready {
     Data(Whole, Range<usize>),
     Message(Content),
@@ -157,6 +172,8 @@ impl Reader {
 
     /// As [`Reader::next`], for a reader of either kind. `inflater` makes the message of what is compressed, and may be another
     /// one in each call. A message that is refused for what was inflated ends nothing but itself: what follows it can be read.
+    ///
+    /// A large message is inflated in several calls, of which each but the last gives [`Read::Inflating`].
     #[inline]
     pub fn next_inflated<'a>(
         &'a mut self,
@@ -164,21 +181,63 @@ impl Reader {
         consumed: &mut usize,
         limits: &Limits,
         inflater: &'a mut Inflater,
-    ) -> Result<Option<Event<'a>>, Violation> {
+    ) -> Result<Option<Read<'a>>, Violation> {
+        if self.partial.as_ref().is_some_and(|partial| partial.is_inflating()) {
+            return self.go_on_inflating();
+        }
         let Some(ready) = self.ready(data, consumed, limits)? else { return Ok(None) };
+        if let Some(inflation) = self.begin_inflation(&ready, data, limits) {
+            let partial = self.partial_mut();
+            // The compressed message is in the inflation.
+            partial.message = None;
+            partial.inflate(inflation);
+            return self.go_on_inflating();
+        }
         let (whole, payload) = self.locate(ready, data);
         match whole {
             Whole::Message(Content { kind, compressed: true }) => {
                 let payload = inflater.inflate(kind, payload, limits.message_bytes_max)?;
-                Ok(Some(Event::Message { kind, payload }))
+                Ok(Some(Read::Event(Event::Message { kind, payload })))
             }
-            Whole::Message(Content { compressed: false, .. }) | Whole::Control(_) => whole.event(payload).map(Some),
+            Whole::Message(Content { compressed: false, .. }) | Whole::Control(_) => {
+                whole.event(payload).map(|event| Some(Read::Event(event)))
+            }
+        }
+    }
+
+    /// Where a message is to be inflated in steps.
+    fn begin_inflation(&self, ready: &Ready, data: &[u8], limits: &Limits) -> Option<Inflation> {
+        match self.locate(ready.clone(), data) {
+            (Whole::Message(Content { kind, compressed: true }), payload)
+                if payload.len() > INFLATED_AT_ONCE_BYTES_MAX =>
+            {
+                Some(Inflation::new(kind, payload.to_vec(), limits.message_bytes_max))
+            }
+            (Whole::Message(_) | Whole::Control(_), _) => None,
+        }
+    }
+
+    fn go_on_inflating(&mut self) -> Result<Option<Read<'_>>, Violation> {
+        match self.partial_mut().go_on_inflating() {
+            Ok(true) => {
+                let inflation = self.partial_ref().inflated();
+                let (kind, payload) = (inflation.kind(), inflation.message());
+                Ok(Some(Read::Event(Event::Message { kind, payload })))
+            }
+            Ok(false) => Ok(Some(Read::Inflating)),
+            Err(violation) => {
+                self.release();
+                Err(violation)
+            }
         }
     }
 
     /// Reads all of `data` and drops every message in it, compressed ones as they are. Says whether the peer's Close frame was among
     /// them.
     pub fn skip_to_close(&mut self, data: &mut [u8], limits: &Limits) -> Result<bool, Violation> {
+        if let Some(partial) = &mut self.partial {
+            partial.stop_inflating();
+        }
         let mut consumed = 0;
         while let Some(ready) = self.ready(data, &mut consumed, limits)? {
             if let (Whole::Control(Control::Close), payload) = self.locate(ready, data) {
@@ -191,7 +250,7 @@ impl Reader {
     /// Heap memory held, in bytes; 0 while nothing is incomplete.
     pub fn memory_bytes(&self) -> usize {
         let Some(partial) = &self.partial else { return 0 };
-        size_of::<Partial>() + partial.message.as_ref().map_or(0, |message| message.payload.capacity())
+        size_of::<Partial>() + partial.memory_bytes()
     }
 
     #[inline]
@@ -341,7 +400,8 @@ impl Reader {
             if partial.message.as_ref().is_some_and(|message| message.whole) {
                 partial.message = None;
             }
-            if partial.message.is_none() && partial.frame.is_none() && partial.header_len == 0 {
+            partial.release_inflated();
+            if partial.is_empty() {
                 self.partial = None;
             }
         }

@@ -34,6 +34,8 @@ struct Taken {
 }
 
 impl Taken {
+    /// One step has a turn's share to itself; what becomes of it is charged when it is a message.
+    const INFLATING: Self = Self { share_bytes: 1 << 20, messages: 0, bytes: 0 };
     const CONTROL: Self = Self { share_bytes: 0, messages: 1, bytes: 0 };
     const TOKEN: Self = Self { share_bytes: TOKEN_SHARE_BYTES, messages: TOKEN_MESSAGES, bytes: 0 };
 }
@@ -176,6 +178,7 @@ impl Core {
             // Where this ends the connection, or holds it back, the next round finds that out.
             match connection.hear(data, consumed, limits, &mut self.inflater) {
                 None => return,
+                Some(Heard::Inflating) => taken = Some(Taken::INFLATING),
                 Some(Heard::Control) => taken = Some(Taken::CONTROL),
                 Some(Heard::Pong { stamp }) => {
                     taken = Some(Taken::CONTROL);

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::{
-    Event, FrameHeader, Limits, MessageKind, OpCode, Reader, Role, Violation, apply_mask, put_compressed_frame,
+    Event, FrameHeader, Limits, MessageKind, OpCode, Read, Reader, Role, Violation, apply_mask, put_compressed_frame,
 };
 use super::*;
 
@@ -168,8 +168,8 @@ fn heard(pieces: &[Vec<u8>], limits: &Limits) -> (Vec<(MessageKind, Vec<u8>)>, O
         let (mut data, mut consumed) = (piece.clone(), 0);
         loop {
             match reader.next_inflated(&mut data, &mut consumed, limits, &mut inflater) {
-                Ok(Some(Event::Message { kind, payload })) => heard.push((kind, payload.to_vec())),
-                Ok(Some(Event::Ping(_) | Event::Pong(_) | Event::Close(_))) => {}
+                Ok(Some(Read::Event(Event::Message { kind, payload }))) => heard.push((kind, payload.to_vec())),
+                Ok(Some(Read::Inflating | Read::Event(Event::Ping(_) | Event::Pong(_) | Event::Close(_)))) => {}
                 Ok(None) => break,
                 Err(violation) => return (heard, Some(violation)),
             }
@@ -298,4 +298,62 @@ fn a_compressed_frame_is_written_as_in_the_rfc() {
     let mut out = Vec::new();
     put_compressed_frame(&mut out, OpCode::Text, b"\xf2\x48\xcd\xc9\xc9\x07\x00");
     assert_eq!(out, b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00");
+}
+
+#[test]
+fn a_large_message_is_inflated_in_steps_and_is_the_same_as_at_once() {
+    let mut compressor = Compressor::default();
+    let mut state = 1_u32;
+    let words: Vec<u8> = (0..300_000)
+        .map(|_| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            b'a' + (state >> 28) as u8
+        })
+        .collect();
+    for message in [words, vec![b'x'; 3 << 20]] {
+        let compressed = compressor.compress(&message, WindowBits::MAX).expect("it gets smaller").to_vec();
+        for budget in [1, 1_000, 100_000, usize::MAX] {
+            let mut inflation = Inflation::new(MessageKind::Text, compressed.clone(), message.len());
+            let mut steps = 1;
+            while !inflation.step(budget).expect("it is sound") {
+                steps += 1;
+            }
+            assert!(inflation.message() == message, "{budget}");
+            // A step may go beyond its budget by what one call gives.
+            assert!(steps >= message.len() / budget.saturating_add(STEP_BYTES_MAX), "{steps} steps of {budget}");
+        }
+        let mut inflation = Inflation::new(MessageKind::Binary, compressed, message.len() - 1);
+        let refused = std::iter::repeat_with(|| inflation.step(10_000)).find(|step| *step != Ok(false));
+        assert!(matches!(refused, Some(Err(Violation::TooBig { .. }))), "{refused:?}");
+    }
+}
+
+/// See `STEP_BYTES` of the inflater.
+const STEP_BYTES_MAX: usize = 16 << 10;
+
+#[test]
+fn a_reader_says_of_each_step_that_it_was_one() {
+    let limits = Limits { message_bytes_max: 8 << 20, fragments_max: 8 };
+    let mut compressor = Compressor::default();
+    let message = vec![7; 8 << 20];
+    let compressed = compressor.compress(&message, WindowBits::MAX).expect("it gets smaller").to_vec();
+    let stream =
+        [frames(OpCode::Binary, true, &compressed, &[100]), frames(OpCode::Ping, false, b"after", &[])].concat();
+    let deflate = negotiate([b"permessage-deflate".as_slice()]).expect("an offer that can be taken");
+    let (mut reader, mut inflater) = (Reader::with_deflate(Role::Server, deflate), Inflater::default());
+    let (mut data, mut consumed) = (stream, 0);
+    let (mut steps, mut heard) = (0, Vec::new());
+    while let Some(read) = reader.next_inflated(&mut data, &mut consumed, &limits, &mut inflater).expect("it is sound")
+    {
+        match read {
+            Read::Inflating => steps += 1,
+            Read::Event(Event::Message { payload, .. }) => heard.push(payload == message),
+            Read::Event(Event::Ping(payload)) => heard.push(payload == b"after" || payload == b"between"),
+            Read::Event(Event::Pong(_) | Event::Close(_)) => panic!("nothing of this was sent"),
+        }
+        assert!(reader.memory_bytes() <= message.len() + (1 << 20));
+    }
+    assert_eq!(heard, [true, true, true], "a ping between the frames, the message, and a ping behind it");
+    assert!(steps > 10, "{steps}");
+    assert_eq!(reader.memory_bytes(), 0);
 }

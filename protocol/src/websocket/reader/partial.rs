@@ -1,7 +1,8 @@
 //! What a reader keeps of an incomplete header, frame or message. Does not know which frame may follow which.
 
 use super::super::{
-    CONTROL_PAYLOAD_BYTES_MAX, FRAME_HEADER_BYTES_MAX, FrameHeader, Role, Utf8Validator, Violation, apply_mask,
+    CONTROL_PAYLOAD_BYTES_MAX, FRAME_HEADER_BYTES_MAX, FrameHeader, Inflation, Role, Utf8Validator, Violation,
+    apply_mask,
 };
 use super::{Content, Control, Limits, MessageKind, Whole};
 
@@ -16,7 +17,19 @@ pub(super) struct Partial {
     /// The message that frames are being added to. Stays while control frames come in between.
     pub(super) message: Option<Message>,
     pub(super) control: ControlPayload,
+    inflating: Option<Inflating>,
 }
+
+/// A large compressed message that has arrived.
+#[derive(Debug)]
+struct Inflating {
+    inflation: Inflation,
+    /// Its event has been given out, or it was refused; the next call releases it.
+    over: bool,
+}
+
+/// What is inflated in one step, in bytes: about a quarter of a millisecond.
+const INFLATION_STEP_BYTES: usize = 256 << 10;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Frame {
@@ -66,7 +79,46 @@ impl Partial {
             frame: None,
             message: None,
             control: ControlPayload { bytes: [0; CONTROL_PAYLOAD_BYTES_MAX], len: 0 },
+            inflating: None,
         }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.message.is_none() && self.frame.is_none() && self.header_len == 0 && self.inflating.is_none()
+    }
+
+    /// Heap memory held beside this value.
+    pub(super) fn memory_bytes(&self) -> usize {
+        let message = self.message.as_ref().map_or(0, |message| message.payload.capacity());
+        message + self.inflating.as_ref().map_or(0, |inflating| inflating.inflation.memory_bytes())
+    }
+
+    pub(super) fn inflate(&mut self, inflation: Inflation) {
+        self.inflating = Some(Inflating { inflation, over: false });
+    }
+
+    pub(super) fn is_inflating(&self) -> bool {
+        self.inflating.as_ref().is_some_and(|inflating| !inflating.over)
+    }
+
+    /// One step. Says whether the message is whole.
+    pub(super) fn go_on_inflating(&mut self) -> Result<bool, Violation> {
+        let inflating = self.inflating.as_mut().expect("the caller has begun to inflate");
+        let result = inflating.inflation.step(INFLATION_STEP_BYTES);
+        inflating.over = !matches!(result, Ok(false));
+        result
+    }
+
+    pub(super) fn inflated(&self) -> &Inflation {
+        &self.inflating.as_ref().expect("the message that is whole has not been released").inflation
+    }
+
+    pub(super) fn release_inflated(&mut self) {
+        self.inflating.take_if(|inflating| inflating.over);
+    }
+
+    pub(super) fn stop_inflating(&mut self) {
+        self.inflating = None;
     }
 
     pub(super) fn assembled(&self) -> &[u8] {
