@@ -29,9 +29,9 @@ use witness::{Waits, Witness, percentile};
 /// What docs/SECURITY.md gives a server on the internet, as far as it matters here.
 const FLAGS: &[&str] = &[
     "--compression",
-    "--connection-messages-per-s-max",
+    "--connection-messages-per-second-max",
     "200",
-    "--connection-bytes-per-s-max",
+    "--connection-bytes-per-second-max",
     "4MiB",
     "--connection-burst-ms",
     "5000",

@@ -72,12 +72,6 @@ impl Audit {
         Self { queue: self.queue.clone(), core: Some(core) }
     }
 
-    /// Whether anybody keeps it: what an event costs to put together can be saved otherwise.
-    #[must_use]
-    pub fn is_on(&self) -> bool {
-        self.queue.is_some()
-    }
-
     /// Writes this down, soon. Never waits for the disk: what finds no room is counted, and the log says how much that was.
     pub fn record(&self, event: Event) {
         if let Some(queue) = &self.queue {

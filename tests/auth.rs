@@ -93,7 +93,7 @@ impl Fixture {
             // Hundreds of attempts from one address: tests/limits.rs is about those.
             "--login-failures-max",
             "0",
-            "--connections-per-address-per-s-max",
+            "--connections-per-address-per-second-max",
             "0",
         ];
         let server = Server::start("uring", &folder, &[&own, arguments].concat());
@@ -456,7 +456,7 @@ fn published_keys_rotate_by_name_and_nobody_is_sent_away_for_good_meanwhile() {
     let server = Server::start(
         "uring",
         &folder,
-        &["--auth-jwks-url", &url, "--connections-per-address-per-s-max", "0", "--login-failures-max", "0"],
+        &["--auth-jwks-url", &url, "--connections-per-address-per-second-max", "0", "--login-failures-max", "0"],
     );
     let address = server.address;
     assert_eq!(refusal(address, TARGET, &by(&first, "ec-1")), 1013, "keys are not known yet");
@@ -502,7 +502,14 @@ fn keys_are_fetched_from_nowhere_else() {
     let server = Server::start(
         "uring",
         &folder,
-        &["--auth-jwks-url", &issuer.url(), "--connections-per-address-per-s-max", "0", "--login-failures-max", "0"],
+        &[
+            "--auth-jwks-url",
+            &issuer.url(),
+            "--connections-per-address-per-second-max",
+            "0",
+            "--login-failures-max",
+            "0",
+        ],
     );
     let good = claims("user-1", "*", "write");
     let forged = token(r#"{"alg":"ES256","kid":"ec"}"#, &good, Signed::Ec(&strangers));
@@ -524,7 +531,7 @@ fn keys_come_encrypted_from_an_issuer_whose_certificate_the_machine_trusts() {
     let url = issuer.url();
     let start = |authorities| {
         let folder = Folder::new();
-        let unlimited = ["--connections-per-address-per-s-max", "0", "--login-failures-max", "0"];
+        let unlimited = ["--connections-per-address-per-second-max", "0", "--login-failures-max", "0"];
         let arguments = [&["--auth-jwks-url", url.as_str()], &unlimited[..]].concat();
         Server::start_in("uring", &folder, &arguments, &[("SSL_CERT_FILE", authorities)])
     };

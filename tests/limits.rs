@@ -92,7 +92,7 @@ fn health_is_told_to_an_address_that_has_had_its_share() {
 
 #[test]
 fn new_connections_of_an_address_come_in_a_burst_and_no_faster() {
-    let args = ["--connections-per-address-per-s-max", "1", "--connections-per-address-burst", "3"];
+    let args = ["--connections-per-address-per-second-max", "1", "--connections-per-address-burst", "3"];
     let mut server = start(&args);
     let answers: Vec<Answer> = (0..4).map(|_| upgrade(&server, 2, "/yjs/a").1).collect();
     assert_eq!(answers[..3], [Answer::Open, Answer::Open, Answer::Open]);
@@ -242,7 +242,7 @@ fn pages_of_other_origins_are_refused_and_told_why() {
 #[test]
 fn who_sends_too_much_is_read_later_and_loses_nothing() {
     for driver in DRIVERS {
-        let args = ["--conformance", "--connection-messages-per-s-max", "200", "--connection-burst-ms", "0"];
+        let args = ["--conformance", "--connection-messages-per-second-max", "200", "--connection-burst-ms", "0"];
         let mut server = Server::start(driver, &Folder::new(), &args);
         let mut flood = Client::upgrade(server.address, "/echo");
         let mut neighbour = Client::upgrade(server.address, "/yjs/a");
@@ -262,7 +262,8 @@ fn who_sends_too_much_is_read_later_and_loses_nothing() {
         }
         assert_alive(&mut flood);
     }
-    let mut server = start(&["--conformance", "--connection-bytes-per-s-max", "1MiB", "--connection-burst-ms", "0"]);
+    let mut server =
+        start(&["--conformance", "--connection-bytes-per-second-max", "1MiB", "--connection-burst-ms", "0"]);
     let mut flood = Client::upgrade(server.address, "/echo");
     let large = vec![7; 1 << 20];
     flood.send_binary(&large);
@@ -279,7 +280,7 @@ fn compressed_messages_count_by_what_they_inflate_to() {
     let mut compressor = Compressor::default();
     let compressed = compressor.compress(&message, WindowBits::MAX).expect("zeros").to_vec();
     assert!(compressed.len() < 1_024);
-    let args = ["--compression", "--connection-bytes-per-s-max", "1MiB", "--connection-burst-ms", "0"];
+    let args = ["--compression", "--connection-bytes-per-second-max", "1MiB", "--connection-burst-ms", "0"];
     let mut server = start(&args);
     let mut client = Client::connect(server.address);
     client.send_raw(&with_headers("/yjs/a", "Sec-WebSocket-Extensions: permessage-deflate\r\n"));
@@ -318,7 +319,7 @@ fn memory_that_runs_short_is_taken_from_those_who_hold_most() {
     drop(measured);
 
     let budget = (used + (64 << 20)).to_string();
-    let mut server = start(&["--memory-max-bytes", &budget, "--connection-bytes-per-s-max", "0"]);
+    let mut server = start(&["--memory-max-bytes", &budget, "--connection-bytes-per-second-max", "0"]);
     let mut neighbour = Client::upgrade(server.address, "/yjs/a");
     let address = server.address;
     let ready = || http(address, b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n");
@@ -425,7 +426,7 @@ fn who_goes_on_failing_on_a_connection_that_is_open_loses_it() {
 #[test]
 fn a_token_counts_as_many_messages_on_a_connection_for_many_documents() {
     let folder = Folder::new();
-    let args = ["--connection-messages-per-s-max", "100", "--connection-burst-ms", "1000"];
+    let args = ["--connection-messages-per-second-max", "100", "--connection-burst-ms", "1000"];
     let (mut server, tokens) = with_tokens(&folder, &args, &["ada"]);
     let mut client = upgrade(&server, 2, "/hocuspocus").0;
     let guess = format!("{}x", tokens[0]);
@@ -442,7 +443,7 @@ fn a_token_counts_as_many_messages_on_a_connection_for_many_documents() {
 
 #[test]
 fn what_a_message_becomes_when_it_is_inflated_counts_too() {
-    let args = ["--compression", "--connection-bytes-per-s-max", "1MiB", "--connection-burst-ms", "1000"];
+    let args = ["--compression", "--connection-bytes-per-second-max", "1MiB", "--connection-burst-ms", "1000"];
     let mut server = start(&args);
     let mut client = knock(&server, 2, b"", "/yjs/a", "Sec-WebSocket-Extensions: permessage-deflate\r\n").0;
     // A type that no server knows, which leads to nothing.

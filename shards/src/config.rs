@@ -44,11 +44,11 @@ pub struct Config {
     /// Bytes of all awareness states of one document.
     pub awareness_bytes_max: usize,
     /// Updates of one document in a second. Above, those who write are paused.
-    pub document_updates_per_s_max: u32,
+    pub document_updates_per_second_max: u32,
     /// Updates of one session in a second. Above, it is paused.
-    pub author_updates_per_s_max: u32,
+    pub author_updates_per_second_max: u32,
     /// Awareness messages of one session in a second. Above, it is paused.
-    pub session_awareness_per_s_max: u32,
+    pub session_awareness_per_second_max: u32,
     /// Bytes of records that are not committed, over all documents. Above, writers are paused.
     pub uncommitted_bytes_max: usize,
     /// How long a session that was behind may go without taking anything.

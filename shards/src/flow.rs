@@ -27,11 +27,11 @@ pub(crate) struct Rates {
 
 impl Rates {
     pub(crate) fn new(config: &Config) -> Self {
-        let apart = |per_s_max: u32| BURST_NS / u64::from(per_s_max.max(1));
+        let apart = |per_second_max: u32| BURST_NS / u64::from(per_second_max.max(1));
         Self {
-            document: apart(config.document_updates_per_s_max),
-            author: apart(config.author_updates_per_s_max),
-            awareness: apart(config.session_awareness_per_s_max),
+            document: apart(config.document_updates_per_second_max),
+            author: apart(config.author_updates_per_second_max),
+            awareness: apart(config.session_awareness_per_second_max),
         }
     }
 }

@@ -1102,8 +1102,8 @@ fn who_asks_for_all_awareness_again_gets_what_has_changed_meanwhile() {
 fn an_author_that_floods_is_not_read_from_until_it_may_send_more_and_nothing_is_lost() {
     for shards in [1, 2] {
         let mut host = Host::with(shards, |config| {
-            config.author_updates_per_s_max = 10;
-            config.document_updates_per_s_max = 1_000;
+            config.author_updates_per_second_max = 10;
+            config.document_updates_per_second_max = 1_000;
         });
         let (flooder, other) = (at(usize::from(shards) - 1, 1), at(0, 2));
         host.attach(flooder);
@@ -1134,8 +1134,8 @@ fn an_author_that_floods_is_not_read_from_until_it_may_send_more_and_nothing_is_
 #[test]
 fn in_a_document_that_gets_too_much_every_author_gets_its_turn() {
     let mut host = Host::with(1, |config| {
-        config.author_updates_per_s_max = 80;
-        config.document_updates_per_s_max = 100;
+        config.author_updates_per_second_max = 80;
+        config.document_updates_per_second_max = 100;
     });
     let authors: Vec<At> = (1..=10).map(|index| at(0, index)).collect();
     authors.iter().for_each(|&author| host.attach(author));
@@ -1161,7 +1161,7 @@ fn in_a_document_that_gets_too_much_every_author_gets_its_turn() {
 
 #[test]
 fn a_session_that_floods_with_awareness_is_not_read_from_for_a_while() {
-    let mut host = Host::with(1, |config| config.session_awareness_per_s_max = 50);
+    let mut host = Host::with(1, |config| config.session_awareness_per_second_max = 50);
     let (flooder, other) = (at(0, 1), at(0, 2));
     host.attach(flooder);
     host.attach(other);

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 
 use jsonwebtoken::{EncodingKey, Header};
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -206,4 +207,74 @@ fn nothing_secret_is_in_a_debug_text() {
     let (_keeper, authority, _) = keeper(&with_secret(&folder));
     let text = format!("{authority:?}");
     assert!(!text.contains(SECRET) && !text.contains("48, 49, 50"), "{text}");
+}
+
+/// What may stand in a claim.
+fn value() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        any::<f64>().prop_map(Value::from),
+        prop::sample::select(vec!["a", "read", "write", "*", "notes/*", "me", "\0", ""]).prop_map(Value::from),
+    ];
+    leaf.prop_recursive(3, 16, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+            prop::collection::btree_map(name(), inner, 0..4).prop_map(|members| members.into_iter().collect()),
+        ]
+    })
+}
+
+fn name() -> impl Strategy<Value = String> {
+    let known = ["sub", "exp", "nbf", "iat", "aud", "iss", "selvedge", "selvedge.documents", "documents", "a", "*"];
+    prop::sample::select(known.to_vec()).prop_map(str::to_owned)
+}
+
+proptest! {
+    #[test]
+    fn a_token_that_was_changed_anywhere_is_not_taken(
+        place in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+        change in 0..3,
+    ) {
+        let folder = Folder::new();
+        let (_keeper, authority, _) = keeper(&with_secret(&folder));
+        let good = signed(&json!({"sub": "a", "exp": NOW + 60, "selvedge": {"documents": {"*": "write"}}}));
+        prop_assert!(authority.admit(Some(&good), at(NOW)).is_ok());
+        let mut changed = good.clone().into_bytes();
+        match change {
+            0 => changed[place.index(good.len())] = byte,
+            1 => changed.insert(place.index(good.len() + 1), byte),
+            _ => drop(changed.remove(place.index(good.len()))),
+        }
+        prop_assume!(changed != good.as_bytes());
+        let changed = String::from_utf8_lossy(&changed);
+        prop_assert!(authority.admit(Some(&changed), at(NOW)).is_err(), "{changed}");
+    }
+
+    #[test]
+    fn whatever_an_issuer_signs_is_understood_or_refused(claims in prop::collection::btree_map(name(), value(), 0..4)) {
+        let folder = Folder::new();
+        let (_keeper, authority, _) = keeper(&with_secret(&folder));
+        let mut signed_claims = json!({"sub": "a", "exp": NOW + 60});
+        signed_claims.as_object_mut().expect("an object").extend(claims);
+        if let Ok(grant) = authority.admit(Some(&signed(&signed_claims)), at(NOW)) {
+            prop_assert_eq!(signed_claims["sub"].as_str(), grant.subject.as_deref());
+            prop_assert!(signed_claims["exp"].as_u64() > Some(NOW - 5) && grant.expires_at > Some(at(NOW)), "{signed_claims}");
+            let says_something = ["selvedge", "selvedge.documents"].iter().any(|name| signed_claims.get(name).is_some());
+            prop_assert!(says_something || grant.documents.is_empty(), "{signed_claims}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused_and_breaks_nothing(bytes in prop::collection::vec(any::<u8>(), 0..512)) {
+        let text = String::from_utf8_lossy(&bytes);
+        let pem = format!("-----BEGIN PUBLIC KEY-----\n{text}\n-----END PUBLIC KEY-----\n");
+        prop_assert!(key::Key::from_pem(&pem).is_err());
+        let set = json!({"keys": [{"kty": "RSA", "n": text, "e": "AQAB"}, {"kty": "EC", "crv": "P-256", "x": text, "y": text}]});
+        if let Ok(keys) = key::parse_set(set.to_string().as_bytes()) {
+            prop_assert!(keys.into_iter().all(|(_, key)| key.is_err()), "{set}");
+        }
+    }
 }

@@ -32,7 +32,7 @@ pub struct AddressRules {
     /// Connections at once.
     pub connections_max: usize,
     /// New connections in a second, for long.
-    pub arrivals_per_s_max: u64,
+    pub arrivals_per_second_max: u64,
     /// New connections that may come at once after a quiet time. At least one.
     pub arrivals_burst: u64,
     /// Failed logins within the window that lead to a ban.
@@ -146,7 +146,7 @@ impl Addresses {
         if self.rules.connections_max > 0 && connections >= self.rules.connections_max {
             return Err(Refused::TooMany);
         }
-        if let Some(interval_us) = 1_000_000_u64.checked_div(self.rules.arrivals_per_s_max) {
+        if let Some(interval_us) = 1_000_000_u64.checked_div(self.rules.arrivals_per_second_max) {
             let now_us = now.0 * 1_000;
             let ahead_us = visitor.paced_us.saturating_sub(now_us);
             if ahead_us > interval_us * self.rules.arrivals_burst.saturating_sub(1) {
@@ -261,7 +261,7 @@ mod tests {
 
     const RULES: AddressRules = AddressRules {
         connections_max: 2,
-        arrivals_per_s_max: 10,
+        arrivals_per_second_max: 10,
         arrivals_burst: 5,
         failures_max: 3,
         failures_window_ms: 1_000,
@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn a_place_is_given_back_exactly_once_when_its_ticket_goes() {
-        let addresses = Addresses::new(AddressRules { arrivals_per_s_max: 0, ..RULES });
+        let addresses = Addresses::new(AddressRules { arrivals_per_second_max: 0, ..RULES });
         let first = addresses.enter(ip("10.0.0.1"), Now(0)).expect("there is room");
         let second = addresses.enter(ip("10.0.0.1"), Now(0)).expect("there is room");
         assert_eq!(addresses.enter(ip("10.0.0.1"), Now(0)).map(drop), Err(Refused::TooMany));

@@ -15,10 +15,10 @@ impl Rate {
     /// So many messages, or so many bytes, in a second; what was not used in the time of the burst may be used later at once.
     /// 0 stands for no limit.
     #[must_use]
-    pub fn new(messages_per_s_max: u64, bytes_per_s_max: u64, burst_ms: u64) -> Self {
+    pub fn new(messages_per_second_max: u64, bytes_per_second_max: u64, burst_ms: u64) -> Self {
         let time_ns = |of: u64, per_s: u64| (of * 1_000_000_000).checked_div(per_s).unwrap_or(0);
         let burst_us = u32::try_from(burst_ms * 1_000).unwrap_or(u32::MAX).min(BURST_US_MAX);
-        Self { message_ns: time_ns(1, messages_per_s_max), kib_ns: time_ns(1_024, bytes_per_s_max), burst_us }
+        Self { message_ns: time_ns(1, messages_per_second_max), kib_ns: time_ns(1_024, bytes_per_second_max), burst_us }
     }
 
     /// Nothing is limited.

@@ -155,19 +155,9 @@ impl Users {
         Ok((UserTicket { users: Arc::clone(self), subject: Arc::clone(subject), number }, displaced.len()))
     }
 
-    /// Closes all sessions that this user has now, wherever they are, and says how many. Their cores do it in their next turn.
-    pub fn close(&self, subject: &str, goodbye: &Goodbye) -> usize {
-        let members: Vec<Member> =
-            self.part(subject).get(subject).map(|user| user.members.values().copied().collect()).unwrap_or_default();
-        for member in &members {
-            self.dismiss(*member, goodbye);
-        }
-        members.len()
-    }
-
     /// Connections and sessions of this user.
-    #[must_use]
-    pub fn count(&self, subject: &str) -> (usize, usize) {
+    #[cfg(test)]
+    fn count(&self, subject: &str) -> (usize, usize) {
         self.part(subject).get(subject).map_or((0, 0), |user| (user.connections.len(), user.members.len()))
     }
 
@@ -300,20 +290,5 @@ mod tests {
         assert_eq!(told(&heard), [(1, 5, None)]);
         drop((third, fourth, fifth, sixth));
         assert_eq!(users.count("ada"), (0, 0));
-    }
-
-    #[test]
-    fn everything_of_a_user_is_closed_and_nothing_of_others() {
-        let (users, heard) = users(UserRules::default());
-        let tickets: Vec<_> = (0..4)
-            .map(|number| {
-                let subject: Arc<str> = if number % 2 == 0 { "ada".into() } else { "bob".into() };
-                users.enter(&subject, number as usize, key(number), None).expect("no limit")
-            })
-            .collect();
-        assert_eq!(users.close("ada", &Goodbye::displaced()), 2);
-        assert_eq!(told(&heard), [(0, 0, None), (2, 2, None)]);
-        assert_eq!(users.close("nobody", &Goodbye::displaced()), 0);
-        drop(tickets);
     }
 }

@@ -12,6 +12,7 @@ mod limiting;
 mod listening;
 mod overdue_messages;
 mod sending;
+mod shedding;
 mod unfinished;
 
 use std::collections::HashMap;

@@ -136,7 +136,7 @@ settings! {
         connections_per_address_max: Count { default: 32_768, min: 0, max: 1 << 24, unit: "connections" };
 
         /// New connections of one address in a second, for long; 0 for no limit.
-        connections_per_address_per_s_max: Count { default: 1_000, min: 0, max: 100_000, unit: "connections" };
+        connections_per_address_per_second_max: Count { default: 1_000, min: 0, max: 100_000, unit: "connections" };
 
         /// New connections of one address that may come at once after a quiet time.
         connections_per_address_burst: Count { default: 20_000, min: 1, max: 1 << 20, unit: "connections" };
@@ -306,10 +306,10 @@ settings! {
         message_timeout_ms: Milliseconds { default: 60_000, min: 100, max: 3_600_000 };
 
         /// Messages and control frames of one connection in a second, for long; 0 for no limit. What is over is not read until its time has come.
-        connection_messages_per_s_max: Count { default: 10_000, min: 0, max: 1_000_000, unit: "messages" };
+        connection_messages_per_second_max: Count { default: 10_000, min: 0, max: 1_000_000, unit: "messages" };
 
         /// Bytes of one connection in a second, for long; 0 for no limit. What is over is not read until its time has come.
-        connection_bytes_per_s_max: Bytes { default: 32 * MIB, min: 0, max: 1024 * GIB };
+        connection_bytes_per_second_max: Bytes { default: 32 * MIB, min: 0, max: 1024 * GIB };
 
         /// What a connection has not used of its messages and bytes within this time it may use at once.
         connection_burst_ms: Milliseconds { default: 10_000, min: 0, max: 600_000 };

@@ -191,7 +191,7 @@ fn faults(random: &mut Random, busy_ms: u64, fsync: Fsync) -> Vec<(u64, Fault)> 
 fn config(random: &mut Random, shards: u16, clients: usize, hostiles: usize, documents: usize) -> Config {
     let sessions = u32::try_from(clients + hostiles + 1).expect("few");
     // Honest clients send up to thirty a second, and must have sent all before they are looked at in the end.
-    let author_updates_per_s_max = random.pick(&[40, 200, 1_000_000]);
+    let author_updates_per_second_max = random.pick(&[40, 200, 1_000_000]);
     let document_bytes_max = if random.percent(10) { random.between(1_500, 8_000) } else { 100 << 20 };
     Config {
         shard: ShardId(0),
@@ -218,9 +218,9 @@ fn config(random: &mut Random, shards: u16, clients: usize, hostiles: usize, doc
         awareness_entries_per_session_max: random.pick(&[2, 3]).max(clients),
         // One entry of each who is honest and some of others, as long as they are here.
         awareness_bytes_max: random.pick(&[4_000, 1 << 20]),
-        document_updates_per_s_max: author_updates_per_s_max * random.pick(&[1, 2]),
-        author_updates_per_s_max,
-        session_awareness_per_s_max: random.pick(&[30, 1_000]),
+        document_updates_per_second_max: author_updates_per_second_max * random.pick(&[1, 2]),
+        author_updates_per_second_max,
+        session_awareness_per_second_max: random.pick(&[30, 1_000]),
         uncommitted_bytes_max: random.pick(&[100, 1_000, 100_000]),
         catch_up_timeout_ms: random.pick(&[5_000, 30_000]),
         document_idle_ms: random.pick(&[0, 1_000, 8_000]),

@@ -195,7 +195,12 @@ impl Core {
 
     /// Revocations have changed: sessions whose grants do not hold any more are over.
     pub(super) fn look_at_grants_of_documents(&mut self, now: SystemTime) {
-        for session in self.table.sessions() {
+        let sessions = self.table.sessions();
+        self.look_at_grants_of(sessions, now);
+    }
+
+    fn look_at_grants_of(&mut self, sessions: Vec<SessionId>, now: SystemTime) {
+        for session in sessions {
             let Some(held) = self.table.held(session) else { continue };
             let Err(denied) = self.authority.uphold(&held.grant, now) else { continue };
             let subject = held.grant.subject.clone();
@@ -283,6 +288,9 @@ impl Core {
     }
 
     pub(super) fn documents_due(&mut self, key: ConnectionKey) {
+        // The clock of the machine may have been set since they were granted.
+        let sessions = self.many.get(&key).map(|many| many.sessions().collect()).unwrap_or_default();
+        self.look_at_grants_of(sessions, SystemTime::now());
         let Some(many) = self.many.get_mut(&key) else { return };
         match many.look_at_clock(self.now) {
             Ok(over) => {

@@ -40,14 +40,6 @@ impl Taken {
     const TOKEN: Self = Self { share_bytes: TOKEN_SHARE_BYTES, messages: TOKEN_MESSAGES, bytes: 0 };
 }
 
-/// What one message led to.
-enum Next {
-    /// The next message.
-    GoOn,
-    /// The connection is not heard any further.
-    Closing,
-}
-
 impl Core {
     pub(super) fn received(&mut self, key: ConnectionKey, data: &mut [u8]) {
         if self.awaits_proxy_header(key) {
@@ -183,20 +175,14 @@ impl Core {
             }
             let (route, deflate) = (connection.route(), connection.deflate());
             let limits = limits_of(&self.rules, connection);
-            let next = match connection.hear(data, consumed, limits, &mut self.inflater) {
+            // Where this ends the connection, or holds it back, the next round finds that out.
+            match connection.hear(data, consumed, limits, &mut self.inflater) {
                 None => return,
-                Some(Heard::Inflating) => {
-                    taken = Some(Taken::INFLATING);
-                    Next::GoOn
-                }
-                Some(Heard::Control) => {
-                    taken = Some(Taken::CONTROL);
-                    Next::GoOn
-                }
+                Some(Heard::Inflating) => taken = Some(Taken::INFLATING),
+                Some(Heard::Control) => taken = Some(Taken::CONTROL),
                 Some(Heard::Pong { stamp }) => {
                     taken = Some(Taken::CONTROL);
                     self.pulses.answered(self.now, key, stamp, connection);
-                    Next::GoOn
                 }
                 Some(Heard::Closing(ending)) => {
                     tracing::debug!(?key, %ending, "closing");
@@ -205,7 +191,6 @@ impl Core {
                         Ending::Peer | Ending::Text => self.closing(key),
                         Ending::Violation(_) => self.lingering(key),
                     }
-                    Next::Closing
                 }
                 Some(Heard::Message { kind, payload }) => {
                     // What a message becomes is a thousand times what was received, at worst, and takes as long as if it had come.
@@ -217,7 +202,6 @@ impl Core {
                             let echo = self.encoder.compress(echo_of(kind, payload), deflate);
                             connection.send(echo);
                             connection.hold(Hold::Echo);
-                            Next::GoOn
                         }
                         Route::Hocuspocus { .. } => {
                             let Some(many) = self.many.get_mut(&key) else { return };
@@ -226,7 +210,6 @@ impl Core {
                                     self.busy = true;
                                     self.shard.handle(self.now, input);
                                     self.drain_effects();
-                                    Next::GoOn
                                 }
                                 Ok(Step::Matter(matter)) => {
                                     if let Matter::Token { .. } = matter {
@@ -234,12 +217,9 @@ impl Core {
                                     }
                                     self.take_matter(key, matter);
                                     // What the document had to wait with comes before what follows.
-                                    if self.hear_queued(key) { Next::GoOn } else { Next::Closing }
+                                    self.hear_queued(key);
                                 }
-                                Err(fatal) => {
-                                    self.say_goodbye(key, &Goodbye::documents(fatal));
-                                    Next::Closing
-                                }
+                                Err(fatal) => self.say_goodbye(key, &Goodbye::documents(fatal)),
                             }
                         }
                         Route::Session => match sync::parse(payload) {
@@ -247,21 +227,13 @@ impl Core {
                                 self.busy = true;
                                 self.shard.handle(self.now, Input::Message { session: session_of(key), message });
                                 self.drain_effects();
-                                Next::GoOn
                             }
                             // Other software uses types of its own between its clients; a server passes over them.
-                            Err(SyncError::UnknownMessage { .. }) => Next::GoOn,
-                            Err(error) => {
-                                self.say_goodbye(key, &Goodbye::malformed_message(error));
-                                Next::Closing
-                            }
+                            Err(SyncError::UnknownMessage { .. }) => {}
+                            Err(error) => self.say_goodbye(key, &Goodbye::malformed_message(error)),
                         },
                     }
                 }
-            };
-            match next {
-                Next::GoOn => {}
-                Next::Closing => return,
             }
         }
     }
