@@ -269,8 +269,8 @@ impl Clients {
             Completion::Received { key, data } => {
                 if let Some(received) = opening.get_mut(&key) {
                     received.extend_from_slice(data);
-                    // The answer of an empty document to a SyncStep1.
-                    if received.ends_with(&[0, 1, 2, 0, 0]) {
+                    // The answer of an empty document to a SyncStep1; a ping may have come with it.
+                    if received.windows(5).any(|bytes| bytes == [0, 1, 2, 0, 0]) {
                         opening.remove(&key);
                         attached += 1;
                     }
