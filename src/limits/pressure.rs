@@ -1,6 +1,6 @@
 //! How short memory is: what follows from what is used, and who may read it. Does not measure anything.
 
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 /// What is done about it. Each includes those before it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,6 +68,8 @@ pub struct Pressure {
     stage: AtomicU8,
     used_bytes: AtomicUsize,
     excess_bytes: AtomicUsize,
+    /// How often that was measured.
+    measurements: AtomicU64,
 }
 
 impl Pressure {
@@ -89,6 +91,12 @@ impl Pressure {
         self.excess_bytes.load(Ordering::Relaxed)
     }
 
+    /// How often it was measured: what was done about one measurement shows in the second after it, because the first may have begun before.
+    #[must_use]
+    pub fn measurements(&self) -> u64 {
+        self.measurements.load(Ordering::Acquire)
+    }
+
     /// So much is used. Gives the stages before and after.
     pub fn measured(&self, budget: Budget, used_bytes: usize) -> (Stage, Stage) {
         let before = self.stage();
@@ -96,6 +104,7 @@ impl Pressure {
         self.used_bytes.store(used_bytes, Ordering::Relaxed);
         self.excess_bytes.store(budget.excess_bytes(used_bytes), Ordering::Relaxed);
         self.stage.store(after as u8, Ordering::Relaxed);
+        self.measurements.fetch_add(1, Ordering::Release);
         (before, after)
     }
 }

@@ -39,12 +39,22 @@ pub(super) struct Limiting {
     paced: BinaryHeap<Reverse<(u64, ConnectionKey)>>,
     /// Catch-ups that wait for memory.
     pub(super) postponed: VecDeque<Job>,
+    /// The measurement of memory from which on connections may be closed again.
+    pub(super) sheds_from: u64,
 }
 
 impl Limiting {
     pub(super) fn new(limits: Arc<Limits>, audit: Audit) -> Self {
         let counters = Counters::default();
-        Self { limits, audit, counters, refused: 0, paced: BinaryHeap::new(), postponed: VecDeque::new() }
+        Self {
+            limits,
+            audit,
+            counters,
+            refused: 0,
+            paced: BinaryHeap::new(),
+            postponed: VecDeque::new(),
+            sheds_from: 0,
+        }
     }
 
     pub(super) fn refuse(&mut self, address: Address, reason: Reason) {

@@ -59,7 +59,9 @@ impl Core {
                 self.reader.submit(job);
             }
         }
-        if stage == Stage::Close {
+        let measurements = self.limiting.limits.pressure.measurements();
+        if stage == Stage::Close && measurements >= self.limiting.sheds_from {
+            self.limiting.sheds_from = measurements + 2;
             self.shed();
         }
     }
