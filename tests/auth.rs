@@ -411,6 +411,37 @@ fn who_is_revoked_goes_and_does_not_come_back() {
     assert_eq!(content(address, TARGET, &of("user-1", "*")), content(address, TARGET, &of("user-9", "*")));
 }
 
+#[test]
+fn a_document_whose_token_was_renewed_outlives_the_token_of_its_request() {
+    let fixture = Fixture::start(&["--shards", "3"]);
+    let address = fixture.address();
+    let short = by_secret(&until(now() + 2, "user-1", "*", "write"));
+    let lasting = by_secret(&until(253_402_300_799, "user-1", "*", "write"));
+    let mut client = open(address, "/hocuspocus", &short);
+    let authentication = [&[2, 0, lasting.len() as u8 | 0x80, (lasting.len() >> 7) as u8], lasting.as_bytes()].concat();
+    client.send_binary(&[b"\x01a", &authentication[..]].concat());
+    client.wait_for(|message| message.ends_with(b"read-write"));
+    // The token of the request is over; then somebody else is revoked, for which all connections are looked at.
+    assert_eq!(open(address, TARGET, &short).close_code(), Some(4401));
+    let mut revoked = open(address, TARGET, &by_secret(&claims("user-9", "*", "write")));
+    fixture.write("revoked", &format!("{REVOKED}\nuser-9\n"));
+    assert_eq!(revoked.close_code(), Some(4401));
+    client.send_binary(&[b"\x01a\x00", &SYNC_STEP_1[1..]].concat());
+    client.wait_for(|message| message.starts_with(b"\x01a\x00\x01"));
+    // And of who is revoked nothing is left, whatever token its documents have.
+    fixture.write("revoked", &format!("{REVOKED}\nuser-1\n"));
+    assert_eq!(client.close_code(), Some(4401));
+}
+
+#[test]
+fn the_echo_ends_with_its_token_too() {
+    let fixture = Fixture::start(&["--conformance"]);
+    let mut client = open(fixture.address(), "/echo", &by_secret(&until(now() + 2, "user-1", "*", "write")));
+    client.send_binary(b"echo");
+    assert_eq!(client.message(), b"echo");
+    assert_eq!(client.close_code(), Some(4401));
+}
+
 /// Asks again and again, as clients do, until there is a session; every refusal before that has this code.
 fn until_admitted(address: SocketAddr, token: &str, code: u16) -> Client {
     loop {
