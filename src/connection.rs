@@ -309,6 +309,12 @@ impl Connection {
         self.pending_mut().queue.last(response);
     }
 
+    /// What is heard next is a step on the way to a large compressed message.
+    #[must_use]
+    pub fn is_inflating(&self) -> bool {
+        self.reader.is_inflating()
+    }
+
     /// Takes the next thing out of `data`, which continues what was received before: see [`Reader::next_inflated`]. To be called until it
     /// gives `None`, as long as the connection is open and not held back; the rest belongs to [`Connection::keep`].
     pub fn hear<'a>(

@@ -145,6 +145,8 @@ pub(super) struct Core {
     turn: Turn,
     /// Connections that have had it.
     held_for_turn: Vec<ConnectionKey>,
+    /// A step of a large compressed message was taken in this turn: there is one for all of them.
+    inflated: bool,
     /// Connections that hold much of what is not whole; perhaps more than once, and perhaps some that no longer do.
     unfinished: Vec<ConnectionKey>,
     /// Bytes that those have received since they were looked at last.
@@ -204,6 +206,7 @@ impl Core {
             held_by_mesh: Vec::new(),
             turn: Turn::first(),
             held_for_turn: Vec::new(),
+            inflated: false,
             unfinished: Vec::new(),
             unfinished_growth: 0,
             accept_warning_due: now,
@@ -304,6 +307,7 @@ impl Core {
             }
         }
         self.turn = self.turn.next(self.held_for_turn.len());
+        self.inflated = false;
         for key in std::mem::take(&mut self.held_for_turn) {
             self.unhold(key, Hold::Turn);
         }

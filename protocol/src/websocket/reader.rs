@@ -182,7 +182,7 @@ impl Reader {
         limits: &Limits,
         inflater: &'a mut Inflater,
     ) -> Result<Option<Read<'a>>, Violation> {
-        if self.partial.as_ref().is_some_and(|partial| partial.is_inflating()) {
+        if self.is_inflating() {
             return self.go_on_inflating();
         }
         let Some(ready) = self.ready(data, consumed, limits)? else { return Ok(None) };
@@ -215,6 +215,12 @@ impl Reader {
             }
             (Whole::Message(_) | Whole::Control(_), _) => None,
         }
+    }
+
+    /// A large message was begun to be inflated: the next call of [`Reader::next_inflated`] takes a step of it.
+    #[must_use]
+    pub fn is_inflating(&self) -> bool {
+        self.partial.as_ref().is_some_and(|partial| partial.is_inflating())
     }
 
     fn go_on_inflating(&mut self) -> Result<Option<Read<'_>>, Violation> {

@@ -164,7 +164,7 @@ impl Core {
                 self.held_by_mesh.push(key);
                 return;
             }
-            if !connection.has_share(self.turn) {
+            if !connection.has_share(self.turn) || (self.inflated && connection.is_inflating()) {
                 if connection.wait_for_turn() {
                     self.held_for_turn.push(key);
                 }
@@ -178,7 +178,10 @@ impl Core {
             // Where this ends the connection, or holds it back, the next round finds that out.
             match connection.hear(data, consumed, limits, &mut self.inflater) {
                 None => return,
-                Some(Heard::Inflating) => taken = Some(Taken::INFLATING),
+                Some(Heard::Inflating) => {
+                    self.inflated = true;
+                    taken = Some(Taken::INFLATING);
+                }
                 Some(Heard::Control) => taken = Some(Taken::CONTROL),
                 Some(Heard::Pong { stamp }) => {
                     taken = Some(Taken::CONTROL);

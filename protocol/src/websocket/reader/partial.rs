@@ -28,8 +28,8 @@ struct Inflating {
     over: bool,
 }
 
-/// What is inflated in one step, in bytes: about a quarter of a millisecond.
-const INFLATION_STEP_BYTES: usize = 256 << 10;
+/// What is inflated in one step, in bytes: less than a tenth of a millisecond.
+const INFLATION_STEP_BYTES: usize = 64 << 10;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Frame {
