@@ -309,6 +309,19 @@ fn directory(conformance: bool) -> String {
 mod tests {
     use super::*;
 
+    /// Serves documents, and nothing else that is not always served.
+    fn quiet<'a>(health: &'a Health, authority: &'a Authority) -> Endpoints<'a> {
+        Endpoints {
+            head_bytes_max: 8192,
+            conformance: false,
+            compression: false,
+            health,
+            authority,
+            now: SystemTime::UNIX_EPOCH,
+            door: None,
+        }
+    }
+
     fn request(target: &str, upgrade: bool) -> Vec<u8> {
         let upgrade = if upgrade {
             "Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
@@ -342,16 +355,8 @@ mod tests {
 
     #[test]
     fn documents_are_named_by_one_decoded_segment() {
-        let health = Health::default();
-        let endpoints = Endpoints {
-            head_bytes_max: 8192,
-            conformance: false,
-            compression: false,
-            health: &health,
-            authority: &Authority::open(),
-            now: SystemTime::UNIX_EPOCH,
-            door: None,
-        };
+        let (health, authority) = (Health::default(), Authority::open());
+        let endpoints = quiet(&health, &authority);
         for (path, name) in [("/yjs/notes", "notes"), ("/yjs/a%2Fb?token=1", "a/b"), ("/yjs/%2541", "%41")] {
             assert_eq!(target(&endpoints, path), Target::Document(name.into()), "{path}");
         }
@@ -366,17 +371,9 @@ mod tests {
 
     #[test]
     fn unknown_paths_are_told_what_exists() {
-        let health = Health::default();
+        let (health, authority) = (Health::default(), Authority::open());
         for (conformance, echo) in [(false, 404), (true, 426)] {
-            let endpoints = Endpoints {
-                head_bytes_max: 8192,
-                conformance,
-                compression: false,
-                health: &health,
-                authority: &Authority::open(),
-                now: SystemTime::UNIX_EPOCH,
-                door: None,
-            };
+            let endpoints = Endpoints { conformance, ..quiet(&health, &authority) };
             for path in ["/", "/yjs", "/yjs/a/b", "/healthz/", "//yjs/a", "/echo/x", "/hocuspocus/a", "/hocuspocus//"] {
                 let answer = answer(&endpoints, &request(path, true), false);
                 assert!(answer.starts_with("HTTP/1.1 404 ") && answer.contains("/yjs/{document}"), "{path}: {answer}");
@@ -384,21 +381,13 @@ mod tests {
             }
             assert!(answer(&endpoints, &request("/echo", false), false).starts_with(&format!("HTTP/1.1 {echo} ")));
         }
-        let endpoints = Endpoints {
-            head_bytes_max: 8192,
-            conformance: true,
-            compression: false,
-            health: &health,
-            authority: &Authority::open(),
-            now: SystemTime::UNIX_EPOCH,
-            door: None,
-        };
+        let endpoints = Endpoints { conformance: true, ..quiet(&health, &authority) };
         assert_eq!(target(&endpoints, "/echo"), Target::Echo);
     }
 
     #[test]
     fn compression_is_agreed_to_only_where_it_is_on_and_offered() {
-        let health = Health::default();
+        let (health, authority) = (Health::default(), Authority::open());
         for (compression, offer, agreed) in [
             (false, "permessage-deflate", false),
             (true, "permessage-deflate; client_max_window_bits", true),
@@ -406,15 +395,7 @@ mod tests {
             (true, "permessage-deflate; unknown", false),
             (true, "", false),
         ] {
-            let endpoints = Endpoints {
-                head_bytes_max: 8192,
-                conformance: true,
-                compression,
-                health: &health,
-                authority: &Authority::open(),
-                now: SystemTime::UNIX_EPOCH,
-                door: None,
-            };
+            let endpoints = Endpoints { conformance: true, compression, ..quiet(&health, &authority) };
             let mut request = request("/echo", true);
             request.truncate(request.len() - 2);
             request.extend_from_slice(format!("Sec-WebSocket-Extensions: {offer}\r\n\r\n").as_bytes());
@@ -431,16 +412,8 @@ mod tests {
 
     #[test]
     fn health_is_told_and_refusals_follow_it() {
-        let health = Health::default();
-        let endpoints = Endpoints {
-            head_bytes_max: 8192,
-            conformance: false,
-            compression: false,
-            health: &health,
-            authority: &Authority::open(),
-            now: SystemTime::UNIX_EPOCH,
-            door: None,
-        };
+        let (health, authority) = (Health::default(), Authority::open());
+        let endpoints = quiet(&health, &authority);
         let status = |path, upgrade, surplus| {
             let answer = answer(&endpoints, &request(path, upgrade), surplus);
             answer.split(' ').nth(1).map(str::to_owned).expect("a status line")

@@ -105,6 +105,16 @@ fn begun(first: Vec<u8>, piece: Vec<u8>) -> impl FnMut() -> Vec<u8> {
 
 const TEXT: [u8; 64] = [b'x'; 64];
 
+/// A client that types on and on.
+fn typing(client: u32) -> impl FnMut() -> Vec<u8> {
+    let mut clock = 0;
+    move || {
+        let message = sync(2, &update(client, clock, &TEXT));
+        clock += TEXT.len() as u32;
+        frame(OpCode::Binary, &message)
+    }
+}
+
 pub(crate) const ATTACKS: &[Attack] = &[
     Attack {
         name: "slowloris: heads byte by byte",
@@ -182,27 +192,12 @@ pub(crate) const ATTACKS: &[Attack] = &[
     Attack {
         name: "updates without end, in documents of their own",
         crowd: 20,
-        open: |way, number| {
-            let wire = open(way, &format!("/yjs/updates-{number}"))?;
-            let mut clock = 0;
-            Hostile::new(wire, move || {
-                let message = sync(2, &update(number, clock, &TEXT));
-                clock += 64;
-                frame(OpCode::Binary, &message)
-            })
-        },
+        open: |way, number| Hostile::new(open(way, &format!("/yjs/updates-{number}"))?, typing(number)),
     },
     Attack {
         name: "updates without end, in the witness's document",
         crowd: 5,
-        open: |way, number| {
-            let mut clock = 0;
-            Hostile::new(open(way, DOCUMENT)?, move || {
-                let message = sync(2, &update(1_000 + number, clock, &TEXT));
-                clock += 64;
-                frame(OpCode::Binary, &message)
-            })
-        },
+        open: |way, number| Hostile::new(open(way, DOCUMENT)?, typing(1_000 + number)),
     },
     Attack {
         name: "malformed updates",
