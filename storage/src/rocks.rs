@@ -1,7 +1,9 @@
 //! The store on a disk, in RocksDB. Does not know what an update means, nor who waits for its commit.
 
+mod checkpoint;
 mod database;
 mod directory;
+mod examine;
 mod keys;
 mod options;
 
@@ -14,9 +16,11 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
+use crate::record::Meta;
 use crate::{Append, DocumentKey, Durability, Record, Store, StoreError, Stored, check_append, check_snapshot};
 use database::{Access, Database, Merging};
 use directory::Directory;
+pub use examine::{Examination, Found};
 pub use options::RocksOptions;
 
 /// A store in a directory of its own, which it holds locked as long as it lives.
@@ -61,6 +65,18 @@ pub struct Description {
     pub snapshot_ms: u64,
 }
 
+impl Description {
+    fn of(meta: Meta) -> Self {
+        Self {
+            name: meta.name,
+            created_ms: meta.created_ms,
+            snapshot_sequence: meta.snapshot.map_or(0, |snapshot| snapshot.sequence),
+            snapshot_bytes: meta.snapshot.map_or(0, |snapshot| snapshot.bytes),
+            snapshot_ms: meta.snapshot.map_or(0, |snapshot| snapshot.taken_ms),
+        }
+    }
+}
+
 impl RocksStore {
     /// Opens the store in `path`, or makes one where `path` is missing or empty. Anything else there is left untouched.
     pub fn open(path: impl AsRef<Path>, options: RocksOptions) -> Result<RocksStore, StoreError> {
@@ -80,14 +96,7 @@ impl RocksStore {
 
     /// What is known of a document without reading its updates; `None` where nothing was ever appended to it.
     pub fn describe(&self, document: DocumentKey) -> Result<Option<Description>, StoreError> {
-        let meta = self.read(|database| database.meta(document))?;
-        Ok(meta.map(|meta| Description {
-            name: meta.name,
-            created_ms: meta.created_ms,
-            snapshot_sequence: meta.snapshot.map_or(0, |snapshot| snapshot.sequence),
-            snapshot_bytes: meta.snapshot.map_or(0, |snapshot| snapshot.bytes),
-            snapshot_ms: meta.snapshot.map_or(0, |snapshot| snapshot.taken_ms),
-        }))
+        Ok(self.read(|database| database.meta(document))?.map(Description::of))
     }
 
     fn read<T>(&self, read: impl FnOnce(&Database) -> Result<T, StoreError>) -> Result<T, StoreError> {

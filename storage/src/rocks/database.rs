@@ -2,12 +2,13 @@
 
 use std::{path::Path, thread, time::Duration};
 
+use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{
     ColumnFamily, ColumnFamilyDescriptor, DB, DEFAULT_COLUMN_FAMILY_NAME, Direction, ErrorKind, IteratorMode,
     ReadOptions, Snapshot, WriteBatch, WriteOptions,
 };
 
-use super::{RocksOptions, directory, keys};
+use super::{Found, RocksOptions, directory, keys};
 use crate::{
     Append, Corruption, DocumentKey, Durability, Record, StoreError, Stored,
     record::{self, Meta, SnapshotMeta},
@@ -288,6 +289,52 @@ impl Database {
             Err(error) if error.kind() == ErrorKind::Corruption => Ok(false),
             Err(error) => Err(writing(&error)),
         }
+    }
+
+    /// Links or copies all files, as they are now, into a new database.
+    pub(super) fn checkpoint(&self, path: &Path) -> Result<(), StoreError> {
+        let made = Checkpoint::new(&self.db).and_then(|checkpoint| checkpoint.create_checkpoint(path));
+        made.map_err(|error| match error.kind() {
+            _any if is_full(&error.to_string()) => StoreError::Full,
+            _other => StoreError::NotAccessible { path: path.to_owned(), why: error.to_string() },
+        })
+    }
+
+    /// Shows what lies under all keys, one line for what belongs to one document.
+    pub(super) fn walk(&self, show: &mut dyn FnMut(Found)) -> Result<(), StoreError> {
+        for (family, shape) in [(META, 16), (SNAPSHOT, 20), (LOG, keys::LOG_KEY_BYTES)] {
+            let mut cursor = self.db.raw_iterator_cf(self.family(family));
+            cursor.seek_to_first();
+            while let Some(key) = cursor.key() {
+                match key.first_chunk().copied().map(DocumentKey) {
+                    Some(document) if key.len() == shape => {
+                        if family == META {
+                            show(Found::Document(document));
+                        } else if !self.has_meta(document)? {
+                            show(Found::Stray { document, family });
+                        }
+                        // What else there is of it is read with it.
+                        cursor.seek(keys::behind(document));
+                    }
+                    Some(_) | None => {
+                        show(Found::Foreign { family, bytes: key.len() });
+                        cursor.next();
+                    }
+                }
+            }
+            cursor.status().map_err(|error| opening(Path::new(family), &error))?;
+        }
+        Ok(())
+    }
+
+    fn has_meta(&self, document: DocumentKey) -> Result<bool, StoreError> {
+        let found = self.db.get_pinned_cf(self.family(META), document.0);
+        found.map(|found| found.is_some()).map_err(|error| reading(document, 0, &error))
+    }
+
+    pub(super) fn documents_about(&self) -> u64 {
+        let keys = self.db.property_int_value_cf(self.family(META), "rocksdb.estimate-num-keys");
+        keys.ok().flatten().unwrap_or(0)
     }
 
     fn check_format(&self, path: &Path, access: Access) -> Result<(), StoreError> {

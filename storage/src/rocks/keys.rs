@@ -35,3 +35,8 @@ pub(super) fn snapshot_part(document: DocumentKey, part: u32) -> [u8; 20] {
     key[16..].copy_from_slice(&part.to_be_bytes());
     key
 }
+
+/// The first key that cannot belong to this document, in any column family: none has longer ones.
+pub(super) fn behind(document: DocumentKey) -> Vec<u8> {
+    [&document.0[..], &[0xff; LOG_KEY_BYTES]].concat()
+}
