@@ -2,6 +2,7 @@
 //! which is away from the cores in everything: they do not wait for it, and go on where it fails.
 
 mod access;
+mod checkpoints;
 mod context;
 mod guard;
 mod problem;
@@ -16,6 +17,7 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::watch;
 
+pub use checkpoints::Checkpoints;
 pub use context::{Context, Latest};
 
 use crate::priority;

@@ -17,6 +17,7 @@ pub mod hocuspocus;
 pub mod inbox;
 pub mod limits;
 pub mod logging;
+pub mod maintenance;
 pub mod mesh;
 pub mod persister;
 mod priority;

@@ -21,7 +21,7 @@ use signal_hook::iterator::Signals;
 
 use crate::audit::{self, Audit, AuditLog, Event};
 use crate::auth::{self, Authority, Keeper};
-use crate::control::{self, Context, Control, Latest};
+use crate::control::{self, Checkpoints, Context, Control, Latest};
 use crate::doorbell::Doorbell;
 use crate::driver::listener::{self, ListenError};
 use crate::health::Health;
@@ -204,6 +204,7 @@ impl Server {
             writing: persister.health(),
             reader: readers.reader(),
             store: rocks,
+            checkpoints: Checkpoints::new(&settings.data_dir),
             deliver,
         });
         let control = claimed.map(|claimed| {

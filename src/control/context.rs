@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use selvedge_storage::RocksStore;
 
+use super::Checkpoints;
 use crate::audit::Audit;
 use crate::auth::{Authority, Revoker};
 use crate::health::Health;
@@ -41,6 +42,8 @@ pub struct Context {
     pub reader: Reader,
     /// Documents on disk.
     pub store: Arc<RocksStore>,
+    /// Second stores for whoever backs up.
+    pub checkpoints: Checkpoints,
     /// The way to the cores.
     pub deliver: Deliver,
 }

@@ -14,9 +14,9 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::timeout::TimeoutLayer;
 
-use super::Context;
 use super::guard::guard;
 use super::problem::Problem;
+use super::{Context, checkpoints};
 
 /// Answers that are smaller are sent as they are.
 const COMPRESSED_BYTES_MIN: u64 = 1_024;
@@ -32,7 +32,10 @@ pub(super) fn all(context: Arc<Context>) -> Router {
         .merge(streams())
         .fallback(|| async { Problem::not_found("there is nothing under this path; /openapi.json says what there is") })
         .method_not_allowed_fallback(|| async {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not know the method; Allow says which it knows")
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this path does not know the method; Allow says which it knows",
+            )
         })
         .layer(middleware::from_fn_with_state(Arc::clone(&context), guard))
         .layer(CompressionLayer::new().compress_when(compressed))
@@ -42,7 +45,7 @@ pub(super) fn all(context: Arc<Context>) -> Router {
 
 /// Requests whose bodies, answers and times are bound by the settings.
 fn ordinary() -> Router<Arc<Context>> {
-    Router::new()
+    Router::new().merge(checkpoints::routes())
 }
 
 /// Requests that may take as long as they go on: their parts bound themselves what they hold at any moment.
