@@ -242,6 +242,8 @@ impl<D: Driver> Reactor<D> {
             limits: self.core.limits_counters(),
             tls: self.core.tls_counters(),
             pulses: self.core.pulse_counters(),
+            timings: self.core.timings(),
+            batches: self.core.batches(),
         };
         self.lines.board.write(self.id, counted);
     }

@@ -14,6 +14,7 @@ mod work;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use selvedge_protocol::update::Compaction;
 use selvedge_shards::DocumentId;
@@ -24,6 +25,7 @@ pub use cache::CACHED_OVERHEAD_BYTES;
 pub use job::{Job, Task};
 
 use crate::inbox::Deliver;
+use crate::instruments::{Timed, Timings};
 use crate::priority;
 use cache::Cache;
 use delivered::Delivered;
@@ -67,6 +69,7 @@ struct Shared {
     queue: Queue,
     cache: Mutex<Cache>,
     delivered: Mutex<Delivered>,
+    timings: Mutex<Timings>,
 }
 
 impl Reader {
@@ -88,6 +91,12 @@ impl Reader {
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.shared.queue.waiting()
+    }
+
+    /// How long loads, catch-ups and snapshots took that were answered.
+    #[must_use]
+    pub fn timings(&self) -> Timings {
+        *lock(&self.shared.timings)
     }
 
     /// Bytes in the cache.
@@ -112,6 +121,7 @@ impl Readers {
             queue: Queue::new(options.jobs_max),
             cache: Mutex::new(Cache::new(options.cache_bytes_max)),
             delivered: Mutex::new(Delivered::new(options.delivered_bytes_max)),
+            timings: Mutex::default(),
         });
         let mut readers = Self { reader: Reader { shared }, threads: Vec::with_capacity(options.threads) };
         for number in 0..options.threads {
@@ -155,6 +165,10 @@ impl Shared {
 
     fn delivered(&self) -> MutexGuard<'_, Delivered> {
         lock(&self.delivered)
+    }
+
+    fn took(&self, timed: Timed, time: Duration) {
+        lock(&self.timings).record(timed, u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
     }
 }
 

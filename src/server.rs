@@ -361,8 +361,8 @@ fn catch_signals(stopping: &Arc<AtomicBool>) -> io::Result<Signals> {
 /// Writes to the log what each core has counted since its start.
 fn report(board: &Board) {
     for (core, counted) in board.read().enumerate() {
-        let Counted { core: of_loop, driver, shard, tls, pulses, limits } = counted;
-        tracing::info!(core, ?of_loop, ?driver, ?shard, ?tls, ?pulses, ?limits, "counters");
+        let Counted { core: of_loop, driver, shard, tls, pulses, limits, timings, batches } = counted;
+        tracing::info!(core, ?of_loop, ?driver, ?shard, ?tls, ?pulses, ?limits, ?timings, ?batches, "counters");
     }
 }
 

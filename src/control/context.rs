@@ -10,6 +10,7 @@ use crate::audit::Audit;
 use crate::auth::{Authority, Revoker};
 use crate::health::Health;
 use crate::inbox::Deliver;
+use crate::instruments::{Batches, Timings};
 use crate::persister;
 use crate::reactor::Board;
 use crate::reader::Reader;
@@ -50,6 +51,23 @@ impl Context {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// How long things have taken so far, wherever that was measured.
+    #[must_use]
+    pub fn timings(&self) -> Timings {
+        let mut timings = self.writing.timings();
+        timings.merge(&self.reader.timings());
+        self.board.read().for_each(|counted| timings.merge(&counted.timings));
+        timings
+    }
+
+    /// How much has come together so far, wherever that was counted.
+    #[must_use]
+    pub fn batches(&self) -> Batches {
+        let mut batches = self.writing.sizes();
+        self.board.read().for_each(|counted| batches.merge(&counted.batches));
+        batches
     }
 
     /// Who is asked now.

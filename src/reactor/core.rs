@@ -10,6 +10,7 @@ mod effects;
 mod encrypted;
 mod limiting;
 mod listening;
+mod measuring;
 mod overdue_messages;
 mod sending;
 mod shedding;
@@ -128,6 +129,7 @@ pub(super) struct Core {
     health: Arc<Health>,
     authority: Arc<Authority>,
     limiting: limiting::Limiting,
+    measuring: measuring::Measuring,
     messages: overdue_messages::Messages,
     acceptor: Option<Arc<Acceptor>>,
     tls: encrypted::Tls,
@@ -195,6 +197,7 @@ impl Core {
             health,
             authority,
             limiting: limiting::Limiting::new(limits, audit),
+            measuring: measuring::Measuring::default(),
             messages: overdue_messages::Messages::default(),
             acceptor,
             tls: encrypted::Tls::default(),
