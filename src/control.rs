@@ -4,6 +4,7 @@
 mod access;
 mod context;
 mod guard;
+mod metrics;
 mod problem;
 mod routes;
 mod serve;
@@ -17,6 +18,7 @@ use std::thread::{self, JoinHandle};
 use tokio::sync::watch;
 
 pub use context::{Context, Latest};
+pub use metrics::Requests;
 
 use crate::priority;
 use serve::Rules;

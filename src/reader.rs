@@ -21,7 +21,7 @@ use selvedge_shards::DocumentId;
 use selvedge_shards::reading::ReadFailed;
 use selvedge_storage::Store;
 
-pub use cache::CACHED_OVERHEAD_BYTES;
+pub use cache::{CACHED_OVERHEAD_BYTES, Lookups};
 pub use job::{Job, Task};
 
 use crate::inbox::Deliver;
@@ -103,6 +103,18 @@ impl Reader {
     #[must_use]
     pub fn cached_bytes(&self) -> usize {
         self.shared.cache().bytes()
+    }
+
+    /// How often a document was found in the cache.
+    #[must_use]
+    pub fn cache_lookups(&self) -> Lookups {
+        self.shared.cache().lookups()
+    }
+
+    /// Bytes of catch-ups that are made and not sent yet.
+    #[must_use]
+    pub fn delivered_bytes(&self) -> usize {
+        self.shared.delivered().bytes()
     }
 }
 

@@ -205,6 +205,7 @@ impl Server {
             reader: readers.reader(),
             store: rocks,
             deliver,
+            requests: control::Requests::default(),
         });
         let control = claimed.map(|claimed| {
             let listen = settings.control_listen;

@@ -16,6 +16,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use super::Context;
 use super::guard::guard;
+use super::metrics;
 use super::problem::Problem;
 
 /// Answers that are smaller are sent as they are.
@@ -40,12 +41,13 @@ pub(super) fn all(context: Arc<Context>) -> Router {
         .layer(middleware::from_fn_with_state(Arc::clone(&context), guard))
         .layer(CompressionLayer::new().compress_when(compressed))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(Arc::clone(&context), metrics::count))
         .with_state(context)
 }
 
 /// Requests whose bodies, answers and times are bound by the settings.
 fn ordinary() -> Router<Arc<Context>> {
-    Router::new()
+    Router::new().merge(metrics::routes())
 }
 
 /// Requests that may take as long as they go on: their parts bound themselves what they hold at any moment.
