@@ -5,6 +5,7 @@ mod access;
 mod checkpoints;
 mod context;
 mod guard;
+mod metrics;
 mod problem;
 mod routes;
 mod serve;
@@ -19,6 +20,7 @@ use tokio::sync::watch;
 
 pub use checkpoints::Checkpoints;
 pub use context::{Context, Latest};
+pub use metrics::Requests;
 
 use crate::priority;
 use serve::Rules;

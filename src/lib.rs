@@ -15,6 +15,7 @@ pub mod handoff;
 pub mod health;
 pub mod hocuspocus;
 pub mod inbox;
+pub mod instruments;
 pub mod limits;
 pub mod logging;
 pub mod maintenance;

@@ -23,7 +23,7 @@ use selvedge_shards::{DocumentId, Now, Sequence};
 use selvedge_storage::{self as storage, DocumentKey, Durability, Store, StoreError};
 
 pub use batcher::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Batcher, Report, Step, UNSYNCED_BYTES_MAX};
-pub use health::{Health, SYNC_BUCKETS};
+pub use health::Health;
 
 use crate::inbox::{Deliver, Note};
 
@@ -272,9 +272,10 @@ impl Writer {
         let result = self.store.append(&records, durability);
         drop(records);
         if result.is_ok() {
-            self.health.wrote(count, bytes);
+            let took = start.elapsed();
+            self.health.wrote(count, bytes, took);
             if durability == Durability::Synced {
-                self.health.synced(start.elapsed());
+                self.health.synced(took);
             }
         }
         self.conclude(result);

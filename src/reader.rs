@@ -14,16 +14,18 @@ mod work;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use selvedge_protocol::update::Compaction;
 use selvedge_shards::DocumentId;
 use selvedge_shards::reading::ReadFailed;
 use selvedge_storage::Store;
 
-pub use cache::CACHED_OVERHEAD_BYTES;
+pub use cache::{CACHED_OVERHEAD_BYTES, Lookups};
 pub use job::{Job, Task};
 
 use crate::inbox::Deliver;
+use crate::instruments::{Timed, Timings};
 use crate::priority;
 use cache::Cache;
 use delivered::Delivered;
@@ -67,6 +69,7 @@ struct Shared {
     queue: Queue,
     cache: Mutex<Cache>,
     delivered: Mutex<Delivered>,
+    timings: Mutex<Timings>,
 }
 
 impl Reader {
@@ -90,10 +93,28 @@ impl Reader {
         self.shared.queue.waiting()
     }
 
+    /// How long loads, catch-ups and snapshots took that were answered.
+    #[must_use]
+    pub fn timings(&self) -> Timings {
+        *lock(&self.shared.timings)
+    }
+
     /// Bytes in the cache.
     #[must_use]
     pub fn cached_bytes(&self) -> usize {
         self.shared.cache().bytes()
+    }
+
+    /// How often a document was found in the cache.
+    #[must_use]
+    pub fn cache_lookups(&self) -> Lookups {
+        self.shared.cache().lookups()
+    }
+
+    /// Bytes of catch-ups that are made and not sent yet.
+    #[must_use]
+    pub fn delivered_bytes(&self) -> usize {
+        self.shared.delivered().bytes()
     }
 }
 
@@ -112,6 +133,7 @@ impl Readers {
             queue: Queue::new(options.jobs_max),
             cache: Mutex::new(Cache::new(options.cache_bytes_max)),
             delivered: Mutex::new(Delivered::new(options.delivered_bytes_max)),
+            timings: Mutex::default(),
         });
         let mut readers = Self { reader: Reader { shared }, threads: Vec::with_capacity(options.threads) };
         for number in 0..options.threads {
@@ -155,6 +177,10 @@ impl Shared {
 
     fn delivered(&self) -> MutexGuard<'_, Delivered> {
         lock(&self.delivered)
+    }
+
+    fn took(&self, timed: Timed, time: Duration) {
+        lock(&self.timings).record(timed, u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
     }
 }
 

@@ -206,6 +206,7 @@ impl Server {
             store: rocks,
             checkpoints: Checkpoints::new(&settings.data_dir),
             deliver,
+            requests: control::Requests::default(),
         });
         let control = claimed.map(|claimed| {
             let listen = settings.control_listen;
@@ -362,8 +363,20 @@ fn catch_signals(stopping: &Arc<AtomicBool>) -> io::Result<Signals> {
 /// Writes to the log what each core has counted since its start.
 fn report(board: &Board) {
     for (core, counted) in board.read().enumerate() {
-        let Counted { core: of_loop, driver, shard, tls, pulses, limits } = counted;
-        tracing::info!(core, ?of_loop, ?driver, ?shard, ?tls, ?pulses, ?limits, "counters");
+        let Counted { core: of_loop, driver, shard, tls, pulses, limits, connections, timings, batches } = counted;
+        tracing::info!(
+            core,
+            ?of_loop,
+            ?driver,
+            ?shard,
+            ?tls,
+            ?pulses,
+            ?limits,
+            ?connections,
+            ?timings,
+            ?batches,
+            "counters"
+        );
     }
 }
 

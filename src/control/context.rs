@@ -7,12 +7,14 @@ use std::time::Instant;
 use selvedge_storage::RocksStore;
 
 use super::Checkpoints;
+use super::metrics::Requests;
 use crate::audit::Audit;
 use crate::auth::{Authority, Revoker};
 use crate::health::Health;
 use crate::inbox::Deliver;
+use crate::instruments::{Batches, Timings};
 use crate::persister;
-use crate::reactor::Board;
+use crate::reactor::{Board, Counted};
 use crate::reader::Reader;
 use crate::settings::Settings;
 
@@ -46,6 +48,8 @@ pub struct Context {
     pub checkpoints: Checkpoints,
     /// The way to the cores.
     pub deliver: Deliver,
+    /// What was asked of the control plane.
+    pub requests: Requests,
 }
 
 impl Context {
@@ -53,6 +57,35 @@ impl Context {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// How long things have taken so far, wherever that was measured.
+    #[must_use]
+    pub fn timings(&self) -> Timings {
+        self.timings_with(&self.board.read().collect::<Vec<_>>())
+    }
+
+    /// The same, where these are what the cores have laid out.
+    #[must_use]
+    pub fn timings_with(&self, cores: &[Counted]) -> Timings {
+        let mut timings = self.writing.timings();
+        timings.merge(&self.reader.timings());
+        cores.iter().for_each(|counted| timings.merge(&counted.timings));
+        timings
+    }
+
+    /// How much has come together so far, wherever that was counted.
+    #[must_use]
+    pub fn batches(&self) -> Batches {
+        self.batches_with(&self.board.read().collect::<Vec<_>>())
+    }
+
+    /// The same, where these are what the cores have laid out.
+    #[must_use]
+    pub fn batches_with(&self, cores: &[Counted]) -> Batches {
+        let mut batches = self.writing.sizes();
+        cores.iter().for_each(|counted| batches.merge(&counted.batches));
+        batches
     }
 
     /// Who is asked now.

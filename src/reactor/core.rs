@@ -10,6 +10,7 @@ mod effects;
 mod encrypted;
 mod limiting;
 mod listening;
+mod measuring;
 mod overdue_messages;
 mod sending;
 mod shedding;
@@ -19,7 +20,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use selvedge_protocol::websocket::{Inflater, Limits};
-use selvedge_shards::{Counters, Input, Load, Now, SessionId, Shard, ShardId};
+use selvedge_shards::{Counters, Input, Load, Moment, Now, SessionId, Shard, ShardId};
 
 use super::drain::Step;
 use super::round::Round;
@@ -27,7 +28,7 @@ use super::seats::{Seats, key_of, session_of};
 use crate::audit::Audit;
 use crate::auth::Authority;
 use crate::connection::pulse::{Pace, Stamps};
-use crate::connection::{Hold, Phase, PulseCounters, Pulses, Turn};
+use crate::connection::{ConnectionCounters, Hold, Phase, PulseCounters, Pulses, Turn};
 use crate::driver::{Completion, ConnectionKey, Operation};
 use crate::encoder::Encoder;
 use crate::health::Health;
@@ -128,6 +129,8 @@ pub(super) struct Core {
     health: Arc<Health>,
     authority: Arc<Authority>,
     limiting: limiting::Limiting,
+    measuring: measuring::Measuring,
+    counters: ConnectionCounters,
     messages: overdue_messages::Messages,
     acceptor: Option<Arc<Acceptor>>,
     tls: encrypted::Tls,
@@ -195,6 +198,8 @@ impl Core {
             health,
             authority,
             limiting: limiting::Limiting::new(limits, audit),
+            measuring: measuring::Measuring::default(),
+            counters: ConnectionCounters::default(),
             messages: overdue_messages::Messages::default(),
             acceptor,
             tls: encrypted::Tls::default(),
@@ -215,8 +220,9 @@ impl Core {
     }
 
     /// The time for whatever is handled next.
-    pub(super) fn set_now(&mut self, now: Now) {
+    pub(super) fn set_now(&mut self, now: Now, moment: Moment) {
         self.now = now;
+        self.look(moment);
     }
 
     /// Takes what is to be done, and gives an empty list back.
@@ -239,6 +245,7 @@ impl Core {
             }
             Completion::Released { key, socket } => self.released(key, socket),
             Completion::Closed { key } => {
+                self.measuring.forget(key);
                 if let Some(connection) = self.table.remove(key) {
                     self.forget(&connection);
                 }
@@ -347,6 +354,17 @@ impl Core {
     /// What the shard has counted.
     pub(super) fn counters(&self) -> Counters {
         self.shard.counters()
+    }
+
+    /// What was counted of connections.
+    pub(super) fn connection_counters(&mut self) -> ConnectionCounters {
+        ConnectionCounters {
+            open: self.table.len() as u64,
+            unfinished_bytes: self.unfinished_bytes_in_all() as u64,
+            mesh_incoming: self.mesh.incoming() as u64,
+            mesh_spilled: self.mesh.spilled() as u64,
+            ..self.counters
+        }
     }
 
     /// What became of TLS sessions.

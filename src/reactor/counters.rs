@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::connection::PulseCounters;
+use crate::connection::{ConnectionCounters, PulseCounters};
 use crate::driver::{self, Operation};
+use crate::instruments::{Batches, Timings};
 use crate::limits;
 use crate::tls;
 
@@ -65,6 +66,12 @@ pub struct Counted {
     pub tls: tls::Counters,
     /// Of the pulses of its connections.
     pub pulses: PulseCounters,
+    /// Of connections that came and went.
+    pub connections: ConnectionCounters,
+    /// How long things took it.
+    pub timings: Timings,
+    /// How much it did at once.
+    pub batches: Batches,
 }
 
 /// Where the cores lay out what they have counted, by number. Each writes its own place four times in a second, so nobody waits for a lock

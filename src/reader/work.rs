@@ -11,7 +11,7 @@ use selvedge_shards::{DocumentId, Sequence};
 use selvedge_storage::{DocumentKey, StoreError};
 
 use super::Shared;
-use super::job::{Job, Task};
+use super::job::{Asked, Job, Task};
 use super::stored::{assemble, key, last, records};
 use crate::inbox::Note;
 
@@ -38,12 +38,14 @@ impl Shared {
         }
     }
 
-    fn handle(&self, document: DocumentId, jobs: Vec<Job>) {
+    fn handle(&self, document: DocumentId, jobs: Vec<Asked>) {
         // All of it is committed: each job's shard says so.
-        let through = jobs.iter().filter_map(|job| wants_state(&job.task)).max();
+        let through = jobs.iter().filter_map(|asked| wants_state(&asked.job.task)).max();
         let mut state = None;
         let mut answers = HashMap::new();
-        for Job { core, task, .. } in jobs {
+        for Asked { job, since } in jobs {
+            let timed = job.timed();
+            let Job { core, task, .. } = job;
             let note = match task {
                 Task::Load { name } => {
                     Note::Loaded { document, result: guarded(document, || self.load(document, &name)) }
@@ -68,6 +70,7 @@ impl Shared {
                     Note::SnapshotTaken { document, result: guarded(document, || self.snapshot(document, through)) }
                 }
             };
+            self.took(timed, since.elapsed());
             (self.deliver)(core, note);
         }
     }
