@@ -7,6 +7,7 @@ mod guard;
 mod problem;
 mod routes;
 mod serve;
+mod settings;
 
 use std::fmt;
 use std::io;

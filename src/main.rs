@@ -46,8 +46,8 @@ fn main() -> ExitCode {
             }
         },
         Task::Serve => {
-            logging::start(&effective.settings);
-            server::run(&effective.settings)
+            let log = logging::start(&effective.settings);
+            server::run(effective, sources, log)
         }
     }
 }

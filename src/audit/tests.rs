@@ -63,6 +63,13 @@ fn every_event_is_one_line_that_says_when_and_what() {
         Event::Banned { address: address(1), ban_ms: 1_000 },
         Event::Revoked { subject: Arc::clone(&subject), sessions: 3 },
         Event::Closed { address: None, subject: Some(subject), reason: Reason::Displaced },
+        Event::SettingChanged {
+            subject: None,
+            how: SettingHow::Reloaded,
+            setting: "ban_ms",
+            old: Some("1".into()),
+            new: Some("2".into()),
+        },
         Event::Stopped,
     ];
     for event in &all {
@@ -72,7 +79,7 @@ fn every_event_is_one_line_that_says_when_and_what() {
     let path = folder.options().file;
     let events = events(&path);
     let names: Vec<_> = events.iter().map(|event| event["event"].as_str().expect("a name")).collect();
-    assert_eq!(names, ["started", "logged-in", "refused", "banned", "revoked", "closed", "stopped"]);
+    assert_eq!(names, ["started", "logged-in", "refused", "banned", "revoked", "closed", "setting-changed", "stopped"]);
     for event in &events {
         assert_eq!(event["core"], 3);
         let time = event["time"].as_str().expect("a time");

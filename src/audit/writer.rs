@@ -64,7 +64,8 @@ impl Writer {
                 | Event::LoggedIn { .. }
                 | Event::Banned { .. }
                 | Event::Revoked { .. }
-                | Event::Closed { .. } => true,
+                | Event::Closed { .. }
+                | Event::SettingChanged { .. } => true,
             };
             if is_wanted {
                 lines.push(line(record.at, record.core, &record.event));

@@ -14,11 +14,14 @@ use crate::persister;
 use crate::reactor::Board;
 use crate::reader::Reader;
 use crate::settings::Settings;
+use crate::settings::live::Live;
 
 /// Ways to everything that can be asked or told.
 pub struct Context {
     /// As at the start.
     pub settings: Arc<Settings>,
+    /// As they are now.
+    pub live: Arc<Live>,
     /// When the process started.
     pub started: Instant,
     /// Where clients connect.

@@ -17,22 +17,26 @@ use tower_http::timeout::TimeoutLayer;
 use super::Context;
 use super::guard::guard;
 use super::problem::Problem;
+use super::settings;
 
 /// Answers that are smaller are sent as they are.
 const COMPRESSED_BYTES_MIN: u64 = 1_024;
 
 pub(super) fn all(context: Arc<Context>) -> Router {
-    let settings = context.settings();
-    let timeout = Duration::from_millis(settings.control_timeout_ms);
+    let limits = context.settings();
+    let timeout = Duration::from_millis(limits.control_timeout_ms);
     let ordinary = ordinary()
-        .layer(DefaultBodyLimit::max(settings.control_body_bytes_max))
+        .layer(DefaultBodyLimit::max(limits.control_body_bytes_max))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, timeout));
     let compressed = SizeAbove::new(COMPRESSED_BYTES_MIN).and(NotForContentType::SSE);
     ordinary
         .merge(streams())
         .fallback(|| async { Problem::not_found("there is nothing under this path; /openapi.json says what there is") })
         .method_not_allowed_fallback(|| async {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not know the method; Allow says which it knows")
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this path does not know the method; Allow says which it knows",
+            )
         })
         .layer(middleware::from_fn_with_state(Arc::clone(&context), guard))
         .layer(CompressionLayer::new().compress_when(compressed))
@@ -42,7 +46,7 @@ pub(super) fn all(context: Arc<Context>) -> Router {
 
 /// Requests whose bodies, answers and times are bound by the settings.
 fn ordinary() -> Router<Arc<Context>> {
-    Router::new()
+    Router::new().merge(settings::routes())
 }
 
 /// Requests that may take as long as they go on: their parts bound themselves what they hold at any moment.

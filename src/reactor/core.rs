@@ -19,7 +19,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use selvedge_protocol::websocket::{Inflater, Limits};
-use selvedge_shards::{Counters, Input, Load, Now, SessionId, Shard, ShardId};
+use selvedge_shards::{Config, Counters, Input, Load, Now, SessionId, Shard, ShardId};
 
 use super::drain::Step;
 use super::round::Round;
@@ -75,6 +75,15 @@ pub struct Rules {
     pub rate: Rate,
     /// From the first byte of a message to its last.
     pub message_timeout_ms: u64,
+}
+
+/// What a core and its shard are held to from here on.
+#[derive(Debug)]
+pub struct NewRules {
+    /// The connections'.
+    pub rules: Rules,
+    /// The shard's.
+    pub shard: Config,
 }
 
 /// What a core is given at the start.
@@ -252,6 +261,7 @@ impl Core {
         match note {
             Note::Farewell(farewell) => self.farewell(&farewell),
             Note::Authority(authority) => self.take_authority(&authority),
+            Note::Rules(rules) => self.take_rules(*rules),
             note => note.visit(&mut |input| self.handle(input)),
         }
     }
@@ -357,6 +367,15 @@ impl Core {
     /// What was counted of the pulses of connections.
     pub(super) fn pulse_counters(&self) -> PulseCounters {
         self.pulses.counters()
+    }
+
+    /// Connections are held to other rules: what was begun under the old ones may end under them, where it was written down how long it may
+    /// take.
+    fn take_rules(&mut self, NewRules { rules, shard }: NewRules) {
+        self.pulses.set_pace(rules.pace);
+        self.encoder.set_compression_bytes_min(rules.compression_bytes_min);
+        self.rules = rules;
+        self.handle(Input::Configured { config: Box::new(shard) });
     }
 
     /// Hands something to the shard and carries out what follows.

@@ -90,7 +90,8 @@ impl Core {
     pub(super) fn receive(&mut self, socket: &Socket, surplus: bool) -> Option<Connection> {
         // A peer that has gone again has no address any more.
         let address = socket.peer().ok()?;
-        let (reception, ticket) = match self.limiting.limits.networks.peer(address) {
+        let peer = self.limiting.limits.networks().peer(address);
+        let (reception, ticket) = match peer {
             Peer::Denied => {
                 self.network_denied(address);
                 return None;
@@ -183,7 +184,7 @@ impl Core {
     fn receive_for(&mut self, key: ConnectionKey, client: Option<IpAddr>) -> bool {
         let surplus = self.health.connections() > self.rules.connections_max;
         let of_proxy = if surplus { Reception::Surplus } else { Reception::Forwarded };
-        let entered = match client.map(|client| (client, self.limiting.limits.networks.peer(client))) {
+        let entered = match client.map(|client| (client, self.limiting.limits.networks().peer(client))) {
             Some((client, Peer::Denied)) => {
                 self.network_denied(client);
                 return false;
