@@ -11,6 +11,7 @@ pub mod doorbell;
 pub mod driver;
 pub mod encoder;
 pub mod endpoints;
+pub mod events;
 pub mod handoff;
 pub mod health;
 pub mod hocuspocus;

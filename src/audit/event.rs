@@ -120,7 +120,7 @@ impl Address {
         }
     }
 
-    fn text(self) -> String {
+    pub(crate) fn text(self) -> String {
         match self {
             Self::Exact(address) => address.to_string(),
             Self::Counted(key) => key.to_string(),
@@ -166,7 +166,7 @@ pub enum Reason {
 
 impl Reason {
     /// The word for it; see [`Reason::detail`].
-    pub(super) fn word(&self) -> &'static str {
+    pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::Network => "network",
             Self::Proxy => "proxy",
@@ -182,7 +182,8 @@ impl Reason {
         }
     }
 
-    fn detail(&self) -> Option<&str> {
+    /// What else there is to say of it.
+    pub(crate) fn detail(&self) -> Option<&str> {
         match self {
             Self::Login(detail) => Some(detail),
             Self::Network
