@@ -244,6 +244,7 @@ impl<D: Driver> Reactor<D> {
             pulses: self.core.pulse_counters(),
         };
         self.lines.board.write(self.id, counted);
+        self.core.lay_out_events();
     }
 
     fn noticed(&mut self) {

@@ -25,6 +25,7 @@ use crate::auth::{self, Authority, Keeper};
 use crate::control::{self, Context, Control, Latest};
 use crate::doorbell::Doorbell;
 use crate::driver::listener::{self, ListenError};
+use crate::events::Events;
 use crate::health::Health;
 use crate::inbox::{self, Inbox, Note};
 use crate::limits::{Budget, Limits, Pressure, Sampler};
@@ -185,6 +186,7 @@ impl Server {
             audit: audit.clone(),
         };
         let live = Arc::new(Live::new(effective, sources, followers.follow()));
+        let events = Arc::new(Events::new(shards));
         let plan = Plan {
             settings,
             shards,
@@ -195,6 +197,7 @@ impl Server {
             board: &board,
             shared,
             audit: audit.clone(),
+            events: &events,
             authority: Arc::clone(&authority),
             cpus: &cpus,
             tls: tls.as_ref(),
@@ -316,6 +319,7 @@ struct Plan<'a> {
     cpus: &'a [usize],
     shared: Arc<Limits>,
     audit: Audit,
+    events: &'a Arc<Events>,
     tls: Option<&'a Tls>,
 }
 
@@ -338,6 +342,7 @@ impl Plan<'_> {
                     health: Arc::clone(self.health),
                     limits: Arc::clone(&self.shared),
                     audit: self.audit.of_core(id.0),
+                    events: self.events.gatherer(id.0),
                     authority: Arc::clone(&self.authority),
                     acceptor: self.tls.map(Tls::acceptor),
                 },

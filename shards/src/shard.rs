@@ -131,6 +131,15 @@ impl Shard {
         self.documents.iter().any(Document::is_gathering)
     }
 
+    /// The session is attached to a document.
+    #[must_use]
+    pub fn is_attached(&self, session: SessionId) -> bool {
+        match self.place(session) {
+            Place::Document(_) | Place::Mirror(_) => true,
+            Place::Vacant => false,
+        }
+    }
+
     /// The document that a session here is attached to, by its name. The names of documents of other shards are theirs.
     #[must_use]
     pub fn document_name(&self, session: SessionId) -> Option<&Arc<str>> {

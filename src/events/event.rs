@@ -9,7 +9,7 @@ use humantime::format_rfc3339_millis;
 use selvedge_shards::SessionId;
 use serde_json::{Map, Value, json};
 
-use crate::audit::{Address, Reason};
+use crate::audit::{self, Address, Reason};
 
 /// One thing that happened.
 #[derive(Clone, Debug)]
@@ -250,10 +250,24 @@ impl FromIterator<Kind> for KindSet {
 }
 
 impl Event {
-    /// What the audit log was told of somebody who was not let in, or had to go.
+    /// What the audit log is told of somebody who was not let in, or had to go, if it is that.
     #[must_use]
-    pub fn refused(address: Option<Address>, subject: Option<Arc<str>>, reason: &Reason) -> Self {
-        Self::Refused { address, subject, reason: reason.word(), detail: reason.detail().map(Arc::from) }
+    pub fn of_audit(audited: &audit::Event) -> Option<Self> {
+        let told = |address, subject, reason: &Reason| {
+            let detail = reason.detail().map(Arc::from);
+            Some(Self::Refused { address, subject, reason: reason.word(), detail })
+        };
+        let plain = |address, subject, reason| Some(Self::Refused { address, subject, reason, detail: None });
+        match audited {
+            audit::Event::Refused { address, reason } => told(Some(*address), None, reason),
+            audit::Event::Closed { address, subject, reason } => told(*address, subject.clone(), reason),
+            audit::Event::Banned { address, .. } => plain(Some(*address), None, "banned"),
+            audit::Event::Revoked { subject, .. } => plain(None, Some(Arc::clone(subject)), "revoked"),
+            audit::Event::Started { .. }
+            | audit::Event::Stopped
+            | audit::Event::LoggedIn { .. }
+            | audit::Event::SettingChanged { .. } => None,
+        }
     }
 
     /// Of which kind it is.

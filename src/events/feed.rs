@@ -15,6 +15,7 @@ const EVENTS_MAX: usize = 8_192;
 /// Bytes that are kept, as far as events vary in size.
 const BYTES_MAX: usize = 4 << 20;
 
+/// One for the process.
 #[derive(Debug)]
 pub struct Feed {
     /// In front of every number, so that events of another life of the server have other names: when this one began, in milliseconds.
@@ -95,7 +96,9 @@ impl Feed {
     #[must_use]
     pub fn read(&self, after: Option<&str>) -> Reading {
         let next = self.kept().next;
-        let after = after.and_then(|id| id.strip_prefix(&format!("{:x}-", self.life))).and_then(|number| number.parse::<u64>().ok());
+        let after = after
+            .and_then(|id| id.strip_prefix(&format!("{:x}-", self.life)))
+            .and_then(|number| number.parse::<u64>().ok());
         let next = after.map_or(next, |after| after.saturating_add(1).min(next));
         Reading { next, changes: self.next.subscribe() }
     }
@@ -162,7 +165,13 @@ mod tests {
         let news = slow.take(&feed, 1);
         assert_eq!((news.missed, numbers(&news)), (5, vec![6]));
         assert_eq!(slow.take(&feed, 1).missed, 0);
-        let large = Event::Stateless { document: None, session: None, subject: None, bytes: 0, payload: Some("x".repeat(BYTES_MAX / 4).into()) };
+        let large = Event::Stateless {
+            document: None,
+            session: None,
+            subject: None,
+            bytes: 0,
+            payload: Some("x".repeat(BYTES_MAX / 4).into()),
+        };
         feed.push((0..8).map(|_| (SystemTime::UNIX_EPOCH, large.clone())));
         assert_eq!(slow.take(&feed, 9).events.len(), 3, "bytes are bounded as well");
     }

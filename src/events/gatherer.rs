@@ -20,11 +20,12 @@ const SESSIONS_MAX: usize = 1 << 16;
 #[derive(Debug)]
 struct Opened {
     document: Arc<str>,
+    who: Who,
     since: Now,
 }
 
 /// Whose session, from where, and what it speaks.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Who {
     /// Nobody in particular where no tokens are asked for.
     pub subject: Option<Arc<str>>,
@@ -68,45 +69,58 @@ impl Gatherer {
             return;
         }
         if self.sessions.len() < SESSIONS_MAX {
-            self.sessions.insert(session, Opened { document: Arc::clone(document), since: now });
+            self.sessions.insert(session, Opened { document: Arc::clone(document), who: who.clone(), since: now });
         }
         let (session, document) = (SessionAt { core: self.core, session }, Arc::clone(document));
         let Who { subject, address, dialect } = who;
         self.tell(Event::Opened { session, document, subject, address, dialect });
     }
 
-    /// A session is over. `document`, where it is known, in case that its beginning was not seen.
-    pub fn closed(
+    /// Whether the beginning of a session was seen: who it is, and on which document, is known then.
+    #[must_use]
+    pub fn has_seen(&self, session: SessionId) -> bool {
+        self.sessions.contains_key(&session)
+    }
+
+    /// A session whose beginning was seen is over.
+    pub fn closed(&mut self, session: SessionId, reason: Cow<'static, str>, now: Now) {
+        if let Some(Opened { document, who, since }) = self.sessions.remove(&session) {
+            self.tell_closed(session, Some(document), who, Some(now.since(since)), reason);
+        }
+    }
+
+    /// A session that began while nobody listened is over.
+    pub fn closed_unseen(
         &mut self,
         session: SessionId,
         document: Option<Arc<str>>,
         who: Who,
         reason: Cow<'static, str>,
-        now: Now,
     ) {
-        if !self.is_wanted() {
-            return;
-        }
-        let opened = self.sessions.remove(&session);
-        let duration_ms = opened.as_ref().map(|opened| now.since(opened.since));
-        let document = opened.map(|opened| opened.document).or(document);
+        self.tell_closed(session, document, who, None, reason);
+    }
+
+    fn tell_closed(
+        &mut self,
+        session: SessionId,
+        document: Option<Arc<str>>,
+        who: Who,
+        duration_ms: Option<u64>,
+        reason: Cow<'static, str>,
+    ) {
         let session = SessionAt { core: self.core, session };
         let Who { subject, address, dialect } = who;
         self.tell(Event::Closed { session, document, subject, address, dialect, duration_ms, reason });
     }
 
-    /// A client has sent a stateless message.
-    pub fn stateless(
-        &mut self,
-        session: SessionId,
-        document: Option<Arc<str>>,
-        subject: Option<Arc<str>>,
-        payload: Box<str>,
-    ) {
+    /// A client has sent a stateless message. `document`, where it is known, in case that the beginning of its session was not seen.
+    pub fn stateless(&mut self, session: SessionId, document: Option<Arc<str>>, payload: Box<str>) {
         if !self.is_wanted() {
             return;
         }
-        let document = self.sessions.get(&session).map(|opened| Arc::clone(&opened.document)).or(document);
+        let seen = self.sessions.get(&session);
+        let document = seen.map(|opened| Arc::clone(&opened.document)).or(document);
+        let subject = seen.and_then(|opened| opened.who.subject.clone());
         let (bytes, session) = (payload.len(), Some(SessionAt { core: self.core, session }));
         let payload = (bytes <= PAYLOAD_BYTES_MAX).then_some(payload);
         self.tell(Event::Stateless { document, session, subject, bytes, payload });

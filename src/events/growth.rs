@@ -98,7 +98,9 @@ mod tests {
         growths.tell(Now(now), |event| {
             told.push(match event {
                 Event::Created { document } => format!("{document} created"),
-                Event::Changed { document, sequence, updates, bytes } => format!("{document} {sequence} {updates} {bytes}"),
+                Event::Changed { document, sequence, updates, bytes } => {
+                    format!("{document} {sequence} {updates} {bytes}")
+                }
                 other => panic!("{other:?}"),
             });
         });

@@ -19,12 +19,12 @@ fn a_core_gathers_while_somebody_listens_and_not_otherwise() {
     assert!(events.trays[0].take().is_empty());
 
     let listening = events.listen();
-    core.closed(SESSION, None, who(), "left".into(), Now(5));
+    core.closed_unseen(SESSION, None, who(), "left".into());
     core.opened(SESSION, &"a".into(), who(), Now(10));
     core.appended(DocumentId([1; 16]), &"a".into(), Sequence(1), 3);
     core.committed(DocumentId([1; 16]), Sequence(1));
-    core.stateless(SESSION, None, None, "hello".into());
-    core.closed(SESSION, None, who(), "left".into(), Now(25));
+    core.stateless(SESSION, None, "hello".into());
+    core.closed(SESSION, "left".into(), Now(25));
     core.lay_out(Now(30));
     let told = events.feed.push(events.trays[0].take().records.into_iter().map(|record| (record.at, record.event)));
     let texts: Vec<serde_json::Value> =

@@ -85,14 +85,19 @@ impl Tray {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::audit::Reason;
 
     fn refused() -> Event {
-        Event::refused(None, None, &Reason::Origin)
+        Event::Refused { address: None, subject: None, reason: "origin", detail: None }
     }
 
     fn stateless(bytes: usize) -> Event {
-        Event::Stateless { document: None, session: None, subject: None, bytes, payload: Some("x".repeat(bytes).into()) }
+        Event::Stateless {
+            document: None,
+            session: None,
+            subject: None,
+            bytes,
+            payload: Some("x".repeat(bytes).into()),
+        }
     }
 
     #[test]

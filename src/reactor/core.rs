@@ -13,6 +13,7 @@ mod listening;
 mod overdue_messages;
 mod sending;
 mod shedding;
+mod telling;
 mod unfinished;
 
 use std::collections::HashMap;
@@ -30,6 +31,7 @@ use crate::connection::pulse::{Pace, Stamps};
 use crate::connection::{Hold, Phase, PulseCounters, Pulses, Turn};
 use crate::driver::{Completion, ConnectionKey, Operation};
 use crate::encoder::Encoder;
+use crate::events::Gatherer;
 use crate::health::Health;
 use crate::hocuspocus::{self, Hocuspocus};
 use crate::inbox::Note;
@@ -110,6 +112,8 @@ pub struct Parts {
     pub limits: Arc<crate::limits::Limits>,
     /// Where it is written down who came in and who did not.
     pub audit: Audit,
+    /// What it tells those outside through.
+    pub events: Gatherer,
     /// Where sessions begin, if connections are inside TLS.
     pub acceptor: Option<Arc<Acceptor>>,
 }
@@ -183,8 +187,21 @@ enum Deadline {
 
 impl Core {
     pub(super) fn new(parts: Parts, now: Now) -> Self {
-        let Parts { id, cores, shard, mesh, appender, reader, rules, health, authority, acceptor, limits, audit } =
-            parts;
+        let Parts {
+            id,
+            cores,
+            shard,
+            mesh,
+            appender,
+            reader,
+            rules,
+            health,
+            authority,
+            acceptor,
+            limits,
+            audit,
+            events,
+        } = parts;
         Self {
             id,
             cores,
@@ -203,7 +220,7 @@ impl Core {
             rules,
             health,
             authority,
-            limiting: limiting::Limiting::new(limits, audit),
+            limiting: limiting::Limiting::new(limits, audit, events),
             messages: overdue_messages::Messages::default(),
             acceptor,
             tls: encrypted::Tls::default(),
@@ -262,7 +279,14 @@ impl Core {
             Note::Farewell(farewell) => self.farewell(&farewell),
             Note::Authority(authority) => self.take_authority(&authority),
             Note::Rules(rules) => self.take_rules(*rules),
-            note => note.visit(&mut |input| self.handle(input)),
+            note => {
+                if let Note::Committed(commits) = &note {
+                    for &(document, sequence) in commits {
+                        self.events().committed(document, sequence);
+                    }
+                }
+                note.visit(&mut |input| self.handle(input));
+            }
         }
     }
 
