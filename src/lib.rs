@@ -23,6 +23,7 @@ pub mod persister;
 mod priority;
 pub mod reactor;
 pub mod reader;
+mod rotating_file;
 pub mod server;
 pub mod settings;
 pub mod timers;
