@@ -3,11 +3,13 @@
 
 mod access;
 mod context;
+mod events;
 mod guard;
 mod problem;
 mod routes;
 mod serve;
 mod settings;
+mod webhooks;
 
 use std::fmt;
 use std::io;

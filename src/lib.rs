@@ -28,3 +28,4 @@ pub mod server;
 pub mod settings;
 pub mod timers;
 pub mod tls;
+pub mod webhooks;

@@ -25,7 +25,7 @@ use crate::auth::{self, Authority, Keeper};
 use crate::control::{self, Context, Control, Latest};
 use crate::doorbell::Doorbell;
 use crate::driver::listener::{self, ListenError};
-use crate::events::Events;
+use crate::events::{self, Collector, Events, Listening};
 use crate::health::Health;
 use crate::inbox::{self, Inbox, Note};
 use crate::limits::{Budget, Limits, Pressure, Sampler};
@@ -37,6 +37,7 @@ use crate::reactor::{Board, Clock, Counted, Lines, Parts};
 use crate::reader::Readers;
 use crate::settings::live::Live;
 use crate::settings::{DescriptorsChoice, Effective, Literal, SETTINGS, Settings, Sources};
+use crate::webhooks::{self, Webhooks};
 use cores::{Cores, Start, StartFailed};
 use tls::{Tls, TlsFailed};
 
@@ -61,6 +62,7 @@ enum Failed {
     Cores(StartFailed),
     Tls(TlsFailed),
     Control(control::StartError),
+    Webhooks(webhooks::StartError),
     /// A core did not come to rest in time.
     Restless,
     Drain(DrainFailed),
@@ -78,6 +80,7 @@ impl fmt::Display for Failed {
             Self::Cores(error) => error.fmt(f),
             Self::Tls(error) => error.fmt(f),
             Self::Control(error) => error.fmt(f),
+            Self::Webhooks(error) => error.fmt(f),
             Self::Restless => f.write_str("the drain timeout was over before all cores came to rest"),
             Self::Drain(error) => error.fmt(f),
         }
@@ -115,6 +118,10 @@ struct Server {
     readers: Readers,
     keeper: Keeper,
     control: Option<(SocketAddr, Control)>,
+    collector: Collector,
+    webhooks: Arc<Webhooks>,
+    /// Of the webhooks, where there are any.
+    _listening: Option<Listening>,
     tls: Option<Tls>,
     /// Measures as long as it is there.
     _sampler: Sampler,
@@ -147,6 +154,7 @@ impl Server {
         Cores::probe(wanted).map_err(Failed::Cores)?;
         let audit_log = limits::audit(settings).map(AuditLog::open).transpose().map_err(Failed::Audit)?;
         let audit = audit_log.as_ref().map_or_else(Audit::off, AuditLog::audit);
+        let webhooks = Arc::new(Webhooks::start(settings).map_err(Failed::Webhooks)?);
         let store = RocksStore::open(&settings.data_dir, limits::storage(settings)).map_err(Failed::Store)?;
         let rocks = Arc::new(store);
         let store: Arc<dyn Store> = Arc::clone(&rocks) as _;
@@ -187,6 +195,9 @@ impl Server {
         };
         let live = Arc::new(Live::new(effective, sources, followers.follow()));
         let events = Arc::new(Events::new(shards));
+        let listening = (!webhooks.is_empty()).then(|| events.listen());
+        let offered = Arc::clone(&webhooks);
+        let collector = events::collect(&events, Box::new(move |told| offered.offer(told))).map_err(Failed::Thread)?;
         let plan = Plan {
             settings,
             shards,
@@ -217,6 +228,8 @@ impl Server {
             audit,
             health: Arc::clone(&health),
             board: Arc::clone(&board),
+            events,
+            webhooks: Arc::clone(&webhooks),
             writing: persister.health(),
             reader: readers.reader(),
             store: rocks,
@@ -243,6 +256,9 @@ impl Server {
             audit_log,
             keeper,
             control,
+            collector,
+            webhooks,
+            _listening: listening,
             tls,
         })
     }
@@ -289,9 +305,12 @@ impl Server {
         at_rest = at_rest && self.drain.wait(Step::Acknowledge, deadline);
         self.drain.lead(Step::Close, deadline);
         self.cores.join();
+        // What the cores told to the very end is still heard of; and who listens hears the end.
+        drop(self.collector);
         if let Some((_, control)) = self.control {
             control.stop();
         }
+        self.webhooks.stop(deadline);
         self.readers.stop();
         self.keeper.stop();
         committed.map_err(Failed::Drain)?;

@@ -8,6 +8,7 @@ use selvedge_storage::RocksStore;
 
 use crate::audit::Audit;
 use crate::auth::{Authority, Revoker};
+use crate::events::Events;
 use crate::health::Health;
 use crate::inbox::Deliver;
 use crate::persister;
@@ -15,6 +16,7 @@ use crate::reactor::Board;
 use crate::reader::Reader;
 use crate::settings::Settings;
 use crate::settings::live::Live;
+use crate::webhooks::Webhooks;
 
 /// Ways to everything that can be asked or told.
 pub struct Context {
@@ -38,6 +40,10 @@ pub struct Context {
     pub health: Arc<Health>,
     /// What the cores have counted.
     pub board: Arc<Board>,
+    /// What happens.
+    pub events: Arc<Events>,
+    /// Who is told of it elsewhere, and how that goes.
+    pub webhooks: Arc<Webhooks>,
     /// How writing goes.
     pub writing: Arc<persister::Health>,
     /// What is read.

@@ -71,6 +71,9 @@ settings! {
         /// How long a request to the control plane may take, its body included, before it is answered with 408. Streams are not bound by it.
         control_timeout_ms: Milliseconds { default: 30_000, min: 100, max: 3_600_000 };
 
+        /// Streams of events (/v1/events) at once; further ones are refused with 503.
+        control_streams_max: Count { default: 32, min: 1, max: 65_536, unit: "streams" };
+
         /// Largest body of a request to the control plane; larger ones are refused with 413. Imports are streams, and not bound by it.
         control_body_bytes_max: Bytes { default: 64 * MIB, min: KIB, max: GIB };
     }
@@ -191,6 +194,39 @@ settings! {
 
         /// Audit logs that are kept, the current one included.
         audit_files_max: Count { default: 8, min: 1, max: 1_000, unit: "files" };
+    }
+
+    "Webhooks" {
+        /// Who is told what happens: targets, each with an address, a secret, kinds of events and documents.
+        /// Read at the start.
+        webhooks_file: File { what: "targets of webhooks in TOML" };
+
+        /// How long a target may take to take an event.
+        webhooks_timeout_ms: Milliseconds { default: 10_000, min: 100, max: 600_000 };
+
+        /// Attempts to deliver one event to one target; then it is given up. Each waits longer than the one before, up to five minutes.
+        webhooks_attempts_max: Count { default: 12, min: 1, max: 1_000, unit: "attempts" };
+
+        /// An event is given up when it cannot be tried again within this time.
+        webhooks_age_max_ms: Milliseconds { default: 3_600_000, min: 1_000, max: 604_800_000 };
+
+        /// Events that wait for one target; further ones are given up at once. Together they have 16 MiB at most.
+        webhooks_queue_max: Count { default: 10_000, min: 1, max: 1 << 20, unit: "events" };
+
+        /// A document's changes are told of when no other has come for so long; a target may have a time of its own.
+        webhooks_debounce_ms: Milliseconds { default: 2_000, min: 0, max: 3_600_000 };
+
+        /// A document that never rests is told of so often all the same.
+        webhooks_debounce_max_ms: Milliseconds { default: 10_000, min: 0, max: 3_600_000 };
+
+        /// Where events that were given up are written, as JSON, one object a line; without it they are counted.
+        webhooks_dead_letters_file: File { what: "events that were given up" };
+
+        /// That file is begun anew when it has grown to this, and the old one kept under its name with a number.
+        webhooks_dead_letters_bytes_max: Bytes { default: 16 * MIB, min: 64 * KIB, max: 1024 * GIB };
+
+        /// Files of that kind that are kept, the current one included.
+        webhooks_dead_letters_files_max: Count { default: 4, min: 1, max: 1_000, unit: "files" };
     }
 
     "Logging" {
@@ -406,6 +442,10 @@ relations! {
     heartbeat_ms <= heartbeat_max_ms;
     /// silence between two heartbeats is no sign that nobody is there
     heartbeat_max_ms <= stale_timeout_ms;
+    /// a stream is a connection
+    control_streams_max <= control_connections_max;
+    /// whoever waits for a pause waits no longer than for none
+    webhooks_debounce_ms <= webhooks_debounce_max_ms;
     /// a drain waits for closing handshakes
     close_timeout_ms <= drain_timeout_ms;
 }
