@@ -4,11 +4,14 @@
 mod access;
 mod checkpoints;
 mod context;
+mod events;
 mod guard;
 mod metrics;
 mod problem;
 mod routes;
 mod serve;
+mod settings;
+mod webhooks;
 
 use std::fmt;
 use std::io;

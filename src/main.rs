@@ -55,8 +55,8 @@ fn main() -> ExitCode {
         Task::Man(None) => done(cli::man().map(|page| print_bytes(&page))),
         Task::Man(Some(folder)) => done(cli::man_pages(&folder).map(|()| ExitCode::SUCCESS)),
         Task::Serve => {
-            logging::start(&effective.settings);
-            server::run(&effective.settings)
+            let log = logging::start(&effective.settings);
+            server::run(effective, sources, log)
         }
     }
 }

@@ -28,7 +28,7 @@ use crate::inbox::{Inbox, Note};
 use crate::mesh::Parcel;
 
 pub use self::clock::Clock;
-pub use self::core::{Parts, Rules};
+pub use self::core::{NewRules, Parts, Rules};
 pub use self::counters::{Board, Counted, Counters};
 
 /// How long a core looks for more before it sleeps, when something came a moment ago. Waking a sleeping core takes about as long.
@@ -259,6 +259,7 @@ impl<D: Driver> Reactor<D> {
             batches: self.core.batches(),
         };
         self.lines.board.write(self.id, counted);
+        self.core.lay_out_events();
     }
 
     fn noticed(&mut self) {

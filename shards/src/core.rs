@@ -60,6 +60,20 @@ impl Core {
         }
     }
 
+    /// Goes on with other limits.
+    pub(crate) fn configure(&mut self, config: Config) {
+        assert_eq!(
+            (config.shard, config.shards),
+            (self.config.shard, self.config.shards),
+            "documents stay where they are"
+        );
+        self.rates = Rates::new(&config);
+        self.sessions.set_outbox_bytes_max(config.outbox_bytes_max);
+        self.config = config;
+        // Those who were paused for what is allowed now.
+        self.committed(0);
+    }
+
     pub(crate) fn is_here(&self, session: SessionRef) -> bool {
         session.shard == self.config.shard
     }

@@ -35,7 +35,7 @@ const ASK_AGAIN_MS: u64 = 5_000;
 #[derive(Debug)]
 pub(crate) struct Document {
     pub(crate) id: DocumentId,
-    name: Arc<str>,
+    pub(crate) name: Arc<str>,
     /// Place in the shard's table.
     slot: u32,
     pub(crate) listed: Listed,

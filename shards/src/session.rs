@@ -153,6 +153,11 @@ impl Sessions {
         }
     }
 
+    /// From here on so much may wait for one of them.
+    pub(crate) fn set_outbox_bytes_max(&mut self, outbox_bytes_max: usize) {
+        self.outbox_bytes_max = outbox_bytes_max;
+    }
+
     /// Seconds begin at 1, so that 0 can stand for "not".
     pub(crate) fn set_now(&mut self, now: Now) {
         self.now_s = u32::try_from(now.0 / 1_000 + 1).unwrap_or(u32::MAX);

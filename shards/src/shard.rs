@@ -100,6 +100,7 @@ impl Shard {
             }
             Input::CommitFailed { reason } => self.core.stalled = Some(reason),
             Input::Envelope { from, envelope } => self.envelope(from, envelope),
+            Input::Configured { config } => self.core.configure(*config),
             Input::TurnEnded { load } => self.turn_ended(load),
             Input::Tick => self.tick(),
         }
@@ -141,6 +142,24 @@ impl Shard {
     #[must_use]
     pub fn is_gathering(&self) -> bool {
         self.documents.iter().any(Document::is_gathering)
+    }
+
+    /// The session is attached to a document.
+    #[must_use]
+    pub fn is_attached(&self, session: SessionId) -> bool {
+        match self.place(session) {
+            Place::Document(_) | Place::Mirror(_) => true,
+            Place::Vacant => false,
+        }
+    }
+
+    /// The document that a session here is attached to, by its name. The names of documents of other shards are theirs.
+    #[must_use]
+    pub fn document_name(&self, session: SessionId) -> Option<&Arc<str>> {
+        match self.place(session) {
+            Place::Document(slot) => Some(&self.documents[slot].name),
+            Place::Mirror(_) | Place::Vacant => None,
+        }
     }
 
     /// What waits to be sent in this session, in bytes; frames may be shared with others.

@@ -10,6 +10,7 @@ use super::Checkpoints;
 use super::metrics::Requests;
 use crate::audit::Audit;
 use crate::auth::{Authority, Revoker};
+use crate::events::Events;
 use crate::health::Health;
 use crate::inbox::Deliver;
 use crate::instruments::{Batches, Timings};
@@ -17,11 +18,15 @@ use crate::persister;
 use crate::reactor::{Board, Counted};
 use crate::reader::Reader;
 use crate::settings::Settings;
+use crate::settings::live::Live;
+use crate::webhooks::Webhooks;
 
 /// Ways to everything that can be asked or told.
 pub struct Context {
     /// As at the start.
     pub settings: Arc<Settings>,
+    /// As they are now.
+    pub live: Arc<Live>,
     /// When the process started.
     pub started: Instant,
     /// Where clients connect.
@@ -38,6 +43,10 @@ pub struct Context {
     pub health: Arc<Health>,
     /// What the cores have counted.
     pub board: Arc<Board>,
+    /// What happens.
+    pub events: Arc<Events>,
+    /// Who is told of it elsewhere, and how that goes.
+    pub webhooks: Arc<Webhooks>,
     /// How writing goes.
     pub writing: Arc<persister::Health>,
     /// What is read.

@@ -16,20 +16,21 @@ use tower_http::timeout::TimeoutLayer;
 
 use super::guard::guard;
 use super::problem::Problem;
-use super::{Context, checkpoints, metrics};
+use super::{Context, checkpoints, events, metrics, settings, webhooks};
+use crate::settings::Settings;
 
 /// Answers that are smaller are sent as they are.
 const COMPRESSED_BYTES_MIN: u64 = 1_024;
 
 pub(super) fn all(context: Arc<Context>) -> Router {
-    let settings = context.settings();
-    let timeout = Duration::from_millis(settings.control_timeout_ms);
+    let limits = context.settings();
+    let timeout = Duration::from_millis(limits.control_timeout_ms);
     let ordinary = ordinary()
-        .layer(DefaultBodyLimit::max(settings.control_body_bytes_max))
+        .layer(DefaultBodyLimit::max(limits.control_body_bytes_max))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, timeout));
     let compressed = SizeAbove::new(COMPRESSED_BYTES_MIN).and(NotForContentType::SSE);
     ordinary
-        .merge(streams())
+        .merge(streams(limits))
         .fallback(|| async { Problem::not_found("there is nothing under this path; /openapi.json says what there is") })
         .method_not_allowed_fallback(|| async {
             Problem::new(
@@ -46,12 +47,16 @@ pub(super) fn all(context: Arc<Context>) -> Router {
 
 /// Requests whose bodies, answers and times are bound by the settings.
 fn ordinary() -> Router<Arc<Context>> {
-    Router::new().merge(checkpoints::routes()).merge(metrics::routes())
+    Router::new()
+        .merge(checkpoints::routes())
+        .merge(metrics::routes())
+        .merge(settings::routes())
+        .merge(webhooks::routes())
 }
 
 /// Requests that may take as long as they go on: their parts bound themselves what they hold at any moment.
-fn streams() -> Router<Arc<Context>> {
-    Router::new()
+fn streams(settings: &Settings) -> Router<Arc<Context>> {
+    Router::new().merge(events::routes(settings.control_streams_max))
 }
 
 fn panicked(_: Box<dyn Any + Send>) -> Response {

@@ -14,13 +14,14 @@ mod measuring;
 mod overdue_messages;
 mod sending;
 mod shedding;
+mod telling;
 mod unfinished;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use selvedge_protocol::websocket::{Inflater, Limits};
-use selvedge_shards::{Counters, Input, Load, Moment, Now, SessionId, Shard, ShardId};
+use selvedge_shards::{Config, Counters, Input, Load, Moment, Now, SessionId, Shard, ShardId};
 
 use super::drain::Step;
 use super::round::Round;
@@ -31,6 +32,7 @@ use crate::connection::pulse::{Pace, Stamps};
 use crate::connection::{ConnectionCounters, Hold, Phase, PulseCounters, Pulses, Turn};
 use crate::driver::{Completion, ConnectionKey, Operation};
 use crate::encoder::Encoder;
+use crate::events::Gatherer;
 use crate::health::Health;
 use crate::hocuspocus::{self, Hocuspocus};
 use crate::inbox::Note;
@@ -78,6 +80,15 @@ pub struct Rules {
     pub message_timeout_ms: u64,
 }
 
+/// What a core and its shard are held to from here on.
+#[derive(Debug)]
+pub struct NewRules {
+    /// The connections'.
+    pub rules: Rules,
+    /// The shard's.
+    pub shard: Config,
+}
+
 /// What a core is given at the start.
 pub struct Parts {
     /// Which core.
@@ -102,6 +113,8 @@ pub struct Parts {
     pub limits: Arc<crate::limits::Limits>,
     /// Where it is written down who came in and who did not.
     pub audit: Audit,
+    /// What it tells those outside through.
+    pub events: Gatherer,
     /// Where sessions begin, if connections are inside TLS.
     pub acceptor: Option<Arc<Acceptor>>,
 }
@@ -177,8 +190,21 @@ enum Deadline {
 
 impl Core {
     pub(super) fn new(parts: Parts, now: Now) -> Self {
-        let Parts { id, cores, shard, mesh, appender, reader, rules, health, authority, acceptor, limits, audit } =
-            parts;
+        let Parts {
+            id,
+            cores,
+            shard,
+            mesh,
+            appender,
+            reader,
+            rules,
+            health,
+            authority,
+            acceptor,
+            limits,
+            audit,
+            events,
+        } = parts;
         Self {
             id,
             cores,
@@ -197,7 +223,7 @@ impl Core {
             rules,
             health,
             authority,
-            limiting: limiting::Limiting::new(limits, audit),
+            limiting: limiting::Limiting::new(limits, audit, events),
             measuring: measuring::Measuring::default(),
             counters: ConnectionCounters::default(),
             messages: overdue_messages::Messages::default(),
@@ -259,7 +285,15 @@ impl Core {
         match note {
             Note::Farewell(farewell) => self.farewell(&farewell),
             Note::Authority(authority) => self.take_authority(&authority),
-            note => note.visit(&mut |input| self.handle(input)),
+            Note::Rules(rules) => self.take_rules(*rules),
+            note => {
+                if let Note::Committed(commits) = &note {
+                    for &(document, sequence) in commits {
+                        self.events().committed(document, sequence);
+                    }
+                }
+                note.visit(&mut |input| self.handle(input));
+            }
         }
     }
 
@@ -375,6 +409,15 @@ impl Core {
     /// What was counted of the pulses of connections.
     pub(super) fn pulse_counters(&self) -> PulseCounters {
         self.pulses.counters()
+    }
+
+    /// Connections are held to other rules: what was begun under the old ones may end under them, where it was written down how long it may
+    /// take.
+    fn take_rules(&mut self, NewRules { rules, shard }: NewRules) {
+        self.pulses.set_pace(rules.pace);
+        self.encoder.set_compression_bytes_min(rules.compression_bytes_min);
+        self.rules = rules;
+        self.handle(Input::Configured { config: Box::new(shard) });
     }
 
     /// Hands something to the shard and carries out what follows.

@@ -6,6 +6,7 @@ use selvedge_protocol::sync::{self, SyncError};
 use selvedge_protocol::websocket::{Limits, MessageKind, OpCode, put_frame};
 use selvedge_shards::{Frame, Input};
 
+use super::telling::Why;
 use super::{Core, Rules, session_of};
 use crate::close::Goodbye;
 use crate::connection::{Connection, Ending, Heard, Hold, Phase, Route};
@@ -189,7 +190,7 @@ impl Core {
                 }
                 Some(Heard::Closing(ending)) => {
                     tracing::debug!(?key, %ending, "closing");
-                    self.detach(key);
+                    self.detach(key, Why::Ended(ending));
                     self.counters.closed.by_itself(ending);
                     match ending {
                         Ending::Peer(_) | Ending::Text => self.closing(key),
