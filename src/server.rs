@@ -205,6 +205,7 @@ impl Server {
             reader: readers.reader(),
             store: rocks,
             deliver,
+            view: View::new(view::Options::of(settings)),
         });
         let control = claimed.map(|claimed| {
             let listen = settings.control_listen;

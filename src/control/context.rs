@@ -14,6 +14,7 @@ use crate::persister;
 use crate::reactor::Board;
 use crate::reader::Reader;
 use crate::settings::Settings;
+use crate::view::View;
 
 /// Ways to everything that can be asked or told.
 pub struct Context {
@@ -43,6 +44,8 @@ pub struct Context {
     pub store: Arc<RocksStore>,
     /// The way to the cores.
     pub deliver: Deliver,
+    /// Documents as a real CRDT, in processes of their own.
+    pub view: View,
 }
 
 impl Context {
