@@ -33,6 +33,7 @@ use crate::reactor::drain::{Drain, Step};
 use crate::reactor::{Board, Clock, Counted, Lines, Parts};
 use crate::reader::Readers;
 use crate::settings::{DescriptorsChoice, SETTINGS, Settings};
+use crate::view::{self, View};
 use cores::{Cores, Start, StartFailed};
 use tls::{Tls, TlsFailed};
 
