@@ -30,4 +30,5 @@ pub mod server;
 pub mod settings;
 pub mod timers;
 pub mod tls;
+pub mod view;
 pub mod webhooks;

@@ -37,6 +37,7 @@ use crate::reactor::{Board, Clock, Counted, Lines, Parts};
 use crate::reader::Readers;
 use crate::settings::live::Live;
 use crate::settings::{DescriptorsChoice, Effective, Literal, SETTINGS, Settings, Sources};
+use crate::view::{self, View};
 use crate::webhooks::{self, Webhooks};
 use cores::{Cores, Start, StartFailed};
 use tls::{Tls, TlsFailed};
@@ -236,6 +237,7 @@ impl Server {
             checkpoints: Checkpoints::new(&settings.data_dir),
             deliver,
             requests: control::Requests::default(),
+            view: View::new(view::Options::of(settings)),
         });
         let control = claimed.map(|claimed| {
             let listen = settings.control_listen;

@@ -19,6 +19,7 @@ use crate::reactor::{Board, Counted};
 use crate::reader::Reader;
 use crate::settings::Settings;
 use crate::settings::live::Live;
+use crate::view::View;
 use crate::webhooks::Webhooks;
 
 /// Ways to everything that can be asked or told.
@@ -59,6 +60,8 @@ pub struct Context {
     pub deliver: Deliver,
     /// What was asked of the control plane.
     pub requests: Requests,
+    /// Documents as a real CRDT, in processes of their own.
+    pub view: View,
 }
 
 impl Context {
