@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use axum::body::Bytes;
 use selvedge_protocol::document_name::DocumentName;
 use selvedge_shards::{Answer, DocumentId, Errand, Inspection, Sequence, SessionRef, ShardId, Unstored};
-use selvedge_storage::{Listed, Listing, Store, StoreError};
+use selvedge_storage::{Catalog, Listed, Listing, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
@@ -43,7 +43,7 @@ const LOADS: usize = 2;
 /// What the facade is made of.
 pub struct Parts {
     /// Documents on disk.
-    pub store: Arc<dyn Store>,
+    pub store: Arc<dyn Catalog>,
     /// The way to the cores.
     pub deliver: Deliver,
     /// How many there are.
@@ -156,7 +156,7 @@ impl Documents {
         let id = DocumentId::of(name.as_str());
         let _place = Arc::clone(&self.loads).acquire_owned().await.map_err(|_| Failed::Draining)?;
         // What can be read is committed: RocksDB shows a batch only when it is as durable as it was wanted.
-        let read = move |store: &dyn Store| -> Result<Option<State>, Failed> {
+        let read = move |store: &dyn Catalog| -> Result<Option<State>, Failed> {
             let Some(stored) = store.load(key(id))? else { return Ok(None) };
             let created_ms = stored.created_ms;
             let state = assemble(&stored, last(&stored))?;
@@ -295,7 +295,7 @@ impl Documents {
     /// Something that waits for the store, away from this thread.
     pub(crate) async fn blocking<T: Send + 'static>(
         &self,
-        act: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
+        act: impl FnOnce(&dyn Catalog) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Failed> {
         let store = Arc::clone(&self.parts.store);
         let result = spawn_blocking(move || act(&*store)).await;

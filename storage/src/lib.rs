@@ -1,6 +1,6 @@
 //! DISK: op log, snapshots and versions. Knows nothing of CRDTs, sockets or threads of others.
 //!
-//! An update is opaque bytes with a sequence. [`Store`] is the contract; [`RocksStore`] keeps it on a disk and
+//! An update is opaque bytes with a sequence. [`Store`] is the contract, and [`Catalog`] what is kept beside it; [`RocksStore`] keeps it on a disk and
 //! [`MemoryStore`] in memory, where faults can be ordered. `docs/STORAGE.md` describes the format byte for byte.
 #![forbid(unsafe_code)]
 
@@ -17,7 +17,7 @@ pub use error::{Corruption, Limit, StoreError};
 pub use memory::{Faults, MemoryStore};
 pub use rocks::{RocksOptions, RocksStore};
 pub use store::{
-    Append, Deletion, Description, Durability, Listed, Listing, NAME_BYTES_MAX, Outline, Record, SNAPSHOT_BYTES_MAX,
+    Append, Catalog, Deletion, Description, Durability, Listed, Listing, NAME_BYTES_MAX, Outline, Record, SNAPSHOT_BYTES_MAX,
     Store, Stored, UPDATE_BYTES_MAX, check_append, check_snapshot,
 };
 pub use version::{NewVersion, VERSION_TEXT_BYTES_MAX, Version};

@@ -7,7 +7,7 @@ mod faults;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::{
-    Append, Deletion, Description, DocumentKey, Durability, Listed, Listing, NewVersion, Record, Store, StoreError,
+    Append, Catalog, Deletion, Description, DocumentKey, Durability, Listed, Listing, NewVersion, Record, Store, StoreError,
     Stored, Version, check_append, check_snapshot, version::check_version,
 };
 use disk::{Change, Disk};
@@ -66,6 +66,12 @@ impl Store for MemoryStore {
         self.disk().write(Change::delete(documents), Durability::Synced)
     }
 
+    fn recover(&self) -> Result<(), StoreError> {
+        self.disk().recover()
+    }
+}
+
+impl Catalog for MemoryStore {
     fn list(&self, listing: Listing<'_>) -> Result<Vec<Listed>, StoreError> {
         self.disk().list(listing)
     }
@@ -93,10 +99,6 @@ impl Store for MemoryStore {
 
     fn delete_versions(&self, document: DocumentKey, ids: &[u64]) -> Result<(), StoreError> {
         self.disk().write(Change::DropVersions { document, ids: ids.to_vec() }, Durability::Synced)
-    }
-
-    fn recover(&self) -> Result<(), StoreError> {
-        self.disk().recover()
     }
 }
 

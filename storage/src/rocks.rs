@@ -18,7 +18,7 @@ use std::{
 };
 
 use crate::{
-    Append, Deletion, Description, DocumentKey, Durability, Listed, Listing, NewVersion, Record, Store, StoreError,
+    Append, Catalog, Deletion, Description, DocumentKey, Durability, Listed, Listing, NewVersion, Record, Store, StoreError,
     Stored, Version, check_append, check_snapshot, version::check_version,
 };
 use database::{Access, Database, Merging};
@@ -176,6 +176,22 @@ impl Store for RocksStore {
         })
     }
 
+    fn recover(&self) -> Result<(), StoreError> {
+        let mut gate = self.gate();
+        match &*gate {
+            Gate::Open => return Ok(()),
+            Gate::Closed(_) => {}
+        }
+        let tried = self.directory.probe_opening().and_then(|()| self.reopen());
+        *gate = match &tried {
+            Ok(()) => Gate::Open,
+            Err(failure) => Gate::Closed(failure.clone()),
+        };
+        tried
+    }
+}
+
+impl Catalog for RocksStore {
     fn list(&self, listing: Listing<'_>) -> Result<Vec<Listed>, StoreError> {
         self.read(|database| database.list(listing))
     }
@@ -209,20 +225,6 @@ impl Store for RocksStore {
             let batch = database.prepare_version_deletion(document, ids)?;
             database.commit(batch, Durability::Synced, |refusals| self.check_stall(refusals))
         })
-    }
-
-    fn recover(&self) -> Result<(), StoreError> {
-        let mut gate = self.gate();
-        match &*gate {
-            Gate::Open => return Ok(()),
-            Gate::Closed(_) => {}
-        }
-        let tried = self.directory.probe_opening().and_then(|()| self.reopen());
-        *gate = match &tried {
-            Ok(()) => Gate::Open,
-            Err(failure) => Gate::Closed(failure.clone()),
-        };
-        tried
     }
 }
 

@@ -154,6 +154,13 @@ pub trait Store: Send + Sync {
     /// appended to them before need not be known to be durable: it is not to be appended again. A document that is appended to afterwards is a new one, whose sequences begin at 1.
     fn delete(&self, documents: &[Deletion<'_>]) -> Result<(), StoreError>;
 
+    /// Makes a failed store writable again, or says why it cannot be: probes whether the disk takes what it must, then
+    /// repairs. Costs next to nothing where nothing failed.
+    fn recover(&self) -> Result<(), StoreError>;
+}
+
+/// What is kept beside the documents' records, for those who look at documents from outside. Its writes are refused like the store's.
+pub trait Catalog: Store {
     /// Documents by name.
     fn list(&self, listing: Listing<'_>) -> Result<Vec<Listed>, StoreError>;
 
@@ -174,10 +181,6 @@ pub trait Store: Send + Sync {
 
     /// Takes versions away, all or none, and returns once that is on disk. Those that are not there are not missed.
     fn delete_versions(&self, document: DocumentKey, ids: &[u64]) -> Result<(), StoreError>;
-
-    /// Makes a failed store writable again, or says why it cannot be: probes whether the disk takes what it must, then
-    /// repairs. Costs next to nothing where nothing failed.
-    fn recover(&self) -> Result<(), StoreError>;
 }
 
 /// Refuses records that break the limits: the caller's fault, found before anything is written.
