@@ -10,6 +10,7 @@ use super::Checkpoints;
 use super::metrics::Requests;
 use crate::audit::Audit;
 use crate::auth::{Authority, Revoker};
+use crate::documents::Documents;
 use crate::events::Events;
 use crate::health::Health;
 use crate::inbox::Deliver;
@@ -62,6 +63,8 @@ pub struct Context {
     pub requests: Requests,
     /// Documents as a real CRDT, in processes of their own.
     pub view: View,
+    /// The way to documents, stored and live.
+    pub documents: Documents,
 }
 
 impl Context {

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use humantime::format_rfc3339_millis;
 use selvedge_protocol::document_name::DocumentName;
 use selvedge_shards::DocumentId;
-use selvedge_storage::{Description, DocumentKey, Examination};
+use selvedge_storage::{Description, DocumentKey, Examination, Outline};
 use serde_json::{Value, json};
 
 use super::Failed;
@@ -71,13 +71,13 @@ impl Inspected {
         json!({
             "name": self.name,
             "key": self.key.to_string(),
-            "created": time(self.description.created_ms),
+            "created": time(self.description.outline.created_ms),
             "sequence": self.sequence,
             "update_bytes": self.update_bytes,
-            "snapshot": (self.description.snapshot_sequence > 0).then(|| json!({
-                "sequence": self.description.snapshot_sequence,
-                "bytes": self.description.snapshot_bytes,
-                "taken": time(self.description.snapshot_ms),
+            "snapshot": (self.description.outline.snapshot_sequence > 0).then(|| json!({
+                "sequence": self.description.outline.snapshot_sequence,
+                "bytes": self.description.outline.snapshot_bytes,
+                "taken": time(self.description.outline.snapshot_ms),
             })),
             "log": { "records": self.log_records, "bytes": self.log_bytes },
             "clients": self.clients.len(),
@@ -88,7 +88,7 @@ impl Inspected {
 
 impl fmt::Display for Inspected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Description { created_ms, snapshot_sequence, snapshot_bytes, snapshot_ms, .. } = &self.description;
+        let Outline { created_ms, snapshot_sequence, snapshot_bytes, snapshot_ms } = &self.description.outline;
         writeln!(f, "name           {:?}", self.name)?;
         writeln!(f, "key            {}", self.key)?;
         writeln!(f, "created        {}", time(*created_ms))?;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::Path;
 
+use selvedge_protocol::update::Known;
 use selvedge_shards::DocumentId;
 use selvedge_storage::{DocumentKey, Examination, Found};
 use serde_json::{Value, json};
@@ -30,6 +31,8 @@ pub struct Verified {
     pub records: u64,
     /// Bytes of their snapshots and records.
     pub bytes: u64,
+    /// Versions that can be opened.
+    pub versions: u64,
     /// What is wrong.
     pub faults: Vec<Fault>,
 }
@@ -40,7 +43,7 @@ impl Verified {
     pub fn json(&self) -> Value {
         let faults: Vec<Value> =
             self.faults.iter().map(|fault| json!({ "document": fault.document, "why": fault.why })).collect();
-        json!({ "documents": self.documents, "records": self.records, "bytes": self.bytes, "faults": faults })
+        json!({ "documents": self.documents, "records": self.records, "bytes": self.bytes, "versions": self.versions, "faults": faults })
     }
 }
 
@@ -53,10 +56,10 @@ impl fmt::Display for Verified {
                 writeln!(f, "DAMAGED  {document:?}: {why}")?
             }
         }
-        let Self { documents, records, bytes, faults } = self;
+        let Self { documents, records, bytes, versions, faults } = self;
         writeln!(
             f,
-            "{documents} documents can be opened ({bytes} bytes, {records} records in logs), {} faults",
+            "{documents} documents and {versions} versions can be opened ({bytes} bytes, {records} records in logs), {} faults",
             faults.len()
         )
     }
@@ -83,6 +86,7 @@ fn walk(folder: &Path) -> Result<Verified, Failed> {
     let walked = store.walk(|found| {
         match found {
             Found::Document(key) => verified.open(&store, key),
+            Found::Version { document, id } => verified.open_version(&store, document, id),
             Found::Stray { document, family } => {
                 verified.fault(document.to_string(), format!("there is something of it in {family}, and no document"));
             }
@@ -117,6 +121,18 @@ impl Verified {
                 self.bytes += records.map(|record| record.update.len() as u64).sum::<u64>();
             }
             Err(failed) => self.fault(stored.name, format!("{failed:?}")),
+        }
+    }
+
+    fn open_version(&mut self, store: &Examination, document: DocumentKey, id: u64) {
+        let opened = match store.version(document, id) {
+            Ok(Some(update)) => Known::of(&update).map(drop).map_err(|refused| refused.to_string()),
+            Ok(None) => Err("it is gone".to_owned()),
+            Err(error) => Err(error.to_string()),
+        };
+        match opened {
+            Ok(()) => self.versions += 1,
+            Err(why) => self.fault(document.to_string(), format!("version {id}: {why}")),
         }
     }
 

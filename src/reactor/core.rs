@@ -8,6 +8,7 @@ mod closing;
 mod documents;
 mod effects;
 mod encrypted;
+mod errands;
 mod limiting;
 mod listening;
 mod measuring;
@@ -171,6 +172,7 @@ pub(super) struct Core {
     accept_warning_due: Now,
     /// Something was handed to the shard in this turn.
     busy: bool,
+    errands: errands::Errands,
 }
 
 /// What a connection has to have done by some time.
@@ -242,6 +244,7 @@ impl Core {
             unfinished_growth: 0,
             accept_warning_due: now,
             busy: false,
+            errands: errands::Errands::default(),
         }
     }
 
@@ -285,6 +288,7 @@ impl Core {
         match note {
             Note::Farewell(farewell) => self.farewell(&farewell),
             Note::Authority(authority) => self.take_authority(&authority),
+            Note::Errand(request) => self.take_request(*request),
             Note::Rules(rules) => self.take_rules(*rules),
             note => {
                 if let Note::Committed(commits) = &note {

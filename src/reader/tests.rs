@@ -13,7 +13,7 @@ use selvedge_protocol::update::{self, StateVector};
 use selvedge_shards::Sequence;
 use selvedge_shards::reading::{CatchUpFrom, CaughtUp, Loaded};
 use selvedge_storage::{
-    Append, DocumentKey, Durability, MemoryStore, Record, RocksOptions, RocksStore, StoreError, Stored,
+    Append, Deletion, DocumentKey, Durability, MemoryStore, Record, RocksOptions, RocksStore, StoreError, Stored,
 };
 
 use super::*;
@@ -82,6 +82,10 @@ impl<S: Store> Store for Watched<S> {
 
     fn snapshot(&self, document: DocumentKey, sequence: u64, update: &[u8]) -> Result<(), StoreError> {
         self.store.snapshot(document, sequence, update)
+    }
+
+    fn delete(&self, documents: &[Deletion<'_>]) -> Result<(), StoreError> {
+        self.store.delete(documents)
     }
 
     fn recover(&self) -> Result<(), StoreError> {

@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
+use super::RocksOptions;
 use super::database::{Access, Database, Merging};
 use super::directory;
-use super::{Description, RocksOptions};
-use crate::{DocumentKey, StoreError, Stored};
+use crate::{Description, DocumentKey, StoreError, Stored};
 
 /// What was in the store when it was opened.
 pub struct Examination {
@@ -18,6 +18,13 @@ pub struct Examination {
 pub enum Found {
     /// A document that says that it is there. Whether it can be read shows when it is loaded.
     Document(DocumentKey),
+    /// A version of a document. Whether it can be read shows when it is.
+    Version {
+        /// Whose.
+        document: DocumentKey,
+        /// Its number.
+        id: u64,
+    },
     /// Records or parts of a snapshot of a document that is not there.
     Stray {
         /// Whose they would be.
@@ -62,13 +69,22 @@ impl Examination {
         self.database.documents_about()
     }
 
-    /// What is known of a document without reading its updates.
+    /// What is known of a document without its updates.
     ///
     /// # Errors
     ///
     /// It cannot be read.
     pub fn describe(&self, document: DocumentKey) -> Result<Option<Description>, StoreError> {
-        Ok(self.database.meta(document)?.map(Description::of))
+        self.database.describe(document)
+    }
+
+    /// Reads a version, and checks every checksum of it. Gives its update.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, or is not whole.
+    pub fn version(&self, document: DocumentKey, id: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.database.version(document, id)?.map(|(_, update)| update))
     }
 
     /// Reads all of a document, and checks every checksum of it.
