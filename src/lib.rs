@@ -1,6 +1,7 @@
 //! THE SERVER: sockets, threads, time, settings. It waits; it decides nothing.
 
 pub mod admission;
+pub mod alerts;
 pub mod audit;
 pub mod auth;
 pub mod close;
@@ -21,6 +22,7 @@ pub mod logging;
 pub mod mesh;
 pub mod persister;
 mod priority;
+pub mod profiler;
 pub mod reactor;
 pub mod reader;
 pub mod server;

@@ -167,7 +167,7 @@ impl Server {
         let sampler =
             Sampler::spawn(Arc::clone(&pressure), Budget(settings.memory_max_bytes)).map_err(Failed::Thread)?;
         let shared = Arc::new(limits::shared(settings, Arc::clone(&pressure), Arc::clone(&deliver)));
-        let health = Arc::new(Health::new(persister.health(), pressure));
+        let health = Arc::new(Health::new(persister.health(), Arc::clone(&pressure), usize::from(shards)));
         let drain = Arc::new(Drain::new(doorbells.clone()));
         let board = Arc::new(Board::new(usize::from(shards)));
         let cpus = process::allowed_cpus();

@@ -18,6 +18,7 @@ mod unfinished;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use selvedge_protocol::websocket::{Inflater, Limits};
 use selvedge_shards::{Counters, Input, Load, Now, SessionId, Shard, ShardId};
@@ -269,6 +270,7 @@ impl Core {
 
     /// Time has passed: deadlines, and the shard's tick.
     pub(super) fn tick(&mut self) {
+        self.health.turning().turned(usize::from(self.id.0), Instant::now());
         let mut due = Vec::new();
         self.timers.sweep(self.now.0, &mut due);
         for deadline in due {
@@ -276,6 +278,11 @@ impl Core {
         }
         self.look_at_memory();
         self.handle(Input::Tick);
+    }
+
+    /// The loop has ended.
+    pub(super) fn end(&self) {
+        self.health.turning().ended(usize::from(self.id.0));
     }
 
     /// When the shard, or a connection, may have something to do though nothing arrives.
