@@ -9,6 +9,7 @@ mod load;
 mod round;
 mod seats;
 mod table;
+mod turn_length;
 
 use std::io;
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use self::core::Core;
 use self::counters::thread_cpu_us;
 use self::drain::{Drain, Step};
 use self::load::LoadMeter;
+use self::turn_length::TurnLength;
 use crate::doorbell::Doorbell;
 use crate::driver::{Driver, Operation};
 use crate::inbox::{Inbox, Note};
@@ -59,6 +61,8 @@ pub struct Reactor<D> {
     /// When something came last.
     busy: Instant,
     load: LoadMeter,
+    /// Of the turn that runs.
+    length: TurnLength,
     /// Nothing has come in this turn so far, and nothing was to be done: it waits, or looks for work that is not there.
     idle: bool,
     /// Since when that is not counted.
@@ -90,6 +94,7 @@ impl<D: Driver> Reactor<D> {
             spin,
             busy: moment,
             load: LoadMeter::new(moment),
+            length: TurnLength::new(moment),
             idle: false,
             idle_since: moment,
             tick_due: Now(now.0 + TICK_MS),
@@ -129,6 +134,11 @@ impl<D: Driver> Reactor<D> {
         self.core.take_operations(&mut self.operations);
         let now = Instant::now();
         self.idle_until(now);
+        // What the turn before has led to is with the driver.
+        self.core.handed_over(self.clock.moment(now));
+        if let Some(length) = self.length.ends(now, self.idle) {
+            self.core.turn_took(length);
+        }
         let timeout = self.timeout(leftover, now);
         self.idle_since = now;
         self.idle = self.operations.is_empty();
@@ -140,7 +150,7 @@ impl<D: Driver> Reactor<D> {
             if busy.is_none() {
                 // The clock is read once for a turn, after the wait.
                 let moment = Instant::now();
-                core.set_now(clock.at(moment));
+                core.set_now(clock.at(moment), clock.moment(moment));
                 busy = Some(moment);
             }
             completions += 1;
@@ -174,7 +184,9 @@ impl<D: Driver> Reactor<D> {
     /// Where the turn had nothing to do up to this moment, it was waiting.
     fn idle_until(&mut self, moment: Instant) {
         if self.idle {
-            self.load.waited(moment.saturating_duration_since(self.idle_since));
+            let waited = moment.saturating_duration_since(self.idle_since);
+            self.load.waited(waited);
+            self.length.waited(waited);
             self.idle_since = moment;
         }
     }
@@ -220,7 +232,7 @@ impl<D: Driver> Reactor<D> {
         self.load.look(moment);
         if now >= self.tick_due {
             self.busy_from(moment);
-            self.core.set_now(now);
+            self.core.set_now(now, self.clock.moment(moment));
             self.core.tick();
             self.lay_out();
             // A core that was stopped for long does not catch up on ticks.
@@ -228,7 +240,7 @@ impl<D: Driver> Reactor<D> {
         }
         if self.core.next_due().is_some_and(|due| now >= due) {
             self.busy_from(moment);
-            self.core.set_now(now);
+            self.core.set_now(now, self.clock.moment(moment));
             self.core.has_something_due();
         }
     }
@@ -252,7 +264,7 @@ impl<D: Driver> Reactor<D> {
     fn noticed(&mut self) {
         let moment = Instant::now();
         self.busy_from(moment);
-        self.core.set_now(self.clock.at(moment));
+        self.core.set_now(self.clock.at(moment), self.clock.moment(moment));
         self.busy = moment;
     }
 

@@ -9,7 +9,8 @@ use crate::effect::{CloseReason, Effect};
 use crate::envelope::Envelope;
 use crate::flow::Rates;
 use crate::frame::Frame;
-use crate::id::{Now, SessionId, SessionRef, ShardId};
+use crate::id::{Moment, Now, SessionId, SessionRef, ShardId};
+use crate::measured::Measured;
 use crate::session::Sessions;
 use crate::window::{Load, Spared, fan_out_window_ms, record_window_ms};
 
@@ -32,6 +33,10 @@ pub(crate) struct Core {
     /// Writers that are not read from until some of that is committed.
     paused_writers: Vec<SessionRef>,
     next_job: u64,
+    /// When the turn began, where somebody measures.
+    pub(crate) moment: Option<Moment>,
+    /// What has ended in this turn, where somebody measures.
+    pub(crate) measured: Vec<Measured>,
 }
 
 impl Core {
@@ -50,6 +55,8 @@ impl Core {
             uncommitted_bytes: 0,
             paused_writers: Vec::new(),
             next_job: 0,
+            moment: None,
+            measured: Vec::new(),
         }
     }
 

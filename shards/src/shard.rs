@@ -13,8 +13,9 @@ use crate::document::Document;
 use crate::effect::{CloseReason, Effect};
 use crate::envelope::Envelope;
 use crate::fan_out::Lacks;
-use crate::id::{DocumentId, Now, SessionId, SessionRef, ShardId};
+use crate::id::{DocumentId, Moment, Now, SessionId, SessionRef, ShardId};
 use crate::input::{Access, Audience, Dialect, Input};
+use crate::measured::Measured;
 use crate::mirror::Mirror;
 use crate::session::{Place, Session};
 use crate::slots::Slots;
@@ -104,6 +105,18 @@ impl Shard {
         }
     }
 
+    /// This is the time of what is handled next. Whoever says so measures, and has to take what has ended ([`Shard::take_measured`]) every turn.
+    pub fn look(&mut self, moment: Moment) {
+        self.core.moment = Some(moment);
+        self.core.sessions.look(moment);
+    }
+
+    /// What has ended since this was asked last.
+    pub fn take_measured(&mut self) -> impl Iterator<Item = Measured> + '_ {
+        let joined = self.core.sessions.take_joined().map(|since| Measured::Joined { since });
+        self.core.measured.drain(..).chain(joined)
+    }
+
     /// The next thing to do, in order.
     pub fn poll_effect(&mut self) -> Option<Effect> {
         self.core.effects.pop_front()
@@ -143,6 +156,11 @@ impl Shard {
             sessions: u64::from(self.core.sessions.len()),
             documents: self.document_slots.len() as u64,
             uncommitted_bytes: self.core.uncommitted_bytes as u64,
+            outbox_bytes: self.core.sessions.outbox_bytes() as u64,
+            sessions_behind: u64::from(self.core.sessions.behind()),
+            sessions_fallen_behind: self.core.sessions.fallen_behind(),
+            deliveries: self.core.sessions.deliveries(),
+            updates_delivered: self.core.sessions.updates_delivered(),
             load_permille: u64::from(self.core.load.0),
             ..self.core.counters
         }
@@ -360,9 +378,9 @@ impl Shard {
                     self.core.effects.push_back(Effect::Probe { session });
                 }
             }
-            Envelope::Publish { document, sequence, frame, authors, at_once } => {
+            Envelope::Publish { document, sequence, frame, updates, authors, at_once } => {
                 self.with_mirror(document, |mirror, core| {
-                    mirror.published(sequence, frame, &authors, core);
+                    mirror.published(sequence, (frame, updates), &authors, core);
                     if at_once {
                         mirror.fan_out(core);
                     }
@@ -428,10 +446,13 @@ impl Shard {
     }
 
     fn tick(&mut self) {
+        let mut waiting_bytes = 0;
         for slot in std::mem::take(&mut self.ticking) {
             self.documents[slot].listed.ticking = false;
             self.with_slot(slot, Document::tick);
+            waiting_bytes += self.documents[slot].waiting_bytes();
         }
+        self.core.counters.waiting_bytes = waiting_bytes as u64;
         self.evict_idle();
     }
 

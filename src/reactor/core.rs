@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use selvedge_protocol::websocket::{Inflater, Limits};
-use selvedge_shards::{Counters, Input, Load, Now, SessionId, Shard, ShardId};
+use selvedge_shards::{Counters, Input, Load, Moment, Now, SessionId, Shard, ShardId};
 
 use super::drain::Step;
 use super::round::Round;
@@ -219,8 +219,9 @@ impl Core {
     }
 
     /// The time for whatever is handled next.
-    pub(super) fn set_now(&mut self, now: Now) {
+    pub(super) fn set_now(&mut self, now: Now, moment: Moment) {
         self.now = now;
+        self.look(moment);
     }
 
     /// Takes what is to be done, and gives an empty list back.
@@ -243,6 +244,7 @@ impl Core {
             }
             Completion::Released { key, socket } => self.released(key, socket),
             Completion::Closed { key } => {
+                self.measuring.forget(key);
                 if let Some(connection) = self.table.remove(key) {
                     self.forget(&connection);
                 }

@@ -39,6 +39,7 @@ impl Core {
             connection.encrypt(Box::new(acceptor.accept()));
         }
         let key = self.table.insert(connection);
+        self.measuring.accepted(key);
         self.operations.push(Operation::Adopt { key, socket });
         self.operations.push(Operation::ReceiveOnce { key });
         self.timers.insert(self.now.0 + self.rules.upgrade_timeout_ms, Deadline::Head(key));
@@ -126,8 +127,9 @@ impl Core {
         let mut connection = self.table.remove(key).expect("a connection stays until its socket is released");
         let (tls, ticket) = (connection.take_tls(), connection.take_ticket());
         let (upgrade, unread) = connection.take_upgrade().expect("only a leaving connection is released");
+        let since = self.measuring.forget(key).expect("a connection whose request is not answered was accepted once");
         let owner = self.owner_of(&upgrade);
-        self.mesh.push(owner, Parcel::Handed(Box::new(Handed { socket, upgrade, ticket, unread, tls })));
+        self.mesh.push(owner, Parcel::Handed(Box::new(Handed { socket, upgrade, ticket, unread, tls, since })));
     }
 
     fn owner_of(&self, upgrade: &Upgrade) -> ShardId {
@@ -140,7 +142,7 @@ impl Core {
 
     /// A socket comes from the core that accepted it.
     pub(super) fn adopt(&mut self, handed: Handed) {
-        let Handed { socket, upgrade, ticket, unread, tls } = handed;
+        let Handed { socket, upgrade, ticket, unread, tls, since } = handed;
         if self.step != Step::Serve {
             self.health.disconnected();
             return drop(socket);
@@ -151,6 +153,7 @@ impl Core {
         }
         connection.put_back(unread.into());
         let key = self.table.insert(connection);
+        self.measuring.adopted(key, since);
         self.operations.push(Operation::Adopt { key, socket });
         self.open(key, upgrade);
     }
@@ -182,6 +185,7 @@ impl Core {
         }
         connection.agree_on(admission.deflate);
         connection.begin_pulse(self.now);
+        self.measuring.opened(key);
         let grant = Arc::clone(&admission.grant);
         // Where no tokens are asked for, a million connections would hold the same.
         let held = grant.subject.is_some().then_some(admission);

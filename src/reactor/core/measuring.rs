@@ -1,17 +1,103 @@
-//! How long things take on a core, and how many come together. What has begun is noted with the time of its turn; what has ended waits for
-//! the end of the turn, so that no message costs a look at the clock.
+//! How long things take on a core, and how many come together. What has begun is noted with the time of its turn, and what has ended waits until what
+//! it led to is handed to the driver, so that no message costs a look at the clock, but for one in sixteen.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use selvedge_shards::{Measured, Moment};
 
 use super::Core;
-use crate::instruments::{Batches, Timings};
+use crate::driver::ConnectionKey;
+use crate::instruments::{Batch, Batches, Timed, Timings};
+
+/// Above this the table of requests is made smaller when most of it is unused.
+const KEPT_REQUESTS: usize = 1_024;
 
 /// What a core measures.
 #[derive(Debug, Default)]
 pub(super) struct Measuring {
     timings: Timings,
     batches: Batches,
+    /// When the turn began.
+    moment: Moment,
+    /// When sockets were accepted whose requests are not answered yet. Bounded by the connections, each of which has so long for its request.
+    requests: HashMap<ConnectionKey, Moment>,
+    /// When sockets were accepted whose upgrades were granted in this turn.
+    opened: Vec<Moment>,
+    lot: Lot,
+}
+
+impl Measuring {
+    pub(super) fn accepted(&mut self, key: ConnectionKey) -> Moment {
+        self.adopted(key, self.moment);
+        self.moment
+    }
+
+    /// It was accepted then, perhaps by another core.
+    pub(super) fn adopted(&mut self, key: ConnectionKey, since: Moment) {
+        self.requests.insert(key, since);
+    }
+
+    /// Its upgrade is granted.
+    pub(super) fn opened(&mut self, key: ConnectionKey) {
+        let since = self.forget(key);
+        self.opened.extend(since);
+    }
+
+    /// It goes to another core, or ends. Says when it was accepted, if it is not open.
+    pub(super) fn forget(&mut self, key: ConnectionKey) -> Option<Moment> {
+        let since = self.requests.remove(&key)?;
+        if self.requests.capacity() > KEPT_REQUESTS && self.requests.len() < self.requests.capacity() / 4 {
+            self.requests.shrink_to(self.requests.capacity() / 2);
+        }
+        Some(since)
+    }
+
+    /// A message is about to be handled: when, if it is one of those that are timed.
+    pub(super) fn message_begins(&mut self) -> Option<Instant> {
+        self.lot.draw().then(Instant::now)
+    }
+
+    /// What follows from it at once has followed.
+    pub(super) fn message_ends(&mut self, since: Option<Instant>) {
+        if let Some(since) = since {
+            self.timings.record(Timed::Message, micros(since.elapsed()));
+        }
+    }
 }
 
 impl Core {
+    /// What the turn has led to is with the driver.
+    pub(in super::super) fn handed_over(&mut self, moment: Moment) {
+        let Measuring { timings, batches, opened, .. } = &mut self.measuring;
+        for measured in self.shard.take_measured() {
+            match measured {
+                Measured::Acknowledged { since, updates } => {
+                    timings.record_many(Timed::Acknowledge, moment.since(since), updates.into());
+                }
+                Measured::Delivered { since, updates } => {
+                    timings.record_many(Timed::Deliver, moment.since(since), updates.into());
+                }
+                Measured::FannedOut { updates } => batches.record(Batch::FanOut, updates),
+                Measured::Joined { since } => timings.record(Timed::Join, moment.since(since)),
+            }
+        }
+        for since in opened.drain(..) {
+            timings.record(Timed::Opening, moment.since(since));
+        }
+    }
+
+    /// The turn has worked so long.
+    pub(in super::super) fn turn_took(&mut self, time: Duration) {
+        self.measuring.timings.record(Timed::Turn, micros(time));
+    }
+
+    /// The time of whatever is handled next, for measuring.
+    pub(super) fn look(&mut self, moment: Moment) {
+        self.measuring.moment = moment;
+        self.shard.look(moment);
+    }
+
     /// How long things have taken.
     pub(in super::super) fn timings(&self) -> Timings {
         self.measuring.timings
@@ -20,5 +106,45 @@ impl Core {
     /// How much has come together.
     pub(in super::super) fn batches(&self) -> Batches {
         self.measuring.batches
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Says yes one time in sixteen, in no pattern that clients could share.
+#[derive(Debug, Default)]
+struct Lot(u64);
+
+impl Lot {
+    fn draw(&mut self) -> bool {
+        // A full period, whose highest bits are the best (Knuth, MMIX).
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        self.0 >> 60 == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_message_in_sixteen_is_timed() {
+        let mut lot = Lot::default();
+        let drawn = (0..160_000).filter(|_| lot.draw()).count();
+        assert!((9_500..10_500).contains(&drawn), "{drawn}");
+    }
+
+    #[test]
+    fn a_request_is_timed_once_from_where_it_was_accepted() {
+        let mut measuring = Measuring { moment: Moment(5), ..Measuring::default() };
+        let key = |index| ConnectionKey { index, generation: 0 };
+        assert_eq!(measuring.accepted(key(1)), Moment(5));
+        measuring.adopted(key(2), Moment(3));
+        measuring.opened(key(2));
+        measuring.opened(key(2));
+        assert_eq!((measuring.opened.as_slice(), measuring.forget(key(1))), ([Moment(3)].as_slice(), Some(Moment(5))));
+        assert!(measuring.requests.is_empty());
     }
 }
