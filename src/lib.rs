@@ -27,5 +27,6 @@ pub mod reactor;
 pub mod reader;
 pub mod server;
 pub mod settings;
+pub mod slow;
 pub mod timers;
 pub mod tls;

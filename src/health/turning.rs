@@ -71,22 +71,24 @@ impl Turning {
 mod tests {
     use super::*;
 
+    const NONE: [usize; 0] = [];
+
     #[test]
     fn a_core_that_does_not_turn_is_noticed_and_so_that_it_turns_again() {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let turning = Turning::new(3, start);
-        let stuck = |ms| turning.stuck(at(ms)).collect::<Vec<_>>();
-        assert_eq!(stuck(4_000), [], "they may take their time to start");
+        let stuck = |ms| turning.stuck(at(ms)).collect::<Vec<usize>>();
+        assert_eq!(stuck(4_000), NONE, "they may take their time to start");
         for ms in (250..20_000).step_by(250) {
             turning.turned(0, at(ms));
             turning.turned(1, at(ms.min(10_000)));
         }
         turning.ended(2);
-        assert_eq!(stuck(15_000), []);
+        assert_eq!(stuck(15_000), NONE);
         assert_eq!(stuck(15_001), [1]);
         turning.turned(1, at(20_000));
-        assert_eq!(stuck(21_000), []);
+        assert_eq!(stuck(21_000), NONE);
         assert_eq!(stuck(60_000), [0, 1], "one that has ended is not waited for");
     }
 }

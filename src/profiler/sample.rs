@@ -52,26 +52,38 @@ pub struct Traffic<T> {
     pub loads_failed: T,
 }
 
+impl<T: Copy> Traffic<T> {
+    /// Each figure with that of another, made into something else.
+    fn with<U>(&self, other: &Self, make: impl Fn(T, T) -> U) -> Traffic<U> {
+        Traffic {
+            connections: make(self.connections, other.connections),
+            messages: make(self.messages, other.messages),
+            updates: make(self.updates, other.updates),
+            updates_accepted: make(self.updates_accepted, other.updates_accepted),
+            updates_duplicate: make(self.updates_duplicate, other.updates_duplicate),
+            updates_refused: make(self.updates_refused, other.updates_refused),
+            awareness: make(self.awareness, other.awareness),
+            deliveries: make(self.deliveries, other.deliveries),
+            bytes_received: make(self.bytes_received, other.bytes_received),
+            bytes_sent: make(self.bytes_sent, other.bytes_sent),
+            records: make(self.records, other.records),
+            loads: make(self.loads, other.loads),
+            loads_failed: make(self.loads_failed, other.loads_failed),
+        }
+    }
+
+    /// Each figure, made into something else.
+    #[must_use]
+    pub fn map<U>(&self, make: impl Fn(T) -> U) -> Traffic<U> {
+        self.with(self, |figure, _| make(figure))
+    }
+}
+
 impl Traffic<u64> {
     /// What came in each second since then.
     #[must_use]
     pub fn per_second_since(&self, then: &Self, seconds: f64) -> Traffic<f64> {
-        let rate = |now: u64, then: u64| now.saturating_sub(then) as f64 / seconds;
-        Traffic {
-            connections: rate(self.connections, then.connections),
-            messages: rate(self.messages, then.messages),
-            updates: rate(self.updates, then.updates),
-            updates_accepted: rate(self.updates_accepted, then.updates_accepted),
-            updates_duplicate: rate(self.updates_duplicate, then.updates_duplicate),
-            updates_refused: rate(self.updates_refused, then.updates_refused),
-            awareness: rate(self.awareness, then.awareness),
-            deliveries: rate(self.deliveries, then.deliveries),
-            bytes_received: rate(self.bytes_received, then.bytes_received),
-            bytes_sent: rate(self.bytes_sent, then.bytes_sent),
-            records: rate(self.records, then.records),
-            loads: rate(self.loads, then.loads),
-            loads_failed: rate(self.loads_failed, then.loads_failed),
-        }
+        self.with(then, |now, then| now.saturating_sub(then) as f64 / seconds)
     }
 
     /// Everything of which the error rate says how much failed.
