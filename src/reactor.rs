@@ -255,6 +255,7 @@ impl<D: Driver> Reactor<D> {
             limits: self.core.limits_counters(),
             tls: self.core.tls_counters(),
             pulses: self.core.pulse_counters(),
+            connections: self.core.connection_counters(),
             timings: self.core.timings(),
             batches: self.core.batches(),
         };

@@ -361,8 +361,20 @@ fn catch_signals(stopping: &Arc<AtomicBool>) -> io::Result<Signals> {
 /// Writes to the log what each core has counted since its start.
 fn report(board: &Board) {
     for (core, counted) in board.read().enumerate() {
-        let Counted { core: of_loop, driver, shard, tls, pulses, limits, timings, batches } = counted;
-        tracing::info!(core, ?of_loop, ?driver, ?shard, ?tls, ?pulses, ?limits, ?timings, ?batches, "counters");
+        let Counted { core: of_loop, driver, shard, tls, pulses, limits, connections, timings, batches } = counted;
+        tracing::info!(
+            core,
+            ?of_loop,
+            ?driver,
+            ?shard,
+            ?tls,
+            ?pulses,
+            ?limits,
+            ?connections,
+            ?timings,
+            ?batches,
+            "counters"
+        );
     }
 }
 

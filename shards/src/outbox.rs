@@ -166,7 +166,10 @@ mod tests {
         outbox.push(Kind::Answer, frame(2));
         outbox.push(Kind::Update(Sequence(4)), frame(1));
         outbox.push(Kind::Awareness, frame(1));
-        assert_eq!(outbox.drop_what_can_be_made_again(), Dropped { update: Some(Sequence(4)), awareness: true, bytes: 3 });
+        assert_eq!(
+            outbox.drop_what_can_be_made_again(),
+            Dropped { update: Some(Sequence(4)), awareness: true, bytes: 3 }
+        );
         assert_eq!(outbox.pop().map(|frame| frame.len()), Some(2));
         assert!(outbox.is_empty());
     }

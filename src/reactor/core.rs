@@ -29,7 +29,7 @@ use super::seats::{Seats, key_of, session_of};
 use crate::audit::Audit;
 use crate::auth::Authority;
 use crate::connection::pulse::{Pace, Stamps};
-use crate::connection::{Hold, Phase, PulseCounters, Pulses, Turn};
+use crate::connection::{ConnectionCounters, Hold, Phase, PulseCounters, Pulses, Turn};
 use crate::driver::{Completion, ConnectionKey, Operation};
 use crate::encoder::Encoder;
 use crate::health::Health;
@@ -131,6 +131,7 @@ pub(super) struct Core {
     authority: Arc<Authority>,
     limiting: limiting::Limiting,
     measuring: measuring::Measuring,
+    counters: ConnectionCounters,
     messages: overdue_messages::Messages,
     acceptor: Option<Arc<Acceptor>>,
     tls: encrypted::Tls,
@@ -199,6 +200,7 @@ impl Core {
             authority,
             limiting: limiting::Limiting::new(limits, audit),
             measuring: measuring::Measuring::default(),
+            counters: ConnectionCounters::default(),
             messages: overdue_messages::Messages::default(),
             acceptor,
             tls: encrypted::Tls::default(),
@@ -359,6 +361,17 @@ impl Core {
     /// What the shard has counted.
     pub(super) fn counters(&self) -> Counters {
         self.shard.counters()
+    }
+
+    /// What was counted of connections.
+    pub(super) fn connection_counters(&mut self) -> ConnectionCounters {
+        ConnectionCounters {
+            open: self.table.len() as u64,
+            unfinished_bytes: self.unfinished_bytes_in_all() as u64,
+            mesh_incoming: self.mesh.incoming() as u64,
+            mesh_spilled: self.mesh.spilled() as u64,
+            ..self.counters
+        }
     }
 
     /// What became of TLS sessions.

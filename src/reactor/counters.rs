@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::connection::PulseCounters;
+use crate::connection::{ConnectionCounters, PulseCounters};
 use crate::driver::{self, Operation};
 use crate::instruments::{Batches, Timings};
 use crate::limits;
@@ -66,6 +66,8 @@ pub struct Counted {
     pub tls: tls::Counters,
     /// Of the pulses of its connections.
     pub pulses: PulseCounters,
+    /// Of connections that came and went.
+    pub connections: ConnectionCounters,
     /// How long things took it.
     pub timings: Timings,
     /// How much it did at once.

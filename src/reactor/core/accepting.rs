@@ -25,9 +25,11 @@ const ACCEPT_WARNING_MS: u64 = 10_000;
 
 impl Core {
     pub(super) fn accepted(&mut self, socket: Socket) {
+        self.counters.accepted += 1;
         let connections = self.health.connected();
         let surplus = connections > self.rules.connections_max;
         if self.step != Step::Serve || connections > self.rules.connections_max + SURPLUS_CONNECTIONS_MAX {
+            self.counters.unheard += 1;
             self.health.disconnected();
             return drop(socket);
         }
@@ -35,6 +37,7 @@ impl Core {
             self.health.disconnected();
             return drop(socket);
         };
+        self.counters.surplus += u64::from(surplus);
         if let Some(acceptor) = &self.acceptor {
             connection.encrypt(Box::new(acceptor.accept()));
         }
@@ -47,6 +50,7 @@ impl Core {
 
     /// The driver goes on trying, several hundred times in a second: a log of that would fill the disk as well.
     pub(super) fn accepting_failed(&mut self, error: &io::Error) {
+        self.counters.accept_failures += 1;
         if self.now >= self.accept_warning_due {
             self.accept_warning_due = Now(self.now.0 + ACCEPT_WARNING_MS);
             tracing::warn!(%error, core = self.id.0, "accepting fails; nothing more is said of it for a while");
@@ -89,6 +93,7 @@ impl Core {
                 self.refuse(key, &refused);
             }
             Routed::Answer { response, unread } => {
+                self.counters.answered += 1;
                 connection.answer(response, !unread);
                 self.lingering(key);
             }
@@ -127,7 +132,8 @@ impl Core {
         let mut connection = self.table.remove(key).expect("a connection stays until its socket is released");
         let (tls, ticket) = (connection.take_tls(), connection.take_ticket());
         let (upgrade, unread) = connection.take_upgrade().expect("only a leaving connection is released");
-        let since = self.measuring.forget(key).expect("a connection whose request is not answered was accepted once");
+        self.counters.handed_over += 1;
+        let since = self.measuring.leaves(key);
         let owner = self.owner_of(&upgrade);
         self.mesh.push(owner, Parcel::Handed(Box::new(Handed { socket, upgrade, ticket, unread, tls, since })));
     }
@@ -191,16 +197,21 @@ impl Core {
         let held = grant.subject.is_some().then_some(admission);
         match target {
             Target::Document(name) => {
+                self.counters.opened_document += 1;
                 let access = grant.right_on(&name).expect("who may not even read was refused").access();
                 connection.open(Route::Session, response, held);
                 let session = session_of(key);
                 self.handle(Input::Attached { session, name, access, dialect: Dialect::YWebsocket });
             }
             Target::Hocuspocus => {
+                self.counters.opened_hocuspocus += 1;
                 connection.open(Route::Hocuspocus { proven: false }, response, held);
                 self.open_documents(key);
             }
-            Target::Echo => connection.open(Route::Echo, response, held),
+            Target::Echo => {
+                self.counters.opened_echo += 1;
+                connection.open(Route::Echo, response, held);
+            }
         }
         self.look_at_grant(key);
         self.read_on(key);

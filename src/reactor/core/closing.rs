@@ -45,6 +45,7 @@ impl Core {
             return;
         }
         tracing::debug!(?key, code = goodbye.code.value(), reason = %goodbye.reason, "closing");
+        self.counters.closed.by_server(goodbye.code);
         connection.close(goodbye, limits_of(&self.rules, connection));
         self.detach(key);
         self.closing(key);
@@ -57,6 +58,7 @@ impl Core {
             return;
         }
         tracing::debug!(?key, code = goodbye.code.value(), reason = %goodbye.reason, "closing in the middle of a message");
+        self.counters.closed.by_server(goodbye.code);
         connection.cut_off(goodbye);
         self.detach(key);
         self.lingering(key);
@@ -71,6 +73,7 @@ impl Core {
         let Some(connection) = self.table.get(key) else { return };
         if connection.phase() == Phase::Open {
             tracing::debug!(?key, code = goodbye.code.value(), reason = %goodbye.reason, "the shard ends a session");
+            self.counters.closed.by_server(goodbye.code);
             connection.close(goodbye, limits_of(&self.rules, connection));
             self.closing(key);
         }
@@ -107,6 +110,7 @@ impl Core {
         connection.gone();
         self.operations.push(Operation::Close { key });
         if was_open {
+            self.counters.closed.lost += 1;
             self.detach(key);
         }
     }

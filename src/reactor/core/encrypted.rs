@@ -99,6 +99,7 @@ impl Core {
             Failure::Tls(_) | Failure::Oversized | Failure::KeyWornOut => connection.break_off(),
         }
         if phase == Phase::Open {
+            self.counters.closed.lost += 1;
             self.detach(key);
         }
         self.lingering(key);
@@ -122,6 +123,7 @@ impl Core {
         }
         self.lingering(key);
         if was_open {
+            self.counters.closed.lost += 1;
             self.detach(key);
         }
     }

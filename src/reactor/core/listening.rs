@@ -190,8 +190,9 @@ impl Core {
                 Some(Heard::Closing(ending)) => {
                     tracing::debug!(?key, %ending, "closing");
                     self.detach(key);
+                    self.counters.closed.by_itself(ending);
                     match ending {
-                        Ending::Peer | Ending::Text => self.closing(key),
+                        Ending::Peer(_) | Ending::Text => self.closing(key),
                         Ending::Violation(_) => self.lingering(key),
                     }
                 }

@@ -28,9 +28,8 @@ pub(super) struct Measuring {
 }
 
 impl Measuring {
-    pub(super) fn accepted(&mut self, key: ConnectionKey) -> Moment {
+    pub(super) fn accepted(&mut self, key: ConnectionKey) {
         self.adopted(key, self.moment);
-        self.moment
     }
 
     /// It was accepted then, perhaps by another core.
@@ -44,7 +43,12 @@ impl Measuring {
         self.opened.extend(since);
     }
 
-    /// It goes to another core, or ends. Says when it was accepted, if it is not open.
+    /// It goes to another core. Says when it was accepted.
+    pub(super) fn leaves(&mut self, key: ConnectionKey) -> Moment {
+        self.forget(key).unwrap_or(self.moment)
+    }
+
+    /// It is not waited for any more. Says when it was accepted, if it was.
     pub(super) fn forget(&mut self, key: ConnectionKey) -> Option<Moment> {
         let since = self.requests.remove(&key)?;
         if self.requests.capacity() > KEPT_REQUESTS && self.requests.len() < self.requests.capacity() / 4 {
@@ -140,11 +144,12 @@ mod tests {
     fn a_request_is_timed_once_from_where_it_was_accepted() {
         let mut measuring = Measuring { moment: Moment(5), ..Measuring::default() };
         let key = |index| ConnectionKey { index, generation: 0 };
-        assert_eq!(measuring.accepted(key(1)), Moment(5));
+        measuring.accepted(key(1));
         measuring.adopted(key(2), Moment(3));
         measuring.opened(key(2));
         measuring.opened(key(2));
-        assert_eq!((measuring.opened.as_slice(), measuring.forget(key(1))), ([Moment(3)].as_slice(), Some(Moment(5))));
+        assert_eq!(measuring.opened, [Moment(3)]);
+        assert_eq!(measuring.leaves(key(1)), Moment(5));
         assert!(measuring.requests.is_empty());
     }
 }
