@@ -4,9 +4,12 @@
 mod access;
 mod context;
 mod guard;
+mod health;
 mod problem;
 mod routes;
 mod serve;
+mod status;
+mod watching;
 
 use std::fmt;
 use std::io;
@@ -17,6 +20,7 @@ use std::thread::{self, JoinHandle};
 use tokio::sync::watch;
 
 pub use context::{Context, Latest};
+pub use watching::{Changed, Watch};
 
 use crate::priority;
 use serve::Rules;

@@ -25,7 +25,7 @@ pub use networks::{Networks, Peer};
 pub use pressure::{Budget, Pressure, Stage};
 pub use proxy_header::{ProxyHeader, ProxyHeaderError, parse_proxy_header};
 pub use reception::Reception;
-pub use sampler::Sampler;
+pub use sampler::{Allocator, Sampler, allocator};
 pub use users::{AtLimit, UserFull, UserRules, UserTicket, Users};
 
 /// What all cores share of the limits. Touched when connections come and go, never on the way of a message.

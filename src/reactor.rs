@@ -248,6 +248,7 @@ impl<D: Driver> Reactor<D> {
     /// Lays out what was counted so far.
     fn lay_out(&mut self) {
         self.counters.cpu_us = thread_cpu_us();
+        self.counters.messages = self.core.messages();
         let counted = Counted {
             core: self.counters,
             driver: self.driver.counters(),

@@ -21,7 +21,7 @@ use selvedge_shards::DocumentId;
 use selvedge_shards::reading::ReadFailed;
 use selvedge_storage::Store;
 
-pub use cache::CACHED_OVERHEAD_BYTES;
+pub use cache::{CACHED_OVERHEAD_BYTES, CacheCounters};
 pub use job::{Job, Task};
 
 use crate::inbox::Deliver;
@@ -99,10 +99,10 @@ impl Reader {
         *lock(&self.shared.timings)
     }
 
-    /// Bytes in the cache.
+    /// How the cache of states does.
     #[must_use]
-    pub fn cached_bytes(&self) -> usize {
-        self.shared.cache().bytes()
+    pub fn cache(&self) -> CacheCounters {
+        self.shared.cache().counters()
     }
 }
 

@@ -19,9 +19,10 @@ use selvedge_storage::{RocksStore, Store, StoreError};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
+use crate::alerts::Thresholds;
 use crate::audit::{self, Audit, AuditLog, Event};
 use crate::auth::{self, Authority, Keeper};
-use crate::control::{self, Context, Control, Latest};
+use crate::control::{self, Context, Control, Latest, Watch};
 use crate::doorbell::Doorbell;
 use crate::driver::listener::{self, ListenError};
 use crate::health::Health;
@@ -33,6 +34,7 @@ use crate::reactor::drain::{Drain, Step};
 use crate::reactor::{Board, Clock, Counted, Lines, Parts};
 use crate::reader::Readers;
 use crate::settings::{DescriptorsChoice, SETTINGS, Settings};
+use crate::slow;
 use cores::{Cores, Start, StartFailed};
 use tls::{Tls, TlsFailed};
 
@@ -166,6 +168,7 @@ impl Server {
         let pressure = Arc::new(Pressure::default());
         let sampler =
             Sampler::spawn(Arc::clone(&pressure), Budget(settings.memory_max_bytes)).map_err(Failed::Thread)?;
+        let slow = Arc::new(slow::Log::new(usize::from(shards)));
         let shared = Arc::new(limits::shared(settings, Arc::clone(&pressure), Arc::clone(&deliver)));
         let health = Arc::new(Health::new(persister.health(), Arc::clone(&pressure), usize::from(shards)));
         let drain = Arc::new(Drain::new(doorbells.clone()));
@@ -200,6 +203,8 @@ impl Server {
             revoker: keeper.revoker(),
             audit,
             health: Arc::clone(&health),
+            pressure: Arc::clone(&pressure),
+            watch: Watch::new(Thresholds::of(settings), slow),
             board: Arc::clone(&board),
             writing: persister.health(),
             reader: readers.reader(),

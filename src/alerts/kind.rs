@@ -229,12 +229,12 @@ impl Kind {
                  look at per_core, or raise outbox_bytes_max."
             }
             Self::MemoryUse => {
-                "Memory is nearly used up: from 90 % on nobody new is let in, at 100 % connections are closed. memory.by_purpose says what holds it: \
+                "Memory is nearly used up: from 90 % on nobody new is let in, at 100 % connections are closed. memory.by_purpose_bytes says what holds it: \
                  lower state_cache_bytes, storage_memory_bytes or document_idle_ms, or raise memory_max_bytes or the machine."
             }
             Self::MemoryGrowth => {
                 "Memory grows steadily and will be used up. If connections or documents grow as well, plan for a larger machine or lower connections_max; \
-                 if they do not, lower state_cache_bytes and document_idle_ms, and report it with memory.by_purpose."
+                 if they do not, lower state_cache_bytes and document_idle_ms, and report it with memory.by_purpose_bytes."
             }
         }
     }

@@ -6,11 +6,13 @@ use std::time::Instant;
 
 use selvedge_storage::RocksStore;
 
+use super::watching::Watch;
 use crate::audit::Audit;
 use crate::auth::{Authority, Revoker};
 use crate::health::Health;
 use crate::inbox::Deliver;
 use crate::instruments::{Batches, Timings};
+use crate::limits::Pressure;
 use crate::persister;
 use crate::reactor::Board;
 use crate::reader::Reader;
@@ -36,6 +38,10 @@ pub struct Context {
     pub health: Arc<Health>,
     /// What the cores have counted.
     pub board: Arc<Board>,
+    /// How much memory is left.
+    pub pressure: Arc<Pressure>,
+    /// What is found by looking every second.
+    pub watch: Watch,
     /// How writing goes.
     pub writing: Arc<persister::Health>,
     /// What is read.

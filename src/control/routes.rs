@@ -17,6 +17,7 @@ use tower_http::timeout::TimeoutLayer;
 use super::Context;
 use super::guard::guard;
 use super::problem::Problem;
+use super::{health, status};
 
 /// Answers that are smaller are sent as they are.
 const COMPRESSED_BYTES_MIN: u64 = 1_024;
@@ -45,7 +46,7 @@ pub(super) fn all(context: Arc<Context>) -> Router {
 
 /// Requests whose bodies, answers and times are bound by the settings.
 fn ordinary() -> Router<Arc<Context>> {
-    Router::new()
+    Router::new().merge(health::routes()).merge(status::routes())
 }
 
 /// Requests that may take as long as they go on: their parts bound themselves what they hold at any moment.

@@ -42,6 +42,3 @@ fn too_early() -> Problem {
 pub(super) fn rounded(value: f64) -> f64 {
     (value * 1_000.0).round() / 1_000.0
 }
-
-#[cfg(test)]
-mod tests;

@@ -33,6 +33,8 @@ pub struct Counters {
     pub notes: u64,
     /// Parcels of other cores.
     pub parcels: u64,
+    /// Messages of sessions.
+    pub messages: u64,
 }
 
 impl Counters {

@@ -19,6 +19,28 @@ pub(super) struct Cache {
     /// Invariant: one for each entry, by its `used`.
     order: BTreeMap<u64, DocumentId>,
     uses: u64,
+    hits: u64,
+    misses: u64,
+}
+
+/// How the cache does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CacheCounters {
+    /// States that were wanted and found, be it that records were added to them. Only grows.
+    pub hits: u64,
+    /// States that were wanted and had to be read. Only grows.
+    pub misses: u64,
+    /// Bytes in it now.
+    pub bytes: usize,
+}
+
+impl CacheCounters {
+    /// From 0 to 1; nothing before anything was wanted.
+    #[must_use]
+    pub fn hit_rate(&self) -> Option<f64> {
+        let wanted = self.hits + self.misses;
+        (wanted > 0).then(|| self.hits as f64 / wanted as f64)
+    }
 }
 
 #[derive(Debug)]
@@ -29,12 +51,16 @@ struct Entry {
 
 impl Cache {
     pub(super) fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, bytes: 0, entries: HashMap::new(), order: BTreeMap::new(), uses: 0 }
+        Self { bytes_max, bytes: 0, entries: HashMap::new(), order: BTreeMap::new(), uses: 0, hits: 0, misses: 0 }
     }
 
     /// The state of a document, which counts as used.
     pub(super) fn find(&mut self, document: DocumentId) -> Option<Arc<State>> {
-        let entry = self.entries.get_mut(&document)?;
+        let Some(entry) = self.entries.get_mut(&document) else {
+            self.misses += 1;
+            return None;
+        };
+        self.hits += 1;
         self.order.remove(&entry.used);
         self.uses += 1;
         entry.used = self.uses;
@@ -66,8 +92,8 @@ impl Cache {
         }
     }
 
-    pub(super) fn bytes(&self) -> usize {
-        self.bytes
+    pub(super) fn counters(&self) -> CacheCounters {
+        CacheCounters { hits: self.hits, misses: self.misses, bytes: self.bytes }
     }
 }
 

@@ -13,8 +13,8 @@ pub(super) struct Limit {
     current: Option<u64>,
     /// 0 where there is none.
     max: u64,
-    /// Times that somebody met it since the start.
-    hits: u64,
+    /// Times that somebody met it since the start, where they are counted.
+    hits: Option<u64>,
     unit: &'static str,
 }
 
@@ -23,13 +23,14 @@ pub(super) fn of(context: &Context) -> Vec<Limit> {
     let cores: Vec<Counted> = context.board.read().collect();
     let sum = |of: fn(&Counted) -> u64| cores.iter().map(of).sum::<u64>();
     let most = |of: fn(&Counted) -> u64| cores.iter().map(of).max();
-    let limit = |name, current, max: usize, hits, unit| Limit { name, current, max: max as u64, hits, unit };
+    let limit =
+        |name, current, max: usize, hits: u64, unit| Limit { name, current, max: max as u64, hits: Some(hits), unit };
     vec![
         limit(
             "connections_max",
             Some(context.health.connections() as u64),
             settings.connections_max,
-            sum(|it| it.core.surplus),
+            sum(|it| it.connections.surplus + it.connections.unheard),
             "connections",
         ),
         limit(
@@ -89,13 +90,13 @@ pub(super) fn of(context: &Context) -> Vec<Limit> {
             sum(|it| it.shard.awareness_ignored),
             "clients",
         ),
-        limit(
-            "documents_per_shard_max",
-            most(|it| it.shard.documents),
-            settings.documents_per_shard_max,
-            sum(|it| it.shard.loads_refused),
-            "documents",
-        ),
+        Limit {
+            name: "documents_per_shard_max",
+            current: most(|it| it.shard.documents),
+            max: settings.documents_per_shard_max as u64,
+            hits: None,
+            unit: "documents",
+        },
         limit(
             "uncommitted_bytes_max",
             most(|it| it.shard.uncommitted_bytes),
@@ -103,13 +104,7 @@ pub(super) fn of(context: &Context) -> Vec<Limit> {
             sum(|it| it.shard.writers_paused),
             "bytes",
         ),
-        limit(
-            "outbox_bytes_max",
-            None,
-            settings.outbox_bytes_max,
-            sum(|it| it.shard.sessions_fallen_behind),
-            "bytes",
-        ),
+        limit("outbox_bytes_max", None, settings.outbox_bytes_max, sum(|it| it.shard.sessions_fallen_behind), "bytes"),
         limit(
             "waiting_bytes_per_document_max",
             None,
@@ -121,9 +116,7 @@ pub(super) fn of(context: &Context) -> Vec<Limit> {
             "memory_max_bytes",
             Some(context.pressure.used_bytes() as u64),
             settings.memory_max_bytes,
-            sum(|it| {
-                it.limits.memory_joins_refused + it.limits.memory_catch_ups_postponed + it.limits.memory_closed
-            }),
+            sum(|it| it.limits.memory_joins_refused + it.limits.memory_catch_ups_postponed + it.limits.memory_closed),
             "bytes",
         ),
     ]

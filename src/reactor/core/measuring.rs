@@ -25,6 +25,7 @@ pub(super) struct Measuring {
     /// When sockets were accepted whose upgrades were granted in this turn.
     opened: Vec<Moment>,
     lot: Lot,
+    messages: u64,
 }
 
 impl Measuring {
@@ -59,6 +60,7 @@ impl Measuring {
 
     /// A message is about to be handled: when, if it is one of those that are timed.
     pub(super) fn message_begins(&mut self) -> Option<Instant> {
+        self.messages += 1;
         self.lot.draw().then(Instant::now)
     }
 
@@ -100,6 +102,11 @@ impl Core {
     pub(super) fn look(&mut self, moment: Moment) {
         self.measuring.moment = moment;
         self.shard.look(moment);
+    }
+
+    /// Messages that were handled.
+    pub(in super::super) fn messages(&self) -> u64 {
+        self.measuring.messages
     }
 
     /// How long things have taken.

@@ -111,13 +111,15 @@ pub(super) async fn watch(context: Arc<Context>) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let now_ms = u64::try_from(context.started.elapsed().as_millis()).expect("no process runs for 2^64 milliseconds");
+        let now_ms =
+            u64::try_from(context.started.elapsed().as_millis()).expect("no process runs for 2^64 milliseconds");
         let watch = &context.watch;
         let (findings, transitions) = profiler.take(now_ms, gather::sample(&context), &watch.thresholds());
         watch.found(findings, transitions);
         let collecting = Arc::clone(&context);
         // Names may have to be read.
-        let collected = tokio::task::spawn_blocking(move || collecting.watch.slow.collect(|slow| name_of(&collecting, slow)));
+        let collected =
+            tokio::task::spawn_blocking(move || collecting.watch.slow.collect(|slow| name_of(&collecting, slow)));
         drop(collected.await);
     }
 }
@@ -138,7 +140,14 @@ fn say(transition: &Transition) {
             tracing::warn!(alert = name, value, threshold, unit, "alert is less bad");
         }
         (false, Severity::Warning) => {
-            tracing::warn!(alert = name, value, threshold, unit, recommendation = alert.kind.recommendation(), "alert raised");
+            tracing::warn!(
+                alert = name,
+                value,
+                threshold,
+                unit,
+                recommendation = alert.kind.recommendation(),
+                "alert raised"
+            );
         }
         (false, Severity::Critical) => {
             let recommendation = alert.kind.recommendation();

@@ -12,11 +12,9 @@ pub(super) fn sample(context: &Context) -> Sample {
     let (reader, writing) = (&context.reader, &context.writing);
     let mut sample = Sample::default();
     let mut held = Held::default();
-    *sample.timings = writing.timings();
-    sample.timings.merge(&reader.timings());
+    *sample.timings = context.timings();
     sample.traffic.records = writing.records();
     for (core, counted) in context.board.read().enumerate() {
-        sample.timings.merge(&counted.timings);
         sample.cores.push(of_core(&counted, !stuck.contains(&core)));
         sample.sessions_behind += counted.shard.sessions_behind;
         add(&mut sample.traffic, &counted);
@@ -31,7 +29,7 @@ pub(super) fn sample(context: &Context) -> Sample {
         allocated_bytes: allocated.allocated_bytes as u64,
         resident_bytes: allocated.resident_bytes as u64,
         by_purpose: vec![
-            ("state_cache", reader.cached_bytes() as u64),
+            ("state_cache", reader.cache().bytes as u64),
             ("outboxes", held.outbox_bytes),
             ("uncommitted", held.uncommitted_bytes),
             ("waiting", held.waiting_bytes),
@@ -59,7 +57,7 @@ fn of_core(counted: &Counted, turns_lately: bool) -> CoreSample {
         turns: counted.core.turns,
         cpu_us: counted.core.cpu_us,
         load_permille: counted.shard.load_permille,
-        connections: counted.core.connections,
+        connections: counted.connections.open,
         sessions: counted.shard.sessions,
         documents: counted.shard.documents,
     }
@@ -68,7 +66,7 @@ fn of_core(counted: &Counted, turns_lately: bool) -> CoreSample {
 fn add(traffic: &mut Traffic<u64>, counted: &Counted) {
     let shard = &counted.shard;
     let refused = shard.updates_refused + shard.updates_stalled + shard.updates_dropped;
-    traffic.connections += counted.core.accepted;
+    traffic.connections += counted.connections.accepted;
     traffic.messages += counted.core.messages;
     traffic.updates += shard.updates_accepted + shard.updates_duplicate + shard.updates_denied + refused;
     traffic.updates_accepted += shard.updates_accepted;
