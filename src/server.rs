@@ -152,7 +152,9 @@ impl Server {
         let deliver = inbox::deliver(Arc::clone(&inboxes));
         let persister = Persister::spawn(Arc::clone(&store), settings.fsync, Arc::clone(&deliver));
         let persister = persister.map_err(Failed::Thread)?;
-        let readers = Readers::spawn(store, limits::reading(settings), Arc::clone(&deliver)).map_err(Failed::Thread)?;
+        let slow = Arc::new(slow::Log::new(usize::from(shards)));
+        let readers = Readers::spawn(store, limits::reading(settings), Arc::clone(&deliver), Arc::clone(&slow));
+        let readers = readers.map_err(Failed::Thread)?;
         let tell_core = Arc::clone(&deliver);
         let latest: Arc<Latest> = Arc::default();
         let tell_plane = Arc::clone(&latest);
@@ -168,7 +170,6 @@ impl Server {
         let pressure = Arc::new(Pressure::default());
         let sampler =
             Sampler::spawn(Arc::clone(&pressure), Budget(settings.memory_max_bytes)).map_err(Failed::Thread)?;
-        let slow = Arc::new(slow::Log::new(usize::from(shards)));
         let shared = Arc::new(limits::shared(settings, Arc::clone(&pressure), Arc::clone(&deliver)));
         let health = Arc::new(Health::new(persister.health(), Arc::clone(&pressure), usize::from(shards)));
         let drain = Arc::new(Drain::new(doorbells.clone()));
@@ -188,6 +189,7 @@ impl Server {
             authority: Arc::clone(&authority),
             cpus: &cpus,
             tls: tls.as_ref(),
+            slow: &slow,
         };
         let starts = plan.starts(listeners, &persister, &readers);
         // A core that spins on a CPU that it shares takes the time from the one that it waits for.
@@ -204,7 +206,7 @@ impl Server {
             audit,
             health: Arc::clone(&health),
             pressure: Arc::clone(&pressure),
-            watch: Watch::new(Thresholds::of(settings), slow),
+            watch: Watch::new(Thresholds::of(settings), Arc::clone(&slow)),
             board: Arc::clone(&board),
             writing: persister.health(),
             reader: readers.reader(),
@@ -303,6 +305,7 @@ struct Plan<'a> {
     shared: Arc<Limits>,
     audit: Audit,
     tls: Option<&'a Tls>,
+    slow: &'a Arc<slow::Log>,
 }
 
 impl Plan<'_> {
@@ -326,6 +329,7 @@ impl Plan<'_> {
                     audit: self.audit.of_core(id.0),
                     authority: Arc::clone(&self.authority),
                     acceptor: self.tls.map(Tls::acceptor),
+                    slow: Arc::clone(self.slow),
                 },
                 lines: Lines {
                     doorbell,

@@ -86,6 +86,13 @@ pub struct Log {
     rings: Box<[Mutex<Ring>]>,
 }
 
+impl Default for Log {
+    /// Of no core.
+    fn default() -> Self {
+        Self::new(0)
+    }
+}
+
 impl Log {
     /// Of so many cores. Nothing is slow before bounds are set.
     #[must_use]

@@ -17,6 +17,7 @@ use axum::{Json, Router};
 use super::Context;
 use super::access::Admin;
 use super::problem::Problem;
+use crate::reader::Lookups;
 use performance::Performance;
 use report::Report;
 
@@ -36,6 +37,12 @@ async fn performance(_: Admin, State(context): State<Arc<Context>>) -> Result<Re
 
 fn too_early() -> Problem {
     Problem::unavailable("the server has just started: nothing was measured yet", 1)
+}
+
+/// From 0 to 1; nothing before anything was looked for.
+fn hit_rate(lookups: Lookups) -> Option<f64> {
+    let wanted = lookups.hits + lookups.misses;
+    (wanted > 0).then(|| rounded(lookups.hits as f64 / wanted as f64))
 }
 
 /// To thousandths: more is noise.

@@ -11,8 +11,9 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::Context;
 use crate::alerts::{Live, Severity, Thresholds, Transition};
+use crate::instruments::{Timed, Timings};
 use crate::profiler::{Findings, Profiler};
-use crate::slow::{Collected, Log, Slow};
+use crate::slow::{Cause, Collected, Log, Slow};
 
 /// How often.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -91,6 +92,16 @@ impl Watch {
         self.began + Duration::from_millis(ms)
     }
 
+    /// The slowest write of the last second. A batch that is synced with its write counts as a sync.
+    fn look_at_disk(&self, written: &Timings) {
+        let slowest = [Timed::Sync, Timed::Commit].map(|timed| (timed, written.of(timed).largest().unwrap_or(0)));
+        let log = self.slow.log();
+        if let Some((timed, us)) = slowest.into_iter().find(|&(timed, us)| log.is_slow(timed, us)) {
+            let (at, took) = (SystemTime::now(), Duration::from_micros(us));
+            log.record_of_others(Slow { at, timed, document: None, took, cause: Cause::Disk });
+        }
+    }
+
     fn found(&self, findings: Findings, transitions: Vec<Transition>) {
         for transition in transitions {
             say(&transition);
@@ -106,6 +117,7 @@ impl Watch {
 /// Watches as long as the control plane is there.
 pub(super) async fn watch(context: Arc<Context>) {
     let mut profiler = Profiler::default();
+    let mut written = context.writing.timings();
     let mut ticks = interval(INTERVAL);
     // Two looks in one moment would see nothing between them.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -116,6 +128,9 @@ pub(super) async fn watch(context: Arc<Context>) {
         let watch = &context.watch;
         let (findings, transitions) = profiler.take(now_ms, gather::sample(&context), &watch.thresholds());
         watch.found(findings, transitions);
+        let now_written = context.writing.timings();
+        watch.look_at_disk(&now_written.since(&written));
+        written = now_written;
         let collecting = Arc::clone(&context);
         // Names may have to be read.
         let collected =

@@ -14,6 +14,7 @@ mod measuring;
 mod overdue_messages;
 mod sending;
 mod shedding;
+mod slowness;
 mod unfinished;
 
 use std::collections::HashMap;
@@ -39,6 +40,7 @@ use crate::limits::Rate;
 use crate::mesh::{Mesh, Parcel};
 use crate::persister::Appender;
 use crate::reader::Reader;
+use crate::slow;
 use crate::timers::TimerWheel;
 use crate::tls::{self, Acceptor};
 
@@ -105,6 +107,8 @@ pub struct Parts {
     pub audit: Audit,
     /// Where sessions begin, if connections are inside TLS.
     pub acceptor: Option<Arc<Acceptor>>,
+    /// Where it is laid down what took too long.
+    pub slow: Arc<slow::Log>,
 }
 
 /// One core without its driver.
@@ -178,7 +182,7 @@ enum Deadline {
 
 impl Core {
     pub(super) fn new(parts: Parts, now: Now) -> Self {
-        let Parts { id, cores, shard, mesh, appender, reader, rules, health, authority, acceptor, limits, audit } =
+        let Parts { id, cores, shard, mesh, appender, reader, rules, health, authority, acceptor, limits, audit, slow } =
             parts;
         Self {
             id,
@@ -199,7 +203,7 @@ impl Core {
             health,
             authority,
             limiting: limiting::Limiting::new(limits, audit),
-            measuring: measuring::Measuring::default(),
+            measuring: measuring::Measuring::new(slowness::Slowness::new(slow, usize::from(id.0))),
             counters: ConnectionCounters::default(),
             messages: overdue_messages::Messages::default(),
             acceptor,
@@ -257,6 +261,8 @@ impl Core {
 
     /// Something of the persister's, a reader's or the keeper's.
     pub(super) fn handle_note(&mut self, note: Note) {
+        let moment = self.measuring.moment();
+        self.measuring.slowness.heard(&note, moment);
         match note {
             Note::Farewell(farewell) => self.farewell(&farewell),
             Note::Authority(authority) => self.take_authority(&authority),

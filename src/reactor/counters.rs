@@ -45,6 +45,11 @@ impl Counters {
         self.operations += operations.len() as u64;
     }
 
+    /// Completions, notes and parcels.
+    pub(super) fn arrivals(&self) -> u64 {
+        self.completions + self.notes + self.parcels
+    }
+
     /// The driver has shown so much in a turn.
     pub(super) fn count_completions(&mut self, completions: u64) {
         self.completions += completions;

@@ -19,28 +19,16 @@ pub(super) struct Cache {
     /// Invariant: one for each entry, by its `used`.
     order: BTreeMap<u64, DocumentId>,
     uses: u64,
-    hits: u64,
-    misses: u64,
+    lookups: Lookups,
 }
 
-/// How the cache does.
+/// How often a document was looked for that somebody needed. Numbers that only grow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CacheCounters {
-    /// States that were wanted and found, be it that records were added to them. Only grows.
+pub struct Lookups {
+    /// It was there.
     pub hits: u64,
-    /// States that were wanted and had to be read. Only grows.
+    /// It had to be read.
     pub misses: u64,
-    /// Bytes in it now.
-    pub bytes: usize,
-}
-
-impl CacheCounters {
-    /// From 0 to 1; nothing before anything was wanted.
-    #[must_use]
-    pub fn hit_rate(&self) -> Option<f64> {
-        let wanted = self.hits + self.misses;
-        (wanted > 0).then(|| self.hits as f64 / wanted as f64)
-    }
 }
 
 #[derive(Debug)]
@@ -51,16 +39,23 @@ struct Entry {
 
 impl Cache {
     pub(super) fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, bytes: 0, entries: HashMap::new(), order: BTreeMap::new(), uses: 0, hits: 0, misses: 0 }
+        Self {
+            bytes_max,
+            bytes: 0,
+            entries: HashMap::new(),
+            order: BTreeMap::new(),
+            uses: 0,
+            lookups: Lookups::default(),
+        }
     }
 
     /// The state of a document, which counts as used.
     pub(super) fn find(&mut self, document: DocumentId) -> Option<Arc<State>> {
         let Some(entry) = self.entries.get_mut(&document) else {
-            self.misses += 1;
+            self.lookups.misses += 1;
             return None;
         };
-        self.hits += 1;
+        self.lookups.hits += 1;
         self.order.remove(&entry.used);
         self.uses += 1;
         entry.used = self.uses;
@@ -92,8 +87,12 @@ impl Cache {
         }
     }
 
-    pub(super) fn counters(&self) -> CacheCounters {
-        CacheCounters { hits: self.hits, misses: self.misses, bytes: self.bytes }
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn lookups(&self) -> Lookups {
+        self.lookups
     }
 }
 

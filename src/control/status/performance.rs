@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::super::Context;
 use super::latency::Latency;
-use super::rounded;
+use super::{hit_rate, rounded};
 use crate::alerts::Severity;
 use crate::instruments::Timed;
 use crate::profiler::Findings;
@@ -50,7 +50,7 @@ impl Performance {
             deliver_ms: latency(Timed::Deliver),
             load_max: load_permille as f64 / 1_000.0,
             memory_used_bytes: sample.memory.used_bytes,
-            cache_hit_rate: context.reader.cache().hit_rate().map(rounded),
+            cache_hit_rate: hit_rate(context.reader.cache_lookups()),
             alerts_warning: alerts(Severity::Warning),
             alerts_critical: alerts(Severity::Critical),
         }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::super::Context;
 use super::latency::Latency;
 use super::limits::{self, Limit};
-use super::rounded;
+use super::{hit_rate, rounded};
 use crate::alerts::Alert;
 use crate::connection::Qualities;
 use crate::connection::pulse::{EXCELLENT_MS_MAX, GOOD_MS_MAX};
@@ -221,12 +221,12 @@ impl Operation {
 
 impl Cache {
     fn of(context: &Context) -> Self {
-        let cache = context.reader.cache();
+        let lookups = context.reader.cache_lookups();
         Self {
-            hits: cache.hits,
-            misses: cache.misses,
-            hit_rate: cache.hit_rate().map(rounded),
-            used_bytes: cache.bytes,
+            hits: lookups.hits,
+            misses: lookups.misses,
+            hit_rate: hit_rate(lookups),
+            used_bytes: context.reader.cached_bytes(),
             max_bytes: context.settings().state_cache_bytes,
         }
     }

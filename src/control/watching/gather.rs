@@ -29,7 +29,7 @@ pub(super) fn sample(context: &Context) -> Sample {
         allocated_bytes: allocated.allocated_bytes as u64,
         resident_bytes: allocated.resident_bytes as u64,
         by_purpose: vec![
-            ("state_cache", reader.cache().bytes as u64),
+            ("state_cache", reader.cached_bytes() as u64),
             ("outboxes", held.outbox_bytes),
             ("uncommitted", held.uncommitted_bytes),
             ("waiting", held.waiting_bytes),
