@@ -5,6 +5,7 @@ mod access;
 mod context;
 mod guard;
 mod health;
+mod metrics;
 mod problem;
 mod routes;
 mod serve;
@@ -20,6 +21,7 @@ use std::thread::{self, JoinHandle};
 use tokio::sync::watch;
 
 pub use context::{Context, Latest};
+pub use metrics::Requests;
 pub use watching::{Changed, Watch};
 
 use crate::priority;

@@ -101,6 +101,18 @@ impl Health {
         self.draining.load(Ordering::Relaxed)
     }
 
+    /// How short memory is.
+    #[must_use]
+    pub fn memory(&self) -> Stage {
+        self.pressure.stage()
+    }
+
+    /// What the process used when it was last measured, in bytes.
+    #[must_use]
+    pub fn memory_used_bytes(&self) -> usize {
+        self.pressure.used_bytes()
+    }
+
     /// Why no new clients should be sent here, if so.
     #[must_use]
     pub fn unready(&self) -> Option<&'static str> {

@@ -3,6 +3,7 @@
 
 mod address;
 mod addresses;
+mod allocator;
 mod counters;
 mod door;
 mod forwarded;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 pub use address::AddressKey;
 pub use addresses::{AddressRules, Addresses, LoginFailed, Refused, Ticket};
+pub use allocator::Allocator;
 pub use counters::Counters;
 pub use door::{Door, Seen, TurnedAway, UpgradeRules};
 pub use meter::{Meter, Rate};
@@ -25,7 +27,7 @@ pub use networks::{Networks, Peer};
 pub use pressure::{Budget, Pressure, Stage};
 pub use proxy_header::{ProxyHeader, ProxyHeaderError, parse_proxy_header};
 pub use reception::Reception;
-pub use sampler::{Allocator, Sampler, allocator};
+pub use sampler::Sampler;
 pub use users::{AtLimit, UserFull, UserRules, UserTicket, Users};
 
 /// What all cores share of the limits. Touched when connections come and go, never on the way of a message.

@@ -115,6 +115,12 @@ impl Reader {
     pub fn cache_lookups(&self) -> Lookups {
         self.shared.cache().lookups()
     }
+
+    /// Bytes of catch-ups that are made and not sent yet.
+    #[must_use]
+    pub fn delivered_bytes(&self) -> usize {
+        self.shared.delivered().bytes()
+    }
 }
 
 impl Readers {

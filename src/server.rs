@@ -171,7 +171,7 @@ impl Server {
         let sampler =
             Sampler::spawn(Arc::clone(&pressure), Budget(settings.memory_max_bytes)).map_err(Failed::Thread)?;
         let shared = Arc::new(limits::shared(settings, Arc::clone(&pressure), Arc::clone(&deliver)));
-        let health = Arc::new(Health::new(persister.health(), Arc::clone(&pressure), usize::from(shards)));
+        let health = Arc::new(Health::new(persister.health(), pressure, usize::from(shards)));
         let drain = Arc::new(Drain::new(doorbells.clone()));
         let board = Arc::new(Board::new(usize::from(shards)));
         let cpus = process::allowed_cpus();
@@ -205,13 +205,13 @@ impl Server {
             revoker: keeper.revoker(),
             audit,
             health: Arc::clone(&health),
-            pressure: Arc::clone(&pressure),
             watch: Watch::new(Thresholds::of(settings), Arc::clone(&slow)),
             board: Arc::clone(&board),
             writing: persister.health(),
             reader: readers.reader(),
             store: rocks,
             deliver,
+            requests: control::Requests::default(),
         });
         let control = claimed.map(|claimed| {
             let listen = settings.control_listen;

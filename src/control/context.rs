@@ -6,15 +6,15 @@ use std::time::Instant;
 
 use selvedge_storage::RocksStore;
 
+use super::metrics::Requests;
 use super::watching::Watch;
 use crate::audit::Audit;
 use crate::auth::{Authority, Revoker};
 use crate::health::Health;
 use crate::inbox::Deliver;
 use crate::instruments::{Batches, Timings};
-use crate::limits::Pressure;
 use crate::persister;
-use crate::reactor::Board;
+use crate::reactor::{Board, Counted};
 use crate::reader::Reader;
 use crate::settings::Settings;
 
@@ -38,8 +38,6 @@ pub struct Context {
     pub health: Arc<Health>,
     /// What the cores have counted.
     pub board: Arc<Board>,
-    /// How much memory is left.
-    pub pressure: Arc<Pressure>,
     /// What is found by looking every second.
     pub watch: Watch,
     /// How writing goes.
@@ -50,6 +48,8 @@ pub struct Context {
     pub store: Arc<RocksStore>,
     /// The way to the cores.
     pub deliver: Deliver,
+    /// What was asked of the control plane.
+    pub requests: Requests,
 }
 
 impl Context {
@@ -62,17 +62,29 @@ impl Context {
     /// How long things have taken so far, wherever that was measured.
     #[must_use]
     pub fn timings(&self) -> Timings {
+        self.timings_with(&self.board.read().collect::<Vec<_>>())
+    }
+
+    /// The same, where these are what the cores have laid out.
+    #[must_use]
+    pub fn timings_with(&self, cores: &[Counted]) -> Timings {
         let mut timings = self.writing.timings();
         timings.merge(&self.reader.timings());
-        self.board.read().for_each(|counted| timings.merge(&counted.timings));
+        cores.iter().for_each(|counted| timings.merge(&counted.timings));
         timings
     }
 
     /// How much has come together so far, wherever that was counted.
     #[must_use]
     pub fn batches(&self) -> Batches {
+        self.batches_with(&self.board.read().collect::<Vec<_>>())
+    }
+
+    /// The same, where these are what the cores have laid out.
+    #[must_use]
+    pub fn batches_with(&self, cores: &[Counted]) -> Batches {
         let mut batches = self.writing.sizes();
-        self.board.read().for_each(|counted| batches.merge(&counted.batches));
+        cores.iter().for_each(|counted| batches.merge(&counted.batches));
         batches
     }
 

@@ -17,7 +17,7 @@ use tower_http::timeout::TimeoutLayer;
 use super::Context;
 use super::guard::guard;
 use super::problem::Problem;
-use super::{health, status};
+use super::{health, metrics, status};
 
 /// Answers that are smaller are sent as they are.
 const COMPRESSED_BYTES_MIN: u64 = 1_024;
@@ -41,12 +41,13 @@ pub(super) fn all(context: Arc<Context>) -> Router {
         .layer(middleware::from_fn_with_state(Arc::clone(&context), guard))
         .layer(CompressionLayer::new().compress_when(compressed))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(Arc::clone(&context), metrics::count))
         .with_state(context)
 }
 
 /// Requests whose bodies, answers and times are bound by the settings.
 fn ordinary() -> Router<Arc<Context>> {
-    Router::new().merge(health::routes()).merge(status::routes())
+    Router::new().merge(health::routes()).merge(metrics::routes()).merge(status::routes())
 }
 
 /// Requests that may take as long as they go on: their parts bound themselves what they hold at any moment.

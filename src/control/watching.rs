@@ -5,7 +5,7 @@ mod gather;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
-use selvedge_storage::DocumentKey;
+use selvedge_storage::{DocumentKey, Figures};
 use tokio::sync::broadcast;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -17,6 +17,9 @@ use crate::slow::{Cause, Collected, Log, Slow};
 
 /// How often.
 const INTERVAL: Duration = Duration::from_secs(1);
+
+/// The store is asked in one look of so many: it looks at files.
+const STORE_EVERY: u32 = 5;
 
 /// Changes that wait for somebody who is told of them; who is slower misses the oldest.
 const CHANGES_MAX: usize = 256;
@@ -30,6 +33,7 @@ pub struct Watch {
     latest: RwLock<Option<Arc<Findings>>>,
     changes: broadcast::Sender<Changed>,
     slow: Collected,
+    store: RwLock<Option<Figures>>,
 }
 
 /// An alert was raised, became worse or less bad, or is over.
@@ -54,6 +58,7 @@ impl Watch {
             latest: RwLock::default(),
             changes: broadcast::Sender::new(CHANGES_MAX),
             slow: Collected::new(slow),
+            store: RwLock::default(),
         }
     }
 
@@ -73,6 +78,11 @@ impl Watch {
     #[must_use]
     pub fn latest(&self) -> Option<Arc<Findings>> {
         self.latest.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// How the store was some seconds ago; nothing where it is closed after a failure.
+    pub(super) fn store(&self) -> Option<Figures> {
+        *self.store.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Operations that took too long.
@@ -118,6 +128,7 @@ impl Watch {
 pub(super) async fn watch(context: Arc<Context>) {
     let mut profiler = Profiler::default();
     let mut written = context.writing.timings();
+    let mut looks: u32 = 0;
     let mut ticks = interval(INTERVAL);
     // Two looks in one moment would see nothing between them.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -131,11 +142,20 @@ pub(super) async fn watch(context: Arc<Context>) {
         let now_written = context.writing.timings();
         watch.look_at_disk(&now_written.since(&written));
         written = now_written;
-        let collecting = Arc::clone(&context);
-        // Names may have to be read.
-        let collected =
-            tokio::task::spawn_blocking(move || collecting.watch.slow.collect(|slow| name_of(&collecting, slow)));
-        drop(collected.await);
+        // Names and figures may have to be read.
+        let reading = Arc::clone(&context);
+        let looks_at_store = looks.is_multiple_of(STORE_EVERY);
+        looks = looks.wrapping_add(1);
+        let read = tokio::task::spawn_blocking(move || {
+            if looks_at_store {
+                let figures = reading.store.figures();
+                *reading.watch.store.write().unwrap_or_else(PoisonError::into_inner) = figures;
+            }
+            reading.watch.slow.collect(|slow| name_of(&reading, slow));
+        });
+        if let Err(error) = read.await {
+            tracing::error!(%error, "slow operations were not collected");
+        }
     }
 }
 

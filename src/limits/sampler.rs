@@ -90,24 +90,6 @@ fn used_bytes() -> usize {
     anonymous_bytes().unwrap_or(resident).saturating_sub(kept).max(allocated)
 }
 
-/// What the allocator says of itself, in bytes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Allocator {
-    /// Asked of it and not given back.
-    pub allocated_bytes: usize,
-    /// What it has of the kernel, and may have touched.
-    pub resident_bytes: usize,
-}
-
-/// As it was when a [`Sampler`] last asked, which is once a second.
-#[must_use]
-pub fn allocator() -> Allocator {
-    Allocator {
-        allocated_bytes: stats::allocated::read().unwrap_or(0),
-        resident_bytes: stats::resident::read().unwrap_or(0),
-    }
-}
-
 /// Resident memory that is not of files (proc_pid_status(5)).
 fn anonymous_bytes() -> Option<usize> {
     let status = fs::read_to_string("/proc/self/status").ok()?;

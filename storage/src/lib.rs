@@ -14,7 +14,7 @@ mod store;
 pub use document::DocumentKey;
 pub use error::{Corruption, Limit, StoreError};
 pub use memory::{Faults, MemoryStore};
-pub use rocks::{Description, RocksOptions, RocksStore};
+pub use rocks::{Description, FamilyFigures, Figures, LEVELS, RocksOptions, RocksStore};
 pub use store::{
     Append, Durability, NAME_BYTES_MAX, Record, SNAPSHOT_BYTES_MAX, Store, Stored, UPDATE_BYTES_MAX, check_append,
     check_snapshot,

@@ -2,6 +2,7 @@
 
 mod database;
 mod directory;
+mod figures;
 mod keys;
 mod options;
 
@@ -9,7 +10,7 @@ use std::{
     path::Path,
     sync::{
         Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -17,6 +18,7 @@ use std::{
 use crate::{Append, DocumentKey, Durability, Record, Store, StoreError, Stored, check_append, check_snapshot};
 use database::{Access, Database, Merging};
 use directory::Directory;
+pub use figures::{FamilyFigures, Figures, LEVELS};
 pub use options::RocksOptions;
 
 /// A store in a directory of its own, which it holds locked as long as it lives.
@@ -31,6 +33,8 @@ pub struct RocksStore {
     writes: Mutex<Gate>,
     /// RocksDB found a file damaged when it merged it. Until the end of the process none are merged.
     damaged: AtomicBool,
+    /// Times that RocksDB refused a write for now, and it was tried again.
+    refusals: AtomicU64,
     /// One snapshot at a time, because it reads the document's meta record before it writes it. Taken before `writes`.
     snapshots: Mutex<()>,
 }
@@ -74,6 +78,7 @@ impl RocksStore {
             options,
             writes: Mutex::new(Gate::Open),
             damaged: AtomicBool::new(false),
+            refusals: AtomicU64::new(0),
             snapshots: Mutex::new(()),
         })
     }
@@ -88,6 +93,17 @@ impl RocksStore {
             snapshot_bytes: meta.snapshot.map_or(0, |snapshot| snapshot.bytes),
             snapshot_ms: meta.snapshot.map_or(0, |snapshot| snapshot.taken_ms),
         }))
+    }
+
+    /// How the store is at this moment; `None` where the database could not be opened again after a failed write. Looks at files, and may wait for
+    /// an opening: nothing for a thread that must not wait.
+    pub fn figures(&self) -> Option<Figures> {
+        self.database().as_ref().map(Database::figures)
+    }
+
+    /// Times that a write had to wait because RocksDB took none for the moment; it was tried again after some milliseconds each time.
+    pub fn refusals(&self) -> u64 {
+        self.refusals.load(Ordering::Relaxed)
     }
 
     fn read<T>(&self, read: impl FnOnce(&Database) -> Result<T, StoreError>) -> Result<T, StoreError> {
@@ -134,6 +150,7 @@ impl RocksStore {
 
     /// Whether a write that RocksDB refuses for now should wait: not where the disk takes no flush, which it waits for.
     fn check_stall(&self, refusals: u32) -> Result<(), StoreError> {
+        self.refusals.fetch_add(1, Ordering::Relaxed);
         if refusals.is_multiple_of(STALL_PROBE_INTERVAL) {
             self.directory.probe(self.options.memtables_bytes as u64)?;
         }

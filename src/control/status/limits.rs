@@ -114,7 +114,7 @@ pub(super) fn of(context: &Context) -> Vec<Limit> {
         ),
         limit(
             "memory_max_bytes",
-            Some(context.pressure.used_bytes() as u64),
+            Some(context.health.memory_used_bytes() as u64),
             settings.memory_max_bytes,
             sum(|it| it.limits.memory_joins_refused + it.limits.memory_catch_ups_postponed + it.limits.memory_closed),
             "bytes",

@@ -127,6 +127,14 @@ struct Storage {
     failures: u64,
     /// Loads, catch-ups and snapshots that wait for a reader.
     queued_reads: usize,
+    /// Of the disk: files of the op log, the snapshots and what is known of documents, and write-ahead logs.
+    files_bytes: BTreeMap<&'static str, u64>,
+    compactions_running: u64,
+    compaction_pending_bytes: u64,
+    /// RocksDB takes no writes until files are sorted out.
+    writes_stopped: bool,
+    /// Writes are slowed down to so many; 0: they are not.
+    delayed_bytes_per_second: u64,
 }
 
 #[derive(Serialize)]
@@ -257,7 +265,7 @@ impl Memory {
             used_percent: memory.used_percent().map(rounded),
             allocated_bytes: memory.allocated_bytes,
             resident_bytes: memory.resident_bytes,
-            stage: match context.pressure.stage() {
+            stage: match context.health.memory() {
                 Stage::Plenty => "plenty",
                 Stage::RefuseJoins => "refuse_joins",
                 Stage::DelayCatchUps => "delay_catch_ups",
@@ -273,6 +281,8 @@ impl Memory {
 impl Storage {
     fn of(context: &Context) -> Self {
         let writing = &context.writing;
+        let store = context.watch.store().unwrap_or_default();
+        let families = store.families.iter().map(|family| (family.name, family.files_bytes));
         Self {
             writable: writing.is_writable(),
             busy_seconds: rounded(writing.busy_for().as_secs_f64()),
@@ -282,6 +292,11 @@ impl Storage {
             record_bytes: writing.bytes(),
             failures: writing.failures(),
             queued_reads: context.reader.waiting(),
+            files_bytes: families.chain([("write_ahead_log", store.write_ahead_log_bytes)]).collect(),
+            compactions_running: store.compactions_running,
+            compaction_pending_bytes: store.families.iter().map(|family| family.compaction_pending_bytes).sum(),
+            writes_stopped: store.writes_stopped,
+            delayed_bytes_per_second: store.delayed_bytes_per_second,
         }
     }
 }

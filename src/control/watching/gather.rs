@@ -3,37 +3,29 @@
 use std::time::Instant;
 
 use super::super::Context;
-use crate::limits::allocator;
+use crate::limits::Allocator;
 use crate::profiler::{CoreSample, Memory, Sample, Storage, Traffic};
 use crate::reactor::Counted;
 
 pub(super) fn sample(context: &Context) -> Sample {
     let stuck: Vec<usize> = context.health.turning().stuck(Instant::now()).collect();
-    let (reader, writing) = (&context.reader, &context.writing);
+    let writing = &context.writing;
     let mut sample = Sample::default();
-    let mut held = Held::default();
+    let cores: Vec<Counted> = context.board.read().collect();
     *sample.timings = context.timings();
     sample.traffic.records = writing.records();
-    for (core, counted) in context.board.read().enumerate() {
-        sample.cores.push(of_core(&counted, !stuck.contains(&core)));
+    for (core, counted) in cores.iter().enumerate() {
+        sample.cores.push(of_core(counted, !stuck.contains(&core)));
         sample.sessions_behind += counted.shard.sessions_behind;
-        add(&mut sample.traffic, &counted);
-        held.uncommitted_bytes += counted.shard.uncommitted_bytes;
-        held.outbox_bytes += counted.shard.outbox_bytes;
-        held.waiting_bytes += counted.shard.waiting_bytes;
+        add(&mut sample.traffic, counted);
     }
-    let allocated = allocator();
+    let allocator = Allocator::latest();
     sample.memory = Memory {
-        used_bytes: context.pressure.used_bytes() as u64,
+        used_bytes: context.health.memory_used_bytes() as u64,
         budget_bytes: context.settings().memory_max_bytes as u64,
-        allocated_bytes: allocated.allocated_bytes as u64,
-        resident_bytes: allocated.resident_bytes as u64,
-        by_purpose: vec![
-            ("state_cache", reader.cached_bytes() as u64),
-            ("outboxes", held.outbox_bytes),
-            ("uncommitted", held.uncommitted_bytes),
-            ("waiting", held.waiting_bytes),
-        ],
+        allocated_bytes: allocator.allocated as u64,
+        resident_bytes: allocator.resident as u64,
+        by_purpose: by_purpose(context, &cores),
     };
     sample.storage = Storage {
         writable: writing.is_writable(),
@@ -43,12 +35,21 @@ pub(super) fn sample(context: &Context) -> Sample {
     sample
 }
 
-/// What cores hold, in bytes. Shared frames count once for each outbox.
-#[derive(Default)]
-struct Held {
-    uncommitted_bytes: u64,
-    outbox_bytes: u64,
-    waiting_bytes: u64,
+/// What is known to hold memory, in bytes. Frames that outboxes share count once for each.
+fn by_purpose(context: &Context, cores: &[Counted]) -> Vec<(&'static str, u64)> {
+    let sum = |of: fn(&Counted) -> u64| cores.iter().map(of).sum();
+    let store = context.watch.store().unwrap_or_default();
+    vec![
+        ("state_cache", context.reader.cached_bytes() as u64),
+        ("catch_ups", context.reader.delivered_bytes() as u64),
+        ("storage_memtables", store.families.iter().map(|family| family.memtables_bytes).sum()),
+        ("storage_block_cache", store.block_cache_bytes),
+        ("storage_table_readers", store.table_readers_bytes),
+        ("outboxes", sum(|it| it.shard.outbox_bytes)),
+        ("uncommitted", sum(|it| it.shard.uncommitted_bytes)),
+        ("unfinished", sum(|it| it.connections.unfinished_bytes)),
+        ("waiting", sum(|it| it.shard.waiting_bytes)),
+    ]
 }
 
 fn of_core(counted: &Counted, turns_lately: bool) -> CoreSample {

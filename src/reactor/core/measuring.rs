@@ -1,5 +1,5 @@
 //! How long things take on a core, and how many come together. What has begun is noted with the time of its turn, and what has ended waits until what
-//! it led to is handed to the driver, so that no message costs a look at the clock, but for one in sixteen.
+//! it led to is handed to the driver, so that no message costs a look at the clock, but for one in 64.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -159,15 +159,29 @@ fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Says yes one time in sixteen, in no pattern that clients could share.
+/// Says yes one time in 64, in no pattern that clients could share.
 #[derive(Debug, Default)]
-struct Lot(u64);
+struct Lot {
+    /// So many times it says no first.
+    left: u64,
+    state: u64,
+}
 
 impl Lot {
     fn draw(&mut self) -> bool {
-        // A full period, whose highest bits are the best (Knuth, MMIX).
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        self.0 >> 60 == 0
+        match self.left.checked_sub(1) {
+            Some(left) => {
+                self.left = left;
+                false
+            }
+            None => {
+                // A full period, whose highest bits are the best (Knuth, MMIX).
+                self.state = self.state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                // From 0 to 126, 63 on average.
+                self.left = (self.state >> 32) % 127;
+                true
+            }
+        }
     }
 }
 
@@ -176,9 +190,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_message_in_sixteen_is_timed() {
+    fn one_message_in_64_is_timed() {
         let mut lot = Lot::default();
-        let drawn = (0..160_000).filter(|_| lot.draw()).count();
+        let drawn = (0..640_000).filter(|_| lot.draw()).count();
         assert!((9_500..10_500).contains(&drawn), "{drawn}");
     }
 

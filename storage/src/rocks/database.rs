@@ -3,19 +3,19 @@
 use std::{path::Path, thread, time::Duration};
 
 use rocksdb::{
-    ColumnFamily, ColumnFamilyDescriptor, DB, DEFAULT_COLUMN_FAMILY_NAME, Direction, ErrorKind, IteratorMode,
+    ColumnFamily, ColumnFamilyDescriptor, DB, DEFAULT_COLUMN_FAMILY_NAME, Direction, ErrorKind, IteratorMode, Options,
     ReadOptions, Snapshot, WriteBatch, WriteOptions,
 };
 
-use super::{RocksOptions, directory, keys};
+use super::{Figures, RocksOptions, directory, figures, keys};
 use crate::{
     Append, Corruption, DocumentKey, Durability, Record, StoreError, Stored,
     record::{self, Meta, SnapshotMeta},
 };
 
-const LOG: &str = "log";
-const SNAPSHOT: &str = "snapshot";
-const META: &str = "meta";
+pub(super) const LOG: &str = "log";
+pub(super) const SNAPSHOT: &str = "snapshot";
+pub(super) const META: &str = "meta";
 /// In the default column family: the format as a little-endian u32, as in the directory's marker.
 const FORMAT_KEY: &[u8] = b"format";
 
@@ -35,6 +35,8 @@ const TRIM_POINTS_MAX: u64 = 4096;
 
 pub(super) struct Database {
     db: DB,
+    /// Those that it was opened with: they count what it does.
+    settings: Options,
 }
 
 /// What a database is opened for.
@@ -74,9 +76,14 @@ impl Database {
             Access::Create | Access::Write => DB::open_cf_descriptors(&settings, path, families),
             Access::Read => DB::open_cf_descriptors_read_only(&settings, path, families, false),
         };
-        let database = Database { db: opened.map_err(|error| opening(path, &error))? };
+        let database = Database { db: opened.map_err(|error| opening(path, &error))?, settings };
         database.check_format(path, access)?;
         Ok(database)
+    }
+
+    /// How it is, and what it has done since it was opened.
+    pub(super) fn figures(&self) -> Figures {
+        figures::figures(&self.db, &self.settings, self.db.path())
     }
 
     /// Writes all records in one batch.
