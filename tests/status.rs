@@ -1,6 +1,7 @@
 //! What the control plane says of a running server: health, status, alerts and slow operations, over HTTP and with both drivers.
 
 #[path = "server/client.rs"]
+#[allow(dead_code, reason = "shared with tests that need more of it")]
 mod client;
 #[path = "server/process.rs"]
 #[allow(dead_code, reason = "shared with tests that need more of it")]
