@@ -40,6 +40,8 @@ impl Served {
     }
 }
 
+type Change = fn(&mut Sample);
+
 fn acknowledges(ms: u64, count: u64) -> impl FnMut(&mut Sample) {
     move |sample| {
         sample.timings.record_many(Timed::Acknowledge, ms * 1_000, count);
@@ -106,7 +108,7 @@ fn thresholds_hold_without_any_past() {
 
 #[test]
 fn facts_of_disk_memory_and_cores_raise_their_alerts() {
-    let cases: [(fn(&mut Sample), Kind, Severity); 8] = [
+    let cases: [(Change, Kind, Severity); 8] = [
         (|sample| sample.cores[1].turns_lately = false, Kind::CoresNotTurning, Severity::Critical),
         (|sample| sample.storage.writable = false, Kind::StorageNotWritable, Severity::Critical),
         (|sample| sample.storage.busy_seconds = 7.0, Kind::StorageNotAnswering, Severity::Warning),

@@ -238,7 +238,7 @@ fn check_reads(bench: &Bench<impl Store + 'static>) {
     let answer = bench.catch_up(1, CatchUpFrom::Sequence(Sequence(8)), 12).expect("stored");
     assert_eq!((merged(&answer, false), answer.through), (letters(0..12), Sequence(12)));
     bench.readers.reader().evict(DocumentId([1; 16]));
-    assert_eq!(bench.readers.reader().cache().bytes, 0);
+    assert_eq!(bench.readers.reader().cached_bytes(), 0);
     let answer = bench.catch_up(1, nothing(), 12).expect("stored");
     assert_eq!(merged(&answer, true), letters(0..12));
     let loaded = bench.load(1).expect("stored");
@@ -318,7 +318,7 @@ fn the_cache_keeps_to_its_budget_and_what_is_used() {
         bench.append(document, 1..=20);
         bench.load(document).expect("stored");
         bench.catch_up(1, nothing(), 20).expect("stored");
-        let cached = bench.readers.reader().cache().bytes;
+        let cached = bench.readers.reader().cached_bytes();
         assert!(cached > CACHED_OVERHEAD_BYTES && cached <= 1000, "{cached} bytes");
     }
     assert_eq!(bench.store.reads().0, 20, "the first was used all the time and never read again");
