@@ -6,11 +6,14 @@ mod checkpoints;
 mod context;
 mod events;
 mod guard;
+mod health;
 mod metrics;
 mod problem;
 mod routes;
 mod serve;
 mod settings;
+mod status;
+mod watching;
 mod webhooks;
 
 use std::fmt;
@@ -24,6 +27,7 @@ use tokio::sync::watch;
 pub use checkpoints::Checkpoints;
 pub use context::{Context, Latest};
 pub use metrics::Requests;
+pub use watching::{Changed, Watch};
 
 use crate::priority;
 use serve::Rules;

@@ -1,6 +1,7 @@
 //! THE SERVER: sockets, threads, time, settings. It waits; it decides nothing.
 
 pub mod admission;
+pub mod alerts;
 pub mod audit;
 pub mod auth;
 pub mod close;
@@ -24,11 +25,13 @@ pub mod maintenance;
 pub mod mesh;
 pub mod persister;
 mod priority;
+pub mod profiler;
 pub mod reactor;
 pub mod reader;
 mod rotating_file;
 pub mod server;
 pub mod settings;
+pub mod slow;
 pub mod timers;
 pub mod tls;
 pub mod view;

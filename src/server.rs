@@ -20,9 +20,10 @@ use selvedge_storage::{RocksStore, Store, StoreError};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
+use crate::alerts::Thresholds;
 use crate::audit::{self, Audit, AuditLog, Event};
 use crate::auth::{self, Authority, Keeper};
-use crate::control::{self, Checkpoints, Context, Control, Latest};
+use crate::control::{self, Checkpoints, Context, Control, Latest, Watch};
 use crate::documents::{self, Documents};
 use crate::doorbell::Doorbell;
 use crate::driver::listener::{self, ListenError};
@@ -38,6 +39,7 @@ use crate::reactor::{Board, Clock, Counted, Lines, Parts};
 use crate::reader::Readers;
 use crate::settings::live::Live;
 use crate::settings::{DescriptorsChoice, Effective, Literal, SETTINGS, Settings, Sources};
+use crate::slow;
 use crate::view::{self, View};
 use crate::webhooks::{self, Webhooks};
 use cores::{Cores, Start, StartFailed};
@@ -166,7 +168,9 @@ impl Server {
         let deliver = inbox::deliver(Arc::clone(&inboxes));
         let persister = Persister::spawn(Arc::clone(&store), settings.fsync, Arc::clone(&deliver));
         let persister = persister.map_err(Failed::Thread)?;
-        let readers = Readers::spawn(store, limits::reading(settings), Arc::clone(&deliver)).map_err(Failed::Thread)?;
+        let slow = Arc::new(slow::Log::new(usize::from(shards)));
+        let readers = Readers::spawn(store, limits::reading(settings), Arc::clone(&deliver), Arc::clone(&slow));
+        let readers = readers.map_err(Failed::Thread)?;
         let tell_core = Arc::clone(&deliver);
         let latest: Arc<Latest> = Arc::default();
         let tell_plane = Arc::clone(&latest);
@@ -184,7 +188,7 @@ impl Server {
             Sampler::spawn(Arc::clone(&pressure), Budget(settings.memory_max_bytes)).map_err(Failed::Thread)?;
         let shared = Arc::new(Limits::new(limits::shared(settings), Arc::clone(&pressure), Arc::clone(&deliver)));
         let users = Arc::clone(&shared.users);
-        let health = Arc::new(Health::new(persister.health(), pressure));
+        let health = Arc::new(Health::new(persister.health(), pressure, usize::from(shards)));
         let drain = Arc::new(Drain::new(doorbells.clone()));
         let board = Arc::new(Board::new(usize::from(shards)));
         let cpus = process::allowed_cpus();
@@ -215,6 +219,7 @@ impl Server {
             authority: Arc::clone(&authority),
             cpus: &cpus,
             tls: tls.as_ref(),
+            slow: &slow,
         };
         let starts = plan.starts(listeners, &persister, &readers);
         // A core that spins on a CPU that it shares takes the time from the one that it waits for.
@@ -230,6 +235,7 @@ impl Server {
             revoker: keeper.revoker(),
             audit,
             health: Arc::clone(&health),
+            watch: Watch::new(Thresholds::of(settings), Arc::clone(&slow)),
             board: Arc::clone(&board),
             events,
             webhooks: Arc::clone(&webhooks),
@@ -353,6 +359,7 @@ struct Plan<'a> {
     audit: Audit,
     events: &'a Arc<Events>,
     tls: Option<&'a Tls>,
+    slow: &'a Arc<slow::Log>,
 }
 
 impl Plan<'_> {
@@ -377,6 +384,7 @@ impl Plan<'_> {
                     events: self.events.gatherer(id.0),
                     authority: Arc::clone(&self.authority),
                     acceptor: self.tls.map(Tls::acceptor),
+                    slow: Arc::clone(self.slow),
                 },
                 lines: Lines {
                     doorbell,

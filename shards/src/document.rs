@@ -931,7 +931,7 @@ impl Document {
         let arrivals = std::mem::take(&mut self.unsent_arrivals);
         let sessions = self.sessions_len();
         if sessions > 1 {
-            core.delivered(&arrivals, updates);
+            core.delivered(self.id, &arrivals, updates);
             // Other cores send to theirs.
             core.spared.gathered(updates, self.fan_out.len());
             let window_ms = core.fan_out_window_ms(sessions);
@@ -1032,7 +1032,7 @@ impl Document {
     pub(crate) fn committed(&mut self, sequence: Sequence, core: &mut Core) {
         self.committed = self.committed.max(sequence);
         while let Some(record) = self.uncommitted.pop_front_if(|first| first.sequence <= self.committed) {
-            core.acknowledged(&record.arrivals);
+            core.acknowledged(self.id, &record.arrivals);
             core.committed(record.bytes);
         }
         self.authored.retain(|_, &mut authored| authored > sequence);

@@ -418,8 +418,8 @@ impl Sessions {
         self.joining.now = Some(moment);
     }
 
-    /// When those sessions were attached that have been given since what they had asked for first.
-    pub(crate) fn take_joined(&mut self) -> impl Iterator<Item = Moment> + '_ {
+    /// The sessions that have been given since what they had asked for first, and when they were attached.
+    pub(crate) fn take_joined(&mut self) -> impl Iterator<Item = (SessionId, Moment)> + '_ {
         self.joining.joined.drain(..)
     }
 

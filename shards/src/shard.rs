@@ -125,8 +125,18 @@ impl Shard {
 
     /// What has ended since this was asked last.
     pub fn take_measured(&mut self) -> impl Iterator<Item = Measured> + '_ {
-        let joined = self.core.sessions.take_joined().map(|since| Measured::Joined { since });
+        let joined = self.core.sessions.take_joined().map(|(session, since)| Measured::Joined { session, since });
         self.core.measured.drain(..).chain(joined)
+    }
+
+    /// The document that a session is attached to, if it still is.
+    #[must_use]
+    pub fn document_of(&self, session: SessionId) -> Option<DocumentId> {
+        match self.place(session) {
+            Place::Vacant => None,
+            Place::Document(slot) => Some(self.documents[slot].id),
+            Place::Mirror(slot) => Some(self.mirrors[slot].id),
+        }
     }
 
     /// The next thing to do, in order.
@@ -375,11 +385,7 @@ impl Shard {
     }
 
     fn stateless_came(&mut self, session: SessionId, payload: &str) {
-        let document = match self.place(session) {
-            Place::Vacant => return,
-            Place::Document(slot) => self.documents[slot].id,
-            Place::Mirror(slot) => self.mirrors[slot].id,
-        };
+        let Some(document) = self.document_of(session) else { return };
         self.core.counters.stateless_received += 1;
         self.core.effects.push_back(Effect::Stateless { document, session, payload: payload.into() });
     }

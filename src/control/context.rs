@@ -8,6 +8,7 @@ use selvedge_storage::RocksStore;
 
 use super::Checkpoints;
 use super::metrics::Requests;
+use super::watching::Watch;
 use crate::audit::Audit;
 use crate::auth::{Authority, Revoker};
 use crate::documents::Documents;
@@ -49,6 +50,8 @@ pub struct Context {
     pub events: Arc<Events>,
     /// Who is told of it elsewhere, and how that goes.
     pub webhooks: Arc<Webhooks>,
+    /// What is found by looking every second.
+    pub watch: Watch,
     /// How writing goes.
     pub writing: Arc<persister::Health>,
     /// What is read.

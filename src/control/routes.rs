@@ -16,7 +16,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use super::guard::guard;
 use super::problem::Problem;
-use super::{Context, checkpoints, events, metrics, settings, webhooks};
+use super::{Context, checkpoints, events, health, metrics, settings, status, webhooks};
 use crate::settings::Settings;
 
 /// Answers that are smaller are sent as they are.
@@ -49,8 +49,10 @@ pub(super) fn all(context: Arc<Context>) -> Router {
 fn ordinary() -> Router<Arc<Context>> {
     Router::new()
         .merge(checkpoints::routes())
+        .merge(health::routes())
         .merge(metrics::routes())
         .merge(settings::routes())
+        .merge(status::routes())
         .merge(webhooks::routes())
 }
 

@@ -15,11 +15,13 @@ mod measuring;
 mod overdue_messages;
 mod sending;
 mod shedding;
+mod slowness;
 mod telling;
 mod unfinished;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use selvedge_protocol::websocket::{Inflater, Limits};
 use selvedge_shards::{Config, Counters, Input, Load, Moment, Now, SessionId, Shard, ShardId};
@@ -41,6 +43,7 @@ use crate::limits::Rate;
 use crate::mesh::{Mesh, Parcel};
 use crate::persister::Appender;
 use crate::reader::Reader;
+use crate::slow;
 use crate::timers::TimerWheel;
 use crate::tls::{self, Acceptor};
 
@@ -118,6 +121,8 @@ pub struct Parts {
     pub events: Gatherer,
     /// Where sessions begin, if connections are inside TLS.
     pub acceptor: Option<Arc<Acceptor>>,
+    /// Where it is laid down what took too long.
+    pub slow: Arc<slow::Log>,
 }
 
 /// One core without its driver.
@@ -206,6 +211,7 @@ impl Core {
             limits,
             audit,
             events,
+            slow,
         } = parts;
         Self {
             id,
@@ -226,7 +232,7 @@ impl Core {
             health,
             authority,
             limiting: limiting::Limiting::new(limits, audit, events),
-            measuring: measuring::Measuring::default(),
+            measuring: measuring::Measuring::new(slowness::Slowness::new(slow, usize::from(id.0))),
             counters: ConnectionCounters::default(),
             messages: overdue_messages::Messages::default(),
             acceptor,
@@ -285,6 +291,8 @@ impl Core {
 
     /// Something of the persister's, a reader's or the keeper's.
     pub(super) fn handle_note(&mut self, note: Note) {
+        let moment = self.measuring.moment();
+        self.measuring.slowness.heard(&note, moment);
         match note {
             Note::Farewell(farewell) => self.farewell(&farewell),
             Note::Authority(authority) => self.take_authority(&authority),
@@ -311,6 +319,7 @@ impl Core {
 
     /// Time has passed: deadlines, and the shard's tick.
     pub(super) fn tick(&mut self) {
+        self.health.turning().turned(usize::from(self.id.0), Instant::now());
         let mut due = Vec::new();
         self.timers.sweep(self.now.0, &mut due);
         for deadline in due {
@@ -318,6 +327,11 @@ impl Core {
         }
         self.look_at_memory();
         self.handle(Input::Tick);
+    }
+
+    /// The loop has ended.
+    pub(super) fn end(&self) {
+        self.health.turning().ended(usize::from(self.id.0));
     }
 
     /// When the shard, or a connection, may have something to do though nothing arrives.
