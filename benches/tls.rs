@@ -210,7 +210,7 @@ impl Server {
         let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
         command
             .env_clear()
-            .args(["--listen", "127.0.0.1:0", "--shards", "1", "--conformance"])
+            .args(["--listen", "127.0.0.1:0", "--control=false", "--shards", "1", "--conformance"])
             // Idle means idle: nothing is sent while memory is measured.
             .args(["--heartbeat-ms", "24999", "--upgrade-timeout-ms", "60000"])
             .arg("--data-dir")

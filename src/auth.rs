@@ -26,7 +26,7 @@ pub use claims::{PATTERN_BYTES_MAX, PATTERNS_MAX, SUBJECT_BYTES_MAX};
 pub use denied::Denied;
 pub use grant::{Grant, Pattern, Right};
 pub use issue::{IssueError, Issued, issue};
-pub use keeper::{Keeper, Publish, RevokeError};
+pub use keeper::{Keeper, Publish, RevokeError, Revoker};
 pub use key::{
     Algorithm, KEY_ID_BYTES_MAX, KEYS_MAX, KeyFault, RSA_BITS_MAX, RSA_BITS_MIN, SECRET_BYTES_MIN, SetFault,
 };
@@ -174,7 +174,8 @@ impl Trusted {
         if self.revoked.contains(&claims.subject) {
             return Err(Denied::Revoked);
         }
-        Ok(Grant { subject: Some(claims.subject), expires_at: Some(expires_at), documents: claims.documents })
+        let Claims { subject, documents, admin, .. } = claims;
+        Ok(Grant { subject: Some(subject), expires_at: Some(expires_at), documents, admin })
     }
 }
 

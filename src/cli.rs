@@ -133,6 +133,7 @@ fn issued(token: &ArgMatches) -> Issued {
     Issued {
         subject: text("sub").expect("it is required"),
         documents: token.get_many::<(String, Right)>("document").into_iter().flatten().cloned().collect(),
+        admin: token.get_flag("admin"),
         ttl: *token.get_one::<Duration>("ttl").expect("it has a default"),
         audience: text("audience"),
         issuer: text("issuer"),
@@ -160,6 +161,13 @@ fn token_command() -> Command {
             )
             .action(ArgAction::Append)
             .value_parser(|text: &str| Issued::document(text)),
+        )
+        .arg(
+            Arg::new("admin")
+                .long("admin")
+                .num_args(0)
+                .action(ArgAction::SetTrue)
+                .help("Opens the whole control plane: all documents, settings, metrics"),
         )
         .arg(
             arg("ttl", "TIME", "How long it is good, such as 90s, 15m, 1h, 30days")

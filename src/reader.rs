@@ -24,6 +24,7 @@ pub use cache::CACHED_OVERHEAD_BYTES;
 pub use job::{Job, Task};
 
 use crate::inbox::Deliver;
+use crate::priority;
 use cache::Cache;
 use delivered::Delivered;
 use queue::Queue;
@@ -117,7 +118,7 @@ impl Readers {
             let shared = Arc::clone(&readers.reader.shared);
             let thread = thread::Builder::new().name(format!("reader-{number}"));
             readers.threads.push(thread.spawn(move || {
-                stand_back();
+                priority::stand_back();
                 shared.work();
             })?);
         }
@@ -160,18 +161,6 @@ impl Shared {
 /// Nothing that panics runs under these locks, and what they guard is whole between two statements; so poison says nothing.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Niceness of the threads: where they share CPUs with the cores they get a tenth of what a core gets, so that whoever makes the server read
-/// much delays others who make it read, and not those who write.
-const NICENESS: i32 = 10;
-
-/// Lowers the priority of the calling thread.
-fn stand_back() {
-    // Linux takes no process for the calling thread.
-    if let Err(error) = rustix::process::setpriority_process(None, NICENESS) {
-        tracing::warn!(%error, "a reader has the priority of a core");
-    }
 }
 
 #[cfg(test)]

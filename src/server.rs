@@ -21,6 +21,7 @@ use signal_hook::iterator::Signals;
 
 use crate::audit::{self, Audit, AuditLog, Event};
 use crate::auth::{self, Authority, Keeper};
+use crate::control::{self, Context, Control, Latest};
 use crate::doorbell::Doorbell;
 use crate::driver::listener::{self, ListenError};
 use crate::health::Health;
@@ -55,6 +56,7 @@ enum Failed {
     Thread(io::Error),
     Cores(StartFailed),
     Tls(TlsFailed),
+    Control(control::StartError),
     /// A core did not come to rest in time.
     Restless,
     Drain(DrainFailed),
@@ -71,6 +73,7 @@ impl fmt::Display for Failed {
             Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
             Self::Cores(error) => error.fmt(f),
             Self::Tls(error) => error.fmt(f),
+            Self::Control(error) => error.fmt(f),
             Self::Restless => f.write_str("the drain timeout was over before all cores came to rest"),
             Self::Drain(error) => error.fmt(f),
         }
@@ -106,6 +109,7 @@ struct Server {
     persister: Persister,
     readers: Readers,
     keeper: Keeper,
+    control: Option<(SocketAddr, Control)>,
     tls: Option<Tls>,
     /// Measures as long as it is there.
     _sampler: Sampler,
@@ -130,13 +134,16 @@ impl Server {
         let address = listeners[0]
             .local_addr()
             .map_err(|error| Failed::Listen(ListenError::Refused { address: settings.listen, error }))?;
+        let claimed = settings.control.then(|| control::claim(settings.control_listen, sources.is_open())).transpose();
+        let claimed = claimed.map_err(Failed::Control)?;
         // Then what the kernel may refuse: from here on threads work on the data, and must be stopped in order.
         let wanted = limits::driver(settings);
         Cores::probe(wanted).map_err(Failed::Cores)?;
         let audit_log = limits::audit(settings).map(AuditLog::open).transpose().map_err(Failed::Audit)?;
         let audit = audit_log.as_ref().map_or_else(Audit::off, AuditLog::audit);
         let store = RocksStore::open(&settings.data_dir, limits::storage(settings)).map_err(Failed::Store)?;
-        let store: Arc<dyn Store> = Arc::new(store);
+        let rocks = Arc::new(store);
+        let store: Arc<dyn Store> = Arc::clone(&rocks) as _;
 
         let doorbells: Vec<Arc<Doorbell>> = (0..shards).map(|_| Arc::default()).collect();
         let inboxes: Arc<[Inbox]> = doorbells.iter().map(|doorbell| Inbox::new(Arc::clone(doorbell))).collect();
@@ -145,17 +152,21 @@ impl Server {
         let persister = persister.map_err(Failed::Thread)?;
         let readers = Readers::spawn(store, limits::reading(settings), Arc::clone(&deliver)).map_err(Failed::Thread)?;
         let tell_core = Arc::clone(&deliver);
+        let latest: Arc<Latest> = Arc::default();
+        let tell_plane = Arc::clone(&latest);
         let tell_cores = move |authority: &Arc<Authority>| {
+            tell_plane.publish(Arc::clone(authority));
             for core in 0..usize::from(shards) {
                 tell_core(core, Note::Authority(Arc::clone(authority)));
             }
         };
         let (keeper, authority) = Keeper::spawn(sources, Box::new(tell_cores)).map_err(Failed::Thread)?;
+        latest.begin_with(Arc::clone(&authority));
 
         let pressure = Arc::new(Pressure::default());
         let sampler =
             Sampler::spawn(Arc::clone(&pressure), Budget(settings.memory_max_bytes)).map_err(Failed::Thread)?;
-        let shared = Arc::new(limits::shared(settings, Arc::clone(&pressure), deliver));
+        let shared = Arc::new(limits::shared(settings, Arc::clone(&pressure), Arc::clone(&deliver)));
         let health = Arc::new(Health::new(persister.health(), pressure));
         let drain = Arc::new(Drain::new(doorbells.clone()));
         let board = Arc::new(Board::new(usize::from(shards)));
@@ -170,8 +181,8 @@ impl Server {
             drain: &drain,
             board: &board,
             shared,
-            audit,
-            authority,
+            audit: audit.clone(),
+            authority: Arc::clone(&authority),
             cpus: &cpus,
             tls: tls.as_ref(),
         };
@@ -180,6 +191,27 @@ impl Server {
         let spin = starts.len() < cpus.len();
         let cores = Cores::start(starts, wanted, Clock::start(), spin).map_err(Failed::Cores)?;
         let drain_timeout = Duration::from_millis(settings.drain_timeout_ms);
+        let context = Arc::new(Context {
+            settings: Arc::new(settings.clone()),
+            started: Instant::now(),
+            address,
+            cores: shards,
+            authority: latest,
+            revoker: keeper.revoker(),
+            audit,
+            health: Arc::clone(&health),
+            board: Arc::clone(&board),
+            writing: persister.health(),
+            reader: readers.reader(),
+            store: rocks,
+            deliver,
+        });
+        let control = claimed.map(|claimed| {
+            let listen = settings.control_listen;
+            let at = claimed.address().map_err(|error| control::StartError::Refused { listen, error })?;
+            Ok((at, Control::spawn(claimed, context)?))
+        });
+        let control = control.transpose().map_err(Failed::Control)?;
         Ok(Self {
             signals,
             stopping,
@@ -194,11 +226,15 @@ impl Server {
             _sampler: sampler,
             audit_log,
             keeper,
+            control,
             tls,
         })
     }
 
     fn serve(mut self) -> Result<(), Failed> {
+        if let Some((control, _)) = &self.control {
+            tracing::info!(%control, "control plane on http://{control}; open http://{control}/play in two tabs to try it");
+        }
         tracing::info!(address = %self.address, pid = std::process::id(), "listening on {}", self.address);
         for signal in self.signals.forever() {
             match (signal, &self.tls) {
@@ -231,6 +267,9 @@ impl Server {
         at_rest = at_rest && self.drain.wait(Step::Acknowledge, deadline);
         self.drain.lead(Step::Close, deadline);
         self.cores.join();
+        if let Some((_, control)) = self.control {
+            control.stop();
+        }
         self.readers.stop();
         self.keeper.stop();
         committed.map_err(Failed::Drain)?;

@@ -23,7 +23,7 @@ impl Server {
         pin(cores)?;
         let mut child = Command::new(env!("CARGO_BIN_EXE_selvedge"))
             .env_clear()
-            .args(["--listen", "127.0.0.1:0", "--log-level", "info"])
+            .args(["--listen", "127.0.0.1:0", "--control=false", "--log-level", "info"])
             .args(flags)
             .arg("--data-dir")
             .arg(folder.join("data"))

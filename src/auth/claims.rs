@@ -32,6 +32,8 @@ pub(super) struct Claims {
     pub(super) audiences: Option<Vec<String>>,
     /// Empty where the token says nothing of documents.
     pub(super) documents: Vec<(Pattern, Right)>,
+    /// May use the whole control plane.
+    pub(super) admin: bool,
 }
 
 impl Claims {
@@ -47,6 +49,7 @@ impl Claims {
             issuer: claims.get("iss").map(|value| text(value).ok_or(Denied::Claim("iss"))).transpose()?,
             audiences: claims.get("aud").map(|value| texts(value).ok_or(Denied::Claim("aud"))).transpose()?,
             documents: documents(&claims)?,
+            admin: admin(&claims)?,
         })
     }
 }
@@ -90,26 +93,40 @@ fn texts(value: &Value) -> Option<Vec<String>> {
     }
 }
 
-/// `selvedge: {documents: {…}}`, or `selvedge.documents: {…}` for issuers that can only write flat claims.
-fn documents(claims: &Map<String, Value>) -> Result<Vec<(Pattern, Right)>, Denied> {
-    const NESTED: Denied = Denied::Claim("selvedge");
-    const FLAT: Denied = Denied::Claim("selvedge.documents");
+const NESTED: Denied = Denied::Claim("selvedge");
+
+/// A claim of ours: `selvedge: {name: …}`, or `selvedge.name: …` for issuers that can only write flat claims. `flat` is the error for its
+/// flat form.
+fn own<'a>(claims: &'a Map<String, Value>, name: &str, flat: Denied) -> Result<Option<&'a Value>, Denied> {
     let nested = match claims.get("selvedge") {
-        Some(Value::Object(selvedge)) => selvedge.get("documents"),
+        Some(Value::Object(selvedge)) => selvedge.get(name),
         Some(_) => return Err(NESTED),
         None => None,
     };
-    let documents = match (nested, claims.get("selvedge.documents")) {
-        (Some(documents), None) | (None, Some(documents)) => documents,
+    match (nested, claims.get(&format!("selvedge.{name}"))) {
         // Two answers to one question.
-        (Some(_), Some(_)) => return Err(FLAT),
-        (None, None) => return Ok(Vec::new()),
-    };
-    match documents {
-        Value::Object(documents) if documents.len() <= PATTERNS_MAX => {
+        (Some(_), Some(_)) => Err(flat),
+        (one, other) => Ok(one.or(other)),
+    }
+}
+
+fn documents(claims: &Map<String, Value>) -> Result<Vec<(Pattern, Right)>, Denied> {
+    const FLAT: Denied = Denied::Claim("selvedge.documents");
+    match own(claims, "documents", FLAT)? {
+        None => Ok(Vec::new()),
+        Some(Value::Object(documents)) if documents.len() <= PATTERNS_MAX => {
             documents.iter().map(|(pattern, right)| granted(pattern, right).ok_or(FLAT)).collect()
         }
-        _ => Err(FLAT),
+        Some(_) => Err(FLAT),
+    }
+}
+
+fn admin(claims: &Map<String, Value>) -> Result<bool, Denied> {
+    const FLAT: Denied = Denied::Claim("selvedge.admin");
+    match own(claims, "admin", FLAT)? {
+        None => Ok(false),
+        Some(Value::Bool(admin)) => Ok(*admin),
+        Some(_) => Err(FLAT),
     }
 }
 
@@ -145,7 +162,10 @@ mod tests {
         assert_eq!(claims.documents, [(Pattern::new("n"), Right::Comment)]);
         assert_eq!(claims.audiences, Some(vec!["x".to_owned()]));
         let nothing = Claims::parse(br#"{"sub":"a","exp":1}"#).expect("a token of ours");
-        assert!(nothing.documents.is_empty() && nothing.audiences.is_none());
+        assert!(nothing.documents.is_empty() && nothing.audiences.is_none() && !nothing.admin);
+        for admin in [r#"{"sub":"a","exp":1,"selvedge":{"admin":true}}"#, r#"{"sub":"a","exp":1,"selvedge.admin":true}"#] {
+            assert!(Claims::parse(admin.as_bytes()).expect("a token of ours").admin);
+        }
     }
 
     #[test]
@@ -174,6 +194,9 @@ mod tests {
             ("aud", r#"{"sub":"a","exp":1,"aud":["a",1]}"#.to_owned()),
             ("selvedge", r#"{"sub":"a","exp":1,"selvedge":[]}"#.to_owned()),
             ("selvedge.documents", r#"{"sub":"a","exp":1,"selvedge":{"documents":["*"]}}"#.to_owned()),
+            ("selvedge.admin", r#"{"sub":"a","exp":1,"selvedge":{"admin":"true"}}"#.to_owned()),
+            ("selvedge.admin", r#"{"sub":"a","exp":1,"selvedge.admin":1}"#.to_owned()),
+            ("selvedge.admin", r#"{"sub":"a","exp":1,"selvedge":{"admin":true},"selvedge.admin":true}"#.to_owned()),
             ("selvedge.documents", r#"{"sub":"a","exp":1,"selvedge":{"documents":{"*":"admin"}}}"#.to_owned()),
             ("selvedge.documents", r#"{"sub":"a","exp":1,"selvedge":{"documents":{"*":"Write"}}}"#.to_owned()),
             ("selvedge.documents", r#"{"sub":"a","exp":1,"selvedge":{"documents":{"*":["read"]}}}"#.to_owned()),

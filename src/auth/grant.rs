@@ -84,19 +84,21 @@ pub struct Grant {
     pub expires_at: Option<SystemTime>,
     /// The documents, each with the right on it.
     pub documents: Vec<(Pattern, Right)>,
+    /// May use the whole control plane.
+    pub admin: bool,
 }
 
 impl Grant {
     /// Everything, for everybody, for ever.
     #[must_use]
     pub fn everything() -> Self {
-        Self { subject: None, expires_at: None, documents: vec![(Pattern::new("*"), Right::Write)] }
+        Self { subject: None, expires_at: None, documents: vec![(Pattern::new("*"), Right::Write)], admin: true }
     }
 
     /// Nothing: of somebody who has not said yet who they are.
     #[must_use]
     pub fn nothing() -> Self {
-        Self { subject: None, expires_at: None, documents: Vec::new() }
+        Self { subject: None, expires_at: None, documents: Vec::new(), admin: false }
     }
 
     /// The most that any pattern allows on a document of this name.

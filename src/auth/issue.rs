@@ -22,6 +22,8 @@ pub struct Issued {
     pub subject: String,
     /// Patterns of documents, each with its right.
     pub documents: Vec<(String, Right)>,
+    /// Whether it opens the whole control plane.
+    pub admin: bool,
     /// How long it is good.
     pub ttl: Duration,
     /// `aud`; that of the settings otherwise.
@@ -166,6 +168,9 @@ fn claims_of(issued: &Issued, settings: &Settings, now: SystemTime) -> Result<Va
         "exp": expires_at.ok_or(IssueError::Ttl)?,
         "selvedge": { "documents": documents },
     });
+    if issued.admin {
+        claims["selvedge"]["admin"] = true.into();
+    }
     for (claim, given, own) in
         [("aud", &issued.audience, &settings.auth_audience), ("iss", &issued.issuer, &settings.auth_issuer)]
     {
@@ -212,6 +217,7 @@ mod tests {
         Issued {
             subject: "user-1".into(),
             documents: vec![("notes/*".into(), Right::Write)],
+            admin: false,
             ttl: Duration::from_secs(3_600),
             audience: None,
             issuer: None,

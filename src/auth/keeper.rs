@@ -61,6 +61,8 @@ pub enum RevokeError {
     NotASubject,
     /// As many are revoked already as can be.
     Full,
+    /// The server ends.
+    Stopping,
 }
 
 impl fmt::Display for RevokeError {
@@ -68,6 +70,7 @@ impl fmt::Display for RevokeError {
         match self {
             Self::NoTokens => f.write_str("no tokens are asked for"),
             Self::NotASubject => f.write_str("no token can have this subject"),
+            Self::Stopping => f.write_str("the server stops"),
             Self::Full => {
                 write!(f, "{REVOKED_MAX} subjects are revoked already; the file of the setting takes no more either")
             }
@@ -76,6 +79,29 @@ impl fmt::Display for RevokeError {
 }
 
 impl std::error::Error for RevokeError {}
+
+/// A way to the thread, for those who revoke.
+#[derive(Clone, Debug)]
+pub struct Revoker(Option<SyncSender<Command>>);
+
+impl Revoker {
+    /// Revokes a subject until the process ends; what is to hold for longer belongs into the file. Waits until every core has been told.
+    ///
+    /// # Errors
+    ///
+    /// Nobody was revoked.
+    pub fn revoke(&self, subject: &str) -> Result<(), RevokeError> {
+        if !is_subject(subject) {
+            return Err(RevokeError::NotASubject);
+        }
+        let Some(commands) = &self.0 else { return Err(RevokeError::NoTokens) };
+        let (done, answer) = mpsc::sync_channel(1);
+        let command = Command::Revoke { subject: subject.into(), done };
+        // The thread ends with the server.
+        commands.send(command).map_err(|_| RevokeError::Stopping)?;
+        answer.recv().map_err(|_| RevokeError::Stopping)?
+    }
+}
 
 impl Keeper {
     /// Starts the thread, and says what holds at first.
@@ -98,21 +124,10 @@ impl Keeper {
         Ok((Self { thread: Some((commands, thread)) }, authority))
     }
 
-    /// Revokes a subject until the process ends; what is to hold for longer belongs into the file. When this returns, every core has
-    /// been told.
-    ///
-    /// # Errors
-    ///
-    /// Nobody was revoked.
-    pub fn revoke(&self, subject: &str) -> Result<(), RevokeError> {
-        if !is_subject(subject) {
-            return Err(RevokeError::NotASubject);
-        }
-        let Some((commands, _)) = &self.thread else { return Err(RevokeError::NoTokens) };
-        let (done, answer) = mpsc::sync_channel(1);
-        let command = Command::Revoke { subject: subject.into(), done };
-        commands.send(command).expect("the thread lives as long as its owner");
-        answer.recv().expect("the thread answers what it takes")
+    /// A way to revoke subjects, for other threads.
+    #[must_use]
+    pub fn revoker(&self) -> Revoker {
+        Revoker(self.thread.as_ref().map(|(commands, _)| commands.clone()))
     }
 
     /// Ends the thread.

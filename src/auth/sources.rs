@@ -71,6 +71,14 @@ impl Sources {
     }
 }
 
+impl Sources {
+    /// Whether nobody is asked for a token.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
 impl Known {
     fn read(settings: &Settings) -> Result<Self, StartError> {
         tracing::info!(

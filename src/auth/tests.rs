@@ -82,7 +82,7 @@ fn without_keys_only_this_machine_is_served() {
     for listen in ["127.0.0.1:1", "127.9.9.9:1", "[::1]:1", "[::ffff:127.0.0.1]:1"] {
         let (keeper, authority, _) = keeper(&settings(listen, AuthChoice::Auto));
         assert!(authority.is_open() && authority.admit(None, at(NOW)).is_ok(), "{listen}");
-        assert_eq!(keeper.revoke("user-1"), Err(RevokeError::NoTokens));
+        assert_eq!(keeper.revoker().revoke("user-1"), Err(RevokeError::NoTokens));
         assert!(refusal(&settings(listen, AuthChoice::Jwt)).contains("auth = jwt: there are no keys"));
     }
     for listen in ["0.0.0.0:1", "[::]:1", "192.0.2.1:1", "[::ffff:192.0.2.1]:1", "[fe80::1]:1"] {
@@ -191,13 +191,13 @@ fn files_are_read_again_and_a_bad_one_leaves_what_was() {
     folder.file("secret", "another secret of a length that is enough");
     while admits(&heard.recv().expect("the keeper lives")) {}
 
-    keeper.revoke("user-2").expect("a subject");
+    keeper.revoker().revoke("user-2").expect("a subject");
     let other = heard.recv().expect("the keeper lives");
     assert_eq!(
         other.uphold(&Grant { subject: Some("user-2".into()), ..(*grant).clone() }, at(NOW)),
         Err(Denied::Revoked)
     );
-    assert_eq!(keeper.revoke("a\nb"), Err(RevokeError::NotASubject));
+    assert_eq!(keeper.revoker().revoke("a\nb"), Err(RevokeError::NotASubject));
     keeper.stop();
 }
 

@@ -6,6 +6,8 @@ use std::panic;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 
+use crate::control;
+
 /// Raises the limit of open files as far as it goes, and says how many there may be.
 pub(super) fn raise_open_files() -> u64 {
     let limit = getrlimit(Resource::Nofile);
@@ -40,11 +42,18 @@ pub(super) fn pin(cpu: usize) {
 
 /// Makes a panic of any thread end the process at once: a core that is gone would leave its documents out of reach while everything
 /// else looks healthy, and state that broke an invariant must not be served any further. What was acknowledged is on disk.
+///
+/// But for the control plane: what panics there has answered one request, and touched no document.
 pub(super) fn abort_on_panic() {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |panicked| {
         let thread = std::thread::current();
-        tracing::error!(thread = thread.name().unwrap_or("unnamed"), %panicked, "an invariant is broken: the process aborts");
+        let name = thread.name().unwrap_or("unnamed");
+        if name == control::THREAD_NAME {
+            tracing::error!(thread = name, %panicked, "an invariant of the control plane is broken");
+            return report(panicked);
+        }
+        tracing::error!(thread = name, %panicked, "an invariant is broken: the process aborts");
         report(panicked);
         std::process::abort();
     }));

@@ -56,6 +56,24 @@ settings! {
         conformance: Switch { default: false };
     }
 
+    "Control plane" {
+        /// Whether there is a control plane: metrics, health, documents over HTTP, dashboard, playground.
+        control: Switch { default: true };
+
+        /// Where the control plane is served, without TLS. Port 0 takes a free one.
+        /// Beyond this machine only with tokens: every request but those about health then needs one with the admin claim, or a right on the document.
+        control_listen: Address { default: SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 8421)) };
+
+        /// Connections to the control plane at once; further ones wait to be accepted.
+        control_connections_max: Count { default: 256, min: 1, max: 65_536, unit: "connections" };
+
+        /// How long a request to the control plane may take, its body included, before it is answered with 408. Streams are not bound by it.
+        control_timeout_ms: Milliseconds { default: 30_000, min: 100, max: 3_600_000 };
+
+        /// Largest body of a request to the control plane; larger ones are refused with 413. Imports are streams, and not bound by it.
+        control_body_bytes_max: Bytes { default: 64 * MIB, min: KIB, max: GIB };
+    }
+
     "Tokens" {
         /// What is asked of those who connect: a token (jwt), or nothing (none).
         /// auto asks for a token where any key is given below; without keys it asks for nothing if only this machine can connect, and

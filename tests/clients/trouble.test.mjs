@@ -18,7 +18,7 @@ const text = doc => doc.getText('text').toString()
 const status = async (server, path) => (await fetch(server.http + path)).status
 
 /** Runs until the end, with nothing of the environment. */
-const run = (...flags) => spawnSync(binary, flags, { env: { PATH: process.env.PATH }, encoding: 'utf8', timeout: 20_000 })
+const run = (...flags) => spawnSync(binary, [...flags, '--control-listen', '127.0.0.1:0'], { env: { PATH: process.env.PATH }, encoding: 'utf8', timeout: 20_000 })
 
 function smallFileSystem (t, mebibytes) {
   const mount = mkdtempSync(join(tmpdir(), 'selvedge-full-'))

@@ -52,6 +52,9 @@ fn command(driver: &str, folder: &Folder, arguments: &[&str]) -> Command {
     if !arguments.contains(&"--listen") {
         command.args(["--listen", "127.0.0.1:0"]);
     }
+    if !arguments.contains(&"--control-listen") {
+        command.args(["--control-listen", "127.0.0.1:0"]);
+    }
     if !arguments.contains(&"--shards") {
         command.args(["--shards", "2"]);
     }

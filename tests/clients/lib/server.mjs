@@ -24,7 +24,7 @@ const START_MS = 20_000
  * The server is killed when the test ends, if it still runs. `openFiles` bounds its descriptors.
  */
 export async function start (t, settings, { openFiles } = {}) {
-  const flags = Object.entries({ listen: '127.0.0.1:0', ...settings }).map(([name, value]) =>
+  const flags = Object.entries({ listen: '127.0.0.1:0', controlListen: '127.0.0.1:0', ...settings }).map(([name, value]) =>
     `--${name.replace(/[A-Z]/g, letter => '-' + letter.toLowerCase())}=${value}`)
   // What is set for the tests is no setting of the server.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SELVEDGE_')))
@@ -47,6 +47,7 @@ export async function start (t, settings, { openFiles } = {}) {
   })
   return {
     port,
+    control: /control plane on (http:[^;\s]*)/.exec(log)?.[1],
     pid: child.pid,
     url: `ws://127.0.0.1:${port}/yjs`,
     http: `http://127.0.0.1:${port}`,

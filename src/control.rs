@@ -1,0 +1,139 @@
+//! The control plane: what people and their tools see of the server, and how they reach it. A thread of its own with an executor of its own,
+//! which is away from the cores in everything: they do not wait for it, and go on where it fails.
+
+mod access;
+mod context;
+mod guard;
+mod problem;
+mod routes;
+mod serve;
+
+use std::fmt;
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+
+use tokio::sync::watch;
+
+pub use context::{Context, Latest};
+
+use crate::priority;
+use serve::Rules;
+
+/// The start of the names of its threads. What panics there ends one request, not the process.
+pub const THREAD_NAME: &str = "control";
+
+/// Threads for what waits: the store, files.
+const BLOCKING_THREADS_MAX: usize = 4;
+
+/// Why there is no control plane.
+#[derive(Debug)]
+pub enum StartError {
+    /// Somebody beyond this machine would reach it, and nobody would be asked for a token.
+    Unprotected {
+        /// The setting.
+        listen: SocketAddr,
+    },
+    /// Its address cannot be had.
+    Refused {
+        /// The setting.
+        listen: SocketAddr,
+        /// Why.
+        error: io::Error,
+    },
+    /// The system has no thread to give.
+    Thread(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unprotected { listen } => write!(
+                f,
+                "control_listen: others reach {listen}, and no tokens are asked for: name a key (auth_secret_file, auth_keys_file, auth_jwks_url), \
+                 or an address of this machine alone"
+            ),
+            Self::Refused { listen, error } if error.kind() == io::ErrorKind::AddrInUse => write!(
+                f,
+                "control_listen: {listen} is taken: another server runs there; choose another (--control-listen), or none (--control=false)"
+            ),
+            Self::Refused { listen, error } => write!(f, "control_listen: cannot listen on {listen}: {error}"),
+            Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
+        }
+    }
+}
+
+/// Its address, taken before anything else is opened.
+#[derive(Debug)]
+pub struct Claimed(TcpListener);
+
+/// Takes the address.
+///
+/// # Errors
+///
+/// It cannot be had, or must not be.
+pub fn claim(listen: SocketAddr, is_open: bool) -> Result<Claimed, StartError> {
+    if is_open && !listen.ip().to_canonical().is_loopback() {
+        return Err(StartError::Unprotected { listen });
+    }
+    let refused = |error| StartError::Refused { listen, error };
+    let listener = TcpListener::bind(listen).map_err(refused)?;
+    listener.set_nonblocking(true).map_err(refused)?;
+    Ok(Claimed(listener))
+}
+
+impl Claimed {
+    /// Where it is.
+    ///
+    /// # Errors
+    ///
+    /// The kernel does not say.
+    pub fn address(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+}
+
+/// The thread's owner.
+#[derive(Debug)]
+pub struct Control {
+    thread: JoinHandle<()>,
+    stop: watch::Sender<bool>,
+}
+
+impl Control {
+    /// Starts the thread.
+    ///
+    /// # Errors
+    ///
+    /// The system has none to give.
+    pub fn spawn(claimed: Claimed, context: Arc<Context>) -> Result<Self, StartError> {
+        let (stop, stopped) = watch::channel(false);
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .thread_name(THREAD_NAME)
+            .max_blocking_threads(BLOCKING_THREADS_MAX)
+            .build()
+            .map_err(StartError::Thread)?;
+        let rules = Rules::of(context.settings());
+        let serve = move || {
+            priority::stand_back();
+            if let Err(error) = runtime.block_on(serve::serve(claimed.0, context, rules, stopped)) {
+                tracing::error!(%error, "the control plane has ended; documents are served as before");
+            }
+            // What still works on a blocking thread is not waited for.
+            runtime.shutdown_background();
+        };
+        let thread = thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(serve).map_err(StartError::Thread)?;
+        Ok(Self { thread, stop })
+    }
+
+    /// Ends the thread; requests that are being answered are given a moment.
+    pub fn stop(self) {
+        // Where it has ended by itself nobody listens.
+        let _ = self.stop.send(true);
+        if self.thread.join().is_err() {
+            tracing::error!("the control plane has panicked");
+        }
+    }
+}

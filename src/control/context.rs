@@ -1,0 +1,81 @@
+//! What handlers know of the process. Shared by all requests; whatever changes in it is behind a lock of its own.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+
+use selvedge_storage::RocksStore;
+
+use crate::audit::Audit;
+use crate::auth::{Authority, Revoker};
+use crate::health::Health;
+use crate::inbox::Deliver;
+use crate::persister;
+use crate::reactor::Board;
+use crate::reader::Reader;
+use crate::settings::Settings;
+
+/// Ways to everything that can be asked or told.
+pub struct Context {
+    /// As at the start.
+    pub settings: Arc<Settings>,
+    /// When the process started.
+    pub started: Instant,
+    /// Where clients connect.
+    pub address: SocketAddr,
+    /// How many cores there are.
+    pub cores: u16,
+    /// Who is asked whether somebody may do something; the latest.
+    pub authority: Arc<Latest>,
+    /// How a user is shut out.
+    pub revoker: Revoker,
+    /// Where it is written down who did what.
+    pub audit: Audit,
+    /// How the process is.
+    pub health: Arc<Health>,
+    /// What the cores have counted.
+    pub board: Arc<Board>,
+    /// How writing goes.
+    pub writing: Arc<persister::Health>,
+    /// What is read.
+    pub reader: Reader,
+    /// Documents on disk.
+    pub store: Arc<RocksStore>,
+    /// The way to the cores.
+    pub deliver: Deliver,
+}
+
+impl Context {
+    /// As at the start.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Who is asked now.
+    #[must_use]
+    pub fn authority(&self) -> Arc<Authority> {
+        self.authority.get()
+    }
+}
+
+/// The latest authority, between the thread that makes them and the control plane.
+#[derive(Debug, Default)]
+pub struct Latest(RwLock<Option<Arc<Authority>>>);
+
+impl Latest {
+    /// Keys or revocations have changed.
+    pub fn publish(&self, authority: Arc<Authority>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Some(authority);
+    }
+
+    /// What holds until something is published; nothing where that has happened already.
+    pub fn begin_with(&self, authority: Arc<Authority>) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).get_or_insert(authority);
+    }
+
+    fn get(&self) -> Arc<Authority> {
+        let latest = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(latest.as_ref().expect("it begins with one before anybody asks"))
+    }
+}
