@@ -7,6 +7,7 @@ mod guard;
 mod problem;
 mod routes;
 mod serve;
+mod web;
 
 use std::fmt;
 use std::io;
