@@ -47,7 +47,6 @@ export function Board({ session }: { session: Session }) {
 
   // Ink and paper change with the page's colours.
   const dark = isDark()
-  // biome-ignore lint/correctness/useExhaustiveDependencies: the colours are read when it is painted
   useEffect(() => painter.current?.invalidate(), [dark])
 
   return (
@@ -91,7 +90,7 @@ export function Board({ session }: { session: Session }) {
   )
 }
 
-function Clear({ disabled, onClear }: { disabled: boolean; onClear(): void }) {
+function Clear({ disabled, onClear }: { disabled: boolean; onClear: () => void }) {
   const dialog = useRef<HTMLDialogElement>(null)
   return (
     <>
@@ -177,7 +176,6 @@ function Paper({ session, model, pen, width, isReadonly, canvas, strokes }: Pape
       aria-roledescription="drawing board"
       aria-label={`Drawing board, ${strokes} ${strokes === 1 ? 'stroke' : 'strokes'}`}
       aria-describedby="board-keys"
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: it is drawn on with the keyboard too
       tabIndex={0}
       onKeyDown={key}
       onBlur={() => {
@@ -194,7 +192,7 @@ function Paper({ session, model, pen, width, isReadonly, canvas, strokes }: Pape
       onPointerMove={event => {
         session.point(inside(at(event)))
         // All that the hand did since the last frame, not only where it is now.
-        const all = event.getCoalescedEvents?.() ?? []
+        const all = event.getCoalescedEvents()
         if (event.buttons !== 0) drawing.current?.add((all.length > 0 ? all : [event]).map(at))
       }}
       onPointerUp={end}

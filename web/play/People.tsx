@@ -42,7 +42,7 @@ function Person({ peer }: { peer: Peer }) {
 function Dot({ color, name }: { color: string; name: string }) {
   return (
     <span class="avatar" style={{ background: color, color: textOn(color) }} aria-hidden="true">
-      {[...name][0]?.toUpperCase()}
+      {Array.from(name)[0]?.toUpperCase()}
     </span>
   )
 }

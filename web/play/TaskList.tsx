@@ -92,8 +92,8 @@ interface ItemProps {
   count: number
   isReadonly: boolean
   model: Tasks
-  onMove(place: number): void
-  onRemove(): void
+  onMove: (place: number) => void
+  onRemove: () => void
 }
 
 function Item({ task, index, count, isReadonly, model, onMove, onRemove }: ItemProps) {

@@ -16,7 +16,7 @@ export interface Told {
 }
 
 /** Every unit of it is a character: what else a text of Yjs may hold has no place in an editor. */
-export const isPlain = (text: Y.Text): boolean => text.length === text.toString().length
+export const isPlain = (text: Y.Text): boolean => text.length === text.toJSON().length
 
 export class Editor {
   private readonly root: ShadowRoot
@@ -56,7 +56,7 @@ export class Editor {
       parent: this.root,
       root: this.root,
       state: EditorState.create({
-        doc: this.text.toString(),
+        doc: this.text.toJSON(),
         extensions: [
           // Positions are those of Yjs, to which a carriage return is a character like any other.
           EditorState.lineSeparator.of('\n'),

@@ -12,7 +12,7 @@ const key = 'selvedge-playground-identity'
 
 function read(storage: () => Storage): Identity | undefined {
   try {
-    const { name, color } = JSON.parse(storage().getItem(key) ?? '{}')
+    const { name, color } = JSON.parse(storage().getItem(key) ?? '{}') as Partial<Record<keyof Identity, unknown>>
     const [shown, checked] = [nameOf(name), colorOf(color)]
     return shown && checked ? { name: shown, color: checked } : undefined
   } catch {
@@ -62,4 +62,7 @@ export function distinguish(others: Peer[]): void {
   if (read(() => localStorage) === undefined) write(() => localStorage, { name, color })
 }
 
-const numbered = (name: string, number: number): string => `${[...name].slice(0, nameLengthMax - 4).join('')} ${number}`
+const numbered = (name: string, number: number): string =>
+  `${Array.from(name)
+    .slice(0, nameLengthMax - 4)
+    .join('')} ${number}`

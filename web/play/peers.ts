@@ -36,12 +36,12 @@ const unprintable = /[\p{Cc}\p{Zl}\p{Zp}\u061c\u200e\u200f\u202a-\u202e\u2066-\u
 export function nameOf(value: unknown): string | undefined {
   if (typeof value !== 'string') return undefined
   // The length of a string is not what it takes on the screen: what remains is cut by characters, after a cut that bounds the work.
-  const shown = [
-    ...value
+  const shown = Array.from(
+    value
       .slice(0, nameLengthMax * 8)
       .replace(unprintable, '')
       .trim(),
-  ]
+  )
     .slice(0, nameLengthMax)
     .join('')
   return shown === '' ? undefined : shown

@@ -62,7 +62,7 @@ export class Session {
       if (!(origin instanceof HocuspocusProvider)) this.set({ changes: this.facts.value.changes + 1 })
     })
     this.awareness.on('change', () => {
-      this.peers.value = peersOf(this.awareness.getStates() as Map<number, unknown>, this.doc.clientID)
+      this.peers.value = peersOf(this.awareness.getStates(), this.doc.clientID)
     })
     identity.subscribe(user => this.awareness.setLocalStateField('user', user))
     addEventListener('beforeunload', event => {

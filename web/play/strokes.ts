@@ -40,12 +40,13 @@ const isPen = (value: unknown): value is Pen => pens.includes(value as Pen)
 /** What a value in the array says, or nothing where it is no stroke. */
 export function strokeOf(value: unknown): Stroke | undefined {
   if (!(value instanceof Y.Map)) return undefined
-  const written = value.get('points')
+  const map = value as Y.Map<unknown>
+  const written = map.get('points')
   if (!(written instanceof Y.Array)) return undefined
   const points: number[] = []
   let before: number | undefined
   // Not all at once: it may have millions.
-  for (const at of written) {
+  for (const at of written as Y.Array<unknown>) {
     if (typeof at !== 'number' || !Number.isFinite(at)) break
     if (before === undefined) {
       before = clamp(at, boardWidth)
@@ -56,7 +57,7 @@ export function strokeOf(value: unknown): Stroke | undefined {
     if (points.length >= strokePointsMax * 2) break
   }
   if (points.length === 0) return undefined
-  const [color, width] = [value.get('color'), value.get('width')]
+  const [color, width] = [map.get('color'), map.get('width')]
   return {
     color: isPen(color) ? color : ((colorOf(color) as `#${string}` | undefined) ?? 'ink'),
     width: typeof width === 'number' && width >= 1 && width <= widthMax ? width : widths[0],
@@ -138,7 +139,7 @@ export class StrokeReader {
   }
 
   /** Something below the array has changed. */
-  forget(events: Y.YEvent<Y.AbstractType<unknown>>[]): void {
+  forget(events: { target: Y.AbstractType<unknown> }[]): void {
     for (const { target } of events) {
       // Up to the stroke that it is part of.
       let at: Y.AbstractType<unknown> | null = target

@@ -43,13 +43,14 @@ export class Tasks {
       // Plain values are the same to us where they look the same; their place tells them apart.
       return { key: -1 - index, map: undefined, value, text: 'not a to-do item', edited: undefined, done: false, rank: Number.MAX_VALUE }
     }
-    const [text, done, rank] = [value.get('text'), value.get('done'), value.get('rank')]
-    const edited = text instanceof Y.Text && text.length <= taskLengthMax && text.length === text.toString().length ? text : undefined
+    const map = value as Y.Map<unknown>
+    const [text, done, rank] = [map.get('text'), map.get('done'), map.get('rank')]
+    const edited = text instanceof Y.Text && text.length <= taskLengthMax && text.length === text.toJSON().length ? text : undefined
     return {
-      key: this.keyOf(value),
-      map: value,
+      key: this.keyOf(map),
+      map,
       value,
-      text: edited?.toString() ?? shortened(text),
+      text: edited?.toJSON() ?? shortened(text),
       edited,
       done: done === true,
       rank: typeof rank === 'number' && Number.isFinite(rank) ? rank : Number.MAX_VALUE,
@@ -81,7 +82,7 @@ export class Tasks {
   edit(task: Task, text: string): void {
     const { edited } = task
     if (edited === undefined) return
-    const { at, removed, inserted } = difference(edited.toString(), text.slice(0, taskLengthMax))
+    const { at, removed, inserted } = difference(edited.toJSON(), text.slice(0, taskLengthMax))
     if (removed === 0 && inserted === '') return
     this.doc.transact(() => {
       if (removed > 0) edited.delete(at, removed)
@@ -118,7 +119,7 @@ export class Tasks {
 }
 
 function shortened(text: unknown): string {
-  if (text instanceof Y.Text) return text.toString().slice(0, taskLengthMax)
+  if (text instanceof Y.Text) return text.toJSON().slice(0, taskLengthMax)
   return typeof text === 'string' ? text.slice(0, taskLengthMax) : 'not a to-do item'
 }
 
