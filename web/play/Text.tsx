@@ -9,12 +9,12 @@ const shownMax = 20_000
 export function Text({ session }: { session: Session }) {
   const host = useRef<HTMLDivElement>(null)
   const editor = useRef<Editor>(undefined)
-  const [plain, setPlain] = useState(true)
+  const [foreign, setForeign] = useState<string | undefined>()
   const text = session.doc.getText('text')
 
   useEffect(() => {
     if (host.current === null) return
-    const made = new Editor(host.current, text, { select: cursor => session.select(cursor), plain: setPlain })
+    const made = new Editor(host.current, text, { select: cursor => session.select(cursor), foreign: setForeign })
     editor.current = made
     const stops = [
       session.peers.subscribe(({ peers }) => made.show(peers)),
@@ -29,11 +29,11 @@ export function Text({ session }: { session: Session }) {
   return (
     <section class="card text" aria-labelledby="text-title" onFocusIn={() => session.at('text')}>
       <h2 id="text-title">Text</h2>
-      <div class="editor" ref={host} hidden={!plain} />
-      {!plain && (
+      <div class="editor" ref={host} hidden={foreign !== undefined} />
+      {foreign !== undefined && (
         <div class="foreign">
           <p>This text holds more than characters (another program put it there). It is shown, and cannot be edited here.</p>
-          <pre>{text.toJSON().slice(0, shownMax)}</pre>
+          <pre>{foreign.slice(0, shownMax)}</pre>
         </div>
       )}
     </section>

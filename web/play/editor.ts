@@ -11,8 +11,8 @@ import type { Peer, TextPosition } from './peers'
 /** What an editor tells. */
 export interface Told {
   select(cursor: { anchor: TextPosition; head: TextPosition }): void
-  /** The text holds what is no text and cannot be edited here, or no longer does. */
-  plain(isPlain: boolean): void
+  /** The text as far as it is one, where it holds something else too and cannot be edited here; nothing when it can. */
+  foreign(text: string | undefined): void
 }
 
 /** Every unit of it is a character: what else a text of Yjs may hold has no place in an editor. */
@@ -45,7 +45,7 @@ export class Editor {
       else queueMicrotask(() => this.check())
     }
     if (!plain) this.close()
-    this.told.plain(plain)
+    this.told.foreign(plain ? undefined : this.text.toJSON())
     // Carets may have been ahead of the text that they stand in.
     if (transaction !== undefined) queueMicrotask(() => this.show(this.peers))
   }

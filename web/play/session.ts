@@ -128,6 +128,8 @@ export class Session {
     provider.on('open', () => this.set({ joined: false, stalled: false }))
     provider.on('authenticated', ({ scope }: { scope: string }) => {
       this.set({ joined: true, readonly: scope === 'readonly', refusal: undefined })
+      // Others have heard that this tab is gone, and take nothing that is not newer.
+      this.awareness.setLocalState({ ...this.awareness.getLocalState() })
     })
     provider.on('authenticationFailed', ({ reason }: { reason: string }) => this.refuse(reason))
     // The document's own end; that of the socket is a CloseEvent.

@@ -34,7 +34,8 @@ export class Tasks {
   /** In their order, and how many are left out. */
   tasks(): { tasks: Task[]; omitted: number } {
     const tasks = this.shared.slice(0, tasksMax).map((value, index) => this.taskOf(value, index))
-    tasks.sort((a, b) => a.rank - b.rank || a.key - b.key)
+    // Equal ranks stay in the order of the array, which is the same for everybody.
+    tasks.sort((a, b) => a.rank - b.rank)
     return { tasks, omitted: Math.max(0, this.shared.length - tasksMax) }
   }
 

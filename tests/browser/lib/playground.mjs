@@ -67,7 +67,9 @@ export class Tab {
   ink ([partX, partY]) {
     return this.page.locator('.paper canvas').evaluate((canvas, [x, y]) => {
       const side = 12
-      const pixels = canvas.getContext('2d').getImageData(canvas.width * x - side / 2, canvas.height * y - side / 2, side, side).data
+      const copy = new OffscreenCanvas(side, side).getContext('2d', { willReadFrequently: true })
+      copy.drawImage(canvas, canvas.width * x - side / 2, canvas.height * y - side / 2, side, side, 0, 0, side, side)
+      const pixels = copy.getImageData(0, 0, side, side).data
       return pixels.some((value, index) => index % 4 === 3 && value > 0)
     }, [partX, partY])
   }
