@@ -53,6 +53,8 @@ export class Tab {
 
   /** A line on the board from one corner of a box to the other, in parts of its size. */
   async draw (from, to) {
+    // A tab behind another hears of its mouse with delays of a second.
+    await this.page.bringToFront()
     const { x, y, width, height } = await this.board.boundingBox()
     const at = ([partX, partY]) => [x + width * partX, y + height * partY]
     await this.page.mouse.move(...at(from))
