@@ -1,1 +1,0 @@
-import{n as e,r as t,t as n}from"./ThemeSwitch-CH8MCKcA.js";function r(){return e(`main`,{children:[e(`h1`,{children:`Playground`}),e(n,{})]})}var i=document.getElementById(`page`);i&&t(e(r,{}),i);
