@@ -8,6 +8,8 @@ export default tseslint.config(
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {
       eqeqeq: 'error',
+      // Reading a signal subscribes to it, whether its value is used or not.
+      '@typescript-eslint/no-meaningless-void-operator': 'off',
       'no-console': 'error',
       'no-restricted-properties': [
         'error',

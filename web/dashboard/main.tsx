@@ -1,16 +1,12 @@
 /** The dashboard: what an operator sees at /. */
 import { render } from 'preact'
 import '../look/base.css'
-import { ThemeSwitch } from '../look/ThemeSwitch'
-
-function Page() {
-  return (
-    <main>
-      <h1>Selvedge</h1>
-      <ThemeSwitch />
-    </main>
-  )
-}
+import './dashboard.css'
+import { App } from './App'
+import { start } from './state/live'
 
 const page = document.getElementById('page')
-if (page) render(<Page />, page)
+if (page) {
+  start()
+  render(<App />, page)
+}

@@ -1,0 +1,103 @@
+/** What is not as it should be, what to do about it, and which operations were slow. */
+import { ago, date, seconds } from '../format'
+import { Empty, Loading } from '../parts/Notice'
+import { now } from '../state/clock'
+import { status } from '../state/live'
+import { address } from '../state/route'
+import type { Alert, SlowOperation } from '../status'
+import { clip } from '../text'
+
+export function Alerts() {
+  const current = status.value
+  return (
+    <>
+      <div class="view-head">
+        <h1>Alerts</h1>
+      </div>
+      {current === null ? (
+        <Loading what="alerts" />
+      ) : (
+        <>
+          <section aria-label="Open alerts">
+            {current.alerts.length === 0 ? (
+              <Empty>Nothing is wrong: no threshold is passed, and nothing is slower than its baseline.</Empty>
+            ) : (
+              <ul class="cards">
+                {current.alerts.map(alert => (
+                  <AlertCard key={alert.id} alert={alert} />
+                ))}
+              </ul>
+            )}
+          </section>
+          <SlowOperations operations={current.slow} />
+        </>
+      )}
+    </>
+  )
+}
+
+function AlertCard({ alert }: { alert: Alert }) {
+  return (
+    <li class={`panel alert ${alert.severity}`}>
+      <h2>
+        <span class={`badge ${alert.severity === 'critical' ? 'bad' : 'warn'}`}>{alert.severity}</span> {alert.title}
+      </h2>
+      {alert.detail !== '' && <p>{alert.detail}</p>}
+      {alert.recommendation !== '' && (
+        <p>
+          <strong>What to do:</strong> {alert.recommendation}
+        </p>
+      )}
+      {alert.sinceMs !== null && (
+        <p class="soft">
+          Since {date(alert.sinceMs)}, {ago(now.value - alert.sinceMs)}
+        </p>
+      )}
+    </li>
+  )
+}
+
+function SlowOperations({ operations }: { operations: readonly SlowOperation[] }) {
+  return (
+    <section aria-labelledby="slow-title">
+      <h2 id="slow-title">Slow operations</h2>
+      {operations.length === 0 ? (
+        <Empty>No operation took longer than its threshold.</Empty>
+      ) : (
+        <div class="scroll" tabIndex={0} role="region" aria-labelledby="slow-title">
+          <table>
+            <caption class="visually-hidden">The latest operations that took longer than their threshold</caption>
+            <thead>
+              <tr>
+                <th scope="col">When</th>
+                <th scope="col">Operation</th>
+                <th scope="col" class="number">
+                  Took
+                </th>
+                <th scope="col">Document</th>
+                <th scope="col">Cause</th>
+              </tr>
+            </thead>
+            <tbody>
+              {operations.map((operation, at) => (
+                <tr key={at}>
+                  <td class="nowrap">{operation.atMs === null ? '–' : ago(now.value - operation.atMs)}</td>
+                  <td>{operation.operation}</td>
+                  <td class="number">{seconds(operation.seconds)}</td>
+                  <td class="name">
+                    {operation.document === null ? (
+                      '–'
+                    ) : (
+                      <a href={address({ view: 'document', name: operation.document })}>{clip(operation.document)}</a>
+                    )}
+                  </td>
+                  <td>{operation.cause}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </section>
+  )
+}

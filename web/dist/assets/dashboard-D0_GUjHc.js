@@ -1,1 +1,0 @@
-import{f as e,n as t,t as n}from"./ThemeSwitch-DDbr1vvw.js";function r(){return t(`main`,{children:[t(`h1`,{children:`Selvedge`}),t(n,{})]})}var i=document.getElementById(`page`);i&&e(t(r,{}),i);
