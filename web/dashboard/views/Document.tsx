@@ -2,20 +2,32 @@
 import { useState } from 'preact/hooks'
 import { documentPath, json } from '../api/client'
 import { Fields } from '../api/fields'
-import { facts } from '../facts'
+import type { Fact } from '../facts'
+import { bytes, count, date } from '../format'
 import { Facts } from '../parts/Facts'
 import { Failed, Loading } from '../parts/Notice'
 import { useLoaded } from '../parts/loaded'
-import { address } from '../state/route'
+import { address } from '../state/route-address'
 import { clip } from '../text'
 import { Preview } from './Preview'
 import { Sessions } from './Sessions'
 import { Versions } from './Versions'
 
+function parse(value: unknown): Fact[] {
+  const of = new Fields(value)
+  return [
+    { label: 'Size on disk', value: bytes(of.number('bytes')) },
+    { label: 'Sequence', value: count(of.number('sequence')) },
+    { label: 'Sessions', value: count(of.number('sessions')) },
+    { label: 'Created', value: date(of.time('created_at')) },
+    { label: 'Changed', value: date(of.time('updated_at')) },
+  ]
+}
+
 export function DocumentPage({ name }: { name: string }) {
   const [turn, setTurn] = useState(0)
   const path = documentPath(name)
-  const metadata = useLoaded(async signal => new Fields(await json(path, { signal })), `${name} ${turn}`)
+  const metadata = useLoaded(async signal => parse(await json(path, { signal })), `${name} ${turn}`)
   return (
     <>
       <div class="view-head">
@@ -37,7 +49,7 @@ export function DocumentPage({ name }: { name: string }) {
       {metadata.value !== null && (
         <>
           <section class="panel" aria-label="Metadata">
-            <Facts facts={facts(metadata.value).filter(({ label }) => label !== 'Name')} />
+            <Facts facts={metadata.value} isWide />
           </section>
           <Sessions document={name} turn={turn} />
           <Preview document={name} turn={turn} />

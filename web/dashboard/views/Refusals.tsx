@@ -40,7 +40,7 @@ export function Refusals() {
       {found.length === 0 ? (
         <Empty>{entries.length === 0 ? 'Nothing was refused since this page was opened.' : 'No refusal has these words.'}</Empty>
       ) : (
-        <div class="scroll" tabIndex={0} role="region" aria-label="Refusals">
+        <div class="scroll" tabIndex={0} role="group" aria-label="Refusals">
           <table>
             <caption class="visually-hidden">Refusals, the newest first</caption>
             <thead>

@@ -71,7 +71,7 @@ export function Versions({ document, turn, restored }: { document: string; turn:
       {all === null && versions.isLoading && <Loading what="versions" />}
       {all?.length === 0 && <Empty>No version has been saved yet.</Empty>}
       {all && all.length > 0 && (
-        <div class="scroll" tabIndex={0} role="region" aria-labelledby="versions-title">
+        <div class="scroll" tabIndex={0} role="group" aria-labelledby="versions-title">
           <table>
             <caption class="visually-hidden">Versions of this document, the latest first</caption>
             <thead>
