@@ -4,6 +4,7 @@
 mod access;
 mod context;
 mod guard;
+mod playground;
 mod problem;
 mod routes;
 mod serve;

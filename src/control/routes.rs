@@ -18,6 +18,7 @@ use tower_http::timeout::TimeoutLayer;
 
 use super::Context;
 use super::guard::guard;
+use super::playground;
 use super::problem::Problem;
 use super::web;
 
@@ -59,7 +60,7 @@ pub(super) fn all(context: Arc<Context>) -> Router {
 
 /// Requests whose bodies, answers and times are bound by the settings.
 fn ordinary() -> Router<Arc<Context>> {
-    Router::new().merge(web::routes())
+    Router::new().merge(web::routes()).merge(playground::routes())
 }
 
 /// Requests that may take as long as they go on: their parts bound themselves what they hold at any moment.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::Path;
+use axum::extract::{Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -16,6 +16,7 @@ use axum::routing::get;
 use rust_embed::{EmbeddedFile, RustEmbed};
 
 use super::Context;
+use super::playground::Place;
 use super::problem::Problem;
 
 /// What `npm run build` has made of `web/`.
@@ -27,9 +28,11 @@ struct Files;
 const DASHBOARD_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
                                 base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The playground opens a WebSocket, which is on another port.
-const PLAYGROUND_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self' ws: wss:; \
-                                 base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/// The playground opens a WebSocket too, which is on another port.
+fn playground_policy(place: Place) -> HeaderValue {
+    let policy = DASHBOARD_POLICY.replace("connect-src 'self'", &format!("connect-src 'self' {}", place.source()));
+    HeaderValue::try_from(policy).expect("an address has no control characters")
+}
 
 /// A page is asked for anew each time, and is mostly not sent again.
 const PAGE_CACHING: &str = "no-cache";
@@ -38,8 +41,11 @@ const PAGE_CACHING: &str = "no-cache";
 const ASSET_CACHING: &str = "public, max-age=31536000, immutable";
 
 pub(super) fn routes() -> Router<Arc<Context>> {
-    let dashboard = get(async |headers| page("dashboard/index.html", DASHBOARD_POLICY, &headers));
-    let playground = get(async |headers| page("play/index.html", PLAYGROUND_POLICY, &headers));
+    let dashboard =
+        get(async |headers| page("dashboard/index.html", HeaderValue::from_static(DASHBOARD_POLICY), &headers));
+    let playground = get(async |State(context): State<Arc<Context>>, headers| {
+        page("play/index.html", playground_policy(Place::of(&context)), &headers)
+    });
     Router::new()
         .route("/", dashboard)
         .route("/play", playground.clone())
@@ -47,9 +53,9 @@ pub(super) fn routes() -> Router<Arc<Context>> {
         .route("/assets/{name}", get(asset))
 }
 
-fn page(name: &str, policy: &'static str, headers: &HeaderMap) -> Result<Response, Problem> {
+fn page(name: &str, policy: HeaderValue, headers: &HeaderMap) -> Result<Response, Problem> {
     let mut response = file(name, PAGE_CACHING, headers)?;
-    response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(policy));
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     Ok(response)
 }
 

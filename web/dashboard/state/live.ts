@@ -55,6 +55,7 @@ function take(event: ServerEvent): void {
     case 'closed':
     case 'created':
     case 'changed':
+    case 'version':
       documentEvent.value = { count: documentEvent.value.count + 1, name: new Fields(json).exact('document') }
       return
     default:

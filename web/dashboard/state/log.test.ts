@@ -2,7 +2,7 @@ import { beforeEach, expect, test } from 'vitest'
 import { Fields } from '../api/fields'
 import { add, clear, entriesMax, matches, pause, resume, shown, waiting } from './log'
 
-const refusal = (reason: string) => add(new Fields({ what: 'update', reason, document: 'notes/1', user: 'anna' }), 0)
+const refusal = (reason: string) => add(new Fields({ reason, detail: 'it is', subject: 'anna', address: '10.0.0.1' }), 0)
 
 beforeEach(() => {
   resume()

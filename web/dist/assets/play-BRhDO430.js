@@ -1,1 +1,0 @@
-import{m as e,n as t,t as n}from"./ThemeSwitch-BCHEDb8A.js";function r(){return t(`main`,{children:[t(`h1`,{children:`Playground`}),t(n,{})]})}var i=document.getElementById(`page`);i&&e(t(r,{}),i);
