@@ -136,7 +136,7 @@ function Freshness() {
   const age = statusAt.value === null ? null : now.value - statusAt.value
   // A second is the pace of the status; three are a hiccup.
   const isStale = age !== null && age > 3_000
-  const shown = { connecting: 'Connecting…', live: 'Live', waiting: 'Disconnected', refused: 'Not signed in' }[state.phase]
+  const shown = { connecting: 'Connecting…', live: 'Live', waiting: 'Disconnected', refused: 'Not allowed' }[state.phase]
   return (
     <div class={`freshness ${state.phase}`}>
       <span class="dot" aria-hidden="true" />
@@ -148,6 +148,19 @@ function Freshness() {
           </span>
           <button type="button" onClick={retryNow}>
             Try now
+          </button>
+        </>
+      )}
+      {state.phase === 'refused' && asked.value === null && (
+        <>
+          <span class="soft">{state.why}</span>
+          <button
+            type="button"
+            onClick={() => {
+              asked.value = state.why
+            }}
+          >
+            Use another token
           </button>
         </>
       )}

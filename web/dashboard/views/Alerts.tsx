@@ -1,7 +1,7 @@
 /** What is not as it should be, what to do about it, and which operations were slow. */
 import { words } from '../facts'
 import { ago, date, seconds } from '../format'
-import { Empty, Loading } from '../parts/Notice'
+import { Empty, NoFigures } from '../parts/Notice'
 import { now } from '../state/clock'
 import { status } from '../state/live'
 import { address } from '../state/route-address'
@@ -16,7 +16,7 @@ export function Alerts() {
         <h1>Alerts</h1>
       </div>
       {current === null ? (
-        <Loading what="alerts" />
+        <NoFigures />
       ) : (
         <>
           <section aria-label="Open alerts">

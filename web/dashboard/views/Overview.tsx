@@ -5,7 +5,7 @@ import { Chart, type Line } from '../parts/Chart'
 import { words } from '../facts'
 import { Facts } from '../parts/Facts'
 import { Meter } from '../parts/Meter'
-import { Empty, Loading } from '../parts/Notice'
+import { Empty, NoFigures } from '../parts/Notice'
 import { Spark } from '../parts/Spark'
 import { type Series, status } from '../state/live'
 import { address } from '../state/route-address'
@@ -47,7 +47,7 @@ export function Overview() {
           </p>
         )}
       </div>
-      {now === null ? <Loading what="figures" /> : <Figures now={now} />}
+      {now === null ? <NoFigures /> : <Figures now={now} />}
     </>
   )
 }

@@ -46,7 +46,8 @@ function Content({ document, kind, turn }: { document: string; kind: Kind; turn:
   const accept = kinds.find(([name]) => name === kind)?.[2] ?? 'application/json'
   const content = useLoaded(
     signal => text(`${documentPath(document)}/content`, fetchedBytesMax, { signal, accept }),
-    `${document} ${kind} ${turn}`,
+    `${document} ${kind}`,
+    turn,
   )
   if (content.error !== null) return <Failed error={content.error} again={content.again} />
   if (content.value === null) return <Loading what="the content" />

@@ -47,9 +47,9 @@ export function label(version: Version): string {
   return version.name ?? `version ${version.id}`
 }
 
-export function Versions({ document, turn, restored }: { document: string; turn: number; restored: () => void }) {
+export function Versions({ document, turn, restored }: { document: string; turn: string; restored: () => void }) {
   const path = `${documentPath(document)}/versions`
-  const versions = useLoaded(async signal => parse(await json(path, { signal })), `${document} ${turn}`)
+  const versions = useLoaded(async signal => parse(await json(path, { signal })), document, turn)
   const [restoring, setRestoring] = useState<Version | null>(null)
   const [comparing, setComparing] = useState<Version | null>(null)
   const [said, setSaid] = useState('')
