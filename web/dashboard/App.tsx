@@ -8,7 +8,8 @@ import { ago } from './format'
 import { now } from './state/clock'
 import { connection, retryNow } from './state/feed'
 import { status, statusAt } from './state/live'
-import { address, route, type View } from './state/route'
+import { route } from './state/route'
+import { address, type View } from './state/route-address'
 import { Alerts } from './views/Alerts'
 import { DocumentPage } from './views/Document'
 import { Documents } from './views/Documents'
@@ -130,7 +131,7 @@ function Freshness() {
   const age = statusAt.value === null ? null : now.value - statusAt.value
   // A second is the pace of the status; three are a hiccup.
   const isStale = age !== null && age > 3_000
-  const shown = { connecting: 'Connecting…', live: 'Live', waiting: 'Disconnected', refused: 'Not signed in' }[state.phase]
+  const shown = { connecting: 'Connecting…', live: 'Live', waiting: 'Disconnected', refused: 'Not allowed' }[state.phase]
   return (
     <div class={`freshness ${state.phase}`}>
       <span class="dot" aria-hidden="true" />
@@ -142,6 +143,19 @@ function Freshness() {
           </span>
           <button type="button" onClick={retryNow}>
             Try now
+          </button>
+        </>
+      )}
+      {state.phase === 'refused' && asked.value === null && (
+        <>
+          <span class="soft">{state.why}</span>
+          <button
+            type="button"
+            onClick={() => {
+              asked.value = state.why
+            }}
+          >
+            Use another token
           </button>
         </>
       )}

@@ -1,6 +1,6 @@
 /** Objects of the API as pairs of a label and a value for people. The unit is in the name of a field, so nothing more has to be known. */
 import type { Fields } from './api/fields'
-import { bytes, count, date, percent, rate, seconds } from './format'
+import { bytes, count, percent, rate, seconds } from './format'
 import { clip } from './text'
 
 export interface Fact {
@@ -15,16 +15,14 @@ const units: readonly (readonly [suffix: string, write: Write])[] = [
   ['_per_second', value => `${rate(value)}/s`],
   ['_bytes', bytes],
   ['_seconds', seconds],
-  ['_unix_ms', date],
-  ['_at_ms', date],
-  ['_at', date],
   ['_ms', value => seconds(value / 1e3)],
   ['_us', value => seconds(value / 1e6)],
-  ['_ratio', percent],
+  ['_rate', percent],
   ['_percent', value => percent(value / 100)],
 ]
 
-function words(name: string): string {
+/** `sync_failures` as people write it. */
+export function words(name: string): string {
   const text = clip(name, 60).replaceAll('_', ' ')
   return text.charAt(0).toUpperCase() + text.slice(1)
 }

@@ -44,6 +44,13 @@ export class Fields {
     return typeof value === 'string' ? value : null
   }
 
+  /** A time (RFC 3339), in milliseconds since 1970. */
+  time(name: string): number | null {
+    const value = this.own(name)
+    const ms = typeof value === 'string' ? Date.parse(value) : NaN
+    return Number.isNaN(ms) ? null : ms
+  }
+
   fields(name: string): Fields {
     return new Fields(this.own(name))
   }

@@ -20,6 +20,8 @@ interface Props {
   title: string
   lines: readonly Line[]
   format: (value: number | null) => string
+  /** Bytes have round numbers of their own. */
+  isBinary?: boolean
 }
 
 const height = 150
@@ -27,7 +29,7 @@ const height = 150
 /** As wide as the largest label of the left axis is likely to be. */
 const axisWidth = 66
 
-export function Chart({ title, lines, format }: Props) {
+export function Chart({ title, lines, format, isBinary = false }: Props) {
   const place = useRef<HTMLDivElement>(null)
   const plot = useRef<uPlot | null>(null)
   const titleId = useId()
@@ -36,7 +38,7 @@ export function Chart({ title, lines, format }: Props) {
   useEffect(() => {
     const element = place.current
     if (!element) return
-    const made = new uPlot(options(element, lines, format), data(lines), element)
+    const made = new uPlot(options(element, lines, format, isBinary), data(lines), element)
     plot.current = made
     const resize = new ResizeObserver(() => {
       if (element.clientWidth > 0) made.setSize({ width: element.clientWidth, height })
@@ -57,7 +59,7 @@ export function Chart({ title, lines, format }: Props) {
 
   return (
     <section class="panel chart" aria-labelledby={titleId}>
-      <h3 id={titleId}>{title}</h3>
+      <h2 id={titleId}>{title}</h2>
       <div ref={place} class="canvas" aria-hidden="true" />
       <Values title={title} lines={lines} format={format} />
     </section>
@@ -112,7 +114,7 @@ function data(lines: readonly Line[]): uPlot.AlignedData {
   return [history.times, ...lines.map(line => history.column(line.series) as (number | null)[])]
 }
 
-function options(element: HTMLElement, lines: readonly Line[], format: (value: number | null) => string): uPlot.Options {
+function options(element: HTMLElement, lines: readonly Line[], format: (value: number | null) => string, isBinary: boolean): uPlot.Options {
   const style = getComputedStyle(element)
   const colour = (name: string) => style.getPropertyValue(name).trim()
   const axis = {
@@ -124,6 +126,7 @@ function options(element: HTMLElement, lines: readonly Line[], format: (value: n
   return {
     width: Math.max(element.clientWidth, 100),
     height,
+    padding: [8, 4, 0, 0],
     legend: { show: false },
     cursor: { show: false },
     scales: {
@@ -132,8 +135,15 @@ function options(element: HTMLElement, lines: readonly Line[], format: (value: n
       y: { range: (_, __, most) => [0, Number.isFinite(most) && most > 0 ? most * 1.1 : 1] },
     },
     axes: [
-      { ...axis, space: 70, values: (_, splits) => splits.map(at => clock.format(at * 1_000)) },
-      { ...axis, size: axisWidth, space: 32, values: (_, splits) => splits.map(value => format(value)) },
+      { ...axis, size: 24, gap: 8, space: 70, values: (_, splits) => splits.map(at => clock.format(at * 1_000)) },
+      {
+        ...axis,
+        size: axisWidth,
+        gap: 8,
+        space: 30,
+        ...(isBinary ? { incrs: binaryIncrements } : {}),
+        values: (_, splits) => splits.map(value => format(value)),
+      },
     ],
     series: [
       {},
@@ -146,5 +156,8 @@ function options(element: HTMLElement, lines: readonly Line[], format: (value: n
     ],
   }
 }
+
+/** Powers of two, from a byte to half a petabyte. */
+const binaryIncrements = Array.from({ length: 50 }, (_, power) => 2 ** power)
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false })

@@ -1,9 +1,9 @@
 /** Labels with their values. */
 import type { Fact } from '../facts'
 
-export function Facts({ facts }: { facts: readonly Fact[] }) {
+export function Facts({ facts, isWide = false }: { facts: readonly Fact[]; isWide?: boolean }) {
   return (
-    <dl class="facts">
+    <dl class={isWide ? 'facts wide' : 'facts'}>
       {facts.map(({ label, value }) => (
         <div key={label}>
           <dt>{label}</dt>

@@ -4,13 +4,17 @@ interface Props {
   /** From 0 to 1. */
   part: number
   text: string
+  /** What else there is to say, where there is room. */
+  more?: string
+  /** A share that is neither good nor bad. */
+  isPlain?: boolean
   /** From which part on it is a warning, and from which it is bad. */
   warn?: number
   bad?: number
 }
 
-export function Meter({ label, part, text, warn = 0.8, bad = 0.95 }: Props) {
-  const level = part >= bad ? 'bad' : part >= warn ? 'warn' : 'good'
+export function Meter({ label, part, text, more, isPlain = false, warn = 0.8, bad = 0.95 }: Props) {
+  const level = isPlain ? 'good' : part >= bad ? 'bad' : part >= warn ? 'warn' : 'good'
   const shown = Math.min(1, Math.max(0, part))
   return (
     <div
@@ -20,7 +24,7 @@ export function Meter({ label, part, text, warn = 0.8, bad = 0.95 }: Props) {
       aria-valuemin={0}
       aria-valuemax={100}
       aria-valuenow={Math.round(shown * 100)}
-      aria-valuetext={text}
+      aria-valuetext={more === undefined ? text : `${text}, ${more}`}
     >
       <span class="meter-label">{label}</span>
       <span class="meter-bar">

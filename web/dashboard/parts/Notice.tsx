@@ -1,5 +1,6 @@
 /** A few words in the place of what is not there: nothing yet, nothing at all, or why not. */
 import type { ComponentChildren } from 'preact'
+import { connection } from '../state/feed'
 
 export function Loading({ what }: { what: string }) {
   return (
@@ -24,4 +25,17 @@ export function Failed({ error, again }: { error: string; again?: () => void }) 
       )}
     </div>
   )
+}
+
+/** In the place of figures that have not come yet. The line at the top says why. */
+export function NoFigures() {
+  switch (connection.value.phase) {
+    case 'connecting':
+    case 'live':
+      return <Loading what="figures" />
+    case 'waiting':
+      return <Empty>There are no figures yet: the server cannot be asked.</Empty>
+    case 'refused':
+      return <Empty>There are no figures without a token with the admin claim.</Empty>
+  }
 }

@@ -1,4 +1,4 @@
-/** Something that is fetched for a view: loading, there, or failed. Fetched anew when what it depends on changes; an answer that is overtaken is dropped. */
+/** Something that is fetched for a view: loading, there, or failed. An answer that is overtaken is dropped. */
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import { token } from '../api/token'
 
@@ -10,8 +10,9 @@ export interface Loaded<T> {
   again: () => void
 }
 
-export function useLoaded<T>(fetch: (signal: AbortSignal) => Promise<T>, key: string): Loaded<T> {
-  const [turn, setTurn] = useState(0)
+/** `key` is what it is of: of another one nothing is known. With another `turn` it is the same thing, fetched anew. */
+export function useLoaded<T>(fetch: (signal: AbortSignal) => Promise<T>, key: string, turn: string | number = 0): Loaded<T> {
+  const [ownTurn, setOwnTurn] = useState(0)
   const [state, setState] = useState<{ key: string; value: T | null; error: string | null; isLoading: boolean }>({
     key,
     value: null,
@@ -38,10 +39,10 @@ export function useLoaded<T>(fetch: (signal: AbortSignal) => Promise<T>, key: st
     return () => {
       stop.abort()
     }
-  }, [key, turn, bearer])
+  }, [key, turn, ownTurn, bearer])
 
   const again = useCallback(() => {
-    setTurn(turn => turn + 1)
+    setOwnTurn(turn => turn + 1)
   }, [])
   return { value: state.key === key ? state.value : null, error: state.error, isLoading: state.isLoading || state.key !== key, again }
 }

@@ -29,8 +29,12 @@ export const statusAt = signal<number | null>(null)
 export const history = new History<Series>(series)
 /** Grows with each sample; charts draw when it does. */
 export const samples = signal(0)
-/** Grows when a document is created, changes, or has somebody come or go; with its name. */
-export const documentEvent = signal<{ count: number; name: string | null }>({ count: 0, name: null })
+export interface DocumentEvent {
+  kind: 'created' | 'changed' | 'opened' | 'closed' | 'version'
+  name: string
+}
+/** What happened last to a document. */
+export const documentEvent = signal<DocumentEvent | null>(null)
 
 export function start(): void {
   follow(take)
@@ -51,12 +55,15 @@ function take(event: ServerEvent): void {
     case 'refused':
       add(new Fields(json), Date.now())
       return
-    case 'opened':
-    case 'closed':
     case 'created':
     case 'changed':
-      documentEvent.value = { count: documentEvent.value.count + 1, name: new Fields(json).exact('document') }
+    case 'opened':
+    case 'closed':
+    case 'version': {
+      const name = new Fields(json).exact('document')
+      if (name !== null) documentEvent.value = { kind: event.name, name }
       return
+    }
     default:
     // An alert is in the next status too; other names are of the future.
   }

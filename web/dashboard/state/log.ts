@@ -7,13 +7,11 @@ export const entriesMax = 500
 export interface Refusal {
   /** Unique on this page. */
   id: number
-  at: number
-  /** Which kind of refusal. */
-  what: string
+  atMs: number
   reason: string
-  document: string
-  /** User, address or the like. */
-  who: string
+  detail: string
+  user: string
+  address: string
 }
 
 let last = 0
@@ -45,21 +43,21 @@ export function clear(): void {
   if (frozen.value !== null) frozen.value = []
 }
 
-export function add(event: Fields, at: number): void {
+export function add(event: Fields, nowMs: number): void {
   const entry: Refusal = {
     id: ++last,
-    at: event.number('at_ms') ?? at,
-    what: event.text('what') ?? event.text('kind') ?? '',
+    atMs: event.time('time') ?? nowMs,
     reason: event.text('reason') ?? '',
-    document: event.text('document') ?? '',
-    who: event.text('user') ?? event.text('address') ?? '',
+    detail: event.text('detail', 400) ?? '',
+    user: event.text('subject') ?? '',
+    address: event.text('address') ?? '',
   }
   all.value = [entry, ...all.value].slice(0, entriesMax)
 }
 
 /** Whether an entry has all the words, in whatever part. */
 export function matches(entry: Refusal, words: string): boolean {
-  const text = `${entry.what} ${entry.reason} ${entry.document} ${entry.who}`.toLowerCase()
+  const text = `${entry.reason} ${entry.detail} ${entry.user} ${entry.address}`.toLowerCase()
   return words
     .toLowerCase()
     .split(/\s+/)

@@ -1,10 +1,11 @@
 /** What is not as it should be, what to do about it, and which operations were slow. */
+import { words } from '../facts'
 import { ago, date, seconds } from '../format'
-import { Empty, Loading } from '../parts/Notice'
+import { Empty, NoFigures } from '../parts/Notice'
 import { now } from '../state/clock'
 import { status } from '../state/live'
-import { address } from '../state/route'
-import type { Alert, SlowOperation } from '../status'
+import { address } from '../state/route-address'
+import type { Alert, Operation, SlowOperation } from '../status'
 import { clip } from '../text'
 
 export function Alerts() {
@@ -15,7 +16,7 @@ export function Alerts() {
         <h1>Alerts</h1>
       </div>
       {current === null ? (
-        <Loading what="alerts" />
+        <NoFigures />
       ) : (
         <>
           <section aria-label="Open alerts">
@@ -24,11 +25,12 @@ export function Alerts() {
             ) : (
               <ul class="cards">
                 {current.alerts.map(alert => (
-                  <AlertCard key={alert.id} alert={alert} />
+                  <AlertCard key={alert.name} alert={alert} />
                 ))}
               </ul>
             )}
           </section>
+          <Operations operations={current.operations} />
           <SlowOperations operations={current.slow} />
         </>
       )}
@@ -57,6 +59,60 @@ function AlertCard({ alert }: { alert: Alert }) {
   )
 }
 
+function Operations({ operations }: { operations: readonly Operation[] }) {
+  if (operations.length === 0) return null
+  return (
+    <section aria-labelledby="operations-title">
+      <h2 id="operations-title">How long things take</h2>
+      <div class="scroll" tabIndex={0} role="group" aria-labelledby="operations-title">
+        <table>
+          <caption class="visually-hidden">
+            Percentiles of each operation over the last ten seconds and five minutes, against its baseline
+          </caption>
+          <thead>
+            <tr>
+              <th scope="col">Operation</th>
+              <th scope="col" class="number">
+                p95, 10 s
+              </th>
+              <th scope="col" class="number">
+                p99, 10 s
+              </th>
+              <th scope="col" class="number">
+                p95, 5 min
+              </th>
+              <th scope="col" class="number">
+                p99, 5 min
+              </th>
+              <th scope="col" class="number">
+                Against baseline
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {operations.map(({ name, lately, before, changePercent, isSlower }) => (
+              <tr key={name}>
+                <th scope="row">{words(name)}</th>
+                <td class="number">{seconds(lately.p95)}</td>
+                <td class="number">{seconds(lately.p99)}</td>
+                <td class="number">{seconds(before.p95)}</td>
+                <td class="number">{seconds(before.p99)}</td>
+                <td class="number">
+                  <span class={isSlower ? 'error' : ''}>{change(changePercent)}</span>
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  )
+}
+
+function change(percent: number | null): string {
+  return percent === null ? '–' : `${percent > 0 ? '+' : ''}${percent.toFixed(0)} %`
+}
+
 function SlowOperations({ operations }: { operations: readonly SlowOperation[] }) {
   return (
     <section aria-labelledby="slow-title">
@@ -64,7 +120,7 @@ function SlowOperations({ operations }: { operations: readonly SlowOperation[] }
       {operations.length === 0 ? (
         <Empty>No operation took longer than its threshold.</Empty>
       ) : (
-        <div class="scroll" tabIndex={0} role="region" aria-labelledby="slow-title">
+        <div class="scroll" tabIndex={0} role="group" aria-labelledby="slow-title">
           <table>
             <caption class="visually-hidden">The latest operations that took longer than their threshold</caption>
             <thead>

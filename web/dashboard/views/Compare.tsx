@@ -11,7 +11,7 @@ interface Props {
   path: string
   version: Version
   versions: readonly Version[]
-  turn: number
+  turn: string
   close: () => void
 }
 
@@ -22,7 +22,8 @@ export function Compare({ path, version, versions, turn, close }: Props) {
   const query = new URLSearchParams({ to })
   const comparison = useLoaded(
     async signal => parse(await json(`${path}/${encodeURIComponent(version.id)}/compare?${query}`, { signal })),
-    `${path} ${version.id} ${to} ${turn}`,
+    `${path} ${version.id} ${to}`,
+    turn,
   )
   const { value } = comparison
 

@@ -2,27 +2,24 @@
 import { useEffect, useId, useState } from 'preact/hooks'
 import { json } from '../api/client'
 import { Fields } from '../api/fields'
-import { ago, bytes, count } from '../format'
+import { ago, date } from '../format'
 import { Empty, Failed, Loading } from '../parts/Notice'
 import { useLoaded } from '../parts/loaded'
 import { now } from '../state/clock'
-import { address } from '../state/route'
+import { address } from '../state/route-address'
 import { clip } from '../text'
 
 const pageSize = 50
 
 /** Names are no longer than this in bytes, so a longer prefix finds nothing. */
-const prefixMax = 1_024
+const prefixMax = 256
 
 /** Keys that follow each other so closely are one question. */
 const typingMs = 250
 
 interface Row {
   name: string
-  bytes: number | null
-  sequence: number | null
-  sessions: number | null
-  changedMs: number | null
+  createdMs: number | null
 }
 
 interface Page {
@@ -31,29 +28,20 @@ interface Page {
   next: string | null
 }
 
-export function parsePage(value: unknown): Page {
+function parse(value: unknown): Page {
   const page = new Fields(value)
-  const rows = page.list('documents', 1_000).flatMap((one): Row[] => {
+  const rows = page.list('documents', pageSize).flatMap((one): Row[] => {
     const name = one.exact('name')
-    if (name === null) return []
-    return [
-      {
-        name,
-        bytes: one.number('bytes'),
-        sequence: one.number('sequence'),
-        sessions: one.number('sessions'),
-        changedMs: one.number('changed_ms'),
-      },
-    ]
+    return name === null ? [] : [{ name, createdMs: one.time('created_at') }]
   })
-  return { rows, next: page.exact('next_cursor') }
+  return { rows, next: page.exact('next') }
 }
 
 async function load(prefix: string, cursor: string | null, signal: AbortSignal): Promise<Page> {
   const query = new URLSearchParams({ limit: String(pageSize) })
   if (prefix !== '') query.set('prefix', prefix)
   if (cursor !== null) query.set('cursor', cursor)
-  return parsePage(await json(`/v1/documents?${query}`, { signal }))
+  return parse(await json(`/v1/documents?${query}`, { signal }))
 }
 
 export function Documents() {
@@ -141,22 +129,13 @@ export function Documents() {
 
 function DocumentTable({ rows }: { rows: readonly Row[] }) {
   return (
-    <div class="scroll" tabIndex={0} role="region" aria-label="Documents">
+    <div class="scroll" tabIndex={0} role="group" aria-label="Documents">
       <table>
         <caption class="visually-hidden">Documents by name</caption>
         <thead>
           <tr>
             <th scope="col">Name</th>
-            <th scope="col" class="number">
-              Sessions
-            </th>
-            <th scope="col" class="number">
-              Size
-            </th>
-            <th scope="col" class="number">
-              Sequence
-            </th>
-            <th scope="col">Changed</th>
+            <th scope="col">Created</th>
           </tr>
         </thead>
         <tbody>
@@ -165,10 +144,9 @@ function DocumentTable({ rows }: { rows: readonly Row[] }) {
               <th scope="row" class="name">
                 <a href={address({ view: 'document', name: row.name })}>{clip(row.name)}</a>
               </th>
-              <td class="number">{count(row.sessions)}</td>
-              <td class="number">{bytes(row.bytes)}</td>
-              <td class="number">{count(row.sequence)}</td>
-              <td class="nowrap">{row.changedMs === null ? '–' : ago(now.value - row.changedMs)}</td>
+              <td class="nowrap" title={date(row.createdMs)}>
+                {row.createdMs === null ? 'nothing stored' : ago(now.value - row.createdMs)}
+              </td>
             </tr>
           ))}
         </tbody>

@@ -2,12 +2,13 @@
 import { useId } from 'preact/hooks'
 import { bytes, count, duration, percent, rate, seconds } from '../format'
 import { Chart, type Line } from '../parts/Chart'
+import { words } from '../facts'
 import { Facts } from '../parts/Facts'
 import { Meter } from '../parts/Meter'
-import { Empty, Loading } from '../parts/Notice'
+import { Empty, NoFigures } from '../parts/Notice'
 import { Spark } from '../parts/Spark'
 import { type Series, status } from '../state/live'
-import { address } from '../state/route'
+import { address } from '../state/route-address'
 import type { Status } from '../status'
 
 const perSecond = (value: number | null) => (value === null ? rate(value) : `${rate(value)}/s`)
@@ -41,11 +42,12 @@ export function Overview() {
         {now && (
           <p class="soft">
             {now.version !== null && <>Version {now.version} · </>}up {duration(now.uptimeSeconds)}
-            {now.state !== null && <> · {now.state}</>}
+            {' · '}
+            <span class={now.isWell ? '' : 'error'}>{now.state}</span>
           </p>
         )}
       </div>
-      {now === null ? <Loading what="figures" /> : <Figures now={now} />}
+      {now === null ? <NoFigures /> : <Figures now={now} />}
     </>
   )
 }
@@ -66,7 +68,9 @@ function Figures({ now }: { now: Status }) {
           <Tile label="Connections" value={count(now.connections)} series="connections">
             {now.connectionsMax !== null && `of at most ${count(now.connectionsMax)}`}
           </Tile>
-          <Tile label="Sessions" value={count(now.sessions)} series="sessions" />
+          <Tile label="Sessions" value={count(now.sessions)} series="sessions">
+            {now.sessionsBehind !== null && now.sessionsBehind > 0 && `${count(now.sessionsBehind)} behind`}
+          </Tile>
           <Tile label="Documents" value={count(now.documents)} series="documents">
             live
           </Tile>
@@ -81,16 +85,17 @@ function Figures({ now }: { now: Status }) {
         <Chart title="Acknowledgement: until it is on disk" lines={acknowledgement} format={seconds} />
         <Chart title="Delivery: until it is sent to others" lines={delivery} format={seconds} />
         <Chart title="Updates and deliveries" lines={throughput} format={perSecond} />
-        <Chart title="Traffic" lines={traffic} format={bytesPerSecond} />
+        <Chart title="Traffic" lines={traffic} format={bytesPerSecond} isBinary />
       </section>
       <section aria-label="Resources" class="grid three">
-        <Cores loads={now.cores} />
+        <Cores cores={now.cores} />
         <Memory memory={now.memory} />
         <Quality quality={now.quality} />
         <Storage storage={now.storage} />
-        <Listed title="Limits" facts={now.limits} empty="The server tells no limits." />
+        <Listed title="Cache of documents" facts={now.cache} />
         <Webhooks targets={now.webhooks} />
       </section>
+      <Limits limits={now.limits} />
     </>
   )
 }
@@ -106,15 +111,21 @@ function Tile({ label, value, series, children }: { label: string; value: string
   )
 }
 
-function Cores({ loads }: { loads: readonly number[] }) {
+function Cores({ cores }: { cores: Status['cores'] }) {
   const id = useId()
   return (
     <section class="panel" aria-labelledby={id}>
-      <h3 id={id}>Cores</h3>
-      {loads.length === 0 && <Empty>No core has told its load yet.</Empty>}
+      <h2 id={id}>Cores</h2>
+      {cores.length === 0 && <Empty>No core has told its load yet.</Empty>}
       <div class="meters">
-        {loads.map((load, core) => (
-          <Meter key={core} label={`Core ${core}`} part={load} text={percent(load)} />
+        {cores.map(({ core, load, isTurning, connections, documents }) => (
+          <Meter
+            key={core}
+            label={`Core ${core}`}
+            part={isTurning ? load : 1}
+            text={isTurning ? percent(load) : 'stands still'}
+            more={`${count(connections)} connections, ${count(documents)} documents`}
+          />
         ))}
       </div>
     </section>
@@ -123,47 +134,53 @@ function Cores({ loads }: { loads: readonly number[] }) {
 
 function Memory({ memory }: { memory: Status['memory'] }) {
   const id = useId()
-  const { usedBytes, maxBytes, purposes } = memory
-  const whole = maxBytes ?? purposes.reduce((sum, [, size]) => sum + size, 0)
+  const { usedBytes, budgetBytes, purposes, growthBytesPerSecond, fullInSeconds } = memory
+  const whole = usedBytes ?? purposes.reduce((sum, [, size]) => sum + size, 0)
   return (
     <section class="panel" aria-labelledby={id}>
-      <h3 id={id}>Memory</h3>
+      <h2 id={id}>Memory</h2>
       {usedBytes !== null && (
         <Meter
           label="In use"
-          part={maxBytes ? usedBytes / maxBytes : 0}
-          text={maxBytes === null ? bytes(usedBytes) : `${bytes(usedBytes)} of ${bytes(maxBytes)}`}
+          part={budgetBytes === null ? 0 : usedBytes / budgetBytes}
+          text={budgetBytes === null ? bytes(usedBytes) : `${bytes(usedBytes)} of ${bytes(budgetBytes)}`}
         />
+      )}
+      {fullInSeconds !== null && (
+        <p class="error">
+          It grows by {bytes(growthBytesPerSecond)}/s, and would be full in {duration(fullInSeconds)}.
+        </p>
       )}
       <div class="meters">
         {purposes
           .toSorted((one, other) => other[1] - one[1])
           .map(([name, size]) => (
-            <Meter
-              key={name}
-              label={name.replace(/_bytes$/, '').replaceAll('_', ' ')}
-              part={whole > 0 ? size / whole : 0}
-              text={bytes(size)}
-            />
+            <Meter key={name} label={words(name)} part={whole > 0 ? size / whole : 0} text={bytes(size)} isPlain />
           ))}
       </div>
     </section>
   )
 }
 
+/** Of the time that an answer takes from the client and back. */
+function within(ms: number | null | undefined): string {
+  return ms === null || ms === undefined ? '' : `, within ${seconds(ms / 1_000)}`
+}
+
 function Quality({ quality }: { quality: Status['quality'] }) {
   const id = useId()
-  const all = quality === null ? 0 : quality.excellent + quality.good + quality.poor
+  const all = quality === null ? 0 : quality.excellent + quality.good + quality.poor + quality.unknown
   const kinds = [
-    ['Excellent', quality?.excellent ?? 0, 'excellent'],
-    ['Good', quality?.good ?? 0, 'fair'],
+    [`Excellent${within(quality?.excellentWithinMs)}`, quality?.excellent ?? 0, 'excellent'],
+    [`Good${within(quality?.goodWithinMs)}`, quality?.good ?? 0, 'fair'],
     ['Poor', quality?.poor ?? 0, 'poor'],
+    ['Not measured yet', quality?.unknown ?? 0, 'unknown'],
   ] as const
   return (
     <section class="panel" aria-labelledby={id}>
-      <h3 id={id}>Connection quality</h3>
+      <h2 id={id}>Connection quality</h2>
       {quality === null || all === 0 ? (
-        <Empty>No connection has been measured yet.</Empty>
+        <Empty>There are no connections.</Empty>
       ) : (
         <>
           <div class="stack" aria-hidden="true">
@@ -194,23 +211,23 @@ function Storage({ storage }: { storage: Status['storage'] }) {
   const id = useId()
   return (
     <section class="panel" aria-labelledby={id}>
-      <h3 id={id}>
+      <h2 id={id}>
         Storage{' '}
-        {storage.isWell !== null && (
-          <span class={`badge ${storage.isWell ? 'good' : 'bad'}`}>{storage.isWell ? 'writes' : 'does not write'}</span>
+        {storage.isWritable !== null && (
+          <span class={`badge ${storage.isWritable ? 'good' : 'bad'}`}>{storage.isWritable ? 'writes' : 'does not write'}</span>
         )}
-      </h3>
-      {storage.facts.length === 0 ? <Empty>The server tells nothing of its storage.</Empty> : <Facts facts={storage.facts} />}
+      </h2>
+      <Facts facts={storage.facts} />
     </section>
   )
 }
 
-function Listed({ title, facts, empty }: { title: string; facts: Status['limits']; empty: string }) {
+function Listed({ title, facts }: { title: string; facts: Status['cache'] }) {
   const id = useId()
   return (
     <section class="panel" aria-labelledby={id}>
-      <h3 id={id}>{title}</h3>
-      {facts.length === 0 ? <Empty>{empty}</Empty> : <Facts facts={facts} />}
+      <h2 id={id}>{title}</h2>
+      <Facts facts={facts} />
     </section>
   )
 }
@@ -219,8 +236,54 @@ function Webhooks({ targets }: { targets: Status['webhooks'] }) {
   const id = useId()
   return (
     <section class="panel" aria-labelledby={id}>
-      <h3 id={id}>Webhooks</h3>
+      <h2 id={id}>Webhooks</h2>
       {targets.length === 0 ? <Empty>None are set.</Empty> : targets.map((facts, at) => <Facts key={at} facts={facts} />)}
+    </section>
+  )
+}
+
+/** Those that were met, or of which it can be said how much is used. */
+function Limits({ limits }: { limits: Status['limits'] }) {
+  const id = useId()
+  const write = (value: number | null, unit: string) => (unit === 'bytes' ? bytes(value) : count(value))
+  return (
+    <section aria-labelledby={id}>
+      <h2 id={id}>Limits</h2>
+      {limits.length === 0 ? (
+        <Empty>The server tells no limits.</Empty>
+      ) : (
+        <div class="scroll" tabIndex={0} role="group" aria-labelledby={id}>
+          <table>
+            <caption class="visually-hidden">Limits, how much of each is used, and how often it was met since the start</caption>
+            <thead>
+              <tr>
+                <th scope="col">Limit</th>
+                <th scope="col" class="number">
+                  Used
+                </th>
+                <th scope="col" class="number">
+                  Most
+                </th>
+                <th scope="col" class="number">
+                  Times met
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {limits.map(({ name, current, max, hits, unit }) => (
+                <tr key={name}>
+                  <th scope="row">
+                    <code>{name}</code>
+                  </th>
+                  <td class="number">{write(current, unit)}</td>
+                  <td class="number">{max === 0 ? 'none' : `${write(max, unit)}${unit === 'bytes' ? '' : ` ${unit}`}`}</td>
+                  <td class="number">{hits > 0 ? <strong>{count(hits)}</strong> : '0'}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
     </section>
   )
 }

@@ -45,8 +45,9 @@ function Content({ document, kind, turn }: { document: string; kind: Kind; turn:
   const id = useId()
   const accept = kinds.find(([name]) => name === kind)?.[2] ?? 'application/json'
   const content = useLoaded(
-    signal => text(`${documentPath(document)}/${kind}`, fetchedBytesMax, { signal, accept }),
-    `${document} ${kind} ${turn}`,
+    signal => text(`${documentPath(document)}/content`, fetchedBytesMax, { signal, accept }),
+    `${document} ${kind}`,
+    turn,
   )
   if (content.error !== null) return <Failed error={content.error} again={content.again} />
   if (content.value === null) return <Loading what="the content" />
@@ -54,7 +55,7 @@ function Content({ document, kind, turn }: { document: string; kind: Kind; turn:
   const shown = clip(whole, shownCharactersMax, true)
   return (
     <>
-      <pre class="content" tabIndex={0} role="region" aria-label={`Content as ${kind === 'json' ? 'JSON' : 'text'}`} aria-describedby={id}>
+      <pre class="content" tabIndex={0} role="group" aria-label={`Content as ${kind === 'json' ? 'JSON' : 'text'}`} aria-describedby={id}>
         {shown === '' ? 'It is empty.' : shown}
       </pre>
       <p id={id} class="soft">

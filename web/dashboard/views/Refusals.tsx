@@ -1,19 +1,20 @@
 /** What the server refuses, as it happens. */
 import { useId, useState } from 'preact/hooks'
+import { words } from '../facts'
 import { time } from '../format'
 import { Empty } from '../parts/Notice'
 import { clear, entriesMax, isPaused, matches, pause, resume, shown, waiting } from '../state/log'
 
 export function Refusals() {
-  const [words, setWords] = useState('')
+  const [wanted, setWanted] = useState('')
   const id = useId()
   const entries = shown.value
-  const found = words.trim() === '' ? entries : entries.filter(entry => matches(entry, words.trim()))
+  const found = wanted.trim() === '' ? entries : entries.filter(entry => matches(entry, wanted.trim()))
   return (
     <>
       <div class="view-head">
         <h1>Refusals</h1>
-        <p class="soft">Connections, updates and requests that were refused since this page was opened; the latest {entriesMax}.</p>
+        <p class="soft">Who was not let in or had to go since this page was opened; the latest {entriesMax}.</p>
       </div>
       <div class="tools">
         <div class="field">
@@ -22,10 +23,10 @@ export function Refusals() {
             id={id}
             type="search"
             maxLength={200}
-            placeholder="reason, document, user or address"
-            value={words}
+            placeholder="reason, user or address"
+            value={wanted}
             onInput={event => {
-              setWords(event.currentTarget.value)
+              setWanted(event.currentTarget.value)
             }}
           />
         </div>
@@ -40,26 +41,26 @@ export function Refusals() {
       {found.length === 0 ? (
         <Empty>{entries.length === 0 ? 'Nothing was refused since this page was opened.' : 'No refusal has these words.'}</Empty>
       ) : (
-        <div class="scroll" tabIndex={0} role="region" aria-label="Refusals">
+        <div class="scroll" tabIndex={0} role="group" aria-label="Refusals">
           <table>
             <caption class="visually-hidden">Refusals, the newest first</caption>
             <thead>
               <tr>
                 <th scope="col">Time</th>
-                <th scope="col">What</th>
                 <th scope="col">Reason</th>
-                <th scope="col">Document</th>
-                <th scope="col">Who</th>
+                <th scope="col">Detail</th>
+                <th scope="col">User</th>
+                <th scope="col">Address</th>
               </tr>
             </thead>
             <tbody>
               {found.map(entry => (
                 <tr key={entry.id}>
-                  <td class="nowrap">{time(entry.at)}</td>
-                  <td>{entry.what}</td>
-                  <td>{entry.reason}</td>
-                  <td class="name">{entry.document}</td>
-                  <td class="name">{entry.who}</td>
+                  <td class="nowrap">{time(entry.atMs)}</td>
+                  <td>{words(entry.reason)}</td>
+                  <td>{entry.detail}</td>
+                  <td class="name">{entry.user}</td>
+                  <td class="nowrap">{entry.address}</td>
                 </tr>
               ))}
             </tbody>

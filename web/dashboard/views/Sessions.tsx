@@ -1,18 +1,23 @@
 /** Who is in a document now, with what they say of themselves. */
-import { useState } from 'preact/hooks'
+import { useEffect, useState } from 'preact/hooks'
 import { documentPath, json } from '../api/client'
 import { Fields } from '../api/fields'
-import { ago } from '../format'
+import { count, duration } from '../format'
 import { Confirm } from '../parts/Confirm'
 import { Empty, Failed, Loading } from '../parts/Notice'
 import { useLoaded } from '../parts/loaded'
-import { now } from '../state/clock'
 import { clip, colour, written } from '../text'
 
 const sessionsMax = 500
 
+/** How often presence is looked at. */
+const presenceMs = 5_000
+
+/** Clients that one session speaks for: one, or as many as a server that is connected brings. */
+const presencesMax = 50
+
 /** Of the presence of one client, as text. */
-const presenceMax = 240
+const presenceMax = 400
 
 interface Presence {
   client: string
@@ -24,50 +29,66 @@ interface Presence {
 
 interface Session {
   id: string
-  user: string | null
-  right: string | null
-  address: string | null
-  sinceMs: number | null
+  access: string
+  dialect: string
+  seconds: number | null
   presence: Presence[]
 }
 
-export function parsePresence(client: string, state: unknown): Presence {
-  const fields = new Fields(state)
+export function parsePresence(of: Fields): Presence {
+  const state = of.fields('state')
   // What y-websocket and Hocuspocus examples, and most editors, call it.
-  const user = fields.has('user') ? fields.fields('user') : fields
+  const user = state.has('user') ? state.fields('user') : state
   return {
-    client: clip(client, 20),
+    client: of.text('client', 20) ?? '',
     name: user.text('name', 60),
     colour: colour(user.raw('color')),
-    json: clip(written(state), presenceMax),
+    json: clip(written(of.raw('state')), presenceMax, true),
   }
 }
 
-function parse(value: unknown): Session[] {
-  return new Fields(value).list('sessions', sessionsMax).flatMap((one): Session[] => {
+interface Page {
+  sessions: Session[]
+  /** With those that are not listed. */
+  count: number
+}
+
+export function parse(value: unknown): Page {
+  const page = new Fields(value)
+  const sessions = page.list('sessions', sessionsMax).flatMap((one): Session[] => {
     const id = one.text('id')
     if (id === null) return []
     return [
       {
         id,
-        user: one.text('user'),
-        right: one.text('right'),
-        address: one.text('address'),
-        sinceMs: one.number('since_ms'),
-        presence: one
-          .fields('awareness')
-          .entries(50)
-          .map(([client, state]) => parsePresence(client, state)),
+        access: one.text('access') ?? '–',
+        dialect: one.text('dialect') ?? '–',
+        seconds: one.number('seconds'),
+        presence: one.list('awareness', presencesMax).map(parsePresence),
       },
     ]
   })
+  return { sessions, count: Math.max(page.number('count') ?? 0, sessions.length) }
 }
 
-export function Sessions({ document, turn }: { document: string; turn: number }) {
-  const path = `${documentPath(document)}/sessions`
-  const sessions = useLoaded(async signal => parse(await json(path, { signal })), `${document} ${turn}`)
+export function Sessions({ document: name, turn }: { document: string; turn: string }) {
+  const path = `${documentPath(name)}/sessions`
+  const sessions = useLoaded(async signal => parse(await json(path, { signal })), name, turn)
+  const { again } = sessions
+
+  useEffect(() => {
+    // Presence has no events: it changes with each key that somebody types.
+    const timer = setInterval(() => {
+      if (!document.hidden) again()
+    }, presenceMs)
+    return () => {
+      clearInterval(timer)
+    }
+  }, [again])
+
   const [leaving, setLeaving] = useState<Session | null>(null)
-  const all = sessions.value
+  const all = sessions.value?.sessions ?? null
+  const left = (sessions.value?.count ?? 0) - (all?.length ?? 0)
   return (
     <section aria-labelledby="sessions-title">
       <h2 id="sessions-title">Live sessions</h2>
@@ -75,15 +96,16 @@ export function Sessions({ document, turn }: { document: string; turn: number })
       {all === null && sessions.isLoading && <Loading what="sessions" />}
       {all?.length === 0 && <Empty>Nobody has this document open.</Empty>}
       {all && all.length > 0 && (
-        <div class="scroll" tabIndex={0} role="region" aria-labelledby="sessions-title">
+        <div class="scroll" tabIndex={0} role="group" aria-labelledby="sessions-title">
           <table>
             <caption class="visually-hidden">Live sessions of this document</caption>
             <thead>
               <tr>
                 <th scope="col">Presence</th>
-                <th scope="col">User</th>
-                <th scope="col">Right</th>
-                <th scope="col">Since</th>
+                <th scope="col">Session</th>
+                <th scope="col">Access</th>
+                <th scope="col">Protocol</th>
+                <th scope="col">For</th>
                 <th scope="col">
                   <span class="visually-hidden">Actions</span>
                 </th>
@@ -98,9 +120,10 @@ export function Sessions({ document, turn }: { document: string; turn: number })
                       <PresenceMark key={one.client} presence={one} />
                     ))}
                   </td>
-                  <td class="name">{session.user ?? '–'}</td>
-                  <td>{session.right ?? '–'}</td>
-                  <td class="nowrap">{session.sinceMs === null ? '–' : ago(now.value - session.sinceMs)}</td>
+                  <td class="nowrap">{session.id}</td>
+                  <td>{session.access}</td>
+                  <td>{session.dialect}</td>
+                  <td class="nowrap">{duration(session.seconds)}</td>
                   <td class="end">
                     <button
                       type="button"
@@ -118,6 +141,7 @@ export function Sessions({ document, turn }: { document: string; turn: number })
           </table>
         </div>
       )}
+      {left > 0 && <p class="soft">{count(left)} more are not shown.</p>}
       {leaving && (
         <Confirm
           title="Disconnect this session?"
@@ -132,8 +156,8 @@ export function Sessions({ document, turn }: { document: string; turn: number })
           }}
         >
           <p>
-            {leaving.presence[0]?.name ?? leaving.user ?? `Session ${leaving.id}`} is disconnected. Most clients come back by themselves
-            after a moment, and nothing they wrote is lost.
+            {leaving.presence[0]?.name ?? `Session ${leaving.id}`} is disconnected. Most clients come back by themselves after a moment, and
+            nothing they wrote is lost.
           </p>
         </Confirm>
       )}

@@ -5,6 +5,7 @@ import { Fields } from '../api/fields'
 import { Confirm } from '../parts/Confirm'
 import { Empty, Failed, Loading } from '../parts/Notice'
 import { useLoaded } from '../parts/loaded'
+import { clip, written } from '../text'
 
 const settingsMax = 1_000
 
@@ -17,6 +18,7 @@ interface Setting {
   meaning: string
   value: string
   default: string
+  isSwitch: boolean
   unit: string
   allowed: string
   origin: string
@@ -26,25 +28,35 @@ interface Setting {
 interface Page {
   settings: Setting[]
   revision: number | null
-  canRollBack: boolean
+  /** What the settings file says by now, and only a restart would bring. */
+  pending: string[]
+}
+
+/** As it is typed. */
+function shownValue(value: unknown): string {
+  if (value === null || value === undefined) return ''
+  if (Array.isArray(value)) return clip(value.map(shownValue).join(','), valueMax)
+  return clip(typeof value === 'string' ? value : written(value), valueMax)
 }
 
 export function parse(value: unknown): Page {
   const top = new Fields(value)
   return {
     revision: top.number('revision'),
-    canRollBack: top.flag('can_roll_back') ?? true,
+    pending: top.list('pending', settingsMax).map(one => one.text('name') ?? ''),
     settings: top.list('settings', settingsMax).flatMap((one): Setting[] => {
       const name = one.exact('name')
       if (name === null) return []
       const text = (field: string) => one.text(field, valueMax) ?? ''
+      const value = (field: string) => shownValue(one.raw(field))
       return [
         {
           name,
           group: text('group'),
           meaning: text('meaning'),
-          value: text('value'),
-          default: text('default'),
+          value: value('value'),
+          default: value('default'),
+          isSwitch: one.flag('value') !== null,
           unit: text('unit'),
           allowed: text('allowed'),
           origin: text('origin'),
@@ -99,7 +111,7 @@ export function Settings() {
         </label>
         <button
           type="button"
-          disabled={page.value === null || !page.value.canRollBack}
+          disabled={page.value === null || page.value.revision === 1}
           onClick={() => {
             setRollingBack(true)
           }}
@@ -112,6 +124,9 @@ export function Settings() {
       </p>
       {page.error !== null && <Failed error={page.error} again={page.again} />}
       {page.value === null && page.isLoading && <Loading what="settings" />}
+      {page.value && page.value.pending.length > 0 && (
+        <p class="banner">The settings file has changed; after a restart other values hold of {page.value.pending.join(', ')}.</p>
+      )}
       {page.value && found.length === 0 && <Empty>No setting has these words.</Empty>}
       {groups.map(group => (
         <Group key={group} name={group} settings={found.filter(setting => setting.group === group)} edit={setEditing} />
@@ -154,7 +169,7 @@ function Group({ name, settings, edit }: { name: string; settings: readonly Sett
   return (
     <section aria-labelledby={id}>
       <h2 id={id}>{name === '' ? 'Others' : name}</h2>
-      <div class="scroll" tabIndex={0} role="region" aria-labelledby={id}>
+      <div class="scroll" tabIndex={0} role="group" aria-labelledby={id}>
         <table class="settings">
           <caption class="visually-hidden">Settings: {name}</caption>
           <thead>
@@ -226,25 +241,46 @@ function Edit({
     changed()
   }
   return (
-    <Confirm title={`Change ${setting.name}`} action="Change it now" act={() => send(value.trim())} close={close}>
+    <Confirm
+      title={`Change ${setting.name}`}
+      action="Change it now"
+      act={() => send(value.trim() === '' ? null : value.trim())}
+      close={close}
+    >
       <p>{setting.meaning}</p>
       <p class="soft">
         Now {setting.value} {setting.unit}; default {setting.default}. Allowed: {setting.allowed}
       </p>
       <div class="field">
         <label for={id}>New value{setting.unit === '' ? '' : ` (${setting.unit})`}</label>
-        <input
-          id={id}
-          maxLength={valueMax}
-          autocomplete="off"
-          spellcheck={false}
-          value={value}
-          onInput={event => {
-            setValue(event.currentTarget.value)
-          }}
-        />
+        {setting.isSwitch ? (
+          <select
+            id={id}
+            value={value}
+            onChange={event => {
+              setValue(event.currentTarget.value)
+            }}
+          >
+            <option value="true">true</option>
+            <option value="false">false</option>
+          </select>
+        ) : (
+          <input
+            id={id}
+            maxLength={valueMax}
+            autocomplete="off"
+            spellcheck={false}
+            value={value}
+            onInput={event => {
+              setValue(event.currentTarget.value)
+            }}
+          />
+        )}
       </div>
-      <p class="soft">It holds at once, for all cores, until the server is restarted, and is written to the audit log.</p>
+      <p class="soft">
+        It holds at once, for all cores, until the server is restarted, and is written to the audit log. Left empty, it becomes what the
+        settings file, the environment and the command line say.
+      </p>
     </Confirm>
   )
 }

@@ -47,9 +47,9 @@ export function label(version: Version): string {
   return version.name ?? `version ${version.id}`
 }
 
-export function Versions({ document, turn, restored }: { document: string; turn: number; restored: () => void }) {
+export function Versions({ document, turn, restored }: { document: string; turn: string; restored: () => void }) {
   const path = `${documentPath(document)}/versions`
-  const versions = useLoaded(async signal => parse(await json(path, { signal })), `${document} ${turn}`)
+  const versions = useLoaded(async signal => parse(await json(path, { signal })), document, turn)
   const [restoring, setRestoring] = useState<Version | null>(null)
   const [comparing, setComparing] = useState<Version | null>(null)
   const [said, setSaid] = useState('')
@@ -71,7 +71,7 @@ export function Versions({ document, turn, restored }: { document: string; turn:
       {all === null && versions.isLoading && <Loading what="versions" />}
       {all?.length === 0 && <Empty>No version has been saved yet.</Empty>}
       {all && all.length > 0 && (
-        <div class="scroll" tabIndex={0} role="region" aria-labelledby="versions-title">
+        <div class="scroll" tabIndex={0} role="group" aria-labelledby="versions-title">
           <table>
             <caption class="visually-hidden">Versions of this document, the latest first</caption>
             <thead>
