@@ -222,7 +222,7 @@ test('a token is asked for, kept in the tab, and sent in a header only', { timeo
 test('a token without the admin claim is said to be not enough', { timeout: TEST_MS }, async t => {
   const served = await plane(t, world())
   const person = await somebody(t)
-  await person.context.route('**/v1/events', route => route.fulfill({ status: 403, contentType: 'application/problem+json', body: '{"detail":"the token has no admin claim"}' }))
+  await person.context.route('**/v1/events*', route => route.fulfill({ status: 403, contentType: 'application/problem+json', body: '{"detail":"the token has no admin claim"}' }))
   const page = await person.open(served.control)
   await page.getByText('the token has no admin claim').waitFor()
   await page.getByText('There are no figures without a token').waitFor()

@@ -9,13 +9,16 @@ const TEST_MS = 180_000
 const FIRST_LOAD_BYTES_MAX = 300 * 1024
 
 for (const colorScheme of ['light', 'dark']) {
-  test(`axe finds nothing grave, ${colorScheme}`, { timeout: TEST_MS }, async t => {
+  test(`axe finds nothing grave in the dashboard, ${colorScheme}`, { timeout: TEST_MS }, async t => {
+    const server = await start(t, { dataDir: dataFolder(t), shards: 2 })
+    const page = await (await somebody(t, { colorScheme })).open(`${server.control}/`)
+    await page.locator('h1').first().waitFor()
+    await accessible(page, 'the dashboard')
+  })
+
+  test(`axe finds nothing grave in the playground, ${colorScheme}`, { timeout: TEST_MS }, async t => {
     const server = await start(t, { dataDir: dataFolder(t), shards: 2 })
     const person = await somebody(t, { colorScheme })
-    const dashboard = await person.open(`${server.control}/`)
-    await dashboard.locator('h1').first().waitFor()
-    await accessible(dashboard, 'the dashboard')
-
     const [tab, other] = [await playground(person, server), await playground(person, server)]
     await accessible(tab.page, 'the playground, empty')
     await tab.type('Some text')
@@ -57,20 +60,21 @@ test('every control of the playground is reached and used with keys alone', { ti
   assert.ok(names.indexOf('New item') > names.indexOf('Shared text'))
 })
 
-test('a first load is small', { timeout: TEST_MS }, async t => {
-  const server = await start(t, { dataDir: dataFolder(t), shards: 2 })
-  for (const path of ['/', '/play']) {
+for (const path of ['/', '/play']) {
+  test(`the first load of ${path} is small`, { timeout: TEST_MS }, async t => {
+    const server = await start(t, { dataDir: dataFolder(t), shards: 2 })
     const { bytes, requests } = await firstLoadBytes(await somebody(t), server.control + path)
     t.diagnostic(`${path}: ${bytes} bytes in ${requests} requests`)
     assert.ok(bytes < FIRST_LOAD_BYTES_MAX, `${path}: ${bytes} bytes`)
     assert.ok(requests >= 3, 'page, script and style were counted')
-  }
-})
+  })
+}
 
-test('a narrow window shows all of it', { timeout: TEST_MS }, async t => {
+const narrow = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true }
+
+test('a narrow window shows all of the playground', { timeout: TEST_MS }, async t => {
   const server = await start(t, { dataDir: dataFolder(t), shards: 2 })
-  const person = await somebody(t, { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true })
-  const tab = await playground(person, server, 'a-name-without-a-place-to-break'.repeat(8))
+  const tab = await playground(await somebody(t, narrow), server, 'a-name-without-a-place-to-break'.repeat(8))
   await tab.type(`long ${'w'.repeat(300)}`)
   await tab.addTask('t'.repeat(200))
   await tab.stands('saved')
@@ -78,7 +82,11 @@ test('a narrow window shows all of it', { timeout: TEST_MS }, async t => {
   await tab.online(false)
   await tab.stands('offline')
   await fits(tab.page)
-  const dashboard = await person.open(`${server.control}/`)
-  await dashboard.locator('h1').first().waitFor()
-  await fits(dashboard)
+})
+
+test('a narrow window shows all of the dashboard', { timeout: TEST_MS }, async t => {
+  const server = await start(t, { dataDir: dataFolder(t), shards: 2 })
+  const page = await (await somebody(t, narrow)).open(`${server.control}/`)
+  await page.locator('h1').first().waitFor()
+  await fits(page)
 })

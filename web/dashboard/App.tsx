@@ -1,6 +1,7 @@
 /** The frame around all views: who this is, where one can go, how fresh the figures are, and the question for a token. */
 import type { ComponentChildren } from 'preact'
 import { useEffect, useRef } from 'preact/hooks'
+import { Brand } from '../look/Brand'
 import { ThemeSwitch } from '../look/ThemeSwitch'
 import { asked, setToken, token } from './api/token'
 import { ago } from './format'
@@ -53,13 +54,7 @@ export function App() {
         Skip to the content
       </a>
       <header class="top">
-        <a class="brand" href="#/overview">
-          <svg viewBox="0 0 32 32" aria-hidden="true">
-            <path class="warp" d="M8 6v20M14 6v20M20 6v20" />
-            <path class="weft" d="M5 11h18a3 3 0 0 1 0 6H9a3 3 0 0 0 0 6h18" />
-          </svg>
-          Selvedge
-        </a>
+        <Brand href="#/overview" />
         <Freshness />
         <div class="top-end">
           {token.value !== null && (

@@ -11,6 +11,8 @@ const listedMax = 12
 
 export function People({ session }: { session: Session }) {
   const { peers, count } = session.peers.value
+  const { kind } = session.standing.value
+  const isTogether = kind !== 'offline' && kind !== 'stopped' && kind !== 'refused'
   return (
     <div class="people">
       <Myself />
@@ -22,7 +24,11 @@ export function People({ session }: { session: Session }) {
         ))}
         {count > listedMax && <li class="soft">and {count - listedMax} more</li>}
         {count === 0 && (
-          <li class="soft">Nobody else is here. Open this page in a second tab, put the two side by side, and type in both.</li>
+          <li class="soft">
+            {isTogether
+              ? 'Nobody else is here. Open this page in a second tab, put the two side by side, and type in both.'
+              : 'You are on your own until this page is connected again.'}
+          </li>
         )}
       </ul>
     </div>
@@ -50,7 +56,14 @@ function Dot({ color, name }: { color: string; name: string }) {
 function Myself() {
   const me = identity.value
   return (
-    <details class="myself">
+    <details
+      class="myself"
+      onKeyDown={event => {
+        if (event.key !== 'Escape') return
+        event.currentTarget.open = false
+        event.currentTarget.querySelector('summary')?.focus()
+      }}
+    >
       <summary>
         <Dot color={me.color} name={me.name} />
         <span class="name">{me.name}</span>

@@ -1,4 +1,5 @@
 /** The page: one document with three things in it, and who works on them. */
+import { Brand } from '../look/Brand'
 import { ThemeSwitch } from '../look/ThemeSwitch'
 import { Board } from './Board'
 import { People } from './People'
@@ -14,13 +15,16 @@ export function Playground({ session }: { session: Session }) {
     <>
       <header class="top">
         <div class="title">
+          <Brand href="/" />
           <h1>Playground</h1>
           <p class="document-name" title={session.name}>
             <span class="visually-hidden">Document: </span>
             {session.name}
           </p>
           <nav aria-label="Pages">
-            <a href="/">Dashboard</a>
+            <a href={`/#/documents/${encodeURIComponent(session.name)}`} title="This document in the dashboard">
+              Dashboard
+            </a>
           </nav>
           <ThemeSwitch />
         </div>

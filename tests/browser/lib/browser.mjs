@@ -49,7 +49,7 @@ export async function somebody (t, { outages = false, ...options } = {}) {
     troubles,
     async open (url) {
       const page = await context.newPage()
-      page.on('console', message => { if (message.type() === 'error' || message.type() === 'warning') note(`${message.type()}: ${message.text()}`) })
+      page.on('console', message => { if (message.type() === 'error' || message.type() === 'warning') note(`${message.type()}: ${message.text()} (${message.location().url})`) })
       page.on('pageerror', error => note(`threw: ${error.stack ?? error}`))
       page.on('websocket', socket => hosts.add(new URL(socket.url()).hostname))
       await page.goto(url)
