@@ -21,6 +21,9 @@ after(async () => (await launched)?.close())
 /** What a browser says of itself where a server has gone away on purpose. */
 const outage = /net::ERR_(CONNECTION_|EMPTY_RESPONSE|SOCKET_NOT_CONNECTED|NETWORK_)|WebSocket connection to .* failed/
 
+/** And of a stream of events that was open when its server ended, as servers do at the end of each test. */
+const streamEnd = /net::ERR_INCOMPLETE_CHUNKED_ENCODING/
+
 /**
  * Somebody with a browser of their own: `open` gives tabs that share its storage. When the test ends it fails if any page wrote an error to
  * its console, threw, broke its content security policy, or asked another host for anything. `outages`: the server goes away on purpose.
@@ -30,7 +33,7 @@ export async function somebody (t, { outages = false, ...options } = {}) {
   context.setDefaultTimeout(WAIT_MS)
   const troubles = []
   const hosts = new Set()
-  const note = text => { if (!(outages && outage.test(text))) troubles.push(text) }
+  const note = text => { if (!streamEnd.test(text) && !(outages && outage.test(text))) troubles.push(text) }
   await context.exposeFunction('violated', note)
   await context.addInitScript(() => document.addEventListener('securitypolicyviolation', event =>
     window.violated(`policy: ${event.effectiveDirective} ${event.blockedURI} ${event.sourceFile}:${event.lineNumber}`)))

@@ -4,19 +4,23 @@ import { EventStream, TooLong } from './event-stream'
 const all = (text: string) => new EventStream().push(text)
 
 test('an event is a name and its lines', () => {
-  expect(all('event: status\ndata: {"a":1}\n\n')).toEqual([{ name: 'status', data: '{"a":1}' }])
-  expect(all('data: a\ndata:b\ndata\n\n')).toEqual([{ name: 'message', data: 'a\nb\n' }])
+  expect(all('event: status\ndata: {"a":1}\n\n')).toEqual([{ name: 'status', data: '{"a":1}', id: '' }])
+  expect(all('data: a\ndata:b\ndata\n\n')).toEqual([{ name: 'message', data: 'a\nb\n', id: '' }])
 })
 
 test('comments, unknown fields and events without data are passed over', () => {
-  expect(all(': alive\n\nevent: x\n\nid: 7\nretry: 10\ndata: y\n\n')).toEqual([{ name: 'message', data: 'y' }])
+  expect(all(': alive\n\nevent: x\n\nid: 7\nretry: 10\ndata: y\n\n')).toEqual([{ name: 'message', data: 'y', id: '7' }])
+})
+
+test('an event without an id has that of the one before', () => {
+  expect(all('id: 1\ndata: a\n\ndata: b\n\nid\ndata: c\n\n').map(event => event.id)).toEqual(['1', '1', ''])
 })
 
 test('what is not complete waits', () => {
   const stream = new EventStream()
   expect(stream.push('event: a\ndata: 1\n')).toEqual([])
-  expect(stream.push('\nevent: b\n')).toEqual([{ name: 'a', data: '1' }])
-  expect(stream.push('data: 2\n\n')).toEqual([{ name: 'b', data: '2' }])
+  expect(stream.push('\nevent: b\n')).toEqual([{ name: 'a', data: '1', id: '' }])
+  expect(stream.push('data: 2\n\n')).toEqual([{ name: 'b', data: '2', id: '' }])
 })
 
 test('the same events come of any pieces and any line ends', () => {
@@ -28,8 +32,8 @@ test('the same events come of any pieces and any line ends', () => {
       const events = []
       for (let at = 0; at < whole.length; at += size) events.push(...stream.push(whole.slice(at, at + size)))
       expect(events, `pieces of ${size}, ends of ${JSON.stringify(end)}`).toEqual([
-        { name: 'a', data: '1\n2' },
-        { name: 'message', data: 'ü🧵' },
+        { name: 'a', data: '1\n2', id: '' },
+        { name: 'message', data: 'ü🧵', id: '' },
       ])
     }
   }

@@ -3,6 +3,8 @@
 export interface ServerEvent {
   name: string
   data: string
+  /** Of the last event that had one: where a stream goes on. Empty where none had. */
+  id: string
 }
 
 /** More characters than any event of ours has, a status of hundreds of cores included. */
@@ -15,6 +17,7 @@ export class EventStream {
   private isFirst = true
   private endedWithReturn = false
   private name = ''
+  private id = ''
   private lines: string[] = []
   private characters = 0
 
@@ -47,16 +50,17 @@ export class EventStream {
     const field = colon < 0 ? line : line.slice(0, colon)
     const value = colon < 0 ? '' : line.slice(line[colon + 1] === ' ' ? colon + 2 : colon + 1)
     if (field === 'event') this.name = value
+    else if (field === 'id' && !value.includes('\0')) this.id = value
     else if (field === 'data') {
       this.characters += value.length + 1
       if (this.characters > eventCharactersMax) throw new TooLong()
       this.lines.push(value)
     }
-    // A comment, an id (nothing is asked for again), or a field of the future.
+    // A comment, or a field of the future.
   }
 
   private dispatch(): ServerEvent | null {
-    const event = this.lines.length > 0 ? { name: this.name || 'message', data: this.lines.join('\n') } : null
+    const event = this.lines.length > 0 ? { name: this.name || 'message', data: this.lines.join('\n'), id: this.id } : null
     this.name = ''
     this.lines = []
     this.characters = 0

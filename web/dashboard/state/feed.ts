@@ -20,6 +20,15 @@ const silenceMs = 10_000
 const pauseMinMs = 1_000
 const pauseMaxMs = 15_000
 
+/** What is asked for; what happens to documents can be thousands of events a second, and is not. */
+const path = '/v1/events?types=status,refused,version'
+
+/** Names of events are like this; anything else is not sent back. */
+const eventId = /^[\x21-\x7e]{1,200}$/
+
+/** Of the last event: what came since is told when the stream goes on. */
+let lastId = ''
+
 let wake = () => {}
 
 /** Does not wait for the next try. */
@@ -50,6 +59,7 @@ async function keepOpen(take: (event: ServerEvent) => void, stopped: AbortSignal
       await read(event => {
         pauseMs = pauseMinMs
         connection.value = { phase: 'live' }
+        if (eventId.test(event.id)) lastId = event.id
         take(event)
       }, stopped)
       why = 'The server has ended the stream.'
@@ -74,8 +84,8 @@ async function read(take: (event: ServerEvent) => void, stopped: AbortSignal): P
   const signal = AbortSignal.any([stopped, silent.signal])
   let timer = setTimeout(() => silent.abort(), silenceMs)
   try {
-    const response = await fetch('/v1/events', {
-      headers: headers({ accept: 'text/event-stream' }),
+    const response = await fetch(path, {
+      headers: headers({ accept: 'text/event-stream', ...(lastId === '' ? {} : { 'last-event-id': lastId }) }),
       signal,
       cache: 'no-store',
       credentials: 'omit',

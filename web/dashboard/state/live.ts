@@ -29,12 +29,10 @@ export const statusAt = signal<number | null>(null)
 export const history = new History<Series>(series)
 /** Grows with each sample; charts draw when it does. */
 export const samples = signal(0)
-export interface DocumentEvent {
-  kind: 'created' | 'changed' | 'opened' | 'closed' | 'version'
-  name: string
-}
-/** What happened last to a document. */
-export const documentEvent = signal<DocumentEvent | null>(null)
+/** The document of which a version was saved last, and how many there have been. */
+export const versionSaved = signal<{ document: string; count: number } | null>(null)
+/** How many events were not told, because too much happened. */
+export const missed = signal(0)
 
 export function start(): void {
   follow(take)
@@ -55,15 +53,17 @@ function take(event: ServerEvent): void {
     case 'refused':
       add(new Fields(json), Date.now())
       return
-    case 'created':
-    case 'changed':
-    case 'opened':
-    case 'closed':
     case 'version': {
-      const name = new Fields(json).exact('document')
-      if (name !== null) documentEvent.value = { kind: event.name, name }
+      const document = new Fields(json).exact('document')
+      if (document !== null) versionSaved.value = { document, count: (versionSaved.value?.count ?? 0) + 1 }
       return
     }
+    case 'lost':
+      missed.value += new Fields(json).number('count') ?? 0
+      return
+    case 'missed':
+      missed.value += new Fields(json).number('missed') ?? 0
+      return
     default:
     // An alert is in the next status too; other names are of the future.
   }

@@ -1,8 +1,16 @@
-import { beforeEach, expect, test } from 'vitest'
+import { afterAll, beforeEach, expect, test, vi } from 'vitest'
 import { Fields } from '../api/fields'
 import { add, clear, entriesMax, matches, pause, resume, shown, waiting } from './log'
 
-const refusal = (reason: string) => add(new Fields({ reason, detail: 'it is', subject: 'anna', address: '10.0.0.1' }), 0)
+vi.useFakeTimers()
+afterAll(() => {
+  vi.useRealTimers()
+})
+
+const refusal = (...reasons: string[]) => {
+  for (const reason of reasons) add(new Fields({ reason, detail: 'it is', subject: 'anna', address: '10.0.0.1' }), 0)
+  vi.runAllTimers()
+}
 
 beforeEach(() => {
   resume()
@@ -10,7 +18,8 @@ beforeEach(() => {
 })
 
 test('the newest are kept, and are first', () => {
-  for (let number = 0; number < entriesMax + 5; number++) refusal(String(number))
+  refusal('old')
+  refusal(...Array.from({ length: entriesMax + 5 }, (_, number) => String(number)))
   expect(shown.value).toHaveLength(entriesMax)
   expect(shown.value[0]?.reason).toBe(String(entriesMax + 4))
 })

@@ -14,7 +14,12 @@ export interface Refusal {
   address: string
 }
 
+/** How often the list changes at most: somebody who attacks makes thousands of refusals a second. */
+const paceMs = 250
+
 let last = 0
+let gathered: Refusal[] = []
+let timer: ReturnType<typeof setTimeout> | null = null
 const all = signal<readonly Refusal[]>([])
 const frozen = signal<readonly Refusal[] | null>(null)
 
@@ -52,7 +57,13 @@ export function add(event: Fields, nowMs: number): void {
     user: event.text('subject') ?? '',
     address: event.text('address') ?? '',
   }
-  all.value = [entry, ...all.value].slice(0, entriesMax)
+  gathered.push(entry)
+  if (gathered.length > entriesMax) gathered.shift()
+  timer ??= setTimeout(() => {
+    timer = null
+    all.value = [...gathered.reverse(), ...all.value].slice(0, entriesMax)
+    gathered = []
+  }, paceMs)
 }
 
 /** Whether an entry has all the words, in whatever part. */

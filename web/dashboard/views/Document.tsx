@@ -7,15 +7,15 @@ import { bytes, count, date } from '../format'
 import { Facts } from '../parts/Facts'
 import { Failed, Loading } from '../parts/Notice'
 import { useLoaded } from '../parts/loaded'
-import { documentEvent } from '../state/live'
+import { versionSaved } from '../state/live'
 import { address } from '../state/route-address'
 import { clip } from '../text'
 import { Preview } from './Preview'
 import { Sessions } from './Sessions'
 import { Versions } from './Versions'
 
-/** Events that follow each other so closely are one reason to look again. */
-const eventsMs = 1_000
+/** How often it is looked at who is there. Presence has no events: it changes with each key that somebody types. */
+const nowMs = 3_000
 
 function parse(value: unknown): Fact[] {
   const of = new Fields(value)
@@ -37,24 +37,18 @@ export function DocumentPage({ name }: { name: string }) {
   const metadata = useLoaded(async signal => parse(await json(path, { signal })), name, `${turn} ${nowTurn}`)
 
   useEffect(() => {
-    let timer: ReturnType<typeof setTimeout> | null = null
-    let hasVersion = false
-    const stop = documentEvent.subscribe(event => {
-      if (event?.name !== name) return
-      hasVersion ||= event.kind === 'version'
-      // A document that is written to changes all the time.
-      timer ??= setTimeout(() => {
-        timer = null
-        setNowTurn(turn => turn + 1)
-        if (hasVersion) setVersionTurn(turn => turn + 1)
-        hasVersion = false
-      }, eventsMs)
+    const timer = setInterval(() => {
+      if (!document.hidden) setNowTurn(turn => turn + 1)
+    }, nowMs)
+    const stop = versionSaved.subscribe(saved => {
+      if (saved?.document === name) setVersionTurn(turn => turn + 1)
     })
     return () => {
+      clearInterval(timer)
       stop()
-      if (timer !== null) clearTimeout(timer)
     }
   }, [name])
+
   return (
     <>
       <div class="view-head">

@@ -1,8 +1,9 @@
 /** What the server refuses, as it happens. */
 import { useId, useState } from 'preact/hooks'
 import { words } from '../facts'
-import { time } from '../format'
+import { count, time } from '../format'
 import { Empty } from '../parts/Notice'
+import { missed } from '../state/live'
 import { clear, entriesMax, isPaused, matches, pause, resume, shown, waiting } from '../state/log'
 
 export function Refusals() {
@@ -14,7 +15,10 @@ export function Refusals() {
     <>
       <div class="view-head">
         <h1>Refusals</h1>
-        <p class="soft">Who was not let in or had to go since this page was opened; the latest {entriesMax}.</p>
+        <p class="soft">
+          Who was not let in or had to go since this page was opened; the latest {entriesMax}.
+          {missed.value > 0 && ` ${count(missed.value)} events were not told, because too much happened.`}
+        </p>
       </div>
       <div class="tools">
         <div class="field">

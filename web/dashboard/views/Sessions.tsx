@@ -1,5 +1,5 @@
 /** Who is in a document now, with what they say of themselves. */
-import { useEffect, useState } from 'preact/hooks'
+import { useState } from 'preact/hooks'
 import { documentPath, json } from '../api/client'
 import { Fields } from '../api/fields'
 import { count, duration } from '../format'
@@ -9,9 +9,6 @@ import { useLoaded } from '../parts/loaded'
 import { clip, colour, written } from '../text'
 
 const sessionsMax = 500
-
-/** How often presence is looked at. */
-const presenceMs = 5_000
 
 /** Clients that one session speaks for: one, or as many as a server that is connected brings. */
 const presencesMax = 50
@@ -71,21 +68,9 @@ export function parse(value: unknown): Page {
   return { sessions, count: Math.max(page.number('count') ?? 0, sessions.length) }
 }
 
-export function Sessions({ document: name, turn }: { document: string; turn: string }) {
-  const path = `${documentPath(name)}/sessions`
-  const sessions = useLoaded(async signal => parse(await json(path, { signal })), name, turn)
-  const { again } = sessions
-
-  useEffect(() => {
-    // Presence has no events: it changes with each key that somebody types.
-    const timer = setInterval(() => {
-      if (!document.hidden) again()
-    }, presenceMs)
-    return () => {
-      clearInterval(timer)
-    }
-  }, [again])
-
+export function Sessions({ document, turn }: { document: string; turn: string }) {
+  const path = `${documentPath(document)}/sessions`
+  const sessions = useLoaded(async signal => parse(await json(path, { signal })), document, turn)
   const [leaving, setLeaving] = useState<Session | null>(null)
   const all = sessions.value?.sessions ?? null
   const left = (sessions.value?.count ?? 0) - (all?.length ?? 0)
