@@ -17,7 +17,7 @@ pub use error::{Corruption, Limit, StoreError};
 pub use memory::{Faults, MemoryStore};
 pub use rocks::{RocksOptions, RocksStore};
 pub use store::{
-    Append, Catalog, Deletion, Description, Durability, Listed, Listing, NAME_BYTES_MAX, Outline, Record, SNAPSHOT_BYTES_MAX,
-    Store, Stored, UPDATE_BYTES_MAX, check_append, check_snapshot,
+    Append, Catalog, Deletion, Description, Durability, Listed, Listing, NAME_BYTES_MAX, Outline, Record,
+    SNAPSHOT_BYTES_MAX, Store, Stored, UPDATE_BYTES_MAX, check_append, check_snapshot,
 };
 pub use version::{NewVersion, VERSION_TEXT_BYTES_MAX, Version};

@@ -7,8 +7,8 @@ mod faults;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::{
-    Append, Catalog, Deletion, Description, DocumentKey, Durability, Listed, Listing, NewVersion, Record, Store, StoreError,
-    Stored, Version, check_append, check_snapshot, version::check_version,
+    Append, Catalog, Deletion, Description, DocumentKey, Durability, Listed, Listing, NewVersion, Record, Store,
+    StoreError, Stored, Version, check_append, check_snapshot, version::check_version,
 };
 use disk::{Change, Disk};
 pub use faults::Faults;

@@ -18,8 +18,8 @@ use std::{
 };
 
 use crate::{
-    Append, Catalog, Deletion, Description, DocumentKey, Durability, Listed, Listing, NewVersion, Record, Store, StoreError,
-    Stored, Version, check_append, check_snapshot, version::check_version,
+    Append, Catalog, Deletion, Description, DocumentKey, Durability, Listed, Listing, NewVersion, Record, Store,
+    StoreError, Stored, Version, check_append, check_snapshot, version::check_version,
 };
 use database::{Access, Database, Merging};
 use directory::Directory;

@@ -155,7 +155,8 @@ impl Persister {
             Step::Delete => {
                 let borrowed = |deletion: &'_ Deletion| (key(deletion.document), Arc::clone(&deletion.name));
                 let documents: Vec<_> = self.batcher.deletions().map(borrowed).collect();
-                let documents = documents.iter().map(|(document, name)| storage::Deletion { document: *document, name });
+                let documents =
+                    documents.iter().map(|(document, name)| storage::Deletion { document: *document, name });
                 disk.store.delete(&documents.collect::<Vec<_>>())
             }
             Step::Sync => disk.store.sync(),

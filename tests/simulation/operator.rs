@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use selvedge_shards::{Answer, DocumentId, Errand, ErrandFailed, Input, Sequence, SessionId};
 
-use crate::coverage::Coverage;
 use crate::checks::Checks;
+use crate::coverage::Coverage;
 use crate::edits;
 use crate::random::Random;
 
@@ -79,6 +79,9 @@ impl Operator {
                 (Pending::Edit { document, update: update.clone(), epoch }, Errand::Edit { update, expected: None })
             }
         };
+        if let Errand::Edit { update, .. } = &errand {
+            checks.largest_message = checks.largest_message.max(update.len());
+        }
         let job = self.next_job;
         self.next_job += 1;
         self.pending.insert(job, pending);
@@ -134,7 +137,9 @@ impl Operator {
     /// The server has died: nothing will be answered. Gives the documents of which nobody knows whether they are deleted.
     pub(crate) fn forget(&mut self) -> Vec<usize> {
         let pending = std::mem::take(&mut self.pending).into_values();
-        pending.filter_map(|pending| if let Pending::Delete { document } = pending { Some(document) } else { None }).collect()
+        pending
+            .filter_map(|pending| if let Pending::Delete { document } = pending { Some(document) } else { None })
+            .collect()
     }
 
     /// What is not answered yet.
