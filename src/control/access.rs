@@ -1,5 +1,6 @@
 //! Who asks, and whether they may. The token is in the header `Authorization: Bearer`, and nowhere else: addresses end up in logs.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -10,6 +11,8 @@ use axum::http::{HeaderMap, StatusCode};
 
 use super::problem::Problem;
 use super::Context;
+use super::peer::Peer;
+use crate::audit::{Event, Reason};
 use crate::auth::{Grant, Right};
 
 /// Whoever asks, with what they may do.
@@ -62,10 +65,15 @@ impl FromRequestParts<Arc<Context>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, context: &Arc<Context>) -> Result<Self, Problem> {
         let admitted = context.authority().admit(token(&parts.headers)?, SystemTime::now());
-        admitted.map(Self).map_err(|denied| match denied.is_transient() {
-            true => Problem::unavailable(denied.to_string(), 1),
-            false => Problem::new(StatusCode::UNAUTHORIZED, denied.to_string()),
-        })
+        let denied = match admitted {
+            Ok(grant) => return Ok(Self(grant)),
+            Err(denied) if denied.is_transient() => return Err(Problem::unavailable(denied.to_string(), 1)),
+            Err(denied) => denied.to_string(),
+        };
+        let Ok::<_, Infallible>(peer) = Peer::from_request_parts(parts, context).await;
+        let reason = Reason::Login(denied.clone().into());
+        context.audit.record(Event::Refused { address: peer.address(), reason });
+        Err(Problem::new(StatusCode::UNAUTHORIZED, denied))
     }
 }
 

@@ -19,6 +19,10 @@ impl Problem {
         Self { status, detail: detail.into(), retry_after: None }
     }
 
+    pub(super) fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// The request is at fault.
     pub(super) fn bad_request(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, detail)
