@@ -24,9 +24,14 @@ pub(super) struct Caller(pub(super) Arc<Grant>);
 pub(super) struct Admin(pub(super) Caller);
 
 impl Caller {
+    /// Whether they have this right on a document.
+    pub(super) fn may(&self, document: &str, right: Right) -> bool {
+        self.0.admin || self.0.right_on(document) >= Some(right)
+    }
+
     /// Refuses those who have less than this right on a document.
     pub(super) fn require(&self, document: &str, right: Right) -> Result<(), Problem> {
-        if self.0.admin || self.0.right_on(document) >= Some(right) {
+        if self.may(document, right) {
             return Ok(());
         }
         Err(Problem::forbidden(format!("the token does not allow to {} this document", right.name())))

@@ -7,6 +7,7 @@ use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
+use super::pump::Pump;
 use crate::control::problem::Problem;
 
 /// A body of JSON: it is read on the control plane's thread, and takes many times its bytes in memory.
@@ -19,8 +20,8 @@ const UNIT_BYTES: usize = 1 << 10;
 /// finds no room is told to try again.
 const UNITS_MAX: usize = (1 << 30) / UNIT_BYTES;
 
-/// Pieces in which held bytes are sent.
-const PIECE_BYTES: usize = 64 << 10;
+/// Pieces that are on their way to a connection.
+const PIECES_MAX: usize = 2;
 
 static ROOM: Semaphore = Semaphore::const_new(UNITS_MAX);
 
@@ -45,17 +46,17 @@ impl Held {
         Ok(())
     }
 
-    /// A body of these bytes, which gives the room back when it is sent or nobody wants it any more.
+    /// A body of these bytes, which gives the room back when it is sent or nobody takes it any more.
     pub(in crate::control) fn body(mut self, bytes: Bytes) -> Result<Body, Problem> {
         self.grow(bytes.len())?;
-        let pieces = futures_util::stream::unfold((bytes, self), |(mut bytes, held)| async move {
-            if bytes.is_empty() {
-                return None;
+        let (pump, body) = Pump::new(PIECES_MAX);
+        tokio::spawn(async move {
+            if pump.send(bytes).await.is_ok() {
+                pump.finish();
             }
-            let piece = bytes.split_to(bytes.len().min(PIECE_BYTES));
-            Some((Ok::<_, std::convert::Infallible>(piece), (bytes, held)))
+            drop(self);
         });
-        Ok(Body::from_stream(pieces))
+        Ok(body)
     }
 }
 
@@ -91,6 +92,15 @@ pub(in crate::control) async fn read(
 pub(in crate::control) async fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, Problem> {
     let (bytes, _held) = read(headers, body, &["application/json"], JSON_BYTES_MAX).await?;
     serde_json::from_slice(&bytes).map_err(|error| Problem::bad_request(format!("the body is not what this path takes: {error}")))
+}
+
+/// Refuses a body where there is nothing to say.
+pub(in crate::control) async fn expect_none(body: Body) -> Result<(), Problem> {
+    match body.into_data_stream().next().await {
+        None => Ok(()),
+        Some(Ok(piece)) if piece.is_empty() => Ok(()),
+        Some(_) => Err(Problem::bad_request("this takes no body")),
+    }
 }
 
 /// Refuses bodies of other media types, and compressed ones: what they grow to would have to be bounded too.

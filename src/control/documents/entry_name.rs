@@ -1,8 +1,8 @@
 //! The names of documents as names of entries in an archive. They stand for documents alone: nothing is opened by them.
 
-use std::fmt::Write;
-
 use selvedge_protocol::document_name::DocumentName;
+
+use super::name::escape;
 
 /// Behind the name.
 const SUFFIX: &str = ".yjs";
@@ -21,14 +21,7 @@ pub(super) enum Parsed {
 
 /// The name of the entry for a document: percent-encoded, so that it is one name in one folder everywhere.
 pub(super) fn write(name: &DocumentName) -> String {
-    let mut path = String::new();
-    for &byte in name.as_str().as_bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'~' | b'.' => path.push(char::from(byte)),
-            _ => write!(path, "%{byte:02X}").expect("a text takes everything"),
-        }
-    }
-    path + SUFFIX
+    escape(name.as_str()) + SUFFIX
 }
 
 /// Reads it again.

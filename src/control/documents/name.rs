@@ -1,4 +1,6 @@
-//! The document that a path names. Does not know whether there is one.
+//! The document that a path names, and the path of one. Does not know whether there is one.
+
+use std::fmt::Write;
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -21,4 +23,16 @@ impl<S: Sync> FromRequestParts<S> for Named {
         let segment = parts.uri.path().split('/').nth(SEGMENT).unwrap_or_default();
         DocumentName::from_path_segment(segment).map(Self).map_err(|error| Problem::bad_request(error.to_string()))
     }
+}
+
+/// A name as one segment of a path.
+pub(in crate::control) fn escape(name: &str) -> String {
+    let mut segment = String::new();
+    for &byte in name.as_bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'~' | b'.' => segment.push(char::from(byte)),
+            _ => write!(segment, "%{byte:02X}").expect("a text takes everything"),
+        }
+    }
+    segment
 }

@@ -105,9 +105,19 @@ impl Conditions {
         }
     }
 
-    /// Whether anything is asked of the state before a change.
+    /// Whether nothing is asked of the state before a change.
     pub(in crate::control) fn are_none(&self) -> bool {
         self.if_match.is_none() && self.if_none_match.is_none()
+    }
+
+    /// Whether a change is bound to one state, and not only to there being a document or none.
+    pub(in crate::control) fn name_states(&self) -> bool {
+        matches!(self.if_match, Some(Wanted::Tags(_)))
+    }
+
+    /// Whether there must be no document yet.
+    pub(in crate::control) fn need_none(&self) -> bool {
+        self.if_none_match == Some(Wanted::Any)
     }
 }
 
