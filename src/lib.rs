@@ -7,6 +7,7 @@ pub mod close;
 pub mod connection;
 pub mod control;
 pub mod doctor;
+pub mod documents;
 pub mod doorbell;
 pub mod driver;
 pub mod encoder;

@@ -22,6 +22,7 @@ use signal_hook::iterator::Signals;
 use crate::audit::{self, Audit, AuditLog, Event};
 use crate::auth::{self, Authority, Keeper};
 use crate::control::{self, Context, Control, Latest};
+use crate::documents::{self, Documents};
 use crate::doorbell::Doorbell;
 use crate::driver::listener::{self, ListenError};
 use crate::health::Health;
@@ -167,6 +168,7 @@ impl Server {
         let sampler =
             Sampler::spawn(Arc::clone(&pressure), Budget(settings.memory_max_bytes)).map_err(Failed::Thread)?;
         let shared = Arc::new(limits::shared(settings, Arc::clone(&pressure), Arc::clone(&deliver)));
+        let users = Arc::clone(&shared.users);
         let health = Arc::new(Health::new(persister.health(), pressure));
         let drain = Arc::new(Drain::new(doorbells.clone()));
         let board = Arc::new(Board::new(usize::from(shards)));
@@ -203,6 +205,13 @@ impl Server {
             board: Arc::clone(&board),
             writing: persister.health(),
             reader: readers.reader(),
+            documents: Documents::new(documents::Parts {
+                store: Arc::clone(&rocks) as _,
+                deliver: Arc::clone(&deliver),
+                cores: shards,
+                users,
+                patience: limits::patience(settings),
+            }),
             store: rocks,
             deliver,
         });

@@ -4,13 +4,15 @@
 //! The order inside a turn: accept, gather; at its end merge, number, append, fan out. Everybody but the authors sees the turn at
 //! once; the authors see it when it is durable.
 
+mod errands;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use selvedge_protocol::awareness;
 use selvedge_protocol::hocuspocus;
 use selvedge_protocol::sync::{self, Message};
-use selvedge_protocol::update::{self, Known, StateVector, Verdict};
+use selvedge_protocol::update::{self, Accepted, Known, StateVector, Verdict};
 
 use crate::acknowledgements::Acknowledgements;
 use crate::config::{ANSWERS_PER_SESSION_MAX, Config, TURN_UPDATES_MAX};
@@ -27,6 +29,8 @@ use crate::reading::{CatchUpFrom, CaughtUp, Loaded, ReadFailed};
 use crate::session::Place;
 use crate::waiting::{Parked, Waiting};
 use crate::window::{GATHERED_BYTES_MAX, awareness_window_ms};
+pub(crate) use errands::Task;
+use errands::{Deletion, Errands};
 
 /// A session that waits for something is asked to sync again after this long, if it still waits.
 const ASK_AGAIN_MS: u64 = 5_000;
@@ -34,7 +38,7 @@ const ASK_AGAIN_MS: u64 = 5_000;
 #[derive(Debug)]
 pub(crate) struct Document {
     pub(crate) id: DocumentId,
-    name: Arc<str>,
+    pub(crate) name: Arc<str>,
     /// Place in the shard's table.
     slot: u32,
     pub(crate) listed: Listed,
@@ -84,6 +88,8 @@ pub(crate) struct Document {
     /// All awareness, as it was when it was asked for after the last that was published: who gets it has what follows from there.
     everyone: Option<Frame>,
     nothing_new: Option<Frame>,
+    /// What others than sessions want of it.
+    errands: Errands,
 }
 
 /// In which of the shard's lists it stands, so that it stands there once.
@@ -93,6 +99,7 @@ pub(crate) struct Listed {
     pub(crate) due: Option<Now>,
     pub(crate) ticking: bool,
     pub(crate) resting: bool,
+    pub(crate) unstored: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -102,6 +109,8 @@ enum Phase {
     Open,
     /// Nobody has used it since then.
     Idle(Now),
+    /// All that is stored is to go. New sessions are paused until it has gone, and find another document then.
+    Deleting(Deletion),
 }
 
 /// What this turn brought.
@@ -139,6 +148,11 @@ impl Document {
     /// A document that is being read.
     pub(crate) fn load(id: DocumentId, name: Arc<str>, slot: u32, core: &mut Core) -> Self {
         core.effects.push_back(Effect::Load { document: id, name: Arc::clone(&name) });
+        Self::new(id, name, slot)
+    }
+
+    /// A document of which nothing is known.
+    pub(crate) fn new(id: DocumentId, name: Arc<str>, slot: u32) -> Self {
         Self {
             id,
             name,
@@ -174,6 +188,7 @@ impl Document {
             greeting: None,
             everyone: None,
             nothing_new: None,
+            errands: Errands::default(),
         }
     }
 
@@ -191,7 +206,15 @@ impl Document {
     pub(crate) fn idle_since(&self) -> Option<Now> {
         match self.phase {
             Phase::Idle(since) => Some(since),
-            Phase::Loading | Phase::Open => None,
+            Phase::Loading | Phase::Open | Phase::Deleting(_) => None,
+        }
+    }
+
+    /// It cannot be used yet.
+    fn is_waiting(&self) -> bool {
+        match self.phase {
+            Phase::Loading | Phase::Deleting(_) => true,
+            Phase::Open | Phase::Idle(_) => false,
         }
     }
 
@@ -211,7 +234,7 @@ impl Document {
         if core.is_here(session) {
             let member = self.fan_out.add(session.session);
             core.sessions.add(session.session, Place::Document(self.slot), member, access);
-            if self.phase == Phase::Loading {
+            if self.is_waiting() {
                 core.pause(session);
             }
         } else {
@@ -222,7 +245,7 @@ impl Document {
             Dialect::Hocuspocus => self.acknowledgements.add(session),
         }
         self.take_temperature(core);
-        if self.phase != Phase::Loading {
+        if !self.is_waiting() {
             self.phase = Phase::Open;
             self.greet(session, core);
         }
@@ -380,35 +403,40 @@ impl Document {
     /// The first load has ended. False where it failed, and the document is to be forgotten.
     pub(crate) fn loaded(&mut self, result: Result<Box<Loaded>, ReadFailed>, core: &mut Core) -> bool {
         assert!(self.phase == Phase::Loading, "a document is loaded once");
-        let sessions = self.all_sessions(core);
         match result {
             Ok(loaded) => {
                 core.counters.loads += 1;
-                self.sequence = loaded.sequence;
-                self.committed = loaded.sequence;
-                self.snapshot = Sequence(loaded.sequence.0 - loaded.log_records);
-                self.log_bytes = loaded.log_bytes;
-                self.bytes = loaded.bytes;
-                self.known = loaded.known;
-                self.fan_out.open(self.sequence, self.committed);
-                self.phase = Phase::Open;
-                for session in sessions {
-                    self.greet(session, core);
-                    if core.is_here(session) {
-                        core.resume(session);
-                    }
-                }
-                self.settle(core.now);
+                self.open(*loaded, core);
                 true
             }
             Err(failed) => {
                 core.counters.loads_failed += 1;
-                for session in sessions {
+                for session in self.all_sessions(core) {
                     self.end(session, CloseReason::LoadFailed(failed.clone()), core);
                 }
-                false
+                self.give_up_errands(&failed, core)
             }
         }
+    }
+
+    /// From here on it is used. Those who have come meanwhile are let in, and what was wanted is done.
+    fn open(&mut self, loaded: Loaded, core: &mut Core) {
+        self.sequence = loaded.sequence;
+        self.committed = loaded.sequence;
+        self.snapshot = Sequence(loaded.sequence.0 - loaded.log_records);
+        self.log_bytes = loaded.log_bytes;
+        self.bytes = loaded.bytes;
+        self.known = loaded.known;
+        self.fan_out.open(self.sequence, self.committed);
+        self.phase = Phase::Open;
+        for session in self.all_sessions(core) {
+            self.greet(session, core);
+            if core.is_here(session) {
+                core.resume(session);
+            }
+        }
+        self.run_errands(core);
+        self.settle(core.now);
     }
 
     // --- messages ---
@@ -590,7 +618,11 @@ impl Document {
         let parked = Parked { session, update: Vec::new(), since: core.now, echo, worth };
         let mut ready = Vec::new();
         self.offer(parked, bytes, access, &mut ready, core);
-        // What was accepted may be what others waited for, and so on.
+        self.offer_ready(ready, core);
+    }
+
+    /// What was accepted may be what others waited for, and so on.
+    fn offer_ready(&mut self, mut ready: Vec<Parked>, core: &mut Core) {
         while let Some(next) = ready.pop() {
             let bytes = next.update;
             // Who was ended meanwhile sends it again, if it is let in again.
@@ -624,15 +656,7 @@ impl Document {
                     return;
                 }
                 core.counters.updates_accepted += 1;
-                self.known.apply(&accepted);
-                if let Some(waiting) = &mut self.waiting {
-                    for &(client, clock) in accepted.clocks.iter() {
-                        waiting.take_ready(client, clock, ready);
-                    }
-                    if waiting.is_empty() {
-                        self.waiting = None;
-                    }
-                }
+                self.take_in(&accepted, ready);
                 let update = accepted.update.into_owned();
                 self.gather(session, update, worth, core);
             }
@@ -644,16 +668,41 @@ impl Document {
         }
     }
 
+    /// Finds what has waited for it.
+    fn take_in(&mut self, accepted: &Accepted<'_>, ready: &mut Vec<Parked>) {
+        self.known.apply(accepted);
+        if let Some(waiting) = &mut self.waiting {
+            for &(client, clock) in accepted.clocks.iter() {
+                waiting.take_ready(client, clock, ready);
+            }
+            if waiting.is_empty() {
+                self.waiting = None;
+            }
+        }
+    }
+
+    /// Everybody sees it at once: its author is none of them. Says which record brings it.
+    fn gather_from_outside(&mut self, update: Vec<u8>, core: &mut Core) -> Sequence {
+        let sequence = self.sequence.next();
+        core.accepted_from_outside(update.len());
+        self.gathered(update, core);
+        sequence
+    }
+
     fn gather(&mut self, author: SessionRef, update: Vec<u8>, worth: u32, core: &mut Core) {
         self.saved_with(author, worth, self.sequence.next(), core);
-        self.greeting = None;
-        self.nothing_new = None;
         core.accepted(update.len(), author);
-        self.turn.bytes += update.len();
-        self.turn.updates.push(update);
         if self.authored.insert(author, self.sequence.next()) != Some(self.sequence.next()) {
             self.turn.authors.push(author);
         }
+        self.gathered(update, core);
+    }
+
+    fn gathered(&mut self, update: Vec<u8>, core: &mut Core) {
+        self.greeting = None;
+        self.nothing_new = None;
+        self.turn.bytes += update.len();
+        self.turn.updates.push(update);
         if self.turn.updates.len() >= TURN_UPDATES_MAX {
             self.publish(false, core);
         }
@@ -780,9 +829,10 @@ impl Document {
 
     // --- stateless messages ---
 
-    pub(crate) fn stateless(&mut self, to: Audience, payload: &str, core: &mut Core) {
+    /// Says whether there is anybody who could hear it.
+    pub(crate) fn stateless(&mut self, to: Audience, payload: &str, core: &mut Core) -> bool {
         if self.phase != Phase::Open {
-            return;
+            return false;
         }
         let mut bytes = Vec::new();
         hocuspocus::put_stateless(&mut bytes, &[], payload);
@@ -804,6 +854,7 @@ impl Document {
                 }
             }
         }
+        true
     }
 
     // --- the end of a turn ---
@@ -981,12 +1032,14 @@ impl Document {
             core.effects.push_back(Effect::Envelope { to: shard, envelope });
         }
         self.give_answers(core);
+        self.answer_edits(core);
         if self.uncommitted.is_empty() && !self.turn.updates.is_empty() && self.record_due(core) <= core.now {
             // Whether it is sent to others too is decided at the end of the turn.
             self.publish(false, core);
         }
         self.snapshot_if_due(core);
         self.settle(core.now);
+        self.delete_if_at_rest(core);
     }
 
     /// Often enough that a load reads little, seldom enough that a large document is not written again for a few words.
@@ -995,7 +1048,7 @@ impl Document {
         let Config { snapshot_records, snapshot_bytes, .. } = core.config;
         let long = records >= snapshot_records || self.log_bytes >= snapshot_bytes;
         let worth_it = self.log_bytes >= self.bytes / 8 || records >= snapshot_records.saturating_mul(16);
-        if long && worth_it && !self.snapshot_runs {
+        if long && worth_it && !self.snapshot_runs && !self.is_waiting() {
             self.snapshot_runs = true;
             core.effects.push_back(Effect::Snapshot { document: self.id, through: self.committed });
             // What is written from now on is the log after it.
@@ -1015,6 +1068,7 @@ impl Document {
             Err(_) => core.counters.snapshots_failed += 1,
         }
         self.settle(core.now);
+        self.delete_if_at_rest(core);
     }
 
     // --- catching up ---
@@ -1061,6 +1115,7 @@ impl Document {
         }
         self.fan_out.end_job(job.id);
         self.settle(core.now);
+        self.delete_if_at_rest(core);
     }
 
     fn hand_over(&mut self, session: SessionRef, frames: Arc<[Frame]>, through: Sequence, core: &mut Core) {

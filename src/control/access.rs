@@ -9,10 +9,10 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 
-use super::problem::Problem;
+use super::Context;
 use super::Context;
 use super::peer::Peer;
-use crate::audit::{Event, Reason};
+use super::problem::Problem;
 use crate::auth::{Grant, Right};
 
 /// Whoever asks, with what they may do.

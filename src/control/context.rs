@@ -8,6 +8,7 @@ use selvedge_storage::RocksStore;
 
 use crate::audit::Audit;
 use crate::auth::{Authority, Revoker};
+use crate::documents::Documents;
 use crate::health::Health;
 use crate::inbox::Deliver;
 use crate::persister;
@@ -43,6 +44,8 @@ pub struct Context {
     pub store: Arc<RocksStore>,
     /// The way to the cores.
     pub deliver: Deliver,
+    /// The way to documents, stored and live.
+    pub documents: Documents,
 }
 
 impl Context {

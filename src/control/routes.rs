@@ -37,7 +37,10 @@ pub(super) fn all(context: Arc<Context>) -> Router {
         .merge(streams())
         .fallback(|| async { Problem::not_found("there is nothing under this path; /openapi.json says what there is") })
         .method_not_allowed_fallback(|| async {
-            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this path does not know the method; Allow says which it knows")
+            Problem::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this path does not know the method; Allow says which it knows",
+            )
         })
         .layer(middleware::from_fn_with_state(Arc::clone(&context), guard))
         .layer(CompressionLayer::new().compress_when(compressed))

@@ -8,6 +8,7 @@ mod closing;
 mod documents;
 mod effects;
 mod encrypted;
+mod errands;
 mod limiting;
 mod listening;
 mod overdue_messages;
@@ -155,6 +156,7 @@ pub(super) struct Core {
     accept_warning_due: Now,
     /// Something was handed to the shard in this turn.
     busy: bool,
+    errands: errands::Errands,
 }
 
 /// What a connection has to have done by some time.
@@ -211,6 +213,7 @@ impl Core {
             unfinished_growth: 0,
             accept_warning_due: now,
             busy: false,
+            errands: errands::Errands::default(),
         }
     }
 
@@ -252,6 +255,7 @@ impl Core {
         match note {
             Note::Farewell(farewell) => self.farewell(&farewell),
             Note::Authority(authority) => self.take_authority(&authority),
+            Note::Errand(request) => self.take_request(*request),
             note => note.visit(&mut |input| self.handle(input)),
         }
     }

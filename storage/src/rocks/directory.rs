@@ -9,7 +9,9 @@ use std::{
 use crate::StoreError;
 
 /// The format of the directory and the keys in it. The values carry their own.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
+/// Of earlier builds: without the index of names and the versions, which an opening makes.
+pub(super) const FORMAT_WITHOUT_NAMES: u32 = 1;
 
 /// The marker file: one line that says that the directory is ours, its format, and whether the store in it is complete.
 /// It is locked as long as the store is open.
@@ -34,6 +36,8 @@ pub(super) struct Directory {
     path: PathBuf,
     marker: File,
     state: State,
+    /// What the marker says.
+    format: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -62,14 +66,14 @@ impl Directory {
             Err(error) if error.kind() == ErrorKind::InvalidData => return Err(foreign(path, "its marker is no text")),
             Err(error) => return Err(not_accessible(&marker_path, &error)),
         }
-        let state = if text.is_empty() {
+        let (state, format) = if text.is_empty() {
             // Whoever made it was stopped before it wrote anything, here or elsewhere in the directory.
             check_empty(path, Some(MARKER))?;
-            State::New
+            (State::New, FORMAT)
         } else {
             parse_marker(path, &text)?
         };
-        let directory = Directory { path: path.to_owned(), marker, state };
+        let directory = Directory { path: path.to_owned(), marker, state, format };
         if text.is_empty() {
             directory.mark(STATE_NEW)?;
         }
@@ -81,17 +85,20 @@ impl Directory {
         self.state == State::New
     }
 
-    /// Says, durably, that the store is complete: from now on a missing database is a loss and not a beginning.
+    /// Whether an earlier build has written the store, or begun it.
+    pub(super) fn is_older(&self) -> bool {
+        self.format < FORMAT
+    }
+
+    /// Says, durably, that the store is complete and of this format: from now on a missing database is a loss and not a beginning.
     pub(super) fn finish(&mut self) -> Result<(), StoreError> {
-        match self.state {
-            State::Ready => Ok(()),
-            State::New => {
-                sync_directory(&self.path)?;
-                self.mark(STATE_READY)?;
-                self.state = State::Ready;
-                Ok(())
-            }
+        if self.state == State::Ready && !self.is_older() {
+            return Ok(());
         }
+        sync_directory(&self.path)?;
+        self.mark(STATE_READY)?;
+        (self.state, self.format) = (State::Ready, FORMAT);
+        Ok(())
     }
 
     /// Where RocksDB keeps its files.
@@ -169,18 +176,18 @@ fn check_empty(path: &Path, but_for: Option<&str>) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn parse_marker(path: &Path, text: &str) -> Result<State, StoreError> {
+fn parse_marker(path: &Path, text: &str) -> Result<(State, u32), StoreError> {
     let unknown = || foreign(path, "its marker is not one of ours");
     let line = text.strip_prefix(MARKER_WORDS).and_then(|rest| rest.strip_prefix(' ')).ok_or_else(unknown)?;
     let (format, state) = line.split_once(' ').ok_or_else(unknown)?;
     // The format first: another one may end its line in its own way.
-    match format.parse().map_err(|_| unknown())? {
-        FORMAT => {}
+    let format = match format.parse().map_err(|_| unknown())? {
+        format @ (FORMAT | FORMAT_WITHOUT_NAMES) => format,
         found => return Err(StoreError::Version { found, supported: FORMAT }),
-    }
+    };
     match state.strip_suffix('\n') {
-        Some(STATE_NEW) => Ok(State::New),
-        Some(STATE_READY) => Ok(State::Ready),
+        Some(STATE_NEW) => Ok((State::New, format)),
+        Some(STATE_READY) => Ok((State::Ready, format)),
         Some(_) | None => Err(unknown()),
     }
 }
