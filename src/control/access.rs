@@ -10,9 +10,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 
 use super::Context;
-use super::Context;
 use super::peer::Peer;
 use super::problem::Problem;
+use crate::audit::{Event, Reason};
 use crate::auth::{Grant, Right};
 
 /// Whoever asks, with what they may do.

@@ -59,6 +59,7 @@ pub(super) async fn one(
     Named(name): Named,
     uri: Uri,
 ) -> Result<Response, Problem> {
+    let act = actor.act(Action::Export, Some(name.as_str()));
     let work = async {
         actor.caller.require(name.as_str(), Right::Read)?;
         Parameters::read(&uri, &[])?;
@@ -67,9 +68,10 @@ pub(super) async fn one(
         held.grow(state.update.len())?;
         let (pump, body) = Pump::new(PIECES_MAX);
         let manifest = Manifest { format: 1, documents: 1, bytes: state.update.len() as u64, ..Manifest::default() };
+        let path = entry_name::write(&name);
         tokio::spawn(async move {
             let result = async {
-                put(&pump, &entry_name::write(&name), Some(&state), state.update.clone()).await?;
+                put(&pump, &path, Some(&state), state.update.clone()).await?;
                 end(&pump, &manifest).await
             };
             if result.await.is_ok() {
@@ -79,7 +81,7 @@ pub(super) async fn one(
         });
         Ok(archive(body))
     };
-    actor.act(Action::Export, Some(name.as_str())).run(work).await
+    act.run(work).await
 }
 
 pub(super) async fn all(State(context): State<Arc<Context>>, actor: Actor, uri: Uri) -> Result<Response, Problem> {
