@@ -186,8 +186,9 @@ async fn put(pump: &Pump, path: &str, state: Option<&DocumentState>, bytes: Byte
 fn head(path: &str, state: Option<&DocumentState>, bytes: usize) -> Vec<u8> {
     const IN_MEMORY: &str = "what is written to memory is written";
     let mut extended = Vec::new();
-    let sequence = state.map(|state| state.sequence.to_string());
-    extended.extend(sequence.as_ref().map(|sequence| ("SELVEDGE.sequence", sequence.as_bytes())));
+    // A keyword of our own would make other readers complain.
+    let comment = state.map(|state| format!("sequence={} created_ms={}", state.sequence, state.created_ms));
+    extended.extend(comment.as_ref().map(|comment| ("comment", comment.as_bytes())));
     // A longer one does not fit the header, which has its beginning then, for readers that know no better.
     let short = &path[..path.len().min(PATH_BYTES_MAX)];
     if short != path {

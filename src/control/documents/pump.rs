@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
+use futures_util::StreamExt;
 use tokio::sync::mpsc::{self, Sender};
 use tokio::time::timeout;
 
@@ -40,7 +41,7 @@ impl Pump {
                 None => Some((Err(io::Error::from(io::ErrorKind::UnexpectedEof)), None)),
             }
         });
-        (Self { pieces, is_whole }, Body::from_stream(stream))
+        (Self { pieces, is_whole }, Body::from_stream(stream.fuse()))
     }
 
     /// Sends these bytes, piece by piece.
