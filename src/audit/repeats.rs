@@ -103,8 +103,7 @@ mod tests {
     fn many_addresses_are_counted_together() {
         let start = SystemTime::UNIX_EPOCH;
         let mut repeats = Repeats::new(start);
-        let flood =
-            (0..10_000_u32).filter(|&n| repeats.refused(Address::Exact(n.to_be_bytes().into()), "origin"));
+        let flood = (0..10_000_u32).filter(|&n| repeats.refused(Address::Exact(n.to_be_bytes().into()), "origin"));
         assert_eq!(flood.count(), LINES_PER_WINDOW_MAX);
         assert_eq!(repeats.take(start, true).others as usize, 10_000 - LINES_PER_WINDOW_MAX);
     }

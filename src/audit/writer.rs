@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{Event, Outcome};
 use super::event::{line, lost_line, repeated_line};
 use super::file::AuditFile;
 use super::queue::{Queue, Waiting};
 use super::repeats::Repeats;
+use super::{Event, Outcome};
 
 /// How long it waits for events before it looks at what it has only counted.
 const PATIENCE: Duration = Duration::from_secs(1);

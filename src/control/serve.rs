@@ -94,16 +94,13 @@ async fn answer(
 ) {
     // A connection without it is only slower.
     let _ = socket.set_nodelay(true);
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(
-            TokioIo::new(socket),
-            service_fn(|mut request| {
-                request.extensions_mut().insert(peer);
-                service.call(request)
-            }),
-        );
+    let connection = http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).serve_connection(
+        TokioIo::new(socket),
+        service_fn(|mut request| {
+            request.extensions_mut().insert(peer);
+            service.call(request)
+        }),
+    );
     let mut connection = std::pin::pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,

@@ -47,13 +47,14 @@ impl Plane {
         if let Some(token) = &self.token {
             asked = asked.header("authorization", format!("Bearer {token}"));
         }
-        let config = |request| self.agent.configure_request(request).force_send_body();
         let answer = if body.is_empty() {
             self.agent.run(asked.body(()).expect("a request"))
         } else {
             let length = body.len().to_string();
-            let asked = asked.header("content-length", length).body(SendBody::from_owned_reader(std::io::Cursor::new(body.to_vec())));
-            self.agent.run(config(asked.expect("a request")).build())
+            let asked = asked
+                .header("content-length", length)
+                .body(SendBody::from_owned_reader(std::io::Cursor::new(body.to_vec())));
+            self.agent.run(asked.expect("a request"))
         };
         let answer = answer.unwrap_or_else(|error| panic!("{request}: {error}"));
         let (parts, mut body) = answer.into_parts();

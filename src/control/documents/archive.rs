@@ -137,7 +137,10 @@ where
             let Some(header) = self.header().await? else { return Ok(None) };
             let own_size = header.entry_size().map_err(|_| Broken::Header("a size is not a number"))?;
             match header.entry_type() {
-                kind @ (EntryType::XHeader | EntryType::GNULongName | EntryType::GNULongLink | EntryType::XGlobalHeader) => {
+                kind @ (EntryType::XHeader
+                | EntryType::GNULongName
+                | EntryType::GNULongLink
+                | EntryType::XGlobalHeader) => {
                     if own_size > EXTENDED_BYTES_MAX {
                         return Err(Broken::Header("an extended header is too long"));
                     }

@@ -5,6 +5,7 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::pump::Pump;
@@ -41,7 +42,8 @@ impl Held {
     pub(in crate::control) fn grow(&mut self, bytes: usize) -> Result<(), Problem> {
         let units = bytes.div_ceil(UNIT_BYTES).min(UNITS_MAX);
         let more = u32::try_from(units.saturating_sub(self.permit.num_permits())).expect("there are not so many");
-        let more = ROOM.try_acquire_many(more).map_err(|_| Problem::unavailable("too much is read and written at once", 1))?;
+        let more =
+            ROOM.try_acquire_many(more).map_err(|_| Problem::unavailable("too much is read and written at once", 1))?;
         self.permit.merge(more);
         Ok(())
     }
@@ -91,7 +93,12 @@ pub(in crate::control) async fn read(
 /// Reads a body of JSON.
 pub(in crate::control) async fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, Problem> {
     let (bytes, _held) = read(headers, body, &["application/json"], JSON_BYTES_MAX).await?;
-    serde_json::from_slice(&bytes).map_err(|error| Problem::bad_request(format!("the body is not what this path takes: {error}")))
+    serde_json::from_slice(&bytes).map_err(|error| match error.classify() {
+        Category::Data => Problem::unprocessable(format!("the body is not what this path takes: {error}")),
+        Category::Io | Category::Syntax | Category::Eof => {
+            Problem::bad_request(format!("the body is not JSON: {error}"))
+        }
+    })
 }
 
 /// Refuses a body where there is nothing to say.

@@ -42,12 +42,12 @@ pub(super) async fn read(
 ) -> Result<Response, Problem> {
     caller.require(name.as_str(), Right::Read)?;
     let parameters = Parameters::read(&uri, &["root"])?;
-    let (media_type, representation) = OFFERS[choose(&headers, &OFFERS.map(|(media_type, _)| media_type))?];
-    let conditions = Conditions::read(&headers)?;
     let root = parameters.text("root");
-    if root.is_some() && representation != Representation::Text {
-        return Err(Problem::bad_request("root: only of text (Accept: text/plain)"));
-    }
+    // Of one root there is the text alone.
+    let offers = if root.is_some() { &OFFERS[2..] } else { &OFFERS };
+    let media_types: Vec<&str> = offers.iter().map(|&(media_type, _)| media_type).collect();
+    let (media_type, representation) = offers[choose(&headers, &media_types)?];
+    let conditions = Conditions::read(&headers)?;
     let mut held = Held::none();
     let state = state(&context, &name).await?;
     let tag = Tag::of_state(&state);
@@ -59,7 +59,9 @@ pub(super) async fn read(
     let content = match representation {
         Representation::Update => state.update,
         Representation::Json => context.view.json_bytes(state.update).await.map_err(not_viewed)?,
-        Representation::Text => context.view.text(state.update, root.map(str::to_owned)).await.map_err(not_viewed)?.into(),
+        Representation::Text => {
+            context.view.text(state.update, root.map(str::to_owned)).await.map_err(not_viewed)?.into()
+        }
     };
     let media_type = match representation {
         Representation::Update | Representation::Json => media_type,

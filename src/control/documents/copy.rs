@@ -45,7 +45,7 @@ pub(super) async fn copy(
         actor.caller.require(name.as_str(), Right::Read)?;
         Parameters::read(&uri, &[])?;
         let wanted: Wanted = body::read_json(&headers, body).await?;
-        let to = DocumentName::new(&wanted.to).map_err(|error| Problem::bad_request(format!("to: {error}")))?;
+        let to = DocumentName::new(&wanted.to).map_err(|error| Problem::unprocessable(format!("to: {error}")))?;
         Ok((to, wanted.overwrite))
     };
     let (to, overwrite) = match read.await {

@@ -26,7 +26,8 @@ pub(super) fn decode(text: &str) -> Result<String, Problem> {
         if pairs.len() > NAME_BYTES_MAX {
             return None;
         }
-        let bytes = pairs.iter().map(|&[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect::<Option<Vec<u8>>>()?;
+        let bytes =
+            pairs.iter().map(|&[high, low]| Some(digit(high)? << 4 | digit(low)?)).collect::<Option<Vec<u8>>>()?;
         let name = String::from_utf8(bytes).ok()?;
         DocumentName::check(&name).ok().map(|()| name)
     };

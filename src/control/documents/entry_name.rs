@@ -59,7 +59,9 @@ mod tests {
 
     #[test]
     fn what_is_not_the_name_of_a_document_is_refused() {
-        for path in ["", ".yjs", "a", "a.txt", "/a.yjs", "../a.yjs", "b/a.yjs", "%00.yjs", "%zz.yjs", "a\n.yjs", "a.yjs/"] {
+        for path in
+            ["", ".yjs", "a", "a.txt", "/a.yjs", "../a.yjs", "b/a.yjs", "%00.yjs", "%zz.yjs", "a\n.yjs", "a.yjs/"]
+        {
             assert!(matches!(parse(path.as_bytes()), Parsed::Refused(_)), "{path}");
         }
         assert!(matches!(parse(b"\xff.yjs"), Parsed::Refused(_)));

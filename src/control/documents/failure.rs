@@ -14,7 +14,7 @@ const CROWD_RETRY: u32 = 1;
 pub(in crate::control) fn failed(failed: Failed) -> Problem {
     let detail = failed.to_string();
     match failed {
-        Failed::Refused(_) | Failed::Full { .. } => Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail),
+        Failed::Refused(_) | Failed::Full { .. } => Problem::unprocessable(detail),
         Failed::PreconditionFailed { .. } => Problem::new(StatusCode::PRECONDITION_FAILED, detail),
         Failed::Busy | Failed::Draining => Problem::unavailable(detail, CROWD_RETRY),
         Failed::Stalled(_) | Failed::Storage(_) => Problem::unavailable(detail, STALL_RETRY),
@@ -33,13 +33,15 @@ pub(in crate::control) fn not_viewed(error: ViewError) -> Problem {
         ViewError::NoSuchRoot => Problem::not_found(detail),
         // What a document is, or what was asked of it: another try would end in the same way.
         ViewError::TooLarge { .. } | ViewError::Died(_) | ViewError::Malformed | ViewError::BadOperation { .. } => {
-            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, detail)
+            Problem::unprocessable(detail)
         }
     }
 }
 
 /// Does what waits away from the control plane's thread.
-pub(in crate::control) async fn blocking<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
+pub(in crate::control) async fn blocking<T: Send + 'static>(
+    act: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Problem> {
     tokio::task::spawn_blocking(act).await.map_err(|error| match error.is_panic() {
         true => Problem::internal(&error),
         false => Problem::unavailable("the server stops", CROWD_RETRY),

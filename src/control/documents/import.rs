@@ -143,7 +143,9 @@ impl Import {
                 self.sum.complete = true;
             }
             Some(Ended::Gone) => return,
-            Some(Ended::Conflict) => self.sum.detail = Some("it ends at a document that is there (on_conflict=fail)".to_owned()),
+            Some(Ended::Conflict) => {
+                self.sum.detail = Some("it ends at a document that is there (on_conflict=fail)".to_owned())
+            }
             Some(Ended::Broken(broken)) => self.sum.detail = Some(broken.to_string()),
         }
         if self.say(&self.sum).await.is_ok() {
@@ -199,7 +201,7 @@ impl Import {
             return Ok(vec![update]);
         }
         let parts = blocking(move || split(&update, bytes_max)).await?;
-        let refused = |refused| Problem::new(StatusCode::UNPROCESSABLE_ENTITY, format!("the update is refused: {refused}"));
+        let refused = |refused| Problem::unprocessable(format!("the update is refused: {refused}"));
         Ok(parts.map_err(refused)?.into_iter().map(Bytes::from).collect())
     }
 

@@ -61,7 +61,9 @@ pub(super) async fn list(State(context): State<Arc<Context>>, caller: Caller, ur
         let page = context.documents.list(prefix, after.as_deref(), wanted).await.map_err(failed)?;
         looked_at += page.documents.len();
         let readable = page.documents.into_iter().filter(|document| caller.may(&document.name, Right::Read));
-        documents.extend(readable.map(|document| Listed { name: document.name, created_at: document.created_ms.map(rfc_3339) }));
+        documents.extend(
+            readable.map(|document| Listed { name: document.name, created_at: document.created_ms.map(rfc_3339) }),
+        );
         after = page.next;
         if after.is_none() || looked_at >= LOOKED_AT_MAX {
             break;

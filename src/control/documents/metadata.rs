@@ -88,7 +88,10 @@ pub(super) async fn create(
         let is_new = context.documents.create(&name).await.map_err(failed)?;
         if !is_new && conditions.need_none() {
             // It came between the look and the act.
-            return Err(Problem::new(StatusCode::PRECONDITION_FAILED, "there is a document of this name (If-None-Match)"));
+            return Err(Problem::new(
+                StatusCode::PRECONDITION_FAILED,
+                "there is a document of this name (If-None-Match)",
+            ));
         }
         let described = state::describe(&context, &name).await?;
         let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };

@@ -20,7 +20,9 @@ impl Parameters {
         for (index, (name, _)) in given.iter().enumerate() {
             if !known.contains(&name.as_str()) {
                 let allowed = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
-                return Err(Problem::bad_request(format!("the parameter {name:?} is not known here; known are: {allowed}")));
+                return Err(Problem::bad_request(format!(
+                    "the parameter {name:?} is not known here; known are: {allowed}"
+                )));
             }
             if given[..index].iter().any(|(before, _)| before == name) {
                 return Err(Problem::bad_request(format!("the parameter {name} is given twice")));
@@ -35,7 +37,11 @@ impl Parameters {
     }
 
     /// A value that is to be of a kind; the error ends with what is allowed.
-    pub(in crate::control) fn value<T: FromStr>(&self, name: &str, allowed: impl Display) -> Result<Option<T>, Problem> {
+    pub(in crate::control) fn value<T: FromStr>(
+        &self,
+        name: &str,
+        allowed: impl Display,
+    ) -> Result<Option<T>, Problem> {
         let Some(text) = self.text(name) else { return Ok(None) };
         text.parse().map(Some).map_err(|_| Problem::bad_request(format!("{name}: {allowed}, not {text:?}")))
     }

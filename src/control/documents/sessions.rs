@@ -70,7 +70,11 @@ impl Session {
                 Dialect::YWebsocket => "y-websocket",
                 Dialect::Hocuspocus => "hocuspocus",
             },
-            awareness: view.awareness.into_iter().map(|(client, json)| Announced { client, state: parsed(&json) }).collect(),
+            awareness: view
+                .awareness
+                .into_iter()
+                .map(|(client, json)| Announced { client, state: parsed(&json) })
+                .collect(),
         }
     }
 }

@@ -122,7 +122,11 @@ impl Conditions {
 }
 
 fn wanted(headers: &HeaderMap, name: HeaderName) -> Result<Option<Wanted>, Problem> {
-    let malformed = || Problem::bad_request(format!("{name} has to be `*`, or at most {TAGS_MAX} tags in quotes, with commas between them"));
+    let malformed = || {
+        Problem::bad_request(format!(
+            "{name} has to be `*`, or at most {TAGS_MAX} tags in quotes, with commas between them"
+        ))
+    };
     let mut tags = Vec::new();
     let mut is_any = false;
     for value in headers.get_all(&name) {

@@ -53,7 +53,11 @@ pub(super) async fn apply(
 }
 
 /// The sequence to which a change is bound by the request; nothing where it is bound to none.
-pub(super) async fn expected(context: &Context, name: &DocumentName, conditions: &Conditions) -> Result<Option<u64>, Problem> {
+pub(super) async fn expected(
+    context: &Context,
+    name: &DocumentName,
+    conditions: &Conditions,
+) -> Result<Option<u64>, Problem> {
     if conditions.are_none() {
         return Ok(None);
     }
@@ -63,7 +67,12 @@ pub(super) async fn expected(context: &Context, name: &DocumentName, conditions:
     Ok(is_bound.then(|| tag.map_or(0, |tag| tag.sequence)))
 }
 
-pub(super) async fn edit(context: &Context, name: &DocumentName, update: Bytes, expected: Option<u64>) -> Result<Answer, Problem> {
+pub(super) async fn edit(
+    context: &Context,
+    name: &DocumentName,
+    update: Bytes,
+    expected: Option<u64>,
+) -> Result<Answer, Problem> {
     let edited = context.documents.edit(name, update, expected).await.map_err(failed)?;
     let tag = tag(context, name).await?;
     // Whoever deletes it in the same moment leaves nothing to name.
