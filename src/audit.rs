@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::SystemTime;
 
-pub use event::{Address, Event, How, Reason};
+pub use event::{Action, Address, Event, How, Outcome, Reason};
 
 use file::AuditFile;
 use queue::{Queue, Record};

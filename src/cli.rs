@@ -8,6 +8,16 @@ use clap::builder::{PathBufValueParser, TypedValueParser as _};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use selvedge::auth::{Issued, Right};
 use selvedge::settings::{CONFIG_VARIABLE, Literal, SETTINGS, Setting, Settings, Sources, report};
+use selvedge::view::{self, Bounds};
+
+/// What a command line means.
+#[derive(Clone, Debug)]
+pub(crate) enum Parsed {
+    /// Look at documents for the server that started this process.
+    ViewWorker(Bounds),
+    /// What a person wants, with what the settings are read from.
+    Task(Task, Sources),
+}
 
 /// What the process was started to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,12 +70,13 @@ pub(crate) enum ConfigFormat {
 /// # Errors
 ///
 /// What to print and the exit code, also where that is the help or the version that was asked for.
-pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Task, Sources), clap::Error> {
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Parsed, clap::Error> {
     let matches = command().try_get_matches_from(arguments)?;
     let task = match matches.subcommand() {
         Some(("config", config)) => Task::Config(config_format(config)),
         Some(("doctor", doctor)) => Task::Doctor(doctor_task(doctor)),
         Some(("token", token)) => Task::Token(issued(token)),
+        Some((view::COMMAND, worker)) => return Ok(Parsed::ViewWorker(bounds(worker))),
         _ => Task::Serve,
     };
     let given = |setting: &Setting| Some((setting.name.into(), matches.get_one::<String>(setting.name)?.clone()));
@@ -74,7 +85,22 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<(Ta
         environment: std::env::vars_os().collect(),
         command_line: SETTINGS.iter().filter_map(given).collect(),
     };
-    Ok((task, sources))
+    Ok(Parsed::Task(task, sources))
+}
+
+fn bounds(worker: &ArgMatches) -> Bounds {
+    let number = |name| *worker.get_one::<u64>(name).expect("it is required");
+    Bounds {
+        memory_bytes: number("memory-bytes"),
+        cpu_seconds: number("cpu-seconds"),
+        answer_bytes_max: usize::try_from(number("answer-bytes-max")).expect("64 bits"),
+    }
+}
+
+/// For the server alone, which gives what it needs in this order.
+fn view_worker_command() -> Command {
+    let number = |name: &'static str| Arg::new(name).value_parser(value_parser!(u64)).required(true);
+    Command::new(view::COMMAND).hide(true).args(["memory-bytes", "cpu-seconds", "answer-bytes-max"].map(number))
 }
 
 fn config_format(config: &ArgMatches) -> ConfigFormat {
@@ -213,6 +239,7 @@ fn command() -> Command {
         )
         .subcommand(doctor_command())
         .subcommand(token_command())
+        .subcommand(view_worker_command())
         .arg(
             Arg::new("config")
                 .long("config")

@@ -2,8 +2,12 @@
 //! which is away from the cores in everything: they do not wait for it, and go on where it fails.
 
 mod access;
+mod act;
 mod context;
+mod documents;
 mod guard;
+mod openapi;
+mod peer;
 mod problem;
 mod routes;
 mod serve;

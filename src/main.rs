@@ -8,9 +8,9 @@ use std::time::SystemTime;
 
 use selvedge::doctor::{self, Asked, Machine, ThisMachine};
 use selvedge::settings::{Effective, Settings, report};
-use selvedge::{auth, logging, server};
+use selvedge::{auth, logging, server, view};
 
-use cli::{ConfigFormat, Doctor, DoctorFormat, Task};
+use cli::{ConfigFormat, Doctor, DoctorFormat, Parsed, Task};
 
 // Documents of all sizes come and go on every core for months: what matters is that memory is given back and not fragmented.
 #[global_allocator]
@@ -21,7 +21,9 @@ const EXIT_USAGE: u8 = 2;
 
 fn main() -> ExitCode {
     let (task, sources) = match cli::parse(std::env::args_os()) {
-        Ok(parsed) => parsed,
+        // It reads no settings, and begins with giving up what it could do harm with.
+        Ok(Parsed::ViewWorker(bounds)) => return view::worker::run(bounds),
+        Ok(Parsed::Task(task, sources)) => (task, sources),
         Err(error) => error.exit(),
     };
     let effective = match Effective::read(&sources) {

@@ -34,6 +34,7 @@ use crate::reactor::drain::{Drain, Step};
 use crate::reactor::{Board, Clock, Counted, Lines, Parts};
 use crate::reader::Readers;
 use crate::settings::{DescriptorsChoice, SETTINGS, Settings};
+use crate::view::{self, View};
 use cores::{Cores, Start, StartFailed};
 use tls::{Tls, TlsFailed};
 
@@ -214,6 +215,7 @@ impl Server {
             }),
             store: rocks,
             deliver,
+            view: View::new(view::Options::of(settings)),
         });
         let control = claimed.map(|claimed| {
             let listen = settings.control_listen;

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::Event;
 use super::event::{line, lost_line, repeated_line};
 use super::file::AuditFile;
 use super::queue::{Queue, Waiting};
 use super::repeats::Repeats;
+use super::{Event, Outcome};
 
 /// How long it waits for events before it looks at what it has only counted.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -58,13 +58,17 @@ impl Writer {
         let mut lines = Vec::new();
         for record in &records {
             let is_wanted = match &record.event {
-                Event::Refused { address, reason } => self.repeats.refused(*address, reason),
+                Event::Refused { address, reason } => self.repeats.refused(*address, reason.word()),
+                Event::Acted { address, action, outcome: Outcome::Denied, .. } => {
+                    self.repeats.refused(*address, action.word())
+                }
                 Event::Started { .. }
                 | Event::Stopped
                 | Event::LoggedIn { .. }
                 | Event::Banned { .. }
                 | Event::Revoked { .. }
-                | Event::Closed { .. } => true,
+                | Event::Closed { .. }
+                | Event::Acted { outcome: Outcome::Done | Outcome::Failed { .. } | Outcome::Unknown, .. } => true,
             };
             if is_wanted {
                 lines.push(line(record.at, record.core, &record.event));

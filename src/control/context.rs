@@ -15,6 +15,7 @@ use crate::persister;
 use crate::reactor::Board;
 use crate::reader::Reader;
 use crate::settings::Settings;
+use crate::view::View;
 
 /// Ways to everything that can be asked or told.
 pub struct Context {
@@ -46,6 +47,8 @@ pub struct Context {
     pub deliver: Deliver,
     /// The way to documents, stored and live.
     pub documents: Documents,
+    /// Documents as a real CRDT, in processes of their own.
+    pub view: View,
 }
 
 impl Context {

@@ -15,11 +15,16 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 use tower_http::timeout::TimeoutLayer;
 
 use super::Context;
+use super::documents;
 use super::guard::guard;
+use super::openapi;
 use super::problem::Problem;
 
 /// Answers that are smaller are sent as they are.
 const COMPRESSED_BYTES_MIN: u64 = 1_024;
+
+/// Lines that are to arrive when they are written.
+const PROGRESS: NotForContentType = NotForContentType::const_new("application/x-ndjson");
 
 pub(super) fn all(context: Arc<Context>) -> Router {
     let settings = context.settings();
@@ -27,7 +32,7 @@ pub(super) fn all(context: Arc<Context>) -> Router {
     let ordinary = ordinary()
         .layer(DefaultBodyLimit::max(settings.control_body_bytes_max))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, timeout));
-    let compressed = SizeAbove::new(COMPRESSED_BYTES_MIN).and(NotForContentType::SSE);
+    let compressed = SizeAbove::new(COMPRESSED_BYTES_MIN).and(NotForContentType::SSE).and(PROGRESS);
     ordinary
         .merge(streams())
         .fallback(|| async { Problem::not_found("there is nothing under this path; /openapi.json says what there is") })
@@ -45,12 +50,12 @@ pub(super) fn all(context: Arc<Context>) -> Router {
 
 /// Requests whose bodies, answers and times are bound by the settings.
 fn ordinary() -> Router<Arc<Context>> {
-    Router::new()
+    Router::new().merge(openapi::routes()).merge(documents::routes())
 }
 
 /// Requests that may take as long as they go on: their parts bound themselves what they hold at any moment.
 fn streams() -> Router<Arc<Context>> {
-    Router::new()
+    Router::new().merge(documents::streams())
 }
 
 fn panicked(_: Box<dyn Any + Send>) -> Response {

@@ -74,6 +74,29 @@ settings! {
         control_body_bytes_max: Bytes { default: 64 * MIB, min: KIB, max: GIB };
     }
 
+    "View workers" {
+        /// Processes that look into documents for the control plane, at once.
+        /// They are started when they are needed, and may do nothing but compute.
+        view_workers: Count { default: 2, min: 1, max: 64, unit: "processes" };
+
+        /// Requests that may wait for such a process; further ones are answered with 503.
+        view_waiting_max: Count { default: 64, min: 0, max: 65_536, unit: "requests" };
+
+        /// How long a request may take, waiting included, before its process is ended and it is answered with an error.
+        view_timeout_ms: Milliseconds { default: 2_000, min: 100, max: 600_000 };
+
+        /// Address space of such a process, of which the program itself takes about a quarter of the smallest that is allowed.
+        /// A document may have an eighth of it as an update.
+        view_memory_bytes: Bytes { default: 512 * MIB, min: 256 * MIB, max: 64 * GIB };
+
+        /// Largest answer of such a process. As JSON values it takes several times as much memory here.
+        view_answer_bytes_max: Bytes { default: 16 * MIB, min: 64 * KIB, max: GIB };
+
+        /// Requests for which a process is kept.
+        /// With more than one, a document that takes over its process could change what others get to see of theirs.
+        view_requests_per_worker_max: Count { default: 1, min: 1, max: 1_000_000, unit: "requests" };
+    }
+
     "Tokens" {
         /// What is asked of those who connect: a token (jwt), or nothing (none).
         /// auto asks for a token where any key is given below; without keys it asks for nothing if only this machine can connect, and

@@ -363,6 +363,7 @@ mod tests {
             subject: None,
             expires_at: expires.map(|seconds| SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)),
             documents: vec![(Pattern::new("notes/*"), Right::Comment)],
+            admin: false,
         };
         let at = |expires, name| admitted(&grant(expires), name, wall, Now(7));
         let comment = |expires| Ok(Admitted { right: Right::Comment, expires });
