@@ -8,7 +8,8 @@ use proptest::test_runner::{RngSeed, TestCaseError};
 use selvedge_protocol::update::{Compaction, compact};
 use yrs::types::Attrs;
 use yrs::{
-    Any, ArrayPrelim, GetString as _, MapPrelim, OffsetKind, Out, TextPrelim, XmlElementPrelim, XmlFragment as _, XmlTextPrelim,
+    Any, ArrayPrelim, GetString as _, MapPrelim, OffsetKind, Out, TextPrelim, XmlElementPrelim, XmlFragment as _,
+    XmlTextPrelim,
 };
 
 use super::*;
@@ -204,7 +205,11 @@ fn act(doc: &Doc, edit: &Edit) {
             }
         }
         Edit::RemoveXml(at) if nodes > 0 => xml.remove_range(tx, at % nodes, 1),
-        Edit::RemoveValues(..) | Edit::InNestedArray(..) | Edit::InElement(..) | Edit::SetAttribute(..) | Edit::RemoveXml(_) => {}
+        Edit::RemoveValues(..)
+        | Edit::InNestedArray(..)
+        | Edit::InElement(..)
+        | Edit::SetAttribute(..)
+        | Edit::RemoveXml(_) => {}
     }
 }
 
