@@ -8,12 +8,14 @@ mod events;
 mod guard;
 mod health;
 mod metrics;
+mod playground;
 mod problem;
 mod routes;
 mod serve;
 mod settings;
 mod status;
 mod watching;
+mod web;
 mod webhooks;
 
 use std::fmt;

@@ -9,7 +9,7 @@ mod tls;
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -286,9 +286,13 @@ impl Server {
 
     fn serve(mut self) -> Result<(), Failed> {
         if let Some((control, _)) = &self.control {
-            tracing::info!(%control, "control plane on http://{control}; open http://{control}/play in two tabs to try it");
+            tracing::info!(%control, "control plane on http://{control}");
         }
         tracing::info!(address = %self.address, pid = std::process::id(), "listening on {}", self.address);
+        if let Some((control, _)) = &self.control {
+            // Last, where whoever started it at a terminal looks.
+            tracing::info!("open http://{}/play in two tabs", from_here(*control));
+        }
         for signal in self.signals.forever() {
             match (signal, &self.tls) {
                 (SIGUSR1, _) => report(&self.board),
@@ -411,6 +415,16 @@ fn started(settings: &Settings) -> Event {
 }
 
 /// From here on the first SIGTERM or SIGINT is seen by [`Signals`], and the second one ends the process.
+/// An address that somebody on this machine can open.
+fn from_here(listening: SocketAddr) -> SocketAddr {
+    let ip = match listening.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listening.port())
+}
+
 fn catch_signals(stopping: &Arc<AtomicBool>) -> io::Result<Signals> {
     for signal in [SIGTERM, SIGINT] {
         signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(stopping))?;
