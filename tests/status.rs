@@ -287,3 +287,22 @@ fn both_ports_say_the_same_of_health_and_a_drain_is_no_readiness() {
         assert_eq!(server.exit_code(), Some(0));
     }
 }
+
+#[test]
+fn thresholds_change_while_the_server_runs() {
+    let server = Server::start("monoio", &Folder::new(), &["--memory-max-bytes", "256MiB"]);
+    let set = |percent: u8| {
+        let body = format!("{{\"alert_memory_percent\":{percent}}}");
+        let length = body.len();
+        let head =
+            format!("PATCH /v1/settings HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {length}");
+        let answer = http(control(&server), format!("{head}\r\n\r\n{body}").as_bytes());
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    };
+    let count = |status: &Value| status["alerts"].as_array().map(Vec::len);
+    assert_eq!(count(&status_with(&server, |_| true)), Some(0));
+    set(1);
+    status_with(&server, |status| status["alerts"][0]["name"] == "memory_use");
+    set(99);
+    status_with(&server, |status| count(status) == Some(0));
+}
