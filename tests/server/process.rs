@@ -35,6 +35,8 @@ impl Drop for Folder {
 /// A server that listens. Killed when dropped.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
+    /// Where its control plane is.
+    pub(crate) control: Option<SocketAddr>,
     child: Child,
     /// Kept open: a server that cannot write its log must not be what is tested.
     log: BufReader<ChildStderr>,
@@ -84,7 +86,9 @@ impl Server {
                 break address.parse().expect("an address");
             }
         };
-        Self { address, child, log }
+        let control = said.split_once("control plane on http://").and_then(|(_, rest)| rest.split_once(';'));
+        let control = control.map(|(address, _)| address.parse().expect("an address"));
+        Self { address, control, child, log }
     }
 
     pub(crate) fn terminate(&self) {
