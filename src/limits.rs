@@ -3,6 +3,7 @@
 
 mod address;
 mod addresses;
+mod allocator;
 mod counters;
 mod door;
 mod forwarded;
@@ -18,6 +19,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 pub use address::AddressKey;
 pub use addresses::{AddressRules, Addresses, LoginFailed, Refused, Ticket};
+pub use allocator::Allocator;
 pub use counters::Counters;
 pub use door::{Door, Seen, TurnedAway, UpgradeRules};
 pub use meter::{Meter, Rate};

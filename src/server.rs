@@ -9,7 +9,7 @@ mod tls;
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,9 +20,11 @@ use selvedge_storage::{RocksStore, Store, StoreError};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
+use crate::alerts::Thresholds;
 use crate::audit::{self, Audit, AuditLog, Event};
 use crate::auth::{self, Authority, Keeper};
-use crate::control::{self, Context, Control, Latest};
+use crate::control::{self, Checkpoints, Context, Control, Latest, Watch};
+use crate::documents::{self, Documents};
 use crate::doorbell::Doorbell;
 use crate::driver::listener::{self, ListenError};
 use crate::events::{self, Collector, Events, Listening};
@@ -37,6 +39,8 @@ use crate::reactor::{Board, Clock, Counted, Lines, Parts};
 use crate::reader::Readers;
 use crate::settings::live::Live;
 use crate::settings::{DescriptorsChoice, Effective, Literal, SETTINGS, Settings, Sources};
+use crate::slow;
+use crate::view::{self, View};
 use crate::webhooks::{self, Webhooks};
 use cores::{Cores, Start, StartFailed};
 use tls::{Tls, TlsFailed};
@@ -164,7 +168,9 @@ impl Server {
         let deliver = inbox::deliver(Arc::clone(&inboxes));
         let persister = Persister::spawn(Arc::clone(&store), settings.fsync, Arc::clone(&deliver));
         let persister = persister.map_err(Failed::Thread)?;
-        let readers = Readers::spawn(store, limits::reading(settings), Arc::clone(&deliver)).map_err(Failed::Thread)?;
+        let slow = Arc::new(slow::Log::new(usize::from(shards)));
+        let readers = Readers::spawn(store, limits::reading(settings), Arc::clone(&deliver), Arc::clone(&slow));
+        let readers = readers.map_err(Failed::Thread)?;
         let tell_core = Arc::clone(&deliver);
         let latest: Arc<Latest> = Arc::default();
         let tell_plane = Arc::clone(&latest);
@@ -181,7 +187,8 @@ impl Server {
         let sampler =
             Sampler::spawn(Arc::clone(&pressure), Budget(settings.memory_max_bytes)).map_err(Failed::Thread)?;
         let shared = Arc::new(Limits::new(limits::shared(settings), Arc::clone(&pressure), Arc::clone(&deliver)));
-        let health = Arc::new(Health::new(persister.health(), pressure));
+        let users = Arc::clone(&shared.users);
+        let health = Arc::new(Health::new(persister.health(), pressure, usize::from(shards)));
         let drain = Arc::new(Drain::new(doorbells.clone()));
         let board = Arc::new(Board::new(usize::from(shards)));
         let cpus = process::allowed_cpus();
@@ -212,6 +219,7 @@ impl Server {
             authority: Arc::clone(&authority),
             cpus: &cpus,
             tls: tls.as_ref(),
+            slow: &slow,
         };
         let starts = plan.starts(listeners, &persister, &readers);
         // A core that spins on a CPU that it shares takes the time from the one that it waits for.
@@ -227,13 +235,24 @@ impl Server {
             revoker: keeper.revoker(),
             audit,
             health: Arc::clone(&health),
+            watch: Watch::new(Thresholds::of(settings), Arc::clone(&slow)),
             board: Arc::clone(&board),
             events,
             webhooks: Arc::clone(&webhooks),
             writing: persister.health(),
             reader: readers.reader(),
+            documents: Documents::new(documents::Parts {
+                store: Arc::clone(&rocks) as _,
+                deliver: Arc::clone(&deliver),
+                cores: shards,
+                users,
+                patience: limits::patience(settings),
+            }),
             store: rocks,
+            checkpoints: Checkpoints::new(&settings.data_dir),
             deliver,
+            requests: control::Requests::default(),
+            view: View::new(view::Options::of(settings)),
         });
         let control = claimed.map(|claimed| {
             let listen = settings.control_listen;
@@ -265,9 +284,13 @@ impl Server {
 
     fn serve(mut self) -> Result<(), Failed> {
         if let Some((control, _)) = &self.control {
-            tracing::info!(%control, "control plane on http://{control}; open http://{control}/play in two tabs to try it");
+            tracing::info!(%control, "control plane on http://{control}");
         }
         tracing::info!(address = %self.address, pid = std::process::id(), "listening on {}", self.address);
+        if let Some((control, _)) = &self.control {
+            // Last, where whoever started it at a terminal looks.
+            tracing::info!("open http://{}/play in two tabs", from_here(*control));
+        }
         for signal in self.signals.forever() {
             match (signal, &self.tls) {
                 (SIGUSR1, _) => report(&self.board),
@@ -340,6 +363,7 @@ struct Plan<'a> {
     audit: Audit,
     events: &'a Arc<Events>,
     tls: Option<&'a Tls>,
+    slow: &'a Arc<slow::Log>,
 }
 
 impl Plan<'_> {
@@ -364,6 +388,7 @@ impl Plan<'_> {
                     events: self.events.gatherer(id.0),
                     authority: Arc::clone(&self.authority),
                     acceptor: self.tls.map(Tls::acceptor),
+                    slow: Arc::clone(self.slow),
                 },
                 lines: Lines {
                     doorbell,
@@ -388,6 +413,16 @@ fn started(settings: &Settings) -> Event {
 }
 
 /// From here on the first SIGTERM or SIGINT is seen by [`Signals`], and the second one ends the process.
+/// An address that somebody on this machine can open.
+fn from_here(listening: SocketAddr) -> SocketAddr {
+    let ip = match listening.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listening.port())
+}
+
 fn catch_signals(stopping: &Arc<AtomicBool>) -> io::Result<Signals> {
     for signal in [SIGTERM, SIGINT] {
         signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(stopping))?;
@@ -398,8 +433,20 @@ fn catch_signals(stopping: &Arc<AtomicBool>) -> io::Result<Signals> {
 /// Writes to the log what each core has counted since its start.
 fn report(board: &Board) {
     for (core, counted) in board.read().enumerate() {
-        let Counted { core: of_loop, driver, shard, tls, pulses, limits } = counted;
-        tracing::info!(core, ?of_loop, ?driver, ?shard, ?tls, ?pulses, ?limits, "counters");
+        let Counted { core: of_loop, driver, shard, tls, pulses, limits, connections, timings, batches } = counted;
+        tracing::info!(
+            core,
+            ?of_loop,
+            ?driver,
+            ?shard,
+            ?tls,
+            ?pulses,
+            ?limits,
+            ?connections,
+            ?timings,
+            ?batches,
+            "counters"
+        );
     }
 }
 

@@ -6,6 +6,7 @@ use selvedge_protocol::sync::Message;
 
 use crate::config::Config;
 use crate::envelope::Envelope;
+use crate::errand::{Errand, Unstored};
 use crate::id::{DocumentId, Sequence, SessionId, SessionRef, ShardId};
 use crate::reading::{CaughtUp, Loaded, ReadFailed};
 use crate::window::Load;
@@ -87,6 +88,29 @@ pub enum Input<'a> {
         to: Audience,
         /// Anything, not longer than a message may be.
         payload: &'a str,
+    },
+    /// Somebody who is no session wants something of a document. [`crate::Effect::Answer`] follows, at once or later.
+    Errand {
+        /// Comes back with the answer.
+        job: u64,
+        /// The document.
+        document: DocumentId,
+        /// Its checked name.
+        name: Arc<str>,
+        /// What is wanted.
+        errand: Errand,
+    },
+    /// Somebody wants to know which documents of this shard are open and have nothing stored. [`crate::Effect::Answer`] follows at once.
+    Unstored {
+        /// Comes back with the answer.
+        job: u64,
+        /// Which.
+        wanted: Unstored,
+    },
+    /// Answer to [`crate::Effect::Delete`]: nothing of the document is stored any more, and that is durable. Also ends a stall.
+    Deleted {
+        /// The document.
+        document: DocumentId,
     },
     /// A connection has ended, or leaves the document.
     Detached {

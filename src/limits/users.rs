@@ -165,6 +165,15 @@ impl Users {
         Ok((UserTicket { users: Arc::clone(self), subject: Arc::clone(subject), number }, displaced.len()))
     }
 
+    /// Sends all of a user away, who may come back. Says how many sessions there are.
+    pub fn dismiss_all(&self, subject: &str) -> usize {
+        let members: Vec<Member> = self.part(subject).get(subject).map_or_else(Vec::new, User::all);
+        for member in &members {
+            self.dismiss(*member, &Goodbye::dismissed());
+        }
+        members.len()
+    }
+
     /// Connections and sessions of this user.
     #[cfg(test)]
     fn count(&self, subject: &str) -> (usize, usize) {
@@ -214,6 +223,10 @@ impl Users {
 }
 
 impl User {
+    fn all(&self) -> Vec<Member> {
+        self.members.values().copied().collect()
+    }
+
     fn add(&mut self, member: Member) -> u64 {
         let number = self.next;
         self.next += 1;

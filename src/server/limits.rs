@@ -62,6 +62,11 @@ pub(super) fn driver(settings: &Settings) -> Wanted {
     Wanted { kind, descriptors }
 }
 
+/// How long cores may take to answer the control plane: it is to say what has become of a request before the request is given up.
+pub(super) fn patience(settings: &Settings) -> Duration {
+    Duration::from_millis(settings.control_timeout_ms * 2 / 3)
+}
+
 pub(super) fn reading(settings: &Settings) -> reader::Options {
     reader::Options {
         threads: settings.reader_threads,

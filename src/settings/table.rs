@@ -78,6 +78,29 @@ settings! {
         control_body_bytes_max: Bytes { default: 64 * MIB, min: KIB, max: GIB };
     }
 
+    "View workers" {
+        /// Processes that look into documents for the control plane, at once.
+        /// They are started when they are needed, and may do nothing but compute.
+        view_workers: Count { default: 2, min: 1, max: 64, unit: "processes" };
+
+        /// Requests that may wait for such a process; further ones are answered with 503.
+        view_waiting_max: Count { default: 64, min: 0, max: 65_536, unit: "requests" };
+
+        /// How long a request may take, waiting included, before its process is ended and it is answered with an error.
+        view_timeout_ms: Milliseconds { default: 2_000, min: 100, max: 600_000 };
+
+        /// Address space of such a process, of which the program itself takes about a quarter of the smallest that is allowed.
+        /// A document may have an eighth of it as an update.
+        view_memory_bytes: Bytes { default: 512 * MIB, min: 256 * MIB, max: 64 * GIB };
+
+        /// Largest answer of such a process. As JSON values it takes several times as much memory here.
+        view_answer_bytes_max: Bytes { default: 16 * MIB, min: 64 * KIB, max: GIB };
+
+        /// Requests for which a process is kept.
+        /// With more than one, a document that takes over its process could change what others get to see of theirs.
+        view_requests_per_worker_max: Count { default: 1, min: 1, max: 1_000_000, unit: "requests" };
+    }
+
     "Tokens" {
         /// What is asked of those who connect: a token (jwt), or nothing (none).
         /// auto asks for a token where any key is given below; without keys it asks for nothing if only this machine can connect, and
@@ -236,6 +259,63 @@ settings! {
         /// The least important event that is logged.
         /// info is the life of the server; debug adds that of connections and documents; trace adds every message.
         log_level: OneOf<LogLevel> { default: LogLevel::Info } live;
+    }
+
+    "Alerts" {
+        /// An alert is raised where 99 % of the acknowledgements of the last minute are not done within this time; critical at twice that.
+        alert_acknowledge_p99_ms: Milliseconds { default: 250, min: 1, max: 600_000 };
+
+        /// The same of deliveries to others.
+        alert_deliver_p99_ms: Milliseconds { default: 250, min: 1, max: 600_000 };
+
+        /// Updates refused and documents that could not be read, of all in a minute, from which on there is a warning.
+        alert_error_warning_percent: Count { default: 1, min: 1, max: 100, unit: "percent" };
+
+        /// The same, critical.
+        alert_error_critical_percent: Count { default: 5, min: 1, max: 100, unit: "percent" };
+
+        /// Memory in use, of memory_max_bytes, from which on there is a warning; critical from 90 % on, where nobody new is let in.
+        alert_memory_percent: Count { default: 80, min: 1, max: 100, unit: "percent" };
+
+        /// A warning is raised where memory grows so that it will be used up within this time; critical at a quarter of it.
+        alert_memory_full_ms: Milliseconds { default: 3_600_000, min: 60_000, max: 86_400_000 };
+
+        /// Sessions that are behind, of all, from which on there is a warning; critical at four times that. Below 10 sessions there is none.
+        alert_sessions_behind_percent: Count { default: 5, min: 1, max: 100, unit: "percent" };
+
+        /// Writes and syncs that failed within a minute, from which on there is a warning; critical at five times that.
+        alert_sync_failures: Count { default: 1, min: 1, max: 1_000_000, unit: "failures" };
+
+        /// How much longer an operation takes than in the five minutes before, from which on there is a warning.
+        /// Compared is the time within which 95 % of a minute's operations are done.
+        alert_degradation_warning_percent: Count { default: 15, min: 1, max: 10_000, unit: "percent" };
+
+        /// The same, critical.
+        alert_degradation_critical_percent: Count { default: 30, min: 1, max: 10_000, unit: "percent" };
+
+        /// How much longer it has to take besides, so that nobody is alarmed by what nobody feels.
+        alert_degradation_floor_ms: Milliseconds { default: 5, min: 0, max: 60_000 };
+
+        /// An acknowledgement that takes so long is kept among the slow operations; 0 for none.
+        slow_acknowledge_ms: Milliseconds { default: 250, min: 0, max: 600_000 };
+
+        /// The same of a delivery to others.
+        slow_deliver_ms: Milliseconds { default: 250, min: 0, max: 600_000 };
+
+        /// The same of a join, from attaching to the answer.
+        slow_join_ms: Milliseconds { default: 1_000, min: 0, max: 600_000 };
+
+        /// The same of loading a document, or reading what a session lacks.
+        slow_load_ms: Milliseconds { default: 500, min: 0, max: 600_000 };
+
+        /// The same of compacting a document into a snapshot.
+        slow_snapshot_ms: Milliseconds { default: 5_000, min: 0, max: 600_000 };
+
+        /// The same of one write or sync of the disk.
+        slow_sync_ms: Milliseconds { default: 250, min: 0, max: 600_000 };
+
+        /// The same of one turn of a core's loop, in which it serves nobody else.
+        slow_turn_ms: Milliseconds { default: 100, min: 0, max: 600_000 };
     }
 
     "Durability" {
@@ -446,6 +526,10 @@ relations! {
     control_streams_max <= control_connections_max;
     /// whoever waits for a pause waits no longer than for none
     webhooks_debounce_ms <= webhooks_debounce_max_ms;
+    /// what is critical is worth a warning
+    alert_error_warning_percent <= alert_error_critical_percent;
+    /// what is critical is worth a warning
+    alert_degradation_warning_percent <= alert_degradation_critical_percent;
     /// a drain waits for closing handshakes
     close_timeout_ms <= drain_timeout_ms;
 }

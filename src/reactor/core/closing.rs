@@ -47,6 +47,7 @@ impl Core {
             return;
         }
         tracing::debug!(?key, code = goodbye.code.value(), reason = %goodbye.reason, "closing");
+        self.counters.closed.by_server(goodbye.code);
         connection.close(goodbye, limits_of(&self.rules, connection));
         self.detach(key, Why::Told(goodbye));
         self.closing(key);
@@ -59,6 +60,7 @@ impl Core {
             return;
         }
         tracing::debug!(?key, code = goodbye.code.value(), reason = %goodbye.reason, "closing in the middle of a message");
+        self.counters.closed.by_server(goodbye.code);
         connection.cut_off(goodbye);
         self.detach(key, Why::Told(goodbye));
         self.lingering(key);
@@ -73,6 +75,7 @@ impl Core {
         let Some(connection) = self.table.get(key) else { return };
         if connection.phase() == Phase::Open {
             tracing::debug!(?key, code = goodbye.code.value(), reason = %goodbye.reason, "the shard ends a session");
+            self.counters.closed.by_server(goodbye.code);
             connection.close(goodbye, limits_of(&self.rules, connection));
             self.tell_closed(key, session, Dialect::YWebsocket, Why::Told(goodbye));
             self.closing(key);
@@ -113,6 +116,7 @@ impl Core {
         connection.gone();
         self.operations.push(Operation::Close { key });
         if was_open {
+            self.counters.closed.lost += 1;
             self.detach(key, Why::Gone);
         }
     }

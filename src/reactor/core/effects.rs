@@ -8,7 +8,7 @@ use crate::close::Goodbye;
 use crate::connection::Hold;
 use crate::encoder::Encoding;
 use crate::mesh::Parcel;
-use crate::persister::Append;
+use crate::persister::{Append, Deletion};
 use crate::reader::{Job, Task};
 
 impl Core {
@@ -77,6 +77,14 @@ impl Core {
             Effect::Snapshot { document, through } => {
                 self.reader.submit(Job { core, document, task: Task::Snapshot { through } });
             }
+            Effect::Delete { document, name } => {
+                // Nothing reads it now, so nothing of it comes back into the cache.
+                self.reader.evict(document);
+                if self.step < Step::Acknowledge {
+                    self.appender.delete(Deletion { core, document, name });
+                }
+            }
+            Effect::Answer { job, answer } => self.give_answer(job, answer),
             Effect::Evicted { document } => self.reader.evict(document),
             Effect::Envelope { to, envelope } => self.mesh.push(to, Parcel::Envelope(envelope)),
         }

@@ -100,6 +100,7 @@ impl Core {
             Failure::Tls(_) | Failure::Oversized | Failure::KeyWornOut => connection.break_off(),
         }
         if phase == Phase::Open {
+            self.counters.closed.lost += 1;
             self.detach(key, Why::Gone);
         }
         self.lingering(key);
@@ -123,6 +124,7 @@ impl Core {
         }
         self.lingering(key);
         if was_open {
+            self.counters.closed.lost += 1;
             self.detach(key, Why::Gone);
         }
     }

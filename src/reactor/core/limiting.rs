@@ -279,6 +279,7 @@ impl Core {
 
     /// A token, or that there was none, was no reason to let somebody in. Says whether the address is banned now.
     pub(super) fn login_denied(&mut self, address: Address, denied: Denied) -> bool {
+        self.counters.denied[denied.place()] += 1;
         self.limiting.refuse(address, Reason::Login(denied.to_string().into()));
         is_failed_login(denied) && self.login_failed(address)
     }
