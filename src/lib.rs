@@ -27,4 +27,5 @@ pub mod server;
 pub mod settings;
 pub mod timers;
 pub mod tls;
+pub mod versions;
 pub mod view;

@@ -34,6 +34,7 @@ use crate::reactor::drain::{Drain, Step};
 use crate::reactor::{Board, Clock, Counted, Lines, Parts};
 use crate::reader::Readers;
 use crate::settings::{DescriptorsChoice, SETTINGS, Settings};
+use crate::versions::{self, Changes, Versions};
 use crate::view::{self, View};
 use cores::{Cores, Start, StartFailed};
 use tls::{Tls, TlsFailed};
@@ -111,6 +112,7 @@ struct Server {
     persister: Persister,
     readers: Readers,
     keeper: Keeper,
+    version_keeper: Option<versions::Keeper>,
     control: Option<(SocketAddr, Control)>,
     tls: Option<Tls>,
     /// Measures as long as it is there.
@@ -150,7 +152,13 @@ impl Server {
         let doorbells: Vec<Arc<Doorbell>> = (0..shards).map(|_| Arc::default()).collect();
         let inboxes: Arc<[Inbox]> = doorbells.iter().map(|doorbell| Inbox::new(Arc::clone(doorbell))).collect();
         let deliver = inbox::deliver(Arc::clone(&inboxes));
-        let persister = Persister::spawn(Arc::clone(&store), settings.fsync, Arc::clone(&deliver));
+        let versions = Versions::new(Arc::clone(&rocks) as _, limits::versions_room(settings));
+        let changes = settings.versions.then(|| Arc::new(Changes::new(limits::versions_pace(settings))));
+        let told = match &changes {
+            Some(changes) => versions::watch(Arc::clone(changes), Arc::clone(&deliver)),
+            None => Arc::clone(&deliver),
+        };
+        let persister = Persister::spawn(Arc::clone(&store), settings.fsync, told);
         let persister = persister.map_err(Failed::Thread)?;
         let readers = Readers::spawn(store, limits::reading(settings), Arc::clone(&deliver)).map_err(Failed::Thread)?;
         let tell_core = Arc::clone(&deliver);
@@ -213,10 +221,13 @@ impl Server {
                 users,
                 patience: limits::patience(settings),
             }),
+            versions: versions.clone(),
             store: rocks,
             deliver,
             view: View::new(view::Options::of(settings)),
         });
+        let version_keeper = changes.map(|changes| versions::Keeper::spawn(&versions, changes)).transpose();
+        let version_keeper = version_keeper.map_err(Failed::Thread)?;
         let control = claimed.map(|claimed| {
             let listen = settings.control_listen;
             let at = claimed.address().map_err(|error| control::StartError::Refused { listen, error })?;
@@ -237,6 +248,7 @@ impl Server {
             _sampler: sampler,
             audit_log,
             keeper,
+            version_keeper,
             control,
             tls,
         })
@@ -280,6 +292,9 @@ impl Server {
         self.cores.join();
         if let Some((_, control)) = self.control {
             control.stop();
+        }
+        if let Some(keeper) = self.version_keeper {
+            keeper.stop();
         }
         self.readers.stop();
         self.keeper.stop();

@@ -15,6 +15,7 @@ use crate::persister;
 use crate::reactor::Board;
 use crate::reader::Reader;
 use crate::settings::Settings;
+use crate::versions::Versions;
 use crate::view::View;
 
 /// Ways to everything that can be asked or told.
@@ -47,6 +48,8 @@ pub struct Context {
     pub deliver: Deliver,
     /// The way to documents, stored and live.
     pub documents: Documents,
+    /// What is kept of them.
+    pub versions: Versions,
     /// Documents as a real CRDT, in processes of their own.
     pub view: View,
 }
