@@ -11,6 +11,7 @@ mod peer;
 mod problem;
 mod routes;
 mod serve;
+mod versions;
 
 use std::fmt;
 use std::io;

@@ -19,6 +19,7 @@ use super::documents;
 use super::guard::guard;
 use super::openapi;
 use super::problem::Problem;
+use super::versions;
 
 /// Answers that are smaller are sent as they are.
 const COMPRESSED_BYTES_MIN: u64 = 1_024;
@@ -50,7 +51,7 @@ pub(super) fn all(context: Arc<Context>) -> Router {
 
 /// Requests whose bodies, answers and times are bound by the settings.
 fn ordinary() -> Router<Arc<Context>> {
-    Router::new().merge(openapi::routes()).merge(documents::routes())
+    Router::new().merge(openapi::routes()).merge(documents::routes()).merge(versions::routes())
 }
 
 /// Requests that may take as long as they go on: their parts bound themselves what they hold at any moment.
