@@ -25,15 +25,15 @@ use serde_json::{Value, json};
 const DRIVERS: [&str; 3] = ["uring", "uring --descriptors direct", "monoio"];
 
 fn patch(server: &Server, headers: &str, body: &Value) -> plane::Answer {
-    request(server.control.expect("a control plane"), "PATCH", "/v1/settings", headers, &body.to_string())
+    request(server.control, "PATCH", "/v1/settings", headers, &body.to_string())
 }
 
 fn roll_back(server: &Server, headers: &str) -> plane::Answer {
-    request(server.control.expect("a control plane"), "POST", "/v1/settings/rollback", headers, "")
+    request(server.control, "POST", "/v1/settings/rollback", headers, "")
 }
 
 fn read(server: &Server) -> plane::Answer {
-    request(server.control.expect("a control plane"), "GET", "/v1/settings", "", "")
+    request(server.control, "GET", "/v1/settings", "", "")
 }
 
 fn setting(answer: &plane::Answer, name: &str) -> Value {
@@ -105,7 +105,7 @@ fn a_bad_patch_changes_nothing_and_says_what_is_wrong() {
         ("{\"connections_max\": 5", 400, "object"),
         ("", 400, "object"),
     ] {
-        let control = server.control.expect("a control plane");
+        let control = server.control;
         let answer = request(control, "PATCH", "/v1/settings", "", body);
         assert_eq!(answer.status, status, "{body}: {answer:?}");
         assert!(answer.body["detail"].as_str().expect("a detail").contains(said), "{body}: {answer:?}");
@@ -121,7 +121,7 @@ fn settings_are_shown_with_what_may_be_done_to_them_and_without_secrets() {
     std::fs::write(&secret, [b'k'; 32]).expect("it can be written");
     let path = secret.display().to_string();
     let server = Server::start("monoio", &folder, &["--auth-secret-file", &path]);
-    let control = server.control.expect("a control plane");
+    let control = server.control;
     let bearer = |arguments: &[&str]| {
         let output = Command::new(env!("CARGO_BIN_EXE_selvedge"))
             .args(["token", "--auth-secret-file", &path, "--sub", "ada"])

@@ -13,6 +13,7 @@ use axum::http::header::CACHE_CONTROL;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use serde_json::Value;
 
 use super::Context;
 use super::access::Admin;
@@ -28,6 +29,12 @@ pub(super) fn routes() -> Router<Arc<Context>> {
 async fn status(_: Admin, State(context): State<Arc<Context>>) -> Result<Response, Problem> {
     let findings = context.watch.latest().ok_or_else(too_early)?;
     Ok(([(CACHE_CONTROL, "no-store")], Json(Report::of(&context, &findings))).into_response())
+}
+
+/// The same, for whoever is told of it every second; nothing in the first.
+pub(super) fn of(context: &Context) -> Option<Value> {
+    let findings = context.watch.latest()?;
+    serde_json::to_value(Report::of(context, &findings)).ok()
 }
 
 async fn performance(_: Admin, State(context): State<Arc<Context>>) -> Result<Response, Problem> {

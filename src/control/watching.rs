@@ -11,6 +11,7 @@ use tokio::time::{MissedTickBehavior, interval};
 
 use super::Context;
 use crate::alerts::{Live, Severity, Thresholds, Transition};
+use crate::events::{Event, Events};
 use crate::instruments::{Timed, Timings};
 use crate::profiler::{Findings, Profiler};
 use crate::slow::{Cause, Collected, Log, Slow};
@@ -112,9 +113,10 @@ impl Watch {
         }
     }
 
-    fn found(&self, findings: Findings, transitions: Vec<Transition>) {
+    fn found(&self, findings: Findings, transitions: Vec<Transition>, events: &Events) {
         for transition in transitions {
             say(&transition);
+            events.tell(Event::of_alert(&transition));
             let changed =
                 Changed { transition, at: self.at(findings.at_ms), since: self.at(transition.alert.since_ms) };
             // Nobody may be listening.
@@ -138,7 +140,7 @@ pub(super) async fn watch(context: Arc<Context>) {
             u64::try_from(context.started.elapsed().as_millis()).expect("no process runs for 2^64 milliseconds");
         let watch = &context.watch;
         let (findings, transitions) = profiler.take(now_ms, gather::sample(&context), &watch.thresholds());
-        watch.found(findings, transitions);
+        watch.found(findings, transitions, &context.events);
         let now_written = context.writing.timings();
         watch.look_at_disk(&now_written.since(&written));
         written = now_written;

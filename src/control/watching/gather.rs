@@ -22,7 +22,7 @@ pub(super) fn sample(context: &Context) -> Sample {
     let allocator = Allocator::latest();
     sample.memory = Memory {
         used_bytes: context.health.memory_used_bytes() as u64,
-        budget_bytes: context.settings().memory_max_bytes as u64,
+        budget_bytes: context.live.current().effective.settings.memory_max_bytes as u64,
         allocated_bytes: allocator.allocated as u64,
         resident_bytes: allocator.resident as u64,
         by_purpose: by_purpose(context, &cores),
