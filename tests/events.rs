@@ -245,6 +245,8 @@ fn hostile_targets_keep_nobody_else_and_what_they_do_not_take_is_written_down() 
             std::thread::yield_now();
         }
         while states()["Floods"]["delivered"] != 6 {}
+        let metrics = plane::text(control(&server), "/metrics");
+        assert!(metrics.contains("selvedge_webhook_delivered_total{target=\"good\"} 6\n"), "{metrics}");
         // The cores have noticed nothing.
         let mut client = Client::upgrade(server.address, "/yjs/after");
         write(&mut client);

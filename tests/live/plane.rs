@@ -42,6 +42,15 @@ pub(crate) fn request(address: SocketAddr, method: &str, path: &str, headers: &s
     Answer { status, head, body: serde_json::from_str(&body).unwrap_or(Value::Null) }
 }
 
+/// What is under a path, as text.
+pub(crate) fn text(address: SocketAddr, path: &str) -> String {
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n");
+    let (_, mut reader) = open(address, &request);
+    let mut body = String::new();
+    reader.read_to_string(&mut body).expect("text");
+    body
+}
+
 /// A stream of events that is read.
 pub(crate) struct Stream {
     reader: BufReader<TcpStream>,

@@ -13,8 +13,8 @@ use selvedge_protocol::sync;
 use selvedge_protocol::websocket::{Inflater, Limits};
 use selvedge_shards::reading::CatchUpFrom;
 use selvedge_shards::{
-    Access, CloseReason, Config, Counters, Dialect, DocumentId, Effect, Envelope, Input, Load, Now, SessionId, Shard, ShardId,
-    TICK_MS,
+    Access, CloseReason, Config, Counters, Dialect, DocumentId, Effect, Envelope, Input, Load, Now, SessionId, Shard,
+    ShardId, TICK_MS,
 };
 
 use crate::agenda::Event;
