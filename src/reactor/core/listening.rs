@@ -6,6 +6,7 @@ use selvedge_protocol::sync::{self, SyncError};
 use selvedge_protocol::websocket::{Limits, MessageKind, OpCode, put_frame};
 use selvedge_shards::{Frame, Input};
 
+use super::measuring::Measuring;
 use super::{Core, Rules, session_of};
 use crate::close::Goodbye;
 use crate::connection::{Connection, Ending, Heard, Hold, Phase, Route};
@@ -150,6 +151,7 @@ impl Core {
         }
         // By the message that was dealt with last.
         let mut taken = None;
+        let mut drawn = self.measuring.draw();
         loop {
             let Some(connection) = self.table.get(key) else { return };
             if let Some(Taken { share_bytes, messages, bytes }) = taken {
@@ -209,7 +211,7 @@ impl Core {
                         }
                         Route::Hocuspocus { .. } => {
                             let Some(many) = self.many.get_mut(&key) else { return };
-                            let since = self.measuring.message_begins();
+                            let since = Measuring::message_begins(&mut drawn);
                             match many.hear(payload, self.now) {
                                 Ok(Step::Said(input)) => {
                                     self.busy = true;
@@ -229,7 +231,7 @@ impl Core {
                             }
                         }
                         Route::Session => {
-                            let since = self.measuring.message_begins();
+                            let since = Measuring::message_begins(&mut drawn);
                             match sync::parse(payload) {
                                 Ok(message) => {
                                     self.busy = true;
