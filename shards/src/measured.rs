@@ -67,6 +67,8 @@ impl Arrivals {
         others.iter().for_each(|arrival| self.add(arrival));
     }
 
+    /// Once a turn and document: apart from what each update comes by.
+    #[cold]
     fn add(&mut self, arrival: Arrival) {
         let full = self.before.len() + 1 >= ARRIVALS_MAX;
         match &mut self.last {

@@ -63,15 +63,23 @@ impl Measuring {
     }
 
     /// A message is about to be handled: when, if it is one that is timed. What follows it is not.
+    #[inline]
     pub(super) fn message_begins(drawn: &mut bool) -> Option<Instant> {
         std::mem::take(drawn).then(Instant::now)
     }
 
     /// What follows from it at once has followed.
+    #[inline]
     pub(super) fn message_ends(&mut self, since: Option<Instant>) {
         if let Some(since) = since {
-            self.timings.record(Timed::Message, micros(since.elapsed()));
+            self.message_took(since);
         }
+    }
+
+    /// Apart, because it is not what mostly happens.
+    #[cold]
+    fn message_took(&mut self, since: Instant) {
+        self.timings.record(Timed::Message, micros(since.elapsed()));
     }
 }
 
