@@ -2,12 +2,25 @@
 //! which is away from the cores in everything: they do not wait for it, and go on where it fails.
 
 mod access;
+mod act;
+mod checkpoints;
 mod context;
+mod documents;
+mod events;
 mod guard;
+mod health;
 mod metrics;
+mod openapi;
+mod peer;
+mod playground;
 mod problem;
 mod routes;
 mod serve;
+mod settings;
+mod status;
+mod watching;
+mod web;
+mod webhooks;
 
 use std::fmt;
 use std::io;
@@ -17,8 +30,10 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::watch;
 
+pub use checkpoints::Checkpoints;
 pub use context::{Context, Latest};
 pub use metrics::Requests;
+pub use watching::{Changed, Watch};
 
 use crate::priority;
 use serve::Rules;

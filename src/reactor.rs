@@ -28,7 +28,7 @@ use crate::inbox::{Inbox, Note};
 use crate::mesh::Parcel;
 
 pub use self::clock::Clock;
-pub use self::core::{Parts, Rules};
+pub use self::core::{NewRules, Parts, Rules};
 pub use self::counters::{Board, Counted, Counters};
 
 /// How long a core looks for more before it sleeps, when something came a moment ago. Waking a sleeping core takes about as long.
@@ -63,6 +63,8 @@ pub struct Reactor<D> {
     load: LoadMeter,
     /// Of the turn that runs.
     length: TurnLength,
+    /// What had come before it.
+    arrivals: u64,
     /// Nothing has come in this turn so far, and nothing was to be done: it waits, or looks for work that is not there.
     idle: bool,
     /// Since when that is not counted.
@@ -95,6 +97,7 @@ impl<D: Driver> Reactor<D> {
             busy: moment,
             load: LoadMeter::new(moment),
             length: TurnLength::new(moment),
+            arrivals: 0,
             idle: false,
             idle_since: moment,
             tick_due: Now(now.0 + TICK_MS),
@@ -124,6 +127,7 @@ impl<D: Driver> Reactor<D> {
             leftover |= self.follow_drain();
         }
         self.lay_out();
+        self.core.end();
         tracing::debug!(core = self.id, of_loop = ?self.counters, shard = ?self.core.counters(), tls = ?self.core.tls_counters(), "a core ends");
         Ok(())
     }
@@ -136,8 +140,9 @@ impl<D: Driver> Reactor<D> {
         // What the turn before has led to is with the driver.
         self.core.handed_over(self.clock.moment(now));
         if let Some(length) = self.length.ends(now, self.idle) {
-            self.core.turn_took(length);
+            self.core.turn_took(length, self.counters.arrivals() - self.arrivals);
         }
+        self.arrivals = self.counters.arrivals();
         let timeout = self.timeout(leftover, now);
         self.idle_since = now;
         self.idle = self.operations.is_empty();
@@ -247,6 +252,7 @@ impl<D: Driver> Reactor<D> {
     /// Lays out what was counted so far.
     fn lay_out(&mut self) {
         self.counters.cpu_us = thread_cpu_us();
+        self.counters.messages = self.core.messages();
         let counted = Counted {
             core: self.counters,
             driver: self.driver.counters(),
@@ -259,6 +265,7 @@ impl<D: Driver> Reactor<D> {
             batches: self.core.batches(),
         };
         self.lines.board.write(self.id, counted);
+        self.core.lay_out_events();
     }
 
     fn noticed(&mut self) {

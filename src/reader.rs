@@ -14,7 +14,7 @@ mod work;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use selvedge_protocol::update::Compaction;
 use selvedge_shards::DocumentId;
@@ -27,9 +27,13 @@ pub use job::{Job, Task};
 use crate::inbox::Deliver;
 use crate::instruments::{Timed, Timings};
 use crate::priority;
+use crate::slow::{self, Cause, Slow};
 use cache::Cache;
 use delivered::Delivered;
 use queue::Queue;
+
+/// A document that takes so many bytes takes its time.
+const LARGE_BYTES: u64 = 4 << 20;
 
 /// What the threads may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +74,7 @@ struct Shared {
     cache: Mutex<Cache>,
     delivered: Mutex<Delivered>,
     timings: Mutex<Timings>,
+    slow: Arc<slow::Log>,
 }
 
 impl Reader {
@@ -119,12 +124,12 @@ impl Reader {
 }
 
 impl Readers {
-    /// Starts the threads.
+    /// Starts the threads. What takes them too long they lay down in `slow`.
     ///
     /// # Errors
     ///
     /// The system has not enough threads to give; those that were started end.
-    pub fn spawn(store: Arc<dyn Store>, options: Options, deliver: Deliver) -> io::Result<Self> {
+    pub fn spawn(store: Arc<dyn Store>, options: Options, deliver: Deliver, slow: Arc<slow::Log>) -> io::Result<Self> {
         assert!(options.threads > 0, "somebody has to read");
         let shared = Arc::new(Shared {
             store,
@@ -134,6 +139,7 @@ impl Readers {
             cache: Mutex::new(Cache::new(options.cache_bytes_max)),
             delivered: Mutex::new(Delivered::new(options.delivered_bytes_max)),
             timings: Mutex::default(),
+            slow,
         });
         let mut readers = Self { reader: Reader { shared }, threads: Vec::with_capacity(options.threads) };
         for number in 0..options.threads {
@@ -179,8 +185,26 @@ impl Shared {
         lock(&self.delivered)
     }
 
-    fn took(&self, timed: Timed, time: Duration) {
-        lock(&self.timings).record(timed, u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+    /// A job was done so long after it was asked for. Where that was too long: for which document, how long of it the job waited for a reader, and how large the
+    /// answer is.
+    fn took(&self, timed: Timed, time: Duration, about: impl FnOnce() -> (DocumentId, Duration, u64)) {
+        let us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        lock(&self.timings).record(timed, us);
+        if self.slow.is_slow(timed, us) {
+            let (document, waited, bytes) = about();
+            let cause = match () {
+                () if waited > time / 2 => Cause::ReaderQueue { waited_ms: waited.as_millis() as u64 },
+                () if bytes >= LARGE_BYTES => Cause::LargeDocument { bytes },
+                () => Cause::Disk,
+            };
+            self.slow.record_of_others(Slow {
+                at: SystemTime::now(),
+                timed,
+                document: Some(document),
+                took: time,
+                cause,
+            });
+        }
     }
 }
 

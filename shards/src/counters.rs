@@ -61,6 +61,8 @@ pub struct Counters {
     pub loads_failed: u64,
     /// Documents let go.
     pub evictions: u64,
+    /// Documents deleted.
+    pub documents_deleted: u64,
     /// Catch-ups asked for.
     pub catch_ups: u64,
     /// Snapshots taken.

@@ -4,13 +4,15 @@
 //! The order inside a turn: accept, gather; at its end merge, number, append, fan out. Everybody but the authors sees the turn at
 //! once; the authors see it when it is durable.
 
+mod errands;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use selvedge_protocol::awareness;
 use selvedge_protocol::hocuspocus;
 use selvedge_protocol::sync::{self, Message};
-use selvedge_protocol::update::{self, Known, StateVector, Verdict};
+use selvedge_protocol::update::{self, Accepted, Known, StateVector, Verdict};
 
 use crate::acknowledgements::Acknowledgements;
 use crate::config::{ANSWERS_PER_SESSION_MAX, Config, TURN_UPDATES_MAX};
@@ -28,6 +30,8 @@ use crate::reading::{CatchUpFrom, CaughtUp, Loaded, ReadFailed};
 use crate::session::Place;
 use crate::waiting::{Parked, Waiting};
 use crate::window::{GATHERED_BYTES_MAX, awareness_window_ms};
+pub(crate) use errands::Task;
+use errands::{Deletion, Errands};
 
 /// A session that waits for something is asked to sync again after this long, if it still waits.
 const ASK_AGAIN_MS: u64 = 5_000;
@@ -35,7 +39,7 @@ const ASK_AGAIN_MS: u64 = 5_000;
 #[derive(Debug)]
 pub(crate) struct Document {
     pub(crate) id: DocumentId,
-    name: Arc<str>,
+    pub(crate) name: Arc<str>,
     /// Place in the shard's table.
     slot: u32,
     pub(crate) listed: Listed,
@@ -87,6 +91,8 @@ pub(crate) struct Document {
     /// All awareness, as it was when it was asked for after the last that was published: who gets it has what follows from there.
     everyone: Option<Frame>,
     nothing_new: Option<Frame>,
+    /// What others than sessions want of it.
+    errands: Errands,
 }
 
 /// In which of the shard's lists it stands, so that it stands there once.
@@ -96,6 +102,7 @@ pub(crate) struct Listed {
     pub(crate) due: Option<Now>,
     pub(crate) ticking: bool,
     pub(crate) resting: bool,
+    pub(crate) unstored: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -105,6 +112,8 @@ enum Phase {
     Open,
     /// Nobody has used it since then.
     Idle(Now),
+    /// All that is stored is to go. New sessions are paused until it has gone, and find another document then.
+    Deleting(Deletion),
 }
 
 /// What this turn brought.
@@ -151,6 +160,11 @@ impl Document {
     /// A document that is being read.
     pub(crate) fn load(id: DocumentId, name: Arc<str>, slot: u32, core: &mut Core) -> Self {
         core.effects.push_back(Effect::Load { document: id, name: Arc::clone(&name) });
+        Self::new(id, name, slot)
+    }
+
+    /// A document of which nothing is known.
+    pub(crate) fn new(id: DocumentId, name: Arc<str>, slot: u32) -> Self {
         Self {
             id,
             name,
@@ -187,6 +201,7 @@ impl Document {
             greeting: None,
             everyone: None,
             nothing_new: None,
+            errands: Errands::default(),
         }
     }
 
@@ -204,7 +219,15 @@ impl Document {
     pub(crate) fn idle_since(&self) -> Option<Now> {
         match self.phase {
             Phase::Idle(since) => Some(since),
-            Phase::Loading | Phase::Open => None,
+            Phase::Loading | Phase::Open | Phase::Deleting(_) => None,
+        }
+    }
+
+    /// It cannot be used yet.
+    fn is_waiting(&self) -> bool {
+        match self.phase {
+            Phase::Loading | Phase::Deleting(_) => true,
+            Phase::Open | Phase::Idle(_) => false,
         }
     }
 
@@ -224,7 +247,7 @@ impl Document {
         if core.is_here(session) {
             let member = self.fan_out.add(session.session);
             core.sessions.add(session.session, Place::Document(self.slot), member, access);
-            if self.phase == Phase::Loading {
+            if self.is_waiting() {
                 core.pause(session);
             }
         } else {
@@ -235,7 +258,7 @@ impl Document {
             Dialect::Hocuspocus => self.acknowledgements.add(session),
         }
         self.take_temperature(core);
-        if self.phase != Phase::Loading {
+        if !self.is_waiting() {
             self.phase = Phase::Open;
             self.greet(session, core);
         }
@@ -393,35 +416,40 @@ impl Document {
     /// The first load has ended. False where it failed, and the document is to be forgotten.
     pub(crate) fn loaded(&mut self, result: Result<Box<Loaded>, ReadFailed>, core: &mut Core) -> bool {
         assert!(self.phase == Phase::Loading, "a document is loaded once");
-        let sessions = self.all_sessions(core);
         match result {
             Ok(loaded) => {
                 core.counters.loads += 1;
-                self.sequence = loaded.sequence;
-                self.committed = loaded.sequence;
-                self.snapshot = Sequence(loaded.sequence.0 - loaded.log_records);
-                self.log_bytes = loaded.log_bytes;
-                self.bytes = loaded.bytes;
-                self.known = loaded.known;
-                self.fan_out.open(self.sequence, self.committed);
-                self.phase = Phase::Open;
-                for session in sessions {
-                    self.greet(session, core);
-                    if core.is_here(session) {
-                        core.resume(session);
-                    }
-                }
-                self.settle(core.now);
+                self.open(*loaded, core);
                 true
             }
             Err(failed) => {
                 core.counters.loads_failed += 1;
-                for session in sessions {
+                for session in self.all_sessions(core) {
                     self.end(session, CloseReason::LoadFailed(failed.clone()), core);
                 }
-                false
+                self.give_up_errands(&failed, core)
             }
         }
+    }
+
+    /// From here on it is used. Those who have come meanwhile are let in, and what was wanted is done.
+    fn open(&mut self, loaded: Loaded, core: &mut Core) {
+        self.sequence = loaded.sequence;
+        self.committed = loaded.sequence;
+        self.snapshot = Sequence(loaded.sequence.0 - loaded.log_records);
+        self.log_bytes = loaded.log_bytes;
+        self.bytes = loaded.bytes;
+        self.known = loaded.known;
+        self.fan_out.open(self.sequence, self.committed);
+        self.phase = Phase::Open;
+        for session in self.all_sessions(core) {
+            self.greet(session, core);
+            if core.is_here(session) {
+                core.resume(session);
+            }
+        }
+        self.run_errands(core);
+        self.settle(core.now);
     }
 
     // --- messages ---
@@ -603,7 +631,11 @@ impl Document {
         let parked = Parked { session, update: Vec::new(), since: core.now, echo, worth };
         let mut ready = Vec::new();
         self.offer(parked, bytes, access, &mut ready, core);
-        // What was accepted may be what others waited for, and so on.
+        self.offer_ready(ready, core);
+    }
+
+    /// What was accepted may be what others waited for, and so on.
+    fn offer_ready(&mut self, mut ready: Vec<Parked>, core: &mut Core) {
         while let Some(next) = ready.pop() {
             let bytes = next.update;
             // Who was ended meanwhile sends it again, if it is let in again.
@@ -637,15 +669,7 @@ impl Document {
                     return;
                 }
                 core.counters.updates_accepted += 1;
-                self.known.apply(&accepted);
-                if let Some(waiting) = &mut self.waiting {
-                    for &(client, clock) in accepted.clocks.iter() {
-                        waiting.take_ready(client, clock, ready);
-                    }
-                    if waiting.is_empty() {
-                        self.waiting = None;
-                    }
-                }
+                self.take_in(&accepted, ready);
                 let update = accepted.update.into_owned();
                 self.gather(session, update, worth, core);
             }
@@ -657,17 +681,42 @@ impl Document {
         }
     }
 
+    /// Finds what has waited for it.
+    fn take_in(&mut self, accepted: &Accepted<'_>, ready: &mut Vec<Parked>) {
+        self.known.apply(accepted);
+        if let Some(waiting) = &mut self.waiting {
+            for &(client, clock) in accepted.clocks.iter() {
+                waiting.take_ready(client, clock, ready);
+            }
+            if waiting.is_empty() {
+                self.waiting = None;
+            }
+        }
+    }
+
+    /// Everybody sees it at once: its author is none of them. Says which record brings it.
+    fn gather_from_outside(&mut self, update: Vec<u8>, core: &mut Core) -> Sequence {
+        let sequence = self.sequence.next();
+        core.accepted_from_outside(update.len());
+        self.gathered(update, core);
+        sequence
+    }
+
     fn gather(&mut self, author: SessionRef, update: Vec<u8>, worth: u32, core: &mut Core) {
         self.saved_with(author, worth, self.sequence.next(), core);
-        self.greeting = None;
-        self.nothing_new = None;
         core.accepted(update.len(), author);
-        self.turn.bytes += update.len();
-        self.turn.updates.push(update);
         self.turn.arrivals.note(core.moment);
         if self.authored.insert(author, self.sequence.next()) != Some(self.sequence.next()) {
             self.turn.authors.push(author);
         }
+        self.gathered(update, core);
+    }
+
+    fn gathered(&mut self, update: Vec<u8>, core: &mut Core) {
+        self.greeting = None;
+        self.nothing_new = None;
+        self.turn.bytes += update.len();
+        self.turn.updates.push(update);
         if self.turn.updates.len() >= TURN_UPDATES_MAX {
             self.publish(false, core);
         }
@@ -794,9 +843,10 @@ impl Document {
 
     // --- stateless messages ---
 
-    pub(crate) fn stateless(&mut self, to: Audience, payload: &str, core: &mut Core) {
+    /// Says whether there is anybody who could hear it.
+    pub(crate) fn stateless(&mut self, to: Audience, payload: &str, core: &mut Core) -> bool {
         if self.phase != Phase::Open {
-            return;
+            return false;
         }
         let mut bytes = Vec::new();
         hocuspocus::put_stateless(&mut bytes, &[], payload);
@@ -818,6 +868,7 @@ impl Document {
                 }
             }
         }
+        true
     }
 
     // --- the end of a turn ---
@@ -880,7 +931,7 @@ impl Document {
         let arrivals = std::mem::take(&mut self.unsent_arrivals);
         let sessions = self.sessions_len();
         if sessions > 1 {
-            core.delivered(&arrivals, updates);
+            core.delivered(self.id, &arrivals, updates);
             // Other cores send to theirs.
             core.spared.gathered(updates, self.fan_out.len());
             let window_ms = core.fan_out_window_ms(sessions);
@@ -981,7 +1032,7 @@ impl Document {
     pub(crate) fn committed(&mut self, sequence: Sequence, core: &mut Core) {
         self.committed = self.committed.max(sequence);
         while let Some(record) = self.uncommitted.pop_front_if(|first| first.sequence <= self.committed) {
-            core.acknowledged(&record.arrivals);
+            core.acknowledged(self.id, &record.arrivals);
             core.committed(record.bytes);
         }
         self.authored.retain(|_, &mut authored| authored > sequence);
@@ -997,12 +1048,14 @@ impl Document {
             core.effects.push_back(Effect::Envelope { to: shard, envelope });
         }
         self.give_answers(core);
+        self.answer_edits(core);
         if self.uncommitted.is_empty() && !self.turn.updates.is_empty() && self.record_due(core) <= core.now {
             // Whether it is sent to others too is decided at the end of the turn.
             self.publish(false, core);
         }
         self.snapshot_if_due(core);
         self.settle(core.now);
+        self.delete_if_at_rest(core);
     }
 
     /// Often enough that a load reads little, seldom enough that a large document is not written again for a few words.
@@ -1011,7 +1064,7 @@ impl Document {
         let Config { snapshot_records, snapshot_bytes, .. } = core.config;
         let long = records >= snapshot_records || self.log_bytes >= snapshot_bytes;
         let worth_it = self.log_bytes >= self.bytes / 8 || records >= snapshot_records.saturating_mul(16);
-        if long && worth_it && !self.snapshot_runs {
+        if long && worth_it && !self.snapshot_runs && !self.is_waiting() {
             self.snapshot_runs = true;
             core.effects.push_back(Effect::Snapshot { document: self.id, through: self.committed });
             // What is written from now on is the log after it.
@@ -1031,6 +1084,7 @@ impl Document {
             Err(_) => core.counters.snapshots_failed += 1,
         }
         self.settle(core.now);
+        self.delete_if_at_rest(core);
     }
 
     // --- catching up ---
@@ -1077,6 +1131,7 @@ impl Document {
         }
         self.fan_out.end_job(job.id);
         self.settle(core.now);
+        self.delete_if_at_rest(core);
     }
 
     fn hand_over(&mut self, session: SessionRef, frames: Arc<[Frame]>, through: Sequence, core: &mut Core) {

@@ -169,6 +169,11 @@ pub enum Envelope {
         /// Up to this one.
         sequence: Sequence,
     },
+    /// Owner to all: the document is deleted, and what comes next belongs to another of the same name, which begins at the first record.
+    Deleted {
+        /// The document.
+        document: DocumentId,
+    },
     /// Owner to home: what the session lacked.
     CaughtUp {
         /// The document.

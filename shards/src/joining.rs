@@ -15,8 +15,8 @@ pub(crate) struct Joining {
     /// Where somebody measures.
     pub(crate) now: Option<Moment>,
     since: HashMap<SessionId, Moment>,
-    /// Those that have it now, by when they were attached.
-    pub(crate) joined: Vec<Moment>,
+    /// Those that have it now, and when they were attached.
+    pub(crate) joined: Vec<(SessionId, Moment)>,
 }
 
 impl Joining {
@@ -31,7 +31,7 @@ impl Joining {
     /// It has what it asked for.
     pub(crate) fn ends(&mut self, session: SessionId) {
         let since = self.take(session);
-        self.joined.extend(since);
+        self.joined.extend(since.map(|since| (session, since)));
     }
 
     /// It is gone.
@@ -65,7 +65,7 @@ mod tests {
         joining.ends(session(1));
         joining.is_over(session(2));
         joining.ends(session(2));
-        assert_eq!(joining.joined, [Moment(7)]);
+        assert_eq!(joining.joined, [(session(1), Moment(7))]);
     }
 
     #[test]

@@ -8,6 +8,7 @@ mod counters;
 mod document;
 mod effect;
 mod envelope;
+mod errand;
 mod fan_out;
 mod flow;
 mod frame;
@@ -29,6 +30,10 @@ pub use config::Config;
 pub use counters::Counters;
 pub use effect::{CloseReason, Effect};
 pub use envelope::Envelope;
+pub use errand::{
+    Answer, Errand, ErrandFailed, INSPECTED_SESSIONS_MAX, INSPECTED_STATE_BYTES_MAX, InspectedSession, InspectedState,
+    Inspection, Standing, Unstored,
+};
 pub use frame::Frame;
 pub use id::{DocumentId, Moment, Now, Sequence, SessionId, SessionRef, ShardId};
 pub use input::{Access, Audience, Dialect, Input};

@@ -2,7 +2,7 @@
 //! knows.
 
 use crate::core::Core;
-use crate::id::Moment;
+use crate::id::{DocumentId, Moment, SessionId};
 
 /// Times that are kept apart of updates that travel together. Of what comes later it is said that it came with the last of them, so that it seems to
 /// have taken longer, and never shorter.
@@ -13,6 +13,8 @@ const ARRIVALS_MAX: usize = 64;
 pub enum Measured {
     /// So many updates that were accepted are durable, and who waits for that is told.
     Acknowledged {
+        /// Of which document.
+        document: DocumentId,
         /// When they came.
         since: Moment,
         /// How many.
@@ -20,6 +22,8 @@ pub enum Measured {
     },
     /// So many updates were sent to all sessions here that wait for no commit.
     Delivered {
+        /// Of which document.
+        document: DocumentId,
         /// When they came.
         since: Moment,
         /// How many.
@@ -32,6 +36,8 @@ pub enum Measured {
     },
     /// A session was given what it had asked for first.
     Joined {
+        /// Which; it may be gone by now.
+        session: SessionId,
         /// When it was attached.
         since: Moment,
     },
@@ -84,16 +90,18 @@ impl Arrivals {
 }
 
 impl Core {
-    pub(crate) fn acknowledged(&mut self, arrivals: &Arrivals) {
-        let measured = arrivals.iter().map(|Arrival { since, updates }| Measured::Acknowledged { since, updates });
+    pub(crate) fn acknowledged(&mut self, document: DocumentId, arrivals: &Arrivals) {
+        let measured =
+            arrivals.iter().map(|Arrival { since, updates }| Measured::Acknowledged { document, since, updates });
         self.measured.extend(measured);
     }
 
-    pub(crate) fn delivered(&mut self, arrivals: &Arrivals, updates: u64) {
+    pub(crate) fn delivered(&mut self, document: DocumentId, arrivals: &Arrivals, updates: u64) {
         if self.moment.is_some() {
             self.measured.push(Measured::FannedOut { updates });
         }
-        let measured = arrivals.iter().map(|Arrival { since, updates }| Measured::Delivered { since, updates });
+        let measured =
+            arrivals.iter().map(|Arrival { since, updates }| Measured::Delivered { document, since, updates });
         self.measured.extend(measured);
     }
 }

@@ -3,9 +3,10 @@
 use std::collections::VecDeque;
 
 use crate::effect::Effect;
+use crate::errand::InspectedSession;
 use crate::frame::Frame;
 use crate::id::{Moment, Now, Sequence, SessionId};
-use crate::input::Access;
+use crate::input::{Access, Dialect};
 use crate::joining::Joining;
 use crate::outbox::{Kind, Outbox};
 
@@ -37,7 +38,9 @@ pub(crate) enum Delivery {
 #[derive(Debug)]
 pub(crate) struct Session {
     generation: u32,
-    pub(crate) place: Place,
+    /// Of its [`Place`], whose number stands apart from it: together they would take three bytes more.
+    table: Table,
+    slot: u32,
     /// Index in the member list of its place.
     pub(crate) member: u32,
     /// Of its [`Delivery`], whose number stands apart from it: together they would take eight bytes more.
@@ -48,6 +51,8 @@ pub(crate) struct Session {
     outbox: Option<Box<Outbox>>,
     /// Since when it has had something to take and has not, in seconds. 0: it has kept up.
     slow_since_s: u32,
+    /// Since when it is here, in seconds.
+    since_s: u32,
     pub(crate) access: Access,
     in_flight: bool,
     /// Awareness frames were dropped: it gets all states when it drains.
@@ -62,6 +67,14 @@ pub(crate) struct Session {
 // A million of them are 56 MB.
 const _: () = assert!(size_of::<Session>() <= 56);
 
+/// A [`Place`] without its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Table {
+    Vacant,
+    Documents,
+    Mirrors,
+}
+
 /// A [`Delivery`] without its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
@@ -72,6 +85,19 @@ enum Standing {
 }
 
 impl Session {
+    /// Which of the shard's tables its document is in, and where.
+    pub(crate) fn place(&self) -> Place {
+        match self.table {
+            Table::Vacant => Place::Vacant,
+            Table::Documents => Place::Document(self.slot),
+            Table::Mirrors => Place::Mirror(self.slot),
+        }
+    }
+
+    fn is_vacant(&self) -> bool {
+        self.table == Table::Vacant
+    }
+
     /// Where it stands in its document's history.
     pub(crate) fn delivery(&self) -> Delivery {
         match self.standing {
@@ -94,13 +120,15 @@ impl Session {
 
 const VACANT: Session = Session {
     generation: 0,
-    place: Place::Vacant,
+    table: Table::Vacant,
+    slot: 0,
     member: 0,
     standing: Standing::Live,
     cursor: Sequence(0),
     authored: Sequence(0),
     outbox: None,
     slow_since_s: 0,
+    since_s: 0,
     access: Access::ReadOnly,
     in_flight: false,
     awareness_dropped: false,
@@ -153,6 +181,11 @@ impl Sessions {
         }
     }
 
+    /// From here on so much may wait for one of them.
+    pub(crate) fn set_outbox_bytes_max(&mut self, outbox_bytes_max: usize) {
+        self.outbox_bytes_max = outbox_bytes_max;
+    }
+
     /// Seconds begin at 1, so that 0 can stand for "not".
     pub(crate) fn set_now(&mut self, now: Now) {
         self.now_s = u32::try_from(now.0 / 1_000 + 1).unwrap_or(u32::MAX);
@@ -171,9 +204,15 @@ impl Sessions {
             }
             self.table.resize_with(index + 1, || VACANT);
         }
-        assert!(self.table[index].place == Place::Vacant, "a session's place is free when it is attached");
+        assert!(self.table[index].is_vacant(), "a session's place is free when it is attached");
         self.live += 1;
-        self.table[index] = Session { generation: id.generation, place, member, access, ..VACANT };
+        let (table, slot) = match place {
+            Place::Vacant => unreachable!("a session has a document"),
+            Place::Document(slot) => (Table::Documents, slot),
+            Place::Mirror(slot) => (Table::Mirrors, slot),
+        };
+        let since_s = self.now_s;
+        self.table[index] = Session { generation: id.generation, table, slot, member, access, since_s, ..VACANT };
         self.joining.begins(id);
     }
 
@@ -188,11 +227,17 @@ impl Sessions {
     }
 
     pub(crate) fn get(&self, id: SessionId) -> Option<&Session> {
-        self.table.get(id.index as usize).filter(|s| s.generation == id.generation && s.place != Place::Vacant)
+        self.table.get(id.index as usize).filter(|s| s.generation == id.generation && !s.is_vacant())
     }
 
     pub(crate) fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
-        self.table.get_mut(id.index as usize).filter(|s| s.generation == id.generation && s.place != Place::Vacant)
+        self.table.get_mut(id.index as usize).filter(|s| s.generation == id.generation && !s.is_vacant())
+    }
+
+    /// What somebody outside may see of it.
+    pub(crate) fn inspect(&self, id: SessionId, dialect: Dialect) -> Option<InspectedSession> {
+        let &Session { access, since_s, .. } = self.get(id)?;
+        Some(InspectedSession { session: id, access, dialect, age_s: self.now_s - since_s })
     }
 
     /// A session stands elsewhere in its document's history from here on.
@@ -361,7 +406,7 @@ impl Sessions {
             self.scan_at = if self.scan_at + 1 < self.table.len() { self.scan_at + 1 } else { 0 };
             let session = &self.table[self.scan_at];
             let is_slow = session.slow_since_s != 0 && self.now_s - session.slow_since_s >= patience_s;
-            if is_slow && session.place != Place::Vacant {
+            if is_slow && !session.is_vacant() {
                 let index = u32::try_from(self.scan_at).expect("a session's place fits a u32");
                 too_slow.push(SessionId { index, generation: session.generation });
             }
@@ -373,8 +418,8 @@ impl Sessions {
         self.joining.now = Some(moment);
     }
 
-    /// When those sessions were attached that have been given since what they had asked for first.
-    pub(crate) fn take_joined(&mut self) -> impl Iterator<Item = Moment> + '_ {
+    /// The sessions that have been given since what they had asked for first, and when they were attached.
+    pub(crate) fn take_joined(&mut self) -> impl Iterator<Item = (SessionId, Moment)> + '_ {
         self.joining.joined.drain(..)
     }
 

@@ -3,6 +3,7 @@
 //!
 //! Each part of the server has a file of its own below. To add one: a function `put` like theirs, and a line in [`PARTS`].
 
+mod alerts;
 mod connections;
 mod cores;
 mod documents;
@@ -49,7 +50,7 @@ const PLAIN_TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.
 type Part = fn(&Seen, &mut Page<'_>) -> fmt::Result;
 
 /// All parts whose families begin with `selvedge_`, in the order of the page.
-const PARTS: [Part; 10] = [
+const PARTS: [Part; 11] = [
     process::put,
     connections::put,
     documents::put,
@@ -60,6 +61,7 @@ const PARTS: [Part; 10] = [
     memory::put,
     limits::put,
     requests::put,
+    alerts::put,
 ];
 
 pub(super) fn routes() -> Router<Arc<Context>> {

@@ -2,14 +2,21 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::instruments::{Batch, Batches, Timed, Timings};
+
+/// A write or sync that takes longer has stuck: even a slow disk needs a tenth of a second.
+pub const STUCK: Duration = Duration::from_secs(10);
 
 /// Counters since the start, and what is true now. Each is right by itself; two read one after the other need not fit together.
 #[derive(Debug)]
 pub struct Health {
     writable: AtomicBool,
+    ended: AtomicBool,
+    started: Instant,
+    /// When the step at hand began, in milliseconds since `started` and one more; 0 while there is none.
+    busy_since_ms: AtomicU64,
     queued_records: AtomicU64,
     batches: AtomicU64,
     records: AtomicU64,
@@ -23,6 +30,9 @@ impl Default for Health {
     fn default() -> Self {
         Self {
             writable: AtomicBool::new(true),
+            ended: AtomicBool::default(),
+            started: Instant::now(),
+            busy_since_ms: AtomicU64::default(),
             queued_records: AtomicU64::default(),
             batches: AtomicU64::default(),
             records: AtomicU64::default(),
@@ -38,6 +48,27 @@ impl Health {
     #[must_use]
     pub fn is_writable(&self) -> bool {
         self.writable.load(Ordering::Relaxed)
+    }
+
+    /// The persister has ended: nothing will ever be written again.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    /// How long the write or sync at hand has been going on.
+    #[must_use]
+    pub fn busy_for(&self) -> Duration {
+        match self.busy_since_ms.load(Ordering::Relaxed) {
+            0 => Duration::ZERO,
+            since_ms => Duration::from_millis(self.elapsed_ms().saturating_sub(since_ms - 1)),
+        }
+    }
+
+    /// The disk does not answer.
+    #[must_use]
+    pub fn is_stuck(&self) -> bool {
+        self.busy_for() > STUCK
     }
 
     /// Records handed over and not committed.
@@ -80,6 +111,23 @@ impl Health {
     #[must_use]
     pub fn sizes(&self) -> Batches {
         self.measured().1
+    }
+
+    pub(super) fn begins(&self) {
+        self.busy_since_ms.store(self.elapsed_ms() + 1, Ordering::Relaxed);
+    }
+
+    pub(super) fn rests(&self) {
+        self.busy_since_ms.store(0, Ordering::Relaxed);
+    }
+
+    pub(super) fn ends(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+        self.set_writable(false);
+    }
+
+    fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).expect("no process runs for 2^64 milliseconds")
     }
 
     pub(super) fn queued(&self) {

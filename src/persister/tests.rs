@@ -161,6 +161,10 @@ impl Store for Hanging {
         Ok(())
     }
 
+    fn delete(&self, _: &[storage::Deletion<'_>]) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     fn recover(&self) -> Result<(), StoreError> {
         Ok(())
     }

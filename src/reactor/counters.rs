@@ -33,6 +33,8 @@ pub struct Counters {
     pub notes: u64,
     /// Parcels of other cores.
     pub parcels: u64,
+    /// Messages of sessions.
+    pub messages: u64,
 }
 
 impl Counters {
@@ -41,6 +43,11 @@ impl Counters {
         self.turns += 1;
         self.waits += u64::from(!timeout.is_zero());
         self.operations += operations.len() as u64;
+    }
+
+    /// Completions, notes and parcels.
+    pub(super) fn arrivals(&self) -> u64 {
+        self.completions + self.notes + self.parcels
     }
 
     /// The driver has shown so much in a turn.

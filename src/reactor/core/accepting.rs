@@ -12,6 +12,7 @@ use crate::close::Goodbye;
 use crate::connection::{Connection, Phase, Route};
 use crate::driver::{ConnectionKey, Operation, Socket};
 use crate::endpoints::{Endpoints, Routed, Target, Upgrade};
+use crate::events;
 use crate::handoff::{Handed, owner_of};
 use crate::limits::{Door, Meter, Reception};
 use crate::mesh::Parcel;
@@ -201,6 +202,7 @@ impl Core {
                 let access = grant.right_on(&name).expect("who may not even read was refused").access();
                 connection.open(Route::Session, response, held);
                 let session = session_of(key);
+                self.tell_opened(key, session, &name, events::Dialect::YWebsocket);
                 self.handle(Input::Attached { session, name, access, dialect: Dialect::YWebsocket });
             }
             Target::Hocuspocus => {

@@ -3,6 +3,7 @@
 use selvedge_protocol::http::{self, Status};
 
 use super::Core;
+use super::telling::Why;
 use crate::connection::Phase;
 use crate::driver::{ConnectionKey, Operation};
 use crate::tls::{Failure, Received};
@@ -100,7 +101,7 @@ impl Core {
         }
         if phase == Phase::Open {
             self.counters.closed.lost += 1;
-            self.detach(key);
+            self.detach(key, Why::Gone);
         }
         self.lingering(key);
     }
@@ -124,7 +125,7 @@ impl Core {
         self.lingering(key);
         if was_open {
             self.counters.closed.lost += 1;
-            self.detach(key);
+            self.detach(key, Why::Gone);
         }
     }
 }

@@ -6,7 +6,7 @@ use selvedge_protocol::sync::{self, SyncError};
 use selvedge_protocol::websocket::{Limits, MessageKind, OpCode, put_frame};
 use selvedge_shards::{Frame, Input};
 
-use super::measuring::Measuring;
+use super::telling::Why;
 use super::{Core, Rules, session_of};
 use crate::close::Goodbye;
 use crate::connection::{Connection, Ending, Heard, Hold, Phase, Route};
@@ -191,7 +191,7 @@ impl Core {
                 }
                 Some(Heard::Closing(ending)) => {
                     tracing::debug!(?key, %ending, "closing");
-                    self.detach(key);
+                    self.detach(key, Why::Ended(ending));
                     self.counters.closed.by_itself(ending);
                     match ending {
                         Ending::Peer(_) | Ending::Text => self.closing(key),
@@ -211,7 +211,7 @@ impl Core {
                         }
                         Route::Hocuspocus { .. } => {
                             let Some(many) = self.many.get_mut(&key) else { return };
-                            let since = Measuring::message_begins(&mut drawn);
+                            let since = self.measuring.message_begins(&mut drawn);
                             match many.hear(payload, self.now) {
                                 Ok(Step::Said(input)) => {
                                     self.busy = true;
@@ -231,7 +231,7 @@ impl Core {
                             }
                         }
                         Route::Session => {
-                            let since = Measuring::message_begins(&mut drawn);
+                            let since = self.measuring.message_begins(&mut drawn);
                             match sync::parse(payload) {
                                 Ok(message) => {
                                     self.busy = true;

@@ -7,8 +7,10 @@ use std::time::{Duration, Instant};
 use selvedge_shards::{Measured, Moment};
 
 use super::Core;
+use super::slowness::Slowness;
 use crate::driver::ConnectionKey;
 use crate::instruments::{Batch, Batches, Timed, Timings};
+use crate::slow::Cause;
 
 /// Above this the table of requests is made smaller when most of it is unused.
 const KEPT_REQUESTS: usize = 1_024;
@@ -25,9 +27,19 @@ pub(super) struct Measuring {
     /// When sockets were accepted whose upgrades were granted in this turn.
     opened: Vec<Moment>,
     lot: Lot,
+    messages: u64,
+    pub(super) slowness: Slowness,
 }
 
 impl Measuring {
+    pub(super) fn new(slowness: Slowness) -> Self {
+        Self { slowness, ..Self::default() }
+    }
+
+    pub(super) fn moment(&self) -> Moment {
+        self.moment
+    }
+
     pub(super) fn accepted(&mut self, key: ConnectionKey) {
         self.adopted(key, self.moment);
     }
@@ -64,7 +76,8 @@ impl Measuring {
 
     /// A message is about to be handled: when, if it is one that is timed. What follows it is not.
     #[inline]
-    pub(super) fn message_begins(drawn: &mut bool) -> Option<Instant> {
+    pub(super) fn message_begins(&mut self, drawn: &mut bool) -> Option<Instant> {
+        self.messages += 1;
         std::mem::take(drawn).then(Instant::now)
     }
 
@@ -86,33 +99,62 @@ impl Measuring {
 impl Core {
     /// What the turn has led to is with the driver.
     pub(in super::super) fn handed_over(&mut self, moment: Moment) {
-        let Measuring { timings, batches, opened, .. } = &mut self.measuring;
+        let delay = self.cause_of_delay();
+        let Measuring { timings, batches, opened, slowness, .. } = &mut self.measuring;
+        let mut slow_joins = Vec::new();
         for measured in self.shard.take_measured() {
             match measured {
-                Measured::Acknowledged { since, updates } => {
-                    timings.record_many(Timed::Acknowledge, moment.since(since), updates.into());
+                Measured::Acknowledged { document, since, updates } => {
+                    let us = moment.since(since);
+                    timings.record_many(Timed::Acknowledge, us, updates.into());
+                    if slowness.is_slow(Timed::Acknowledge, us) {
+                        slowness.acknowledged(document, since, us);
+                    }
                 }
-                Measured::Delivered { since, updates } => {
-                    timings.record_many(Timed::Deliver, moment.since(since), updates.into());
+                Measured::Delivered { document, since, updates } => {
+                    let us = moment.since(since);
+                    timings.record_many(Timed::Deliver, us, updates.into());
+                    if slowness.is_slow(Timed::Deliver, us) {
+                        slowness.record(Timed::Deliver, Some(document), us, delay);
+                    }
                 }
                 Measured::FannedOut { updates } => batches.record(Batch::FanOut, updates),
-                Measured::Joined { since } => timings.record(Timed::Join, moment.since(since)),
+                Measured::Joined { session, since } => {
+                    let us = moment.since(since);
+                    timings.record(Timed::Join, us);
+                    if slowness.is_slow(Timed::Join, us) {
+                        slow_joins.push((session, us));
+                    }
+                }
             }
         }
         for since in opened.drain(..) {
             timings.record(Timed::Opening, moment.since(since));
         }
+        for (session, us) in slow_joins {
+            let document = self.shard.document_of(session);
+            self.measuring.slowness.record(Timed::Join, document, us, Cause::Unknown);
+        }
     }
 
-    /// The turn has worked so long.
-    pub(in super::super) fn turn_took(&mut self, time: Duration) {
-        self.measuring.timings.record(Timed::Turn, micros(time));
+    /// The turn has worked so long, on so much that had come.
+    pub(in super::super) fn turn_took(&mut self, time: Duration, arrivals: u64) {
+        let (us, Measuring { timings, slowness, .. }) = (micros(time), &mut self.measuring);
+        timings.record(Timed::Turn, us);
+        if slowness.is_slow(Timed::Turn, us) {
+            slowness.record(Timed::Turn, None, us, Cause::Turn { arrivals });
+        }
     }
 
     /// The time of whatever is handled next, for measuring.
     pub(super) fn look(&mut self, moment: Moment) {
         self.measuring.moment = moment;
         self.shard.look(moment);
+    }
+
+    /// Messages that were handled.
+    pub(in super::super) fn messages(&self) -> u64 {
+        self.measuring.messages
     }
 
     /// How long things have taken.
