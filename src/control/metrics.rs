@@ -16,6 +16,7 @@ mod storage;
 mod text;
 mod times;
 mod updates;
+mod view;
 mod webhooks;
 
 use std::fmt;
@@ -51,7 +52,7 @@ const PLAIN_TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.
 type Part = fn(&Seen, &mut Page<'_>) -> fmt::Result;
 
 /// All parts whose families begin with `selvedge_`, in the order of the page.
-const PARTS: [Part; 12] = [
+const PARTS: [Part; 13] = [
     process::put,
     connections::put,
     documents::put,
@@ -63,6 +64,7 @@ const PARTS: [Part; 12] = [
     limits::put,
     requests::put,
     alerts::put,
+    view::put,
     webhooks::put,
 ];
 

@@ -1,25 +1,23 @@
-//! How targets of webhooks do. A server without any says nothing of them.
+//! Webhooks: what is sent to each target, and what becomes of it. Targets have the names that the operator gave them.
 
 use std::fmt;
 
 use super::Seen;
 use super::page::{In, Page};
-use crate::webhooks::{Phase, TargetState};
+use crate::webhooks::TargetState;
 
 pub(super) fn put(seen: &Seen, page: &mut Page<'_>) -> fmt::Result {
-    let states = seen.context.webhooks.states();
-    if states.is_empty() {
-        return Ok(());
-    }
-    let of = |count: fn(&TargetState) -> u64| states.iter().map(move |state| (&*state.name, count(state)));
-    let family = ("webhook_delivered", In::Count, "Events that a target of webhooks has taken.");
-    page.counter_by(family, "target", of(|state| state.delivered))?;
-    let family = ("webhook_failures", In::Count, "Attempts to deliver an event that failed.");
-    page.counter_by(family, "target", of(|state| state.failed))?;
-    let family = ("webhook_given_up", In::Count, "Events that were given up.");
-    page.counter_by(family, "target", of(|state| state.dead))?;
-    let family = ("webhook_waiting", In::Count, "Events that wait for a target, or are on their way to it.");
-    page.gauge_by(family, "target", of(|state| state.waiting as u64))?;
-    let family = ("webhook_breaker_open", In::Count, "1 where a target is left alone for a while, 0 elsewhere.");
-    page.gauge_by(family, "target", of(|state| u64::from(state.breaker != Phase::Closed)))
+    let targets = seen.context.webhooks.states();
+    let each = |of: fn(&TargetState) -> u64| targets.iter().map(move |target| (&*target.name, of(target)));
+    let family = ("webhook_deliveries", In::Count, "Events that a webhook target took.");
+    page.counter_by(family, "target", each(|target| target.delivered))?;
+    let family = ("webhook_failures", In::Count, "Attempts that failed; each is tried again, or given up.");
+    page.counter_by(family, "target", each(|target| target.failed))?;
+    let family =
+        ("webhook_dead", In::Count, "Events given up, which are in the file of dead letters as far as it took them.");
+    page.counter_by(family, "target", each(|target| target.dead))?;
+    let family = ("webhook_breaker_opened", In::Count, "Times that a target was given a rest because it kept failing.");
+    page.counter_by(family, "target", each(|target| target.opened))?;
+    let family = ("webhook_waiting", In::Count, "Events now that wait for a target.");
+    page.gauge_by(family, "target", each(|target| target.waiting as u64))
 }
