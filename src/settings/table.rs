@@ -81,7 +81,7 @@ settings! {
     "View workers" {
         /// Processes that look into documents for the control plane, at once.
         /// They are started when they are needed, and may do nothing but compute.
-        view_workers: Count { default: 2, min: 1, max: 64, unit: "processes" };
+        view_workers: Count { default: 2, min: 1, max: 64, unit: "workers" };
 
         /// Requests that may wait for such a process; further ones are answered with 503.
         view_waiting_max: Count { default: 64, min: 0, max: 65_536, unit: "requests" };
