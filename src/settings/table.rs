@@ -106,9 +106,9 @@ settings! {
         /// How long a request may take, waiting included, before its process is ended and it is answered with an error.
         view_timeout_ms: Milliseconds { default: 2_000, min: 100, max: 600_000 };
 
-        /// Address space of such a process, of which the program itself takes about a quarter of the smallest that is allowed.
+        /// Address space of such a process, of which the program itself takes 35 MiB.
         /// A document may have an eighth of it as an update.
-        view_memory_bytes: Bytes { default: 512 * MIB, min: 256 * MIB, max: 64 * GIB };
+        view_memory_bytes: Bytes { default: 512 * MIB, min: 128 * MIB, max: 64 * GIB };
 
         /// Largest answer of such a process. As JSON values it takes several times as much memory here.
         view_answer_bytes_max: Bytes { default: 16 * MIB, min: 64 * KIB, max: GIB };
