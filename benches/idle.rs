@@ -151,7 +151,15 @@ impl Server {
         std::fs::create_dir_all(&folder)?;
         let mut child = Command::new(env!("CARGO_BIN_EXE_selvedge"))
             .env_clear()
-            .args(["--listen", "127.0.0.1:0", "--control=false", "--driver", &arguments.driver, "--shards", &arguments.shards.to_string()])
+            .args([
+                "--listen",
+                "127.0.0.1:0",
+                "--control=false",
+                "--driver",
+                &arguments.driver,
+                "--shards",
+                &arguments.shards.to_string(),
+            ])
             .args(["--descriptors", &arguments.descriptors])
             .args(["--connections-max", &(arguments.connections + 1).to_string()])
             // Idle means idle: nothing is sent and nothing ends while it is measured.

@@ -17,6 +17,8 @@ const REFUSED: CloseCode = CloseCode::new(4400).expect("codes from 4000 to 4999 
 const UNAUTHORIZED: CloseCode = CloseCode::new(4401).expect("codes from 4000 to 4999 are for applications");
 /// The token does not allow the document.
 const FORBIDDEN: CloseCode = CloseCode::new(4403).expect("codes from 4000 to 4999 are for applications");
+/// The document is not there any more.
+const DELETED: CloseCode = CloseCode::new(4410).expect("codes from 4000 to 4999 are for applications");
 /// The document is as large as it may become, and the peer's part does not fit.
 const DOCUMENT_FULL: CloseCode = CloseCode::new(4413).expect("codes from 4000 to 4999 are for applications");
 
@@ -66,6 +68,9 @@ impl Goodbye {
             CloseReason::TooSlow => {
                 Self::new(CloseCode::TRY_AGAIN_LATER, "the connection is too slow for the document")
             }
+            // Who came back by itself would bring back what it has.
+            CloseReason::Deleted => Self::new(DELETED, "the document is deleted"),
+            CloseReason::Dismissed => Self::dismissed(),
         }
     }
 
@@ -140,6 +145,12 @@ impl Goodbye {
         Self::new(CloseCode::TRY_AGAIN_LATER, "a message was begun and did not come in time")
     }
 
+    /// Somebody who may has sent the peer away, who may come back.
+    #[must_use]
+    pub fn dismissed() -> Self {
+        Self::new(CloseCode::TRY_AGAIN_LATER, "disconnected by an administrator")
+    }
+
     /// Memory is short, and this connection holds more of it than others.
     #[must_use]
     pub fn memory_short() -> Self {
@@ -183,6 +194,8 @@ mod tests {
         assert!(!is_final(CloseReason::SessionsFull { sessions_max: 1 }));
         assert!(!is_final(CloseReason::DocumentsFull { documents_max: 1 }));
         assert!(!is_final(CloseReason::TooSlow));
+        assert!(is_final(CloseReason::Deleted));
+        assert!(!is_final(CloseReason::Dismissed));
         assert_eq!(Goodbye::drain().code.value(), 1012);
     }
 

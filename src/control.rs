@@ -2,13 +2,21 @@
 //! which is away from the cores in everything: they do not wait for it, and go on where it fails.
 
 mod access;
+mod checkpoints;
 mod context;
+mod events;
 mod guard;
+mod health;
+mod metrics;
 mod playground;
 mod problem;
 mod routes;
 mod serve;
+mod settings;
+mod status;
+mod watching;
 mod web;
+mod webhooks;
 
 use std::fmt;
 use std::io;
@@ -18,7 +26,10 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::watch;
 
+pub use checkpoints::Checkpoints;
 pub use context::{Context, Latest};
+pub use metrics::Requests;
+pub use watching::{Changed, Watch};
 
 use crate::priority;
 use serve::Rules;

@@ -23,7 +23,7 @@ use selvedge_shards::{DocumentId, Now, Sequence};
 use selvedge_storage::{self as storage, DocumentKey, Durability, Store, StoreError};
 
 pub use batcher::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Batcher, Report, Step, UNSYNCED_BYTES_MAX};
-pub use health::{Health, SYNC_BUCKETS};
+pub use health::{Health, STUCK};
 
 use crate::inbox::{Deliver, Note};
 
@@ -63,6 +63,54 @@ pub struct Append {
     pub update: Vec<u8>,
 }
 
+/// A document whose records are to go, from the disk too.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deletion {
+    /// Who is told when it has gone.
+    pub core: usize,
+    /// The document. All that was appended to it is committed, and nothing more is appended before it has gone.
+    pub document: DocumentId,
+    /// Its name.
+    pub name: Arc<str>,
+}
+
+/// One thing to do, in its order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// A record more.
+    Append(Append),
+    /// A document less.
+    Delete(Deletion),
+}
+
+impl Change {
+    fn core(&self) -> usize {
+        match self {
+            Self::Append(append) => append.core,
+            Self::Delete(deletion) => deletion.core,
+        }
+    }
+
+    fn is_deletion(&self) -> bool {
+        match self {
+            Self::Append(_) => false,
+            Self::Delete(_) => true,
+        }
+    }
+}
+
+impl From<Append> for Change {
+    fn from(append: Append) -> Self {
+        Self::Append(append)
+    }
+}
+
+impl From<Deletion> for Change {
+    fn from(deletion: Deletion) -> Self {
+        Self::Delete(deletion)
+    }
+}
+
 /// A core's way to the persister. Clones lead to the same one.
 #[derive(Clone, Debug)]
 pub struct Appender {
@@ -73,9 +121,18 @@ pub struct Appender {
 impl Appender {
     /// Queues the record; [`Note::Committed`] follows. Never waits.
     pub fn append(&self, append: Append) {
+        self.queue(Change::Append(append));
+    }
+
+    /// Queues the deletion; [`Note::Deleted`] follows. Never waits.
+    pub fn delete(&self, deletion: Deletion) {
+        self.queue(Change::Delete(deletion));
+    }
+
+    fn queue(&self, change: Change) {
         self.health.queued();
         // Gone only if it panicked, and then nothing would be acknowledged ever again.
-        self.commands.send(Command::Append(append)).expect("the persister lives as long as anybody appends");
+        self.commands.send(Command::Change(change)).expect("the persister lives as long as anybody appends");
     }
 }
 
@@ -106,7 +163,7 @@ impl std::error::Error for DrainFailed {}
 
 #[derive(Debug)]
 enum Command {
-    Append(Append),
+    Change(Change),
     Drain { deadline: Instant },
 }
 
@@ -187,7 +244,7 @@ struct Writer {
 impl Drop for Writer {
     /// Also when unwinding: whoever asks afterwards must not hear that writes work.
     fn drop(&mut self) {
-        self.health.set_writable(false);
+        self.health.ends();
     }
 }
 
@@ -198,8 +255,14 @@ impl Writer {
             if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) && !self.batcher.is_drained() {
                 return Err(self.give_up());
             }
-            match self.batcher.next(self.now()) {
+            let step = self.batcher.next(self.now());
+            match step {
+                Step::Write(_) | Step::Delete | Step::Sync | Step::Recover => self.health.begins(),
+                Step::Wait { .. } | Step::Drained => self.health.rests(),
+            }
+            match step {
                 Step::Write(durability) => self.write(durability),
+                Step::Delete => self.delete(),
                 Step::Sync => self.sync(),
                 Step::Recover => {
                     let result = self.store.recover();
@@ -249,8 +312,8 @@ impl Writer {
 
     fn take(&mut self, command: Command) {
         match command {
-            Command::Append(append) => {
-                self.batcher.gather(append);
+            Command::Change(change) => {
+                self.batcher.gather(change);
                 self.report();
             }
             Command::Drain { deadline } => {
@@ -272,11 +335,20 @@ impl Writer {
         let result = self.store.append(&records, durability);
         drop(records);
         if result.is_ok() {
-            self.health.wrote(count, bytes);
+            let took = start.elapsed();
+            self.health.wrote(count, bytes, took);
             if durability == Durability::Synced {
-                self.health.synced(start.elapsed());
+                self.health.synced(took);
             }
         }
+        self.conclude(result);
+    }
+
+    fn delete(&mut self) {
+        let of = |deletion: &'_ Deletion| (DocumentKey(deletion.document.0), Arc::clone(&deletion.name));
+        let documents: Vec<(DocumentKey, Arc<str>)> = self.batcher.deletions().map(of).collect();
+        let borrowed = documents.iter().map(|(document, name)| storage::Deletion { document: *document, name });
+        let result = self.store.delete(&borrowed.collect::<Vec<_>>());
         self.conclude(result);
     }
 
@@ -315,6 +387,10 @@ impl Writer {
                 Report::Committed { core, records, commits } => {
                     self.health.committed(records);
                     (self.deliver)(core, Note::Committed(commits));
+                }
+                Report::Deleted { core, documents } => {
+                    self.health.committed(documents.len() as u64);
+                    (self.deliver)(core, Note::Deleted(documents));
                 }
                 Report::Failed { core, reason } => (self.deliver)(core, Note::CommitFailed(reason)),
             }

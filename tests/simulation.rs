@@ -19,6 +19,8 @@ mod edits;
 mod hostile;
 #[path = "simulation/network.rs"]
 mod network;
+#[path = "simulation/operator.rs"]
+mod operator;
 #[path = "simulation/plan.rs"]
 mod plan;
 #[path = "simulation/random.rs"]

@@ -4,13 +4,15 @@
 //! The order inside a turn: accept, gather; at its end merge, number, append, fan out. Everybody but the authors sees the turn at
 //! once; the authors see it when it is durable.
 
+mod errands;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use selvedge_protocol::awareness;
 use selvedge_protocol::hocuspocus;
 use selvedge_protocol::sync::{self, Message};
-use selvedge_protocol::update::{self, Known, StateVector, Verdict};
+use selvedge_protocol::update::{self, Accepted, Known, StateVector, Verdict};
 
 use crate::acknowledgements::Acknowledgements;
 use crate::config::{ANSWERS_PER_SESSION_MAX, Config, TURN_UPDATES_MAX};
@@ -22,11 +24,14 @@ use crate::flow::{Flow, Over};
 use crate::frame::Frame;
 use crate::id::{DocumentId, Now, Sequence, SessionId, SessionRef, ShardId};
 use crate::input::{Access, Audience, Dialect};
+use crate::measured::Arrivals;
 use crate::presence::{Offered, Presence, Room};
 use crate::reading::{CatchUpFrom, CaughtUp, Loaded, ReadFailed};
 use crate::session::Place;
 use crate::waiting::{Parked, Waiting};
 use crate::window::{GATHERED_BYTES_MAX, awareness_window_ms};
+pub(crate) use errands::Task;
+use errands::{Deletion, Errands};
 
 /// A session that waits for something is asked to sync again after this long, if it still waits.
 const ASK_AGAIN_MS: u64 = 5_000;
@@ -34,7 +39,7 @@ const ASK_AGAIN_MS: u64 = 5_000;
 #[derive(Debug)]
 pub(crate) struct Document {
     pub(crate) id: DocumentId,
-    name: Arc<str>,
+    pub(crate) name: Arc<str>,
     /// Place in the shard's table.
     slot: u32,
     pub(crate) listed: Listed,
@@ -50,8 +55,8 @@ pub(crate) struct Document {
     bytes: u64,
     snapshot_runs: bool,
     turn: Turn,
-    /// Records on their way to the disk, with their bytes.
-    uncommitted: VecDeque<(Sequence, usize)>,
+    /// Records on their way to the disk.
+    uncommitted: VecDeque<Uncommitted>,
     /// Who wrote something that is not durable, and the last such record. What such a session asks for waits until then: its
     /// answer would say that all is safe.
     authored: BTreeMap<SessionRef, Sequence>,
@@ -67,6 +72,8 @@ pub(crate) struct Document {
     fanned_out: Option<Now>,
     /// Updates in what the fan-out has not sent.
     unsent_updates: u64,
+    /// When they came.
+    unsent_arrivals: Arrivals,
     /// From when on awareness may be sent again.
     next_awareness: Now,
     /// When updates that gather are to be sent.
@@ -84,6 +91,8 @@ pub(crate) struct Document {
     /// All awareness, as it was when it was asked for after the last that was published: who gets it has what follows from there.
     everyone: Option<Frame>,
     nothing_new: Option<Frame>,
+    /// What others than sessions want of it.
+    errands: Errands,
 }
 
 /// In which of the shard's lists it stands, so that it stands there once.
@@ -93,6 +102,7 @@ pub(crate) struct Listed {
     pub(crate) due: Option<Now>,
     pub(crate) ticking: bool,
     pub(crate) resting: bool,
+    pub(crate) unstored: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -102,6 +112,8 @@ enum Phase {
     Open,
     /// Nobody has used it since then.
     Idle(Now),
+    /// All that is stored is to go. New sessions are paused until it has gone, and find another document then.
+    Deleting(Deletion),
 }
 
 /// What this turn brought.
@@ -110,6 +122,15 @@ struct Turn {
     updates: Vec<Vec<u8>>,
     authors: Vec<SessionRef>,
     bytes: usize,
+    arrivals: Arrivals,
+}
+
+/// A record on its way to the disk.
+#[derive(Debug)]
+struct Uncommitted {
+    sequence: Sequence,
+    bytes: usize,
+    arrivals: Arrivals,
 }
 
 /// Something a session gets when what it wrote before is durable.
@@ -139,6 +160,11 @@ impl Document {
     /// A document that is being read.
     pub(crate) fn load(id: DocumentId, name: Arc<str>, slot: u32, core: &mut Core) -> Self {
         core.effects.push_back(Effect::Load { document: id, name: Arc::clone(&name) });
+        Self::new(id, name, slot)
+    }
+
+    /// A document of which nothing is known.
+    pub(crate) fn new(id: DocumentId, name: Arc<str>, slot: u32) -> Self {
         Self {
             id,
             name,
@@ -163,6 +189,7 @@ impl Document {
             recorded: None,
             fanned_out: None,
             unsent_updates: 0,
+            unsent_arrivals: Arrivals::default(),
             next_awareness: Now(0),
             updates_due: None,
             awareness_due: None,
@@ -174,6 +201,7 @@ impl Document {
             greeting: None,
             everyone: None,
             nothing_new: None,
+            errands: Errands::default(),
         }
     }
 
@@ -191,7 +219,15 @@ impl Document {
     pub(crate) fn idle_since(&self) -> Option<Now> {
         match self.phase {
             Phase::Idle(since) => Some(since),
-            Phase::Loading | Phase::Open => None,
+            Phase::Loading | Phase::Open | Phase::Deleting(_) => None,
+        }
+    }
+
+    /// It cannot be used yet.
+    fn is_waiting(&self) -> bool {
+        match self.phase {
+            Phase::Loading | Phase::Deleting(_) => true,
+            Phase::Open | Phase::Idle(_) => false,
         }
     }
 
@@ -211,7 +247,7 @@ impl Document {
         if core.is_here(session) {
             let member = self.fan_out.add(session.session);
             core.sessions.add(session.session, Place::Document(self.slot), member, access);
-            if self.phase == Phase::Loading {
+            if self.is_waiting() {
                 core.pause(session);
             }
         } else {
@@ -222,7 +258,7 @@ impl Document {
             Dialect::Hocuspocus => self.acknowledgements.add(session),
         }
         self.take_temperature(core);
-        if self.phase != Phase::Loading {
+        if !self.is_waiting() {
             self.phase = Phase::Open;
             self.greet(session, core);
         }
@@ -380,35 +416,40 @@ impl Document {
     /// The first load has ended. False where it failed, and the document is to be forgotten.
     pub(crate) fn loaded(&mut self, result: Result<Box<Loaded>, ReadFailed>, core: &mut Core) -> bool {
         assert!(self.phase == Phase::Loading, "a document is loaded once");
-        let sessions = self.all_sessions(core);
         match result {
             Ok(loaded) => {
                 core.counters.loads += 1;
-                self.sequence = loaded.sequence;
-                self.committed = loaded.sequence;
-                self.snapshot = Sequence(loaded.sequence.0 - loaded.log_records);
-                self.log_bytes = loaded.log_bytes;
-                self.bytes = loaded.bytes;
-                self.known = loaded.known;
-                self.fan_out.open(self.sequence, self.committed);
-                self.phase = Phase::Open;
-                for session in sessions {
-                    self.greet(session, core);
-                    if core.is_here(session) {
-                        core.resume(session);
-                    }
-                }
-                self.settle(core.now);
+                self.open(*loaded, core);
                 true
             }
             Err(failed) => {
                 core.counters.loads_failed += 1;
-                for session in sessions {
+                for session in self.all_sessions(core) {
                     self.end(session, CloseReason::LoadFailed(failed.clone()), core);
                 }
-                false
+                self.give_up_errands(&failed, core)
             }
         }
+    }
+
+    /// From here on it is used. Those who have come meanwhile are let in, and what was wanted is done.
+    fn open(&mut self, loaded: Loaded, core: &mut Core) {
+        self.sequence = loaded.sequence;
+        self.committed = loaded.sequence;
+        self.snapshot = Sequence(loaded.sequence.0 - loaded.log_records);
+        self.log_bytes = loaded.log_bytes;
+        self.bytes = loaded.bytes;
+        self.known = loaded.known;
+        self.fan_out.open(self.sequence, self.committed);
+        self.phase = Phase::Open;
+        for session in self.all_sessions(core) {
+            self.greet(session, core);
+            if core.is_here(session) {
+                core.resume(session);
+            }
+        }
+        self.run_errands(core);
+        self.settle(core.now);
     }
 
     // --- messages ---
@@ -590,7 +631,11 @@ impl Document {
         let parked = Parked { session, update: Vec::new(), since: core.now, echo, worth };
         let mut ready = Vec::new();
         self.offer(parked, bytes, access, &mut ready, core);
-        // What was accepted may be what others waited for, and so on.
+        self.offer_ready(ready, core);
+    }
+
+    /// What was accepted may be what others waited for, and so on.
+    fn offer_ready(&mut self, mut ready: Vec<Parked>, core: &mut Core) {
         while let Some(next) = ready.pop() {
             let bytes = next.update;
             // Who was ended meanwhile sends it again, if it is let in again.
@@ -624,15 +669,7 @@ impl Document {
                     return;
                 }
                 core.counters.updates_accepted += 1;
-                self.known.apply(&accepted);
-                if let Some(waiting) = &mut self.waiting {
-                    for &(client, clock) in accepted.clocks.iter() {
-                        waiting.take_ready(client, clock, ready);
-                    }
-                    if waiting.is_empty() {
-                        self.waiting = None;
-                    }
-                }
+                self.take_in(&accepted, ready);
                 let update = accepted.update.into_owned();
                 self.gather(session, update, worth, core);
             }
@@ -644,16 +681,42 @@ impl Document {
         }
     }
 
+    /// Finds what has waited for it.
+    fn take_in(&mut self, accepted: &Accepted<'_>, ready: &mut Vec<Parked>) {
+        self.known.apply(accepted);
+        if let Some(waiting) = &mut self.waiting {
+            for &(client, clock) in accepted.clocks.iter() {
+                waiting.take_ready(client, clock, ready);
+            }
+            if waiting.is_empty() {
+                self.waiting = None;
+            }
+        }
+    }
+
+    /// Everybody sees it at once: its author is none of them. Says which record brings it.
+    fn gather_from_outside(&mut self, update: Vec<u8>, core: &mut Core) -> Sequence {
+        let sequence = self.sequence.next();
+        core.accepted_from_outside(update.len());
+        self.gathered(update, core);
+        sequence
+    }
+
     fn gather(&mut self, author: SessionRef, update: Vec<u8>, worth: u32, core: &mut Core) {
         self.saved_with(author, worth, self.sequence.next(), core);
-        self.greeting = None;
-        self.nothing_new = None;
         core.accepted(update.len(), author);
-        self.turn.bytes += update.len();
-        self.turn.updates.push(update);
+        self.turn.arrivals.note(core.moment);
         if self.authored.insert(author, self.sequence.next()) != Some(self.sequence.next()) {
             self.turn.authors.push(author);
         }
+        self.gathered(update, core);
+    }
+
+    fn gathered(&mut self, update: Vec<u8>, core: &mut Core) {
+        self.greeting = None;
+        self.nothing_new = None;
+        self.turn.bytes += update.len();
+        self.turn.updates.push(update);
         if self.turn.updates.len() >= TURN_UPDATES_MAX {
             self.publish(false, core);
         }
@@ -780,9 +843,10 @@ impl Document {
 
     // --- stateless messages ---
 
-    pub(crate) fn stateless(&mut self, to: Audience, payload: &str, core: &mut Core) {
+    /// Says whether there is anybody who could hear it.
+    pub(crate) fn stateless(&mut self, to: Audience, payload: &str, core: &mut Core) -> bool {
         if self.phase != Phase::Open {
-            return;
+            return false;
         }
         let mut bytes = Vec::new();
         hocuspocus::put_stateless(&mut bytes, &[], payload);
@@ -804,6 +868,7 @@ impl Document {
                 }
             }
         }
+        true
     }
 
     // --- the end of a turn ---
@@ -863,8 +928,10 @@ impl Document {
     fn fanned_out(&mut self, core: &mut Core) {
         self.fanned_out = Some(core.now);
         let updates = std::mem::take(&mut self.unsent_updates);
+        let arrivals = std::mem::take(&mut self.unsent_arrivals);
         let sessions = self.sessions_len();
         if sessions > 1 {
+            core.delivered(self.id, &arrivals, updates);
             // Other cores send to theirs.
             core.spared.gathered(updates, self.fan_out.len());
             let window_ms = core.fan_out_window_ms(sessions);
@@ -906,7 +973,7 @@ impl Document {
 
     /// Makes a record of what was gathered. It is sent at once, or with the next fan-out.
     fn publish(&mut self, at_once: bool, core: &mut Core) {
-        let Turn { mut updates, authors, bytes } = std::mem::take(&mut self.turn);
+        let Turn { mut updates, authors, bytes, arrivals } = std::mem::take(&mut self.turn);
         let count = updates.len();
         let update = match count {
             1 => updates.pop().expect("there is one"),
@@ -917,7 +984,8 @@ impl Document {
         self.bytes += update.len() as u64;
         self.log_bytes += update.len() as u64;
         self.recorded = Some(core.now);
-        self.uncommitted.push_back((sequence, bytes));
+        self.unsent_arrivals.append(&arrivals);
+        self.uncommitted.push_back(Uncommitted { sequence, bytes, arrivals });
         self.unsent_updates += count as u64;
         core.counters.records += 1;
         core.counters.record_bytes += update.len() as u64;
@@ -925,10 +993,11 @@ impl Document {
         core.effects.push_back(Effect::Append { document: self.id, name: Arc::clone(&self.name), sequence, update });
         let on =
             |shard: ShardId| authors.iter().filter(move |author| author.shard == shard).map(|author| author.session);
-        self.fan_out.publish(sequence, frame.clone(), on(core.config.shard), &mut core.sessions);
+        self.fan_out.publish(sequence, (frame.clone(), count as u64), on(core.config.shard), &mut core.sessions);
         for &shard in self.remotes.keys() {
-            let (document, frame) = (self.id, frame.clone());
-            let publish = Envelope::Publish { document, sequence, frame, authors: on(shard).collect(), at_once };
+            let (document, frame, updates) = (self.id, frame.clone(), count as u64);
+            let authors = on(shard).collect();
+            let publish = Envelope::Publish { document, sequence, frame, updates, authors, at_once };
             core.effects.push_back(Effect::Envelope { to: shard, envelope: publish });
         }
         if at_once {
@@ -962,11 +1031,9 @@ impl Document {
 
     pub(crate) fn committed(&mut self, sequence: Sequence, core: &mut Core) {
         self.committed = self.committed.max(sequence);
-        while let Some(&(first, bytes)) = self.uncommitted.front()
-            && first <= self.committed
-        {
-            self.uncommitted.pop_front();
-            core.committed(bytes);
+        while let Some(record) = self.uncommitted.pop_front_if(|first| first.sequence <= self.committed) {
+            core.acknowledged(self.id, &record.arrivals);
+            core.committed(record.bytes);
         }
         self.authored.retain(|_, &mut authored| authored > sequence);
         for due in self.acknowledgements.commit(self.committed) {
@@ -981,12 +1048,14 @@ impl Document {
             core.effects.push_back(Effect::Envelope { to: shard, envelope });
         }
         self.give_answers(core);
+        self.answer_edits(core);
         if self.uncommitted.is_empty() && !self.turn.updates.is_empty() && self.record_due(core) <= core.now {
             // Whether it is sent to others too is decided at the end of the turn.
             self.publish(false, core);
         }
         self.snapshot_if_due(core);
         self.settle(core.now);
+        self.delete_if_at_rest(core);
     }
 
     /// Often enough that a load reads little, seldom enough that a large document is not written again for a few words.
@@ -995,7 +1064,7 @@ impl Document {
         let Config { snapshot_records, snapshot_bytes, .. } = core.config;
         let long = records >= snapshot_records || self.log_bytes >= snapshot_bytes;
         let worth_it = self.log_bytes >= self.bytes / 8 || records >= snapshot_records.saturating_mul(16);
-        if long && worth_it && !self.snapshot_runs {
+        if long && worth_it && !self.snapshot_runs && !self.is_waiting() {
             self.snapshot_runs = true;
             core.effects.push_back(Effect::Snapshot { document: self.id, through: self.committed });
             // What is written from now on is the log after it.
@@ -1015,6 +1084,7 @@ impl Document {
             Err(_) => core.counters.snapshots_failed += 1,
         }
         self.settle(core.now);
+        self.delete_if_at_rest(core);
     }
 
     // --- catching up ---
@@ -1061,6 +1131,7 @@ impl Document {
         }
         self.fan_out.end_job(job.id);
         self.settle(core.now);
+        self.delete_if_at_rest(core);
     }
 
     fn hand_over(&mut self, session: SessionRef, frames: Arc<[Frame]>, through: Sequence, core: &mut Core) {
@@ -1104,6 +1175,11 @@ impl Document {
     }
 
     // --- time ---
+
+    /// What waits for what it refers to.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.waiting.as_ref().map_or(0, |waiting| waiting.bytes())
+    }
 
     pub(crate) fn needs_ticks(&self) -> bool {
         self.waiting.is_some() || self.presence.has_claims() || self.acknowledgements.has_late()

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::envelope::Envelope;
+use crate::errand::Answer;
 use crate::frame::Frame;
 use crate::id::{DocumentId, Sequence, SessionId, ShardId};
 use crate::reading::CatchUpFrom;
@@ -84,6 +85,21 @@ pub enum Effect {
         /// The last record to be in it; it is committed.
         through: Sequence,
     },
+    /// Take away all that is stored of a document, after everything appended so far; [`crate::Input::Deleted`] follows. No job for the
+    /// document is under way, and nothing is appended to it until then. What is cached of it has to go as well.
+    Delete {
+        /// The document.
+        document: DocumentId,
+        /// Its name.
+        name: Arc<str>,
+    },
+    /// What came of an errand.
+    Answer {
+        /// As in [`crate::Input::Errand`].
+        job: u64,
+        /// What came of it.
+        answer: Answer,
+    },
     /// Nobody uses the document any more: what is cached of it may go.
     Evicted {
         /// The document.
@@ -126,4 +142,8 @@ pub enum CloseReason {
     },
     /// The client did not take its catch-up in time.
     TooSlow,
+    /// The document is deleted.
+    Deleted,
+    /// Somebody who may has sent it away.
+    Dismissed,
 }

@@ -129,6 +129,8 @@ pub enum Envelope {
         sequence: Sequence,
         /// For all sessions of the document.
         frame: Frame,
+        /// Updates in it, as accepted from their authors.
+        updates: u64,
         /// Sessions of the home shard that get it after its commit.
         authors: Vec<SessionId>,
         /// All others get it now, and not with the next [`Envelope::FanOut`].
@@ -166,6 +168,11 @@ pub enum Envelope {
         document: DocumentId,
         /// Up to this one.
         sequence: Sequence,
+    },
+    /// Owner to all: the document is deleted, and what comes next belongs to another of the same name, which begins at the first record.
+    Deleted {
+        /// The document.
+        document: DocumentId,
     },
     /// Owner to home: what the session lacked.
     CaughtUp {

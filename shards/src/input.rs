@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use selvedge_protocol::sync::Message;
 
+use crate::config::Config;
 use crate::envelope::Envelope;
+use crate::errand::{Errand, Unstored};
 use crate::id::{DocumentId, Sequence, SessionId, SessionRef, ShardId};
 use crate::reading::{CaughtUp, Loaded, ReadFailed};
 use crate::window::Load;
@@ -87,6 +89,29 @@ pub enum Input<'a> {
         /// Anything, not longer than a message may be.
         payload: &'a str,
     },
+    /// Somebody who is no session wants something of a document. [`crate::Effect::Answer`] follows, at once or later.
+    Errand {
+        /// Comes back with the answer.
+        job: u64,
+        /// The document.
+        document: DocumentId,
+        /// Its checked name.
+        name: Arc<str>,
+        /// What is wanted.
+        errand: Errand,
+    },
+    /// Somebody wants to know which documents of this shard are open and have nothing stored. [`crate::Effect::Answer`] follows at once.
+    Unstored {
+        /// Comes back with the answer.
+        job: u64,
+        /// Which.
+        wanted: Unstored,
+    },
+    /// Answer to [`crate::Effect::Delete`]: nothing of the document is stored any more, and that is durable. Also ends a stall.
+    Deleted {
+        /// The document.
+        document: DocumentId,
+    },
     /// A connection has ended, or leaves the document.
     Detached {
         /// One that is gone already is ignored.
@@ -143,6 +168,11 @@ pub enum Input<'a> {
         from: ShardId,
         /// What it sent.
         envelope: Envelope,
+    },
+    /// Limits are others from here on. What was taken before stays taken: what is over a limit now finds it reached the next time.
+    Configured {
+        /// Of the same shard among as many.
+        config: Box<Config>,
     },
     /// The loop has handed in everything that has arrived: what was gathered is merged, numbered and sent, or waits for the end of its
     /// document's window. Wanted once more when [`crate::Shard::next_due`] has come.

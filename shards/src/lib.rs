@@ -8,11 +8,14 @@ mod counters;
 mod document;
 mod effect;
 mod envelope;
+mod errand;
 mod fan_out;
 mod flow;
 mod frame;
 mod id;
 mod input;
+mod joining;
+mod measured;
 mod mirror;
 mod outbox;
 mod presence;
@@ -27,9 +30,14 @@ pub use config::Config;
 pub use counters::Counters;
 pub use effect::{CloseReason, Effect};
 pub use envelope::Envelope;
+pub use errand::{
+    Answer, Errand, ErrandFailed, INSPECTED_SESSIONS_MAX, INSPECTED_STATE_BYTES_MAX, InspectedSession, InspectedState,
+    Inspection, Standing, Unstored,
+};
 pub use frame::Frame;
-pub use id::{DocumentId, Now, Sequence, SessionId, SessionRef, ShardId};
+pub use id::{DocumentId, Moment, Now, Sequence, SessionId, SessionRef, ShardId};
 pub use input::{Access, Audience, Dialect, Input};
+pub use measured::Measured;
 pub use shard::Shard;
 pub use window::Load;
 

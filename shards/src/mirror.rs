@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::core::Core;
 use crate::effect::{CloseReason, Effect};
 use crate::envelope::Envelope;
+use crate::errand::{INSPECTED_SESSIONS_MAX, Inspection};
 use crate::fan_out::FanOut;
 use crate::frame::Frame;
 use crate::id::{DocumentId, Sequence, SessionId, ShardId};
@@ -117,9 +118,15 @@ impl Mirror {
         core.sessions.resume(session, &mut core.effects);
     }
 
-    pub(crate) fn published(&mut self, sequence: Sequence, frame: Frame, authors: &[SessionId], core: &mut Core) {
+    pub(crate) fn published(
+        &mut self,
+        sequence: Sequence,
+        record: (Frame, u64),
+        authors: &[SessionId],
+        core: &mut Core,
+    ) {
         if self.open {
-            self.fan_out.publish(sequence, frame, authors.iter().copied(), &mut core.sessions);
+            self.fan_out.publish(sequence, record, authors.iter().copied(), &mut core.sessions);
         }
     }
 
@@ -139,6 +146,29 @@ impl Mirror {
         if self.open {
             self.fan_out.commit(sequence, &mut core.sessions, &mut core.effects);
         }
+    }
+
+    /// What was published here is of no document any more. Who is here now waits for the owner's answer.
+    pub(crate) fn deleted(&mut self) {
+        self.open = false;
+        self.fan_out.open(Sequence(0), Sequence(0));
+    }
+
+    pub(crate) fn inspect(&self, core: &Core) -> Inspection {
+        let dialect = |session| match self.stateless.contains(&session) {
+            true => Dialect::Hocuspocus,
+            false => Dialect::YWebsocket,
+        };
+        let shown = self.fan_out.sessions(&core.sessions).take(INSPECTED_SESSIONS_MAX);
+        let sessions = shown.filter_map(|session| core.sessions.inspect(session, dialect(session))).collect();
+        Inspection { sessions, sessions_in_all: self.fan_out.len(), ..Inspection::default() }
+    }
+
+    /// Somebody has sent the session away.
+    pub(crate) fn dismiss(&mut self, session: SessionId, core: &mut Core) {
+        self.detach(session, core);
+        core.counters.sessions_closed += 1;
+        core.effects.push_back(Effect::Close { session, reason: CloseReason::Dismissed });
     }
 
     pub(crate) fn begin_catch_up(&mut self, session: SessionId, core: &mut Core) {

@@ -11,6 +11,7 @@ use selvedge_protocol::awareness::Entry;
 use selvedge_protocol::sync;
 
 use crate::config::CLAIM_MS;
+use crate::errand::InspectedState;
 use crate::id::{Now, SessionRef};
 
 /// As long as y-protocols keeps a state that is not renewed.
@@ -265,6 +266,17 @@ impl Presence {
     /// A message with every state, for a session that has none.
     pub(crate) fn all(&self) -> Vec<u8> {
         message(self.states.keys().filter_map(|&client| self.entry(client)))
+    }
+
+    /// Who announced which state, as far as there is room.
+    pub(crate) fn inspect(&self, mut bytes: usize) -> Vec<InspectedState> {
+        let mut states = Vec::new();
+        for (&client, State { json, owner, .. }) in &self.states {
+            let Some(left) = bytes.checked_sub(json.len()) else { break };
+            bytes = left;
+            states.push(InspectedState { session: *owner, client, json: json.clone() });
+        }
+        states
     }
 
     fn entry(&self, client: u64) -> Option<Entry<'_>> {

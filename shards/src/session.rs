@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 
 use crate::effect::Effect;
+use crate::errand::InspectedSession;
 use crate::frame::Frame;
-use crate::id::{Now, Sequence, SessionId};
-use crate::input::Access;
+use crate::id::{Moment, Now, Sequence, SessionId};
+use crate::input::{Access, Dialect};
+use crate::joining::Joining;
 use crate::outbox::{Kind, Outbox};
 
 /// Which of the shard's tables a session's document is in.
@@ -36,7 +38,9 @@ pub(crate) enum Delivery {
 #[derive(Debug)]
 pub(crate) struct Session {
     generation: u32,
-    pub(crate) place: Place,
+    /// Of its [`Place`], whose number stands apart from it: together they would take three bytes more.
+    table: Table,
+    slot: u32,
     /// Index in the member list of its place.
     pub(crate) member: u32,
     /// Of its [`Delivery`], whose number stands apart from it: together they would take eight bytes more.
@@ -47,6 +51,8 @@ pub(crate) struct Session {
     outbox: Option<Box<Outbox>>,
     /// Since when it has had something to take and has not, in seconds. 0: it has kept up.
     slow_since_s: u32,
+    /// Since when it is here, in seconds.
+    since_s: u32,
     pub(crate) access: Access,
     in_flight: bool,
     /// Awareness frames were dropped: it gets all states when it drains.
@@ -61,6 +67,14 @@ pub(crate) struct Session {
 // A million of them are 56 MB.
 const _: () = assert!(size_of::<Session>() <= 56);
 
+/// A [`Place`] without its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Table {
+    Vacant,
+    Documents,
+    Mirrors,
+}
+
 /// A [`Delivery`] without its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
@@ -71,6 +85,19 @@ enum Standing {
 }
 
 impl Session {
+    /// Which of the shard's tables its document is in, and where.
+    pub(crate) fn place(&self) -> Place {
+        match self.table {
+            Table::Vacant => Place::Vacant,
+            Table::Documents => Place::Document(self.slot),
+            Table::Mirrors => Place::Mirror(self.slot),
+        }
+    }
+
+    fn is_vacant(&self) -> bool {
+        self.table == Table::Vacant
+    }
+
     /// Where it stands in its document's history.
     pub(crate) fn delivery(&self) -> Delivery {
         match self.standing {
@@ -81,7 +108,7 @@ impl Session {
         }
     }
 
-    pub(crate) fn set_delivery(&mut self, delivery: Delivery) {
+    fn set_delivery(&mut self, delivery: Delivery) {
         (self.standing, self.cursor) = match delivery {
             Delivery::Live => (Standing::Live, Sequence(0)),
             Delivery::Held(cursor) => (Standing::Held, cursor),
@@ -93,13 +120,15 @@ impl Session {
 
 const VACANT: Session = Session {
     generation: 0,
-    place: Place::Vacant,
+    table: Table::Vacant,
+    slot: 0,
     member: 0,
     standing: Standing::Live,
     cursor: Sequence(0),
     authored: Sequence(0),
     outbox: None,
     slow_since_s: 0,
+    since_s: 0,
     access: Access::ReadOnly,
     in_flight: false,
     awareness_dropped: false,
@@ -123,11 +152,38 @@ pub(crate) struct Sessions {
     now_s: u32,
     /// Where the rolling look at all sessions goes on.
     scan_at: usize,
+    tally: Tally,
+    joining: Joining,
+}
+
+/// What is counted of all sessions together.
+#[derive(Debug, Default)]
+struct Tally {
+    /// Bytes in all outboxes.
+    outbox_bytes: usize,
+    /// Sessions that are [`Delivery::Behind`].
+    behind: u32,
+    fallen_behind: u64,
+    deliveries: u64,
+    updates_delivered: u64,
 }
 
 impl Sessions {
     pub(crate) fn new(outbox_bytes_max: usize) -> Self {
-        Self { table: Vec::new(), live: 0, outbox_bytes_max, now_s: 1, scan_at: 0 }
+        Self {
+            table: Vec::new(),
+            live: 0,
+            outbox_bytes_max,
+            now_s: 1,
+            scan_at: 0,
+            tally: Tally::default(),
+            joining: Joining::default(),
+        }
+    }
+
+    /// From here on so much may wait for one of them.
+    pub(crate) fn set_outbox_bytes_max(&mut self, outbox_bytes_max: usize) {
+        self.outbox_bytes_max = outbox_bytes_max;
     }
 
     /// Seconds begin at 1, so that 0 can stand for "not".
@@ -148,24 +204,51 @@ impl Sessions {
             }
             self.table.resize_with(index + 1, || VACANT);
         }
-        assert!(self.table[index].place == Place::Vacant, "a session's place is free when it is attached");
+        assert!(self.table[index].is_vacant(), "a session's place is free when it is attached");
         self.live += 1;
-        self.table[index] = Session { generation: id.generation, place, member, access, ..VACANT };
+        let (table, slot) = match place {
+            Place::Vacant => unreachable!("a session has a document"),
+            Place::Document(slot) => (Table::Documents, slot),
+            Place::Mirror(slot) => (Table::Mirrors, slot),
+        };
+        let since_s = self.now_s;
+        self.table[index] = Session { generation: id.generation, table, slot, member, access, since_s, ..VACANT };
+        self.joining.begins(id);
     }
 
     pub(crate) fn remove(&mut self, id: SessionId) -> Option<Session> {
         let session = self.get_mut(id)?;
         let removed = std::mem::replace(session, VACANT);
         self.live -= 1;
+        self.tally.outbox_bytes -= removed.outbox_bytes();
+        self.tally.behind -= u32::from(removed.standing == Standing::Behind);
+        self.joining.is_over(id);
         Some(removed)
     }
 
     pub(crate) fn get(&self, id: SessionId) -> Option<&Session> {
-        self.table.get(id.index as usize).filter(|s| s.generation == id.generation && s.place != Place::Vacant)
+        self.table.get(id.index as usize).filter(|s| s.generation == id.generation && !s.is_vacant())
     }
 
     pub(crate) fn get_mut(&mut self, id: SessionId) -> Option<&mut Session> {
-        self.table.get_mut(id.index as usize).filter(|s| s.generation == id.generation && s.place != Place::Vacant)
+        self.table.get_mut(id.index as usize).filter(|s| s.generation == id.generation && !s.is_vacant())
+    }
+
+    /// What somebody outside may see of it.
+    pub(crate) fn inspect(&self, id: SessionId, dialect: Dialect) -> Option<InspectedSession> {
+        let &Session { access, since_s, .. } = self.get(id)?;
+        Some(InspectedSession { session: id, access, dialect, age_s: self.now_s - since_s })
+    }
+
+    /// A session stands elsewhere in its document's history from here on.
+    pub(crate) fn set_delivery(&mut self, id: SessionId, delivery: Delivery) {
+        let Some(session) = self.get_mut(id) else { return };
+        let before = session.standing;
+        session.set_delivery(delivery);
+        let (was_behind, is_behind) = (before == Standing::Behind, session.standing == Standing::Behind);
+        self.tally.behind += u32::from(is_behind);
+        self.tally.behind -= u32::from(was_behind);
+        self.tally.fallen_behind += u64::from(is_behind && !was_behind);
     }
 
     /// A member by its place alone. Members are removed with their session, so the place is taken.
@@ -204,11 +287,20 @@ impl Sessions {
             self.push(id, Kind::Part, part.clone(), effects);
         }
         self.reply(id, last.clone(), effects);
+        self.joining.ends(id);
     }
 
-    /// Records from `first` on, which follow on what the session has. Where they do not fit, it is behind from there.
-    pub(crate) fn update(&mut self, id: SessionId, first: Sequence, frame: &Frame, effects: &mut VecDeque<Effect>) {
+    /// Records from `first` on, made of so many updates, which follow on what the session has. Where they do not fit, it is behind from there.
+    pub(crate) fn update(
+        &mut self,
+        id: SessionId,
+        first: Sequence,
+        (frame, updates): (&Frame, u64),
+        effects: &mut VecDeque<Effect>,
+    ) {
         if self.has_room(id, frame) {
+            self.tally.deliveries += 1;
+            self.tally.updates_delivered += updates;
             self.push(id, Kind::Update(first), frame.clone(), effects);
         } else {
             self.fall_behind(id, first);
@@ -244,17 +336,20 @@ impl Sessions {
         let dropped = session.outbox.as_mut().map(|outbox| outbox.drop_what_can_be_made_again()).unwrap_or_default();
         // After a catch-up it may be given once more what waits here already, and what comes before that.
         let first = dropped.update.map_or(first, |dropped| dropped.min(first));
-        session.set_delivery(Delivery::Behind(Sequence(first.0 - 1)));
         session.awareness_dropped |= dropped.awareness;
         if session.slow_since_s == 0 {
             session.slow_since_s = now_s;
         }
+        self.tally.outbox_bytes -= dropped.bytes;
+        self.set_delivery(id, Delivery::Behind(Sequence(first.0 - 1)));
     }
 
     fn push(&mut self, id: SessionId, kind: Kind, frame: Frame, effects: &mut VecDeque<Effect>) {
         let Some(session) = self.get_mut(id) else { return };
         if session.in_flight {
+            let bytes = frame.len();
             session.outbox.get_or_insert_default().push(kind, frame);
+            self.tally.outbox_bytes += bytes;
             return;
         }
         session.in_flight = true;
@@ -281,6 +376,7 @@ impl Sessions {
         if session.slow_since_s != 0 {
             session.slow_since_s = now_s;
         }
+        self.tally.outbox_bytes -= frame.len();
         effects.push_back(Effect::Send { session: id, frame });
         false
     }
@@ -310,11 +406,41 @@ impl Sessions {
             self.scan_at = if self.scan_at + 1 < self.table.len() { self.scan_at + 1 } else { 0 };
             let session = &self.table[self.scan_at];
             let is_slow = session.slow_since_s != 0 && self.now_s - session.slow_since_s >= patience_s;
-            if is_slow && session.place != Place::Vacant {
+            if is_slow && !session.is_vacant() {
                 let index = u32::try_from(self.scan_at).expect("a session's place fits a u32");
                 too_slow.push(SessionId { index, generation: session.generation });
             }
         }
+    }
+
+    /// This is the time of what follows.
+    pub(crate) fn look(&mut self, moment: Moment) {
+        self.joining.now = Some(moment);
+    }
+
+    /// The sessions that have been given since what they had asked for first, and when they were attached.
+    pub(crate) fn take_joined(&mut self) -> impl Iterator<Item = (SessionId, Moment)> + '_ {
+        self.joining.joined.drain(..)
+    }
+
+    pub(crate) fn outbox_bytes(&self) -> usize {
+        self.tally.outbox_bytes
+    }
+
+    pub(crate) fn behind(&self) -> u32 {
+        self.tally.behind
+    }
+
+    pub(crate) fn fallen_behind(&self) -> u64 {
+        self.tally.fallen_behind
+    }
+
+    pub(crate) fn deliveries(&self) -> u64 {
+        self.tally.deliveries
+    }
+
+    pub(crate) fn updates_delivered(&self) -> u64 {
+        self.tally.updates_delivered
     }
 
     pub(crate) fn table_len(&self) -> usize {

@@ -1,6 +1,7 @@
 //! A shard: the documents that one core owns and the sessions whose sockets it has. One input with the time, its effects, the next.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use selvedge_protocol::sync::{self, Message};
@@ -9,12 +10,14 @@ use crate::TICK_MS;
 use crate::config::{Config, HOT_DOCUMENTS_MAX, SCAN_MS, SCAN_SESSIONS};
 use crate::core::Core;
 use crate::counters::Counters;
-use crate::document::Document;
+use crate::document::{Document, Task};
 use crate::effect::{CloseReason, Effect};
 use crate::envelope::Envelope;
+use crate::errand::{Answer, Errand, ErrandFailed, Inspection, Unstored};
 use crate::fan_out::Lacks;
-use crate::id::{DocumentId, Now, SessionId, SessionRef, ShardId};
+use crate::id::{DocumentId, Moment, Now, SessionId, SessionRef, ShardId};
 use crate::input::{Access, Audience, Dialect, Input};
+use crate::measured::Measured;
 use crate::mirror::Mirror;
 use crate::session::{Place, Session};
 use crate::slots::Slots;
@@ -40,6 +43,8 @@ pub struct Shard {
     resting: Vec<DocumentId>,
     /// When the next sessions are looked at.
     scan_due: Now,
+    /// Names of documents that are open and have nothing stored.
+    unstored: BTreeSet<Arc<str>>,
 }
 
 impl Shard {
@@ -58,6 +63,7 @@ impl Shard {
             ticking: Vec::new(),
             resting: Vec::new(),
             scan_due: Now(0),
+            unstored: BTreeSet::new(),
         }
     }
 
@@ -76,6 +82,12 @@ impl Shard {
             Input::Reply { session, message } => self.message(session, message, true),
             Input::StatelessCame { session, payload } => self.stateless_came(session, payload),
             Input::Stateless { document, to, payload } => self.stateless(document, to, payload),
+            Input::Errand { job, document, name, errand } => self.errand(job, document, name, errand),
+            Input::Unstored { job, wanted } => self.list_unstored(job, &wanted),
+            Input::Deleted { document } => {
+                self.recover();
+                self.with(document, Document::deleted);
+            }
             Input::Detached { session } => self.detached(session),
             Input::Drained { session } => self.drained(session),
             Input::Alive { session } => self.alive(session),
@@ -99,8 +111,31 @@ impl Shard {
             }
             Input::CommitFailed { reason } => self.core.stalled = Some(reason),
             Input::Envelope { from, envelope } => self.envelope(from, envelope),
+            Input::Configured { config } => self.core.configure(*config),
             Input::TurnEnded { load } => self.turn_ended(load),
             Input::Tick => self.tick(),
+        }
+    }
+
+    /// This is the time of what is handled next. Whoever says so measures, and has to take what has ended ([`Shard::take_measured`]) every turn.
+    pub fn look(&mut self, moment: Moment) {
+        self.core.moment = Some(moment);
+        self.core.sessions.look(moment);
+    }
+
+    /// What has ended since this was asked last.
+    pub fn take_measured(&mut self) -> impl Iterator<Item = Measured> + '_ {
+        let joined = self.core.sessions.take_joined().map(|(session, since)| Measured::Joined { session, since });
+        self.core.measured.drain(..).chain(joined)
+    }
+
+    /// The document that a session is attached to, if it still is.
+    #[must_use]
+    pub fn document_of(&self, session: SessionId) -> Option<DocumentId> {
+        match self.place(session) {
+            Place::Vacant => None,
+            Place::Document(slot) => Some(self.documents[slot].id),
+            Place::Mirror(slot) => Some(self.mirrors[slot].id),
         }
     }
 
@@ -130,6 +165,24 @@ impl Shard {
         self.documents.iter().any(Document::is_gathering)
     }
 
+    /// The session is attached to a document.
+    #[must_use]
+    pub fn is_attached(&self, session: SessionId) -> bool {
+        match self.place(session) {
+            Place::Document(_) | Place::Mirror(_) => true,
+            Place::Vacant => false,
+        }
+    }
+
+    /// The document that a session here is attached to, by its name. The names of documents of other shards are theirs.
+    #[must_use]
+    pub fn document_name(&self, session: SessionId) -> Option<&Arc<str>> {
+        match self.place(session) {
+            Place::Document(slot) => Some(&self.documents[slot].name),
+            Place::Mirror(_) | Place::Vacant => None,
+        }
+    }
+
     /// What waits to be sent in this session, in bytes; frames may be shared with others.
     #[must_use]
     pub fn outbox_bytes(&self, session: SessionId) -> usize {
@@ -143,6 +196,11 @@ impl Shard {
             sessions: u64::from(self.core.sessions.len()),
             documents: self.document_slots.len() as u64,
             uncommitted_bytes: self.core.uncommitted_bytes as u64,
+            outbox_bytes: self.core.sessions.outbox_bytes() as u64,
+            sessions_behind: u64::from(self.core.sessions.behind()),
+            sessions_fallen_behind: self.core.sessions.fallen_behind(),
+            deliveries: self.core.sessions.deliveries(),
+            updates_delivered: self.core.sessions.updates_delivered(),
             load_permille: u64::from(self.core.load.0),
             ..self.core.counters
         }
@@ -153,7 +211,7 @@ impl Shard {
     }
 
     fn place(&self, session: SessionId) -> Place {
-        self.core.sessions.get(session).map_or(Place::Vacant, |session| session.place)
+        self.core.sessions.get(session).map_or(Place::Vacant, Session::place)
     }
 
     /// Lets a document do something, and then looks what that means for it.
@@ -179,6 +237,14 @@ impl Shard {
         if document.idle_since().is_some() && !std::mem::replace(&mut document.listed.resting, true) {
             self.resting.push(document.id);
         }
+        let is_unstored = document.is_unstored();
+        if std::mem::replace(&mut document.listed.unstored, is_unstored) != is_unstored {
+            if is_unstored {
+                self.unstored.insert(Arc::clone(&document.name));
+            } else {
+                self.unstored.remove(&document.name);
+            }
+        }
     }
 
     fn forget(&mut self, document: DocumentId) {
@@ -187,6 +253,7 @@ impl Shard {
             if let Some(due) = removed.listed.due {
                 self.due.remove(&(due, slot));
             }
+            self.unstored.remove(&removed.name);
             self.dirty.retain(|&other| other != slot);
             self.ticking.retain(|&other| other != slot);
             self.resting.retain(|&other| other != document);
@@ -208,22 +275,102 @@ impl Shard {
     }
 
     fn attach_to_own(&mut self, id: DocumentId, name: Arc<str>, session: SessionRef, access: Access, dialect: Dialect) {
-        let slot = match self.document_slots.get(&id) {
-            Some(&slot) => slot,
-            None => {
-                let documents_max = self.core.config.documents_max;
-                if self.document_slots.len() >= documents_max as usize && !self.evict_one() {
-                    self.core.counters.sessions_closed += 1;
-                    self.core.close(session, CloseReason::DocumentsFull { documents_max });
-                    return;
-                }
-                let core = &mut self.core;
-                let slot = self.documents.add(|slot| Document::load(id, name, slot, core));
-                self.document_slots.insert(id, slot);
-                slot
-            }
+        let Some(slot) = self.slot_of(id, |slot, core| Document::load(id, name, slot, core)) else {
+            let documents_max = self.core.config.documents_max;
+            self.core.counters.sessions_closed += 1;
+            self.core.close(session, CloseReason::DocumentsFull { documents_max });
+            return;
         };
         self.with_slot(slot, |document, core| document.attach(session, access, dialect, core));
+    }
+
+    /// Where the document is, which is made where it is not; `None` where there is no room for it.
+    fn slot_of(&mut self, id: DocumentId, make: impl FnOnce(u32, &mut Core) -> Document) -> Option<u32> {
+        if let Some(&slot) = self.document_slots.get(&id) {
+            return Some(slot);
+        }
+        if self.document_slots.len() >= self.core.config.documents_max as usize && !self.evict_one() {
+            return None;
+        }
+        let core = &mut self.core;
+        let slot = self.documents.add(|slot| make(slot, core));
+        self.document_slots.insert(id, slot);
+        Some(slot)
+    }
+
+    // --- errands ---
+
+    fn errand(&mut self, job: u64, id: DocumentId, name: Arc<str>, errand: Errand) {
+        let open = self.document_slots.get(&id).copied();
+        let task = match errand {
+            Errand::Edit { update, expected } => Task::Edit { update, expected },
+            Errand::Create => Task::Create,
+            Errand::Delete { stored: false } if open.is_none() => return self.core.answer(job, Answer::Deleted(false)),
+            Errand::Delete { .. } => Task::Delete,
+            Errand::Tell { payload } => {
+                let mut told = false;
+                self.with(id, |found, core| told = found.stateless(Audience::All, &payload, core));
+                return self.core.answer(job, Answer::Told(told));
+            }
+            Errand::Inspect => return self.inspect(job, id),
+            Errand::Dismiss { session } => return self.dismiss(job, id, session),
+        };
+        // What is to be deleted need not be read before, and perhaps cannot be.
+        let deletes = matches!(task, Task::Delete);
+        let make = |slot, core: &mut Core| match deletes {
+            true => Document::new(id, name, slot),
+            false => Document::load(id, name, slot, core),
+        };
+        let Some(slot) = self.slot_of(id, make) else {
+            let documents_max = self.core.config.documents_max;
+            return self.core.answer(job, Answer::Failed(ErrandFailed::DocumentsFull { documents_max }));
+        };
+        match (open, &self.core.stalled) {
+            (None, Some(reason)) if deletes => {
+                let failed = ErrandFailed::Stalled(Arc::clone(reason));
+                self.core.answer(job, Answer::Failed(failed));
+                self.forget(id);
+            }
+            (None, None) if deletes => self.with_slot(slot, |found, core| found.begin_deletion(job, core)),
+            (Some(_) | None, _) => self.with_slot(slot, |found, core| found.errand(job, task, core)),
+        }
+    }
+
+    fn inspect(&mut self, job: u64, id: DocumentId) {
+        let inspection = match (self.document_slots.get(&id), self.mirror_slots.get(&id)) {
+            (Some(&slot), _) => self.documents[slot].inspect(&self.core),
+            (None, Some(&slot)) => self.mirrors[slot].inspect(&self.core),
+            (None, None) => Inspection::default(),
+        };
+        self.core.answer(job, Answer::Inspected(Box::new(inspection)));
+    }
+
+    fn dismiss(&mut self, job: u64, id: DocumentId, session: SessionId) {
+        let found = match self.place(session) {
+            Place::Document(slot) if self.documents[slot].id == id => {
+                let session = self.here(session);
+                self.with_slot(slot, |document, core| document.dismiss(session, core));
+                true
+            }
+            Place::Mirror(slot) if self.mirrors[slot].id == id => {
+                self.mirrors[slot].dismiss(session, &mut self.core);
+                self.forget_mirror_if_empty(slot);
+                true
+            }
+            Place::Vacant | Place::Document(_) | Place::Mirror(_) => false,
+        };
+        self.core.answer(job, Answer::Dismissed(found));
+    }
+
+    fn list_unstored(&mut self, job: u64, wanted: &Unstored) {
+        let Unstored { prefix, after, limit } = wanted;
+        let from = match after {
+            Some(after) if **after >= **prefix => Bound::Excluded(&**after),
+            Some(_) | None => Bound::Included(&**prefix),
+        };
+        let names = self.unstored.range::<str, _>((from, Bound::Unbounded));
+        let names = names.take_while(|name| name.starts_with(&**prefix)).take(*limit).cloned().collect();
+        self.core.answer(job, Answer::Unstored(names));
     }
 
     fn access_changed(&mut self, session: SessionId, access: Access) {
@@ -238,17 +385,15 @@ impl Shard {
     }
 
     fn stateless_came(&mut self, session: SessionId, payload: &str) {
-        let document = match self.place(session) {
-            Place::Vacant => return,
-            Place::Document(slot) => self.documents[slot].id,
-            Place::Mirror(slot) => self.mirrors[slot].id,
-        };
+        let Some(document) = self.document_of(session) else { return };
         self.core.counters.stateless_received += 1;
         self.core.effects.push_back(Effect::Stateless { document, session, payload: payload.into() });
     }
 
     fn stateless(&mut self, document: DocumentId, to: Audience, payload: &str) {
-        self.with(document, |found, core| found.stateless(to, payload, core));
+        self.with(document, |found, core| {
+            found.stateless(to, payload, core);
+        });
     }
 
     fn message(&mut self, session: SessionId, message: Message<'_>, reply: bool) {
@@ -360,9 +505,9 @@ impl Shard {
                     self.core.effects.push_back(Effect::Probe { session });
                 }
             }
-            Envelope::Publish { document, sequence, frame, authors, at_once } => {
+            Envelope::Publish { document, sequence, frame, updates, authors, at_once } => {
                 self.with_mirror(document, |mirror, core| {
-                    mirror.published(sequence, frame, &authors, core);
+                    mirror.published(sequence, (frame, updates), &authors, core);
                     if at_once {
                         mirror.fan_out(core);
                     }
@@ -379,6 +524,7 @@ impl Shard {
             Envelope::Committed { document, sequence } => {
                 self.with_mirror(document, |mirror, core| mirror.committed(sequence, core));
             }
+            Envelope::Deleted { document } => self.with_mirror(document, |mirror, _| mirror.deleted()),
             Envelope::CaughtUp { document, session, frames, through } => {
                 self.with_mirror(document, |mirror, core| mirror.caught_up(session, &frames, through, core));
             }
@@ -428,10 +574,13 @@ impl Shard {
     }
 
     fn tick(&mut self) {
+        let mut waiting_bytes = 0;
         for slot in std::mem::take(&mut self.ticking) {
             self.documents[slot].listed.ticking = false;
             self.with_slot(slot, Document::tick);
+            waiting_bytes += self.documents[slot].waiting_bytes();
         }
+        self.core.counters.waiting_bytes = waiting_bytes as u64;
         self.evict_idle();
     }
 

@@ -49,7 +49,8 @@ impl Queue {
             | Event::LoggedIn { .. }
             | Event::Banned { .. }
             | Event::Revoked { .. }
-            | Event::Closed { .. } => EVENTS_MAX,
+            | Event::Closed { .. }
+            | Event::SettingChanged { .. } => EVENTS_MAX,
         };
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.records.len() >= room {

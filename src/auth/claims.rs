@@ -163,7 +163,9 @@ mod tests {
         assert_eq!(claims.audiences, Some(vec!["x".to_owned()]));
         let nothing = Claims::parse(br#"{"sub":"a","exp":1}"#).expect("a token of ours");
         assert!(nothing.documents.is_empty() && nothing.audiences.is_none() && !nothing.admin);
-        for admin in [r#"{"sub":"a","exp":1,"selvedge":{"admin":true}}"#, r#"{"sub":"a","exp":1,"selvedge.admin":true}"#] {
+        for admin in
+            [r#"{"sub":"a","exp":1,"selvedge":{"admin":true}}"#, r#"{"sub":"a","exp":1,"selvedge.admin":true}"#]
+        {
             assert!(Claims::parse(admin.as_bytes()).expect("a token of ours").admin);
         }
     }

@@ -8,8 +8,8 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 
-use super::problem::Problem;
 use super::Context;
+use super::problem::Problem;
 use crate::auth::{Grant, Right};
 
 /// Whoever asks, with what they may do.

@@ -16,11 +16,10 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use super::Context;
 use super::guard::guard;
-use super::playground;
 use super::problem::Problem;
-use super::web;
+use super::{Context, checkpoints, events, health, metrics, playground, settings, status, web, webhooks};
+use crate::settings::Settings;
 
 /// Answers that are smaller are sent as they are.
 const COMPRESSED_BYTES_MIN: u64 = 1_024;
@@ -34,14 +33,14 @@ const FOR_BROWSERS: [(HeaderName, &str); 3] = [
 ];
 
 pub(super) fn all(context: Arc<Context>) -> Router {
-    let settings = context.settings();
-    let timeout = Duration::from_millis(settings.control_timeout_ms);
+    let limits = context.settings();
+    let timeout = Duration::from_millis(limits.control_timeout_ms);
     let ordinary = ordinary()
-        .layer(DefaultBodyLimit::max(settings.control_body_bytes_max))
+        .layer(DefaultBodyLimit::max(limits.control_body_bytes_max))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, timeout));
     let compressed = SizeAbove::new(COMPRESSED_BYTES_MIN).and(NotForContentType::SSE);
     let all = ordinary
-        .merge(streams())
+        .merge(streams(limits))
         .fallback(|| async { Problem::not_found("there is nothing under this path; /openapi.json says what there is") })
         .method_not_allowed_fallback(|| async {
             Problem::new(
@@ -52,6 +51,7 @@ pub(super) fn all(context: Arc<Context>) -> Router {
         .layer(middleware::from_fn_with_state(Arc::clone(&context), guard))
         .layer(CompressionLayer::new().compress_when(compressed))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(middleware::from_fn_with_state(Arc::clone(&context), metrics::count))
         .with_state(context);
     FOR_BROWSERS.into_iter().fold(all, |all, (name, value)| {
         all.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)))
@@ -60,12 +60,20 @@ pub(super) fn all(context: Arc<Context>) -> Router {
 
 /// Requests whose bodies, answers and times are bound by the settings.
 fn ordinary() -> Router<Arc<Context>> {
-    Router::new().merge(web::routes()).merge(playground::routes())
+    Router::new()
+        .merge(checkpoints::routes())
+        .merge(health::routes())
+        .merge(metrics::routes())
+        .merge(playground::routes())
+        .merge(settings::routes())
+        .merge(status::routes())
+        .merge(web::routes())
+        .merge(webhooks::routes())
 }
 
 /// Requests that may take as long as they go on: their parts bound themselves what they hold at any moment.
-fn streams() -> Router<Arc<Context>> {
-    Router::new()
+fn streams(settings: &Settings) -> Router<Arc<Context>> {
+    Router::new().merge(events::routes(settings.control_streams_max))
 }
 
 fn panicked(_: Box<dyn Any + Send>) -> Response {

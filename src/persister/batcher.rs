@@ -7,7 +7,7 @@ use std::sync::Arc;
 use selvedge_shards::{DocumentId, Now, Sequence};
 use selvedge_storage::{Durability, UPDATE_BYTES_MAX};
 
-use super::{Append, Fsync};
+use super::{Append, Change, Deletion, Fsync};
 
 /// Records in one batch at most: some milliseconds of a fast disk. More would only make the first of them wait for the last.
 pub const BATCH_RECORDS_MAX: usize = 4096;
@@ -37,6 +37,8 @@ const RECORD_OVERHEAD_BYTES: usize = 128;
 pub enum Step {
     /// Append [`Batcher::batch`].
     Write(Durability),
+    /// Delete [`Batcher::deletions`]. Done only when it is on disk, with everything written before.
+    Delete,
     /// Sync what was only written.
     Sync,
     /// Make the store writable again.
@@ -62,6 +64,13 @@ pub enum Report {
         /// Each of its documents in the batch with the last record of it.
         commits: Vec<(DocumentId, Sequence)>,
     },
+    /// One for each batch of deletions and core that has some in it.
+    Deleted {
+        /// Who.
+        core: usize,
+        /// The documents.
+        documents: Vec<DocumentId>,
+    },
     /// Writing fails. Once in a stall for each core that has something to commit, so every core that hears it hears of a commit when
     /// it is over; a core with nothing at stake hears it when it appends.
     Failed {
@@ -77,7 +86,7 @@ pub enum Report {
 pub struct Batcher {
     fsync: Fsync,
     /// Oldest first. The first `written` are acknowledged and wait for a sync, the next `batch` are being written, the rest waits.
-    records: VecDeque<Append>,
+    records: VecDeque<Change>,
     written: usize,
     written_bytes: usize,
     batch: usize,
@@ -124,15 +133,16 @@ impl Batcher {
         }
     }
 
-    /// Takes a record in. Also while a step is being carried out.
-    pub fn gather(&mut self, append: Append) {
+    /// Takes a record or a deletion in. Also while a step is being carried out.
+    pub fn gather(&mut self, change: impl Into<Change>) {
+        let change = change.into();
         if let Some(stall) = &mut self.stall
-            && stall.told.insert(append.core)
+            && stall.told.insert(change.core())
         {
-            self.reports.push_back(Report::Failed { core: append.core, reason: Arc::clone(&stall.reason) });
+            self.reports.push_back(Report::Failed { core: change.core(), reason: Arc::clone(&stall.reason) });
         }
-        self.waiting_bytes += size(&append);
-        self.records.push_back(append);
+        self.waiting_bytes += size(&change);
+        self.records.push_back(change);
     }
 
     /// The next batch is not full yet.
@@ -187,7 +197,7 @@ impl Batcher {
         assert!(self.step.is_none(), "a step is concluded before the next");
         let step = self.decide(now);
         match step {
-            Step::Write(_) => self.batch = self.batch_len(),
+            Step::Write(_) | Step::Delete => self.batch = self.batch_len(),
             Step::Sync | Step::Recover => {}
             Step::Wait { .. } | Step::Drained => return step,
         }
@@ -196,11 +206,15 @@ impl Batcher {
     }
 
     fn decide(&self, now: Now) -> Step {
-        let waiting = self.records.len() > self.written;
+        let waiting = self.records.get(self.written);
+        let write = |durability| match waiting {
+            Some(Change::Delete(_)) => Step::Delete,
+            Some(Change::Append(_)) | None => Step::Write(durability),
+        };
         if let Some(stall) = &self.stall {
             return match () {
                 // Whatever the setting: a write that is not synced proves nothing after a failed sync.
-                () if stall.recovered => Step::Write(Durability::Synced),
+                () if stall.recovered => write(Durability::Synced),
                 () if now < stall.retry_at => Step::Wait { until: Some(stall.retry_at) },
                 () => Step::Recover,
             };
@@ -208,8 +222,8 @@ impl Batcher {
         let sync_at = self.sync_at();
         if sync_at.is_some_and(|at| at <= now) {
             Step::Sync
-        } else if waiting {
-            Step::Write(match self.fsync {
+        } else if waiting.is_some() {
+            write(match self.fsync {
                 Fsync::Always => Durability::Synced,
                 Fsync::Interval { .. } | Fsync::Never => Durability::Written,
             })
@@ -231,21 +245,37 @@ impl Batcher {
         }
     }
 
-    /// As many records as a batch takes; at least one where there is one.
+    /// As many records as a batch takes, or as many deletions; at least one where there is one.
     fn batch_len(&self) -> usize {
         let mut bytes = 0;
-        let waiting = self.records.range(self.written..).take(BATCH_RECORDS_MAX);
+        let mut waiting = self.records.range(self.written..).take(BATCH_RECORDS_MAX).peekable();
+        let deletes = waiting.peek().is_some_and(|first| first.is_deletion());
         waiting
-            .take_while(|append| {
-                let fits = bytes < BATCH_BYTES_MAX;
-                bytes += size(append);
+            .take_while(|change| {
+                let fits = bytes < BATCH_BYTES_MAX && change.is_deletion() == deletes;
+                bytes += size(change);
                 fits
             })
             .count()
     }
 
     /// The records to be written by [`Step::Write`], in order.
-    pub fn batch(&self) -> impl ExactSizeIterator<Item = &Append> {
+    pub fn batch(&self) -> impl Iterator<Item = &Append> {
+        self.in_batch().filter_map(|change| match change {
+            Change::Append(append) => Some(append),
+            Change::Delete(_) => None,
+        })
+    }
+
+    /// The documents to be deleted by [`Step::Delete`].
+    pub fn deletions(&self) -> impl Iterator<Item = &Deletion> {
+        self.in_batch().filter_map(|change| match change {
+            Change::Append(_) => None,
+            Change::Delete(deletion) => Some(deletion),
+        })
+    }
+
+    fn in_batch(&self) -> impl Iterator<Item = &Change> {
         self.records.range(self.written..self.written + self.batch)
     }
 
@@ -261,6 +291,11 @@ impl Batcher {
                 self.stall = None;
                 self.acknowledge();
                 self.wrote(now, durability);
+            }
+            Step::Delete => {
+                self.stall = None;
+                self.acknowledge();
+                self.wrote(now, Durability::Synced);
             }
             Step::Sync => self.release(self.written),
             Step::Recover => match &mut self.stall {
@@ -289,8 +324,8 @@ impl Batcher {
 
     /// Forgets the first records: nothing has to be done for them again.
     fn release(&mut self, through: usize) {
-        for (at, append) in self.records.drain(..through).enumerate() {
-            let bytes = size(&append);
+        for (at, change) in self.records.drain(..through).enumerate() {
+            let bytes = size(&change);
             *(if at < self.written { &mut self.written_bytes } else { &mut self.waiting_bytes }) -= bytes;
         }
         self.written = 0;
@@ -303,10 +338,16 @@ impl Batcher {
         let through = self.written + self.batch;
         let from = self.acknowledged.max(self.written).min(through);
         let mut commits: BTreeMap<usize, (u64, BTreeMap<DocumentId, Sequence>)> = BTreeMap::new();
-        for append in self.records.range(from..through) {
-            let (records, documents) = commits.entry(append.core).or_default();
-            *records += 1;
-            documents.insert(append.document, append.sequence);
+        let mut deleted: BTreeMap<usize, Vec<DocumentId>> = BTreeMap::new();
+        for change in self.records.range(from..through) {
+            match change {
+                Change::Append(append) => {
+                    let (records, documents) = commits.entry(append.core).or_default();
+                    *records += 1;
+                    documents.insert(append.document, append.sequence);
+                }
+                Change::Delete(deletion) => deleted.entry(deletion.core).or_default().push(deletion.document),
+            }
         }
         self.acknowledged = self.acknowledged.max(through);
         self.reports.extend(commits.into_iter().map(|(core, (records, documents))| Report::Committed {
@@ -314,6 +355,7 @@ impl Batcher {
             records,
             commits: documents.into_iter().collect(),
         }));
+        self.reports.extend(deleted.into_iter().map(|(core, documents)| Report::Deleted { core, documents }));
     }
 
     /// Starts a stall, or makes it last longer. All that is not known to be durable will be written again, in order: what the failed
@@ -321,6 +363,7 @@ impl Batcher {
     fn fail(&mut self, now: Now, reason: Arc<str>) {
         self.waiting_bytes += std::mem::take(&mut self.written_bytes);
         (self.written, self.batch) = (0, 0);
+        self.drop_superseded();
         let backoff_ms = self.stall.as_ref().map_or(BACKOFF_MS_MIN, |stall| BACKOFF_MS_MAX.min(stall.backoff_ms * 2));
         let retry_at = Now(now.0.saturating_add(backoff_ms));
         if let Some(stall) = &mut self.stall {
@@ -328,9 +371,29 @@ impl Batcher {
             (stall.reason, stall.retry_at, stall.backoff_ms, stall.recovered) = (reason, retry_at, backoff_ms, false);
             return;
         }
-        let told: BTreeSet<usize> = self.records.range(self.acknowledged..).map(|append| append.core).collect();
+        let told: BTreeSet<usize> = self.records.range(self.acknowledged..).map(Change::core).collect();
         self.reports.extend(told.iter().map(|&core| Report::Failed { core, reason: Arc::clone(&reason) }));
         self.stall = Some(Stall { reason, retry_at, backoff_ms, recovered: false, told });
+    }
+
+    /// What was acknowledged of a document and is followed by its deletion is not written again. The failed step may have deleted the document:
+    /// then a part of it would stand there until it is deleted once more, or for ever, if the process dies before that.
+    fn drop_superseded(&mut self) {
+        let mut deleted = BTreeSet::new();
+        let mut kept = VecDeque::with_capacity(self.records.len());
+        for (at, change) in std::mem::take(&mut self.records).into_iter().enumerate().rev() {
+            match &change {
+                Change::Append(append) if at < self.acknowledged && deleted.contains(&append.document) => {
+                    self.waiting_bytes -= size(&change);
+                    self.acknowledged -= 1;
+                    continue;
+                }
+                Change::Append(_) => {}
+                Change::Delete(deletion) => drop(deleted.insert(deletion.document)),
+            }
+            kept.push_front(change);
+        }
+        self.records = kept;
     }
 
     /// What is to be told, in order.
@@ -339,8 +402,11 @@ impl Batcher {
     }
 }
 
-fn size(append: &Append) -> usize {
-    append.update.len() + RECORD_OVERHEAD_BYTES
+fn size(change: &Change) -> usize {
+    match change {
+        Change::Append(append) => append.update.len() + RECORD_OVERHEAD_BYTES,
+        Change::Delete(_) => RECORD_OVERHEAD_BYTES,
+    }
 }
 
 #[cfg(test)]

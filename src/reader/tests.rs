@@ -13,7 +13,7 @@ use selvedge_protocol::update::{self, StateVector};
 use selvedge_shards::Sequence;
 use selvedge_shards::reading::{CatchUpFrom, CaughtUp, Loaded};
 use selvedge_storage::{
-    Append, DocumentKey, Durability, MemoryStore, Record, RocksOptions, RocksStore, StoreError, Stored,
+    Append, Deletion, DocumentKey, Durability, MemoryStore, Record, RocksOptions, RocksStore, StoreError, Stored,
 };
 
 use super::*;
@@ -84,6 +84,10 @@ impl<S: Store> Store for Watched<S> {
         self.store.snapshot(document, sequence, update)
     }
 
+    fn delete(&self, documents: &[Deletion<'_>]) -> Result<(), StoreError> {
+        self.store.delete(documents)
+    }
+
     fn recover(&self) -> Result<(), StoreError> {
         self.store.recover()
     }
@@ -114,7 +118,7 @@ impl<S: Store + 'static> Bench<S> {
         let (sender, notes) = mpsc::channel();
         let sender = Mutex::new(sender);
         let deliver: Deliver = Arc::new(move |core, note| lock(&sender).send((core, note)).expect("the test listens"));
-        let readers = Readers::spawn(store.clone(), options, deliver).expect("threads");
+        let readers = Readers::spawn(store.clone(), options, deliver, Arc::default()).expect("threads");
         Self { store, readers, notes }
     }
 

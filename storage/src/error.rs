@@ -57,7 +57,7 @@ pub enum StoreError {
         /// What is wrong.
         why: Corruption,
     },
-    /// The caller's: a snapshot of a document to which nothing was appended.
+    /// The caller's: a snapshot or a version of a document to which nothing was appended, or that is another by now.
     Unknown {
         /// The document.
         document: DocumentKey,
@@ -85,8 +85,10 @@ pub enum Limit {
     Name,
     /// One update.
     Update,
-    /// One snapshot.
+    /// One snapshot, or one version.
     Snapshot,
+    /// The name of a version, or of its author.
+    VersionText,
 }
 
 /// How a stored record is wrong.
@@ -156,6 +158,7 @@ impl fmt::Display for Limit {
             Limit::Name => "a name",
             Limit::Update => "an update",
             Limit::Snapshot => "a snapshot",
+            Limit::VersionText => "the name of a version or of its author",
         })
     }
 }

@@ -6,7 +6,10 @@ mod faults;
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use crate::{Append, DocumentKey, Durability, Record, Store, StoreError, Stored, check_append, check_snapshot};
+use crate::{
+    Append, Catalog, Deletion, Description, DocumentKey, Durability, Listed, Listing, NewVersion, Record, Store,
+    StoreError, Stored, Version, check_append, check_snapshot, version::check_version,
+};
 use disk::{Change, Disk};
 pub use faults::Faults;
 
@@ -59,8 +62,43 @@ impl Store for MemoryStore {
         }
     }
 
+    fn delete(&self, documents: &[Deletion<'_>]) -> Result<(), StoreError> {
+        self.disk().write(Change::delete(documents), Durability::Synced)
+    }
+
     fn recover(&self) -> Result<(), StoreError> {
         self.disk().recover()
+    }
+}
+
+impl Catalog for MemoryStore {
+    fn list(&self, listing: Listing<'_>) -> Result<Vec<Listed>, StoreError> {
+        self.disk().list(listing)
+    }
+
+    fn describe(&self, document: DocumentKey) -> Result<Option<Description>, StoreError> {
+        self.disk().describe(document)
+    }
+
+    fn contains(&self, document: DocumentKey) -> Result<bool, StoreError> {
+        self.disk().contains(document)
+    }
+
+    fn save_version(&self, version: NewVersion<'_>) -> Result<Version, StoreError> {
+        check_version(&version)?;
+        self.disk().keep_version(version)
+    }
+
+    fn versions(&self, document: DocumentKey) -> Result<Vec<Version>, StoreError> {
+        self.disk().versions(document)
+    }
+
+    fn version(&self, document: DocumentKey, id: u64) -> Result<Option<(Version, Vec<u8>)>, StoreError> {
+        self.disk().version(document, id)
+    }
+
+    fn delete_versions(&self, document: DocumentKey, ids: &[u64]) -> Result<(), StoreError> {
+        self.disk().write(Change::DropVersions { document, ids: ids.to_vec() }, Durability::Synced)
     }
 }
 

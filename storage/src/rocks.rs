@@ -1,22 +1,33 @@
 //! The store on a disk, in RocksDB. Does not know what an update means, nor who waits for its commit.
 
+mod checkpoint;
 mod database;
+mod deletion;
 mod directory;
+mod examine;
+mod figures;
 mod keys;
+mod names;
 mod options;
+mod versions;
 
 use std::{
     path::Path,
     sync::{
         Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use crate::{Append, DocumentKey, Durability, Record, Store, StoreError, Stored, check_append, check_snapshot};
+use crate::{
+    Append, Catalog, Deletion, Description, DocumentKey, Durability, Listed, Listing, NewVersion, Record, Store,
+    StoreError, Stored, Version, check_append, check_snapshot, version::check_version,
+};
 use database::{Access, Database, Merging};
 use directory::Directory;
+pub use examine::{Examination, Found};
+pub use figures::{FamilyFigures, Figures, LEVELS};
 pub use options::RocksOptions;
 
 /// A store in a directory of its own, which it holds locked as long as it lives.
@@ -31,6 +42,8 @@ pub struct RocksStore {
     writes: Mutex<Gate>,
     /// RocksDB found a file damaged when it merged it. Until the end of the process none are merged.
     damaged: AtomicBool,
+    /// Times that RocksDB refused a write for now, and it was tried again.
+    refusals: AtomicU64,
     /// One snapshot at a time, because it reads the document's meta record before it writes it. Taken before `writes`.
     snapshots: Mutex<()>,
 }
@@ -46,26 +59,15 @@ enum Gate {
     Closed(StoreError),
 }
 
-/// What is known of a document without reading its updates.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Description {
-    /// The document's name.
-    pub name: String,
-    /// When its first record was appended, in milliseconds since 1970, by this machine's clock.
-    pub created_ms: u64,
-    /// The sequence of its snapshot; 0 where it has none.
-    pub snapshot_sequence: u64,
-    /// The size of its snapshot in bytes; 0 where it has none.
-    pub snapshot_bytes: u64,
-    /// When its snapshot was taken, in milliseconds since 1970, by this machine's clock; 0 where it has none.
-    pub snapshot_ms: u64,
-}
-
 impl RocksStore {
     /// Opens the store in `path`, or makes one where `path` is missing or empty. Anything else there is left untouched.
     pub fn open(path: impl AsRef<Path>, options: RocksOptions) -> Result<RocksStore, StoreError> {
         let mut directory = Directory::claim(path.as_ref())?;
-        let access = if directory.is_new() { Access::Create } else { Access::Write };
+        let access = match () {
+            () if directory.is_new() => Access::Create,
+            () if directory.is_older() => Access::Upgrade,
+            () => Access::Write,
+        };
         let database = Database::open(&directory.database(), &options, access, Merging::Automatic)?;
         directory.finish()?;
         Ok(RocksStore {
@@ -74,20 +76,20 @@ impl RocksStore {
             options,
             writes: Mutex::new(Gate::Open),
             damaged: AtomicBool::new(false),
+            refusals: AtomicU64::new(0),
             snapshots: Mutex::new(()),
         })
     }
 
-    /// What is known of a document without reading its updates; `None` where nothing was ever appended to it.
-    pub fn describe(&self, document: DocumentKey) -> Result<Option<Description>, StoreError> {
-        let meta = self.read(|database| database.meta(document))?;
-        Ok(meta.map(|meta| Description {
-            name: meta.name,
-            created_ms: meta.created_ms,
-            snapshot_sequence: meta.snapshot.map_or(0, |snapshot| snapshot.sequence),
-            snapshot_bytes: meta.snapshot.map_or(0, |snapshot| snapshot.bytes),
-            snapshot_ms: meta.snapshot.map_or(0, |snapshot| snapshot.taken_ms),
-        }))
+    /// How the store is at this moment; `None` where the database could not be opened again after a failed write. Looks at files, and may wait for
+    /// an opening: nothing for a thread that must not wait.
+    pub fn figures(&self) -> Option<Figures> {
+        self.database().as_ref().map(Database::figures)
+    }
+
+    /// Times that a write had to wait because RocksDB took none for the moment; it was tried again after some milliseconds each time.
+    pub fn refusals(&self) -> u64 {
+        self.refusals.load(Ordering::Relaxed)
     }
 
     fn read<T>(&self, read: impl FnOnce(&Database) -> Result<T, StoreError>) -> Result<T, StoreError> {
@@ -134,6 +136,7 @@ impl RocksStore {
 
     /// Whether a write that RocksDB refuses for now should wait: not where the disk takes no flush, which it waits for.
     fn check_stall(&self, refusals: u32) -> Result<(), StoreError> {
+        self.refusals.fetch_add(1, Ordering::Relaxed);
         if refusals.is_multiple_of(STALL_PROBE_INTERVAL) {
             self.directory.probe(self.options.memtables_bytes as u64)?;
         }
@@ -184,6 +187,15 @@ impl Store for RocksStore {
         }
     }
 
+    fn delete(&self, documents: &[Deletion<'_>]) -> Result<(), StoreError> {
+        // Also with those that keep versions, so that none is kept of what is gone.
+        let _one_at_a_time = self.snapshots.lock().expect("nothing panics while taking a snapshot");
+        self.write(|database| {
+            let batch = database.prepare_deletion(documents)?;
+            database.commit(batch, Durability::Synced, |refusals| self.check_stall(refusals))
+        })
+    }
+
     fn recover(&self) -> Result<(), StoreError> {
         let mut gate = self.gate();
         match &*gate {
@@ -196,6 +208,43 @@ impl Store for RocksStore {
             Err(failure) => Gate::Closed(failure.clone()),
         };
         tried
+    }
+}
+
+impl Catalog for RocksStore {
+    fn list(&self, listing: Listing<'_>) -> Result<Vec<Listed>, StoreError> {
+        self.read(|database| database.list(listing))
+    }
+
+    fn describe(&self, document: DocumentKey) -> Result<Option<Description>, StoreError> {
+        self.read(|database| database.describe(document))
+    }
+
+    fn contains(&self, document: DocumentKey) -> Result<bool, StoreError> {
+        self.read(|database| database.contains(document))
+    }
+
+    fn save_version(&self, version: NewVersion<'_>) -> Result<Version, StoreError> {
+        check_version(&version)?;
+        let _one_at_a_time = self.snapshots.lock().expect("nothing panics while taking a snapshot");
+        let (batch, version) = self.read(|database| database.prepare_version(version, now_ms()))?;
+        self.write(|database| database.commit(batch, Durability::Synced, |refusals| self.check_stall(refusals)))?;
+        Ok(version)
+    }
+
+    fn versions(&self, document: DocumentKey) -> Result<Vec<Version>, StoreError> {
+        self.read(|database| database.versions(document))
+    }
+
+    fn version(&self, document: DocumentKey, id: u64) -> Result<Option<(Version, Vec<u8>)>, StoreError> {
+        self.read(|database| database.version(document, id))
+    }
+
+    fn delete_versions(&self, document: DocumentKey, ids: &[u64]) -> Result<(), StoreError> {
+        self.write(|database| {
+            let batch = database.prepare_version_deletion(document, ids)?;
+            database.commit(batch, Durability::Synced, |refusals| self.check_stall(refusals))
+        })
     }
 }
 

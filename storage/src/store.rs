@@ -1,6 +1,6 @@
 //! The contract of a store, and the limits of what it takes. Does not know where the bytes go.
 
-use crate::{DocumentKey, Limit, StoreError};
+use crate::{DocumentKey, Limit, NewVersion, StoreError, Version};
 
 /// The longest document name, in bytes of UTF-8.
 pub const NAME_BYTES_MAX: usize = 4 << 10;
@@ -41,10 +41,72 @@ pub struct Record {
 pub struct Stored {
     /// The name that came with the first record. The caller compares it with the name it derived the key from.
     pub name: String,
+    /// When the first record was appended, in milliseconds since 1970, by this machine's clock.
+    pub created_ms: u64,
     /// The last snapshot.
     pub snapshot: Option<Record>,
     /// The records after the snapshot, ascending, without a gap.
     pub log: Vec<Record>,
+}
+
+/// A document that is to be there no more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deletion<'a> {
+    /// The document.
+    pub document: DocumentKey,
+    /// Its name, as it came with its first record.
+    pub name: &'a str,
+}
+
+/// Which documents to list: those whose names begin with a text, from a name on, in the order of their bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listing<'a> {
+    /// What their names begin with; nothing for all.
+    pub prefix: &'a str,
+    /// Only names behind this one.
+    pub after: Option<&'a str>,
+    /// So many at most.
+    pub limit: usize,
+}
+
+/// One document of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// Its name.
+    pub name: String,
+    /// What is known of it at a glance; nothing where that is damaged.
+    pub outline: Option<Outline>,
+}
+
+/// What is known of a document without looking at its log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Outline {
+    /// When its first record was appended, in milliseconds since 1970, by this machine's clock.
+    pub created_ms: u64,
+    /// The sequence of its snapshot; 0 where it has none.
+    pub snapshot_sequence: u64,
+    /// The size of its snapshot in bytes; 0 where it has none.
+    pub snapshot_bytes: u64,
+    /// When its snapshot was taken, in milliseconds since 1970, by this machine's clock; 0 where it has none.
+    pub snapshot_ms: u64,
+}
+
+/// What is known of a document without its updates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Description {
+    /// The document's name.
+    pub name: String,
+    /// What is known at a glance.
+    pub outline: Outline,
+    /// Its last record.
+    pub sequence: u64,
+    /// Records after the snapshot.
+    pub log_records: u64,
+    /// Bytes of their updates.
+    pub log_bytes: u64,
+    /// When its last record was written, in milliseconds since 1970, by this machine's clock. Where a snapshot has taken that in, when the
+    /// snapshot was taken; 0 where an earlier build wrote it.
+    pub updated_ms: u64,
 }
 
 /// What an append waits for.
@@ -85,9 +147,40 @@ pub trait Store: Send + Sync {
     /// one synced batch. A snapshot at or below the sequence of the stored one changes nothing.
     fn snapshot(&self, document: DocumentKey, sequence: u64, update: &[u8]) -> Result<(), StoreError>;
 
+    /// Takes all these documents away, with everything that is kept of them, or none; returns once that is on disk. One that is not there is
+    /// not missed.
+    ///
+    /// Whoever asks for it takes care that nothing of these documents is being written, read or appended again meanwhile. What was
+    /// appended to them before need not be known to be durable: it is not to be appended again. A document that is appended to afterwards is a new one, whose sequences begin at 1.
+    fn delete(&self, documents: &[Deletion<'_>]) -> Result<(), StoreError>;
+
     /// Makes a failed store writable again, or says why it cannot be: probes whether the disk takes what it must, then
     /// repairs. Costs next to nothing where nothing failed.
     fn recover(&self) -> Result<(), StoreError>;
+}
+
+/// What is kept beside the documents' records, for those who look at documents from outside. Its writes are refused like the store's.
+pub trait Catalog: Store {
+    /// Documents by name.
+    fn list(&self, listing: Listing<'_>) -> Result<Vec<Listed>, StoreError>;
+
+    /// What is known of a document without its updates, which are read to find out; `None` where nothing was ever appended to it.
+    fn describe(&self, document: DocumentKey) -> Result<Option<Description>, StoreError>;
+
+    /// Whether anything is stored of a document, be it damaged or not.
+    fn contains(&self, document: DocumentKey) -> Result<bool, StoreError>;
+
+    /// Keeps a version, in one synced batch. [`StoreError::Unknown`] where the document is another one, or gone.
+    fn save_version(&self, version: NewVersion<'_>) -> Result<Version, StoreError>;
+
+    /// All versions of a document, ascending. Damaged ones are left out here, and named when they are asked for.
+    fn versions(&self, document: DocumentKey) -> Result<Vec<Version>, StoreError>;
+
+    /// A version and its state; `None` where it is not there.
+    fn version(&self, document: DocumentKey, id: u64) -> Result<Option<(Version, Vec<u8>)>, StoreError>;
+
+    /// Takes versions away, all or none, and returns once that is on disk. Those that are not there are not missed.
+    fn delete_versions(&self, document: DocumentKey, ids: &[u64]) -> Result<(), StoreError>;
 }
 
 /// Refuses records that break the limits: the caller's fault, found before anything is written.
@@ -110,6 +203,6 @@ pub fn check_snapshot(document: DocumentKey, sequence: u64, update: &[u8]) -> Re
     check_bytes(Limit::Snapshot, update.len(), SNAPSHOT_BYTES_MAX)
 }
 
-fn check_bytes(limit: Limit, bytes: usize, max: usize) -> Result<(), StoreError> {
+pub(crate) fn check_bytes(limit: Limit, bytes: usize, max: usize) -> Result<(), StoreError> {
     if bytes > max { Err(StoreError::TooLarge { limit, bytes, max }) } else { Ok(()) }
 }

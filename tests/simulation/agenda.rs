@@ -25,6 +25,8 @@ pub(crate) enum Event {
     Tab { client: usize, update: Vec<u8> },
     /// A hostile session does its next bad thing.
     Hostile { hostile: usize },
+    /// Somebody who is no session wants something.
+    Operator,
     /// A fault of the plan.
     Fault { number: usize },
     /// The server comes up again.

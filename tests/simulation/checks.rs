@@ -25,6 +25,18 @@ pub(crate) struct Checks {
     updates: BTreeMap<usize, Vec<Vec<u8>>>,
     /// By document and client: clocks up to which its author has seen its own updates come back.
     clocks: BTreeMap<(usize, u64), u32>,
+    /// By document: how often its deletion was begun or ended. Odd while it is under way. A promise counts only if it was made to somebody
+    /// who came after the last of these, and so knows nothing of the document before.
+    epochs: BTreeMap<usize, u64>,
+    /// By document that is being deleted: what was promised before.
+    suspended: BTreeMap<usize, Promises>,
+}
+
+/// What was promised of a document.
+#[derive(Debug, Default)]
+struct Promises {
+    updates: Vec<Vec<u8>>,
+    clocks: BTreeMap<u64, u32>,
 }
 
 impl Checks {
@@ -36,7 +48,69 @@ impl Checks {
             durable,
             updates: BTreeMap::new(),
             clocks: BTreeMap::new(),
+            epochs: BTreeMap::new(),
+            suspended: BTreeMap::new(),
         }
+    }
+
+    pub(crate) fn epoch(&self, document: usize) -> u64 {
+        self.epochs.get(&document).copied().unwrap_or_default()
+    }
+
+    pub(crate) fn is_deleting(&self, document: usize) -> bool {
+        self.epoch(document) % 2 == 1
+    }
+
+    /// It was deleted, or may have been.
+    pub(crate) fn was_deleted(&self, document: usize) -> bool {
+        self.epoch(document) > 0
+    }
+
+    /// Somebody has asked for the end of a document: from here on nothing is sure of it until that is answered.
+    pub(crate) fn begin_deletion(&mut self, document: usize) {
+        *self.epochs.entry(document).or_default() += 1;
+        let promises = self.take_promises(document);
+        self.suspended.insert(document, promises);
+    }
+
+    /// The document is gone, or nothing was done.
+    pub(crate) fn end_deletion(&mut self, document: usize, gone: bool) {
+        *self.epochs.entry(document).or_default() += 1;
+        let promises = self.suspended.remove(&document).unwrap_or_default();
+        if !gone {
+            self.updates.insert(document, promises.updates);
+            self.clocks.extend(promises.clocks.into_iter().map(|(client, clock)| ((document, client), clock)));
+        }
+    }
+
+    /// The server has died while a document was being deleted: it is wholly there or wholly gone.
+    pub(crate) fn settle_deletion(&mut self, document: usize, disk: &Disk, name: &str) {
+        self.end_deletion(document, false);
+        match disk.state(DocumentId::of(name)) {
+            None => drop(self.take_promises(document)),
+            Some(state) => {
+                let known = state.known().expect("what is stored is complete");
+                if let Some(lost) = self.lost(document, &known) {
+                    self.fail(format!("{name:?} is deleted in part: {lost}"));
+                }
+            }
+        }
+    }
+
+    fn take_promises(&mut self, document: usize) -> Promises {
+        let updates = self.updates.remove(&document).unwrap_or_default();
+        let mut clocks = BTreeMap::new();
+        self.clocks.retain(|&(of, client), &mut clock| {
+            if of == document {
+                clocks.insert(client, clock);
+            }
+            of != document
+        });
+        Promises { updates, clocks }
+    }
+
+    fn counts(&self, document: usize, epoch: u64) -> bool {
+        self.durable && epoch == self.epoch(document) && !self.is_deleting(document)
     }
 
     pub(crate) fn fail(&mut self, what: String) {
@@ -54,7 +128,9 @@ impl Checks {
             CloseReason::LoadFailed(_)
             | CloseReason::SessionsFull { .. }
             | CloseReason::DocumentsFull { .. }
-            | CloseReason::TooSlow => false,
+            | CloseReason::TooSlow
+            | CloseReason::Deleted
+            | CloseReason::Dismissed => false,
         };
         if innocent {
             self.fail(format!("client {client} has done nothing wrong and is closed: {reason:?}"));
@@ -62,8 +138,8 @@ impl Checks {
     }
 
     /// The author has seen the answer to a SyncStep1 that it sent after these updates.
-    pub(crate) fn promise(&mut self, document: usize, updates: &[Vec<u8>], coverage: &mut Coverage) {
-        if !self.durable || updates.is_empty() {
+    pub(crate) fn promise(&mut self, document: usize, epoch: u64, updates: &[Vec<u8>], coverage: &mut Coverage) {
+        if !self.counts(document, epoch) || updates.is_empty() {
             return;
         }
         coverage.count("promise: by answer");
@@ -76,8 +152,14 @@ impl Checks {
     }
 
     /// The author has seen its own structs below this clock come back.
-    pub(crate) fn promise_clock(&mut self, document: usize, client: u64, clock: u32, coverage: &mut Coverage) {
-        if self.durable {
+    pub(crate) fn promise_clock(
+        &mut self,
+        document: usize,
+        epoch: u64,
+        (client, clock): (u64, u32),
+        coverage: &mut Coverage,
+    ) {
+        if self.counts(document, epoch) {
             coverage.count("promise: by echo");
             let promised = self.clocks.entry((document, client)).or_default();
             *promised = clock.max(*promised);

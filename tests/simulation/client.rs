@@ -59,6 +59,8 @@ struct Wire {
     refused: bool,
     greeted: bool,
     counting: Option<Counting>,
+    /// Which of the documents of that name it is for.
+    epoch: u64,
 }
 
 /// What the npm client of Hocuspocus keeps of what is not safe.
@@ -192,6 +194,7 @@ impl Client {
             refused: false,
             greeted: false,
             counting: (self.plan.dialect == Dialect::Hocuspocus).then(Counting::default),
+            epoch: stage.checks.epoch(self.plan.document),
         });
         self.ask(stage);
         if self.state.is_some() {
@@ -362,7 +365,7 @@ impl Client {
             let writes = self.plan.access == selvedge_shards::Access::ReadWrite;
             if counting.unsynced == 0 && !counting.doubtful && writes {
                 stage.coverage.count("client: all changes acknowledged");
-                stage.checks.promise(self.plan.document, &wire.handed, &mut stage.coverage);
+                stage.checks.promise(self.plan.document, wire.epoch, &wire.handed, &mut stage.coverage);
             }
         }
     }
@@ -395,7 +398,8 @@ impl Client {
                 if let Some((from, until)) = promised
                     && self.plan.access == selvedge_shards::Access::ReadWrite
                 {
-                    stage.checks.promise(self.plan.document, &wire.handed[from..until], &mut stage.coverage);
+                    let handed = &wire.handed[from..until];
+                    stage.checks.promise(self.plan.document, wire.epoch, handed, &mut stage.coverage);
                 }
                 if answered.is_none() {
                     stage.checks.fail(format!("client {} gets an answer that it did not ask for", self.number));
@@ -431,10 +435,11 @@ impl Client {
             .get(&yrs::block::ClientID::new(self.id))
             .and_then(|ranges| ranges.iter().map(|(range, ())| range.end).max());
         let certain = self.plan.tab.is_none() && stage.agenda.now >= self.doubtful_until;
-        if let Some(end) = end
+        if let (Some(end), Some(wire)) = (end, &self.wire)
             && certain
         {
-            stage.checks.promise_clock(self.plan.document, self.id, end, &mut stage.coverage);
+            let seen = (self.id, end);
+            stage.checks.promise_clock(self.plan.document, wire.epoch, seen, &mut stage.coverage);
         }
     }
 

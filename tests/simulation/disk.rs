@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use selvedge::persister::{Append, Batcher, Fsync, Report, Step};
+use selvedge::persister::{Append, Batcher, Change, Deletion, Fsync, Report, Step};
 use selvedge::reader::stored::{assemble, key, last, records};
 use selvedge_protocol::update::Compaction;
 use selvedge_shards::reading::{CatchUpFrom, CaughtUp, Loaded, ReadFailed, State, publish_records};
@@ -97,8 +97,8 @@ impl Persister {
         Self { life, batcher: Batcher::new(fsync), running: None }
     }
 
-    pub(crate) fn append(&mut self, append: Append, agenda: &mut Agenda) {
-        self.batcher.gather(append);
+    pub(crate) fn gather(&mut self, change: impl Into<Change>, agenda: &mut Agenda) {
+        self.batcher.gather(change);
         agenda.after(0, Event::Persist { life: self.life });
     }
 
@@ -109,7 +109,7 @@ impl Persister {
         }
         let step = self.batcher.next(Now(agenda.now));
         match step {
-            Step::Write(_) | Step::Sync | Step::Recover => {
+            Step::Write(_) | Step::Delete | Step::Sync | Step::Recover => {
                 let result = disk.at_once().then(|| self.carry_out(step, disk));
                 self.running = Some((step, result));
                 let takes_ms = disk.write_takes(agenda.now);
@@ -135,6 +135,9 @@ impl Persister {
                 let inputs = commits.into_iter().map(|(document, sequence)| Input::Committed { document, sequence });
                 (core, inputs.collect())
             }
+            Report::Deleted { core, documents } => {
+                (core, documents.into_iter().map(|document| Input::Deleted { document }).collect())
+            }
             Report::Failed { core, reason } => (core, vec![Input::CommitFailed { reason }]),
         })
     }
@@ -148,6 +151,13 @@ impl Persister {
             Step::Write(durability) => {
                 let records: Vec<storage::Append<'_>> = self.batcher.batch().map(borrowed).collect();
                 disk.store.append(&records, durability)
+            }
+            Step::Delete => {
+                let borrowed = |deletion: &'_ Deletion| (key(deletion.document), Arc::clone(&deletion.name));
+                let documents: Vec<_> = self.batcher.deletions().map(borrowed).collect();
+                let documents =
+                    documents.iter().map(|(document, name)| storage::Deletion { document: *document, name });
+                disk.store.delete(&documents.collect::<Vec<_>>())
             }
             Step::Sync => disk.store.sync(),
             Step::Recover => disk.store.recover(),

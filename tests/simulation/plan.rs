@@ -84,6 +84,10 @@ pub(crate) struct Plan {
     pub(crate) hostiles: usize,
     pub(crate) faults: Vec<(u64, Fault)>,
     pub(crate) busy_ms: u64,
+    /// About so long between two errands of somebody who is no session, where there is anybody.
+    pub(crate) errands_ms: Option<u64>,
+    /// Who also deletes documents.
+    pub(crate) deletes: bool,
 }
 
 /// The three settings for what a snapshot keeps of deleted content.
@@ -103,8 +107,11 @@ impl Plan {
         };
         let faults = faults(random, busy_ms, fsync);
         let config = config(random, shards, clients.len(), hostiles, documents);
-        if config.document_bytes_max < 1 << 20 {
-            // What a full document has refused to one must not come to another behind the server's back.
+        let errands_ms = random.pick(&[None, Some(100), Some(1_000), Some(5_000)]);
+        let deletes = errands_ms.is_some() && random.percent(50);
+        if config.document_bytes_max < 1 << 20 || deletes {
+            // What a full document has refused to one, or what one knows who has no document any more, must not come to another behind the
+            // server's back.
             clients.iter_mut().for_each(|client| client.tab = None);
         }
         Self {
@@ -127,6 +134,8 @@ impl Plan {
             hostiles,
             faults,
             busy_ms,
+            errands_ms,
+            deletes,
         }
     }
 }

@@ -8,7 +8,7 @@ use selvedge::close::Goodbye;
 use selvedge::connection::pulse::{Pace, Stamp, Stamps};
 use selvedge::connection::{Connection, Heard, Hold, Looked, Phase, PulseCounters, Pulses, Route, Sent};
 use selvedge::driver::ConnectionKey;
-use selvedge::persister::Append;
+use selvedge::persister::{Append, Deletion};
 use selvedge_protocol::sync;
 use selvedge_protocol::websocket::{Inflater, Limits};
 use selvedge_shards::reading::CatchUpFrom;
@@ -215,6 +215,11 @@ impl Server {
                 self.tell(core, input, stage);
             }
         }
+    }
+
+    /// Somebody who is no session wants something.
+    pub(crate) fn errand(&mut self, core: usize, errand: Input<'static>, stage: &mut Stage) {
+        self.tell(core, errand, stage);
     }
 
     fn tell(&mut self, core: usize, input: Input<'static>, stage: &mut Stage) {
@@ -598,7 +603,7 @@ impl Server {
                     update.len()
                 ));
                 stage.trace.bytes(&update);
-                self.persister.append(Append { core, document, name, sequence, update }, &mut stage.agenda);
+                self.persister.gather(Append { core, document, name, sequence, update }, &mut stage.agenda);
                 self.take_reports(stage);
             }
             Effect::Load { document, name } => {
@@ -618,6 +623,13 @@ impl Server {
             Effect::Snapshot { document, through } => {
                 self.submit(Job { core, document, task: Task::Snapshot { through } }, stage);
             }
+            Effect::Delete { document, name } => {
+                stage.trace(format_args!("core {core} deletes {name}"));
+                self.readers.evict(document);
+                self.persister.gather(Deletion { core, document, name }, &mut stage.agenda);
+                self.take_reports(stage);
+            }
+            Effect::Answer { job, answer } => stage.answered(job, answer),
             Effect::Evicted { document } => {
                 stage.coverage.count("document: evicted");
                 self.readers.evict(document);
@@ -717,6 +729,8 @@ fn what(reason: &CloseReason) -> &'static str {
             "close: refused"
         }
         CloseReason::LoadFailed(_) => "close: load failed",
+        CloseReason::Deleted => "close: deleted",
+        CloseReason::Dismissed => "close: dismissed",
         CloseReason::DocumentFull { .. } => "close: document full",
         CloseReason::SessionsFull { .. } => "close: sessions full",
         CloseReason::DocumentsFull { .. } => "close: documents full",

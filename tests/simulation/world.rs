@@ -13,6 +13,7 @@ use crate::disk::Disk;
 use crate::edits;
 use crate::hostile::Hostile;
 use crate::network::{Arrived, Network, Side, Who};
+use crate::operator::Operator;
 use crate::plan::{ClientPlan, Fault, Plan};
 use crate::random::Random;
 use crate::server::Server;
@@ -64,7 +65,8 @@ impl World {
             agenda: Agenda::default(),
             network: Network::new(plan.kernel_bytes, plan.delay_ms, random.branch()),
             disk: Disk::new(plan.write_ms, plan.read_ms, random.branch()),
-            checks: Checks::new(durable, !crashes),
+            checks: Checks::new(durable, !crashes && !plan.deletes),
+            operator: Operator::new(random.branch(), plan.deletes),
             coverage: Coverage::default(),
             trace: Trace::new(verbose),
             clock_ahead_ms: 0,
@@ -73,6 +75,9 @@ impl World {
         };
         for (number, (at, _)) in stage.plan.faults.iter().enumerate() {
             stage.agenda.at(*at, Event::Fault { number });
+        }
+        if stage.plan.errands_ms.is_some() {
+            stage.agenda.at(0, Event::Operator);
         }
         let server = Some(Server::start(0, &mut stage));
         let plans = stage.plan.clients.clone();
@@ -132,6 +137,7 @@ impl World {
             }
             Event::Tab { client, update } => self.clients[client].hears_from_tab(&update, &mut self.stage),
             Event::Hostile { hostile } => self.hostile_acts(hostile),
+            Event::Operator => self.operator_acts(),
             Event::Fault { number } => self.fault(self.stage.plan.faults[number].1),
             Event::Start => {
                 self.lives += 1;
@@ -252,6 +258,20 @@ impl World {
         }
     }
 
+    fn operator_acts(&mut self) {
+        let Some(about_ms) = self.stage.plan.errands_ms.filter(|_| !self.mended) else { return };
+        let delay = self.stage.random.wait(about_ms);
+        self.stage.agenda.after(delay, Event::Operator);
+        let somebody = self.somebody();
+        let Some(server) = &mut self.server else { return };
+        let place = somebody.and_then(|(_, link)| server.place(link)).map(|place| (place.core, place.session));
+        let Stage { operator, checks, plan, .. } = &mut self.stage;
+        if let Some((core, errand)) = operator.act(&plan.documents, plan.shards, place, checks) {
+            self.stage.trace(format_args!("core {core} is asked: {errand:?}"));
+            server.errand(core, errand, &mut self.stage);
+        }
+    }
+
     // --- faults ---
 
     fn fault(&mut self, fault: Fault) {
@@ -336,6 +356,11 @@ impl World {
             self.stage.disk.reopen();
         }
         self.stage.disk.faults.fail_reads(0);
+        for document in self.stage.operator.forget() {
+            let Stage { coverage, checks, disk, plan, .. } = &mut self.stage;
+            coverage.count("errand: undecided deletion");
+            checks.settle_deletion(document, disk, &plan.documents[document]);
+        }
         self.stage.checks.verify(&self.stage.disk, &self.stage.plan.documents);
         let down_ms = self.stage.random.between(10, 3_000);
         self.stage.agenda.after(down_ms, Event::Start);
@@ -423,9 +448,13 @@ impl World {
         }
         // A reader keeps what it saw before a crash took it from the server. If its author does not come back, nobody can bring it again;
         // hostile ones never do.
+        if let Some(waits) = self.stage.operator.waits_for() {
+            return Some(waits);
+        }
         let orphaned = |client: &Client| {
+            let deleted = self.stage.checks.was_deleted(client.plan.document);
             let same = |other: &Client| other.given_up && other.plan.document == client.plan.document;
-            let bereft = !self.hostiles.is_empty() || self.clients.iter().any(same);
+            let bereft = deleted || !self.hostiles.is_empty() || self.clients.iter().any(same);
             client.plan.access == Access::ReadOnly && bereft
         };
         let staying: Vec<&Client> = self.clients.iter().filter(|client| !client.given_up).collect();

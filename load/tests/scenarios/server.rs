@@ -22,7 +22,16 @@ impl Server {
         let binary = Path::new(env!("CARGO_BIN_EXE_selvedge-load")).with_file_name("selvedge");
         let mut child = Command::new(&binary)
             .env_clear()
-            .args(["--listen", "127.0.0.1:0", "--control=false", "--shards", "2", "--storage-memory-bytes", "16MiB", "--data-dir"])
+            .args([
+                "--listen",
+                "127.0.0.1:0",
+                "--control=false",
+                "--shards",
+                "2",
+                "--storage-memory-bytes",
+                "16MiB",
+                "--data-dir",
+            ])
             .arg(folder.path().join("data"))
             .args(arguments)
             .stderr(Stdio::piped())

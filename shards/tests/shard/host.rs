@@ -188,6 +188,8 @@ impl Host {
                 self.jobs.push_back((shard, document, job, from, through));
             }
             Effect::Snapshot { document, through } => self.snapshots.push_back((shard, document, through)),
+            Effect::Delete { document, .. } => self.deletions.push_back((shard, document)),
+            Effect::Answer { job, answer } => self.answers.push((job, answer)),
             Effect::Evicted { document } => self.evicted.push(document),
             Effect::Envelope { to, envelope } => {
                 let from = ShardId(u16::try_from(shard).expect("few shards"));

@@ -44,7 +44,7 @@ fn a_batch_is_reported_once_to_each_core_with_the_last_record_of_each_document()
     assert_eq!(batcher.next(Now(0)), SYNCED);
     // Comes while the batch is being synced, so it is of the next.
     batcher.gather(append(0, 2, 2, 3));
-    assert_eq!(batcher.batch().len(), 4);
+    assert_eq!(batcher.batch().count(), 4);
     batcher.conclude(Now(0), Ok(()));
     assert_eq!(drain_reports(&mut batcher), [committed(0, 1, &[(2, 1)]), committed(1, 3, &[(1, 2), (3, 1)])]);
     assert_eq!(batcher.next(Now(0)), SYNCED);
@@ -62,16 +62,16 @@ fn a_batch_is_bounded_in_records_and_bytes_and_takes_any_one_record() {
     }
     assert!(!batcher.wants_more());
     assert_eq!(batcher.next(Now(0)), SYNCED);
-    assert_eq!(batcher.batch().len(), BATCH_RECORDS_MAX);
+    assert_eq!(batcher.batch().count(), BATCH_RECORDS_MAX);
     batcher.conclude(Now(0), Ok(()));
     batcher.gather(append(0, 2, 1, BATCH_BYTES_MAX));
     batcher.gather(append(0, 2, 2, 1));
     assert!(!batcher.wants_more());
     assert_eq!(batcher.next(Now(0)), SYNCED);
-    assert_eq!(batcher.batch().len(), 2, "what is left over, and the one that fills it");
+    assert_eq!(batcher.batch().count(), 2, "what is left over, and the one that fills it");
     batcher.conclude(Now(0), Ok(()));
     assert_eq!(batcher.next(Now(0)), SYNCED);
-    assert_eq!(batcher.batch().len(), 1);
+    assert_eq!(batcher.batch().count(), 1);
     assert!(batcher.wants_more());
 }
 
@@ -165,7 +165,7 @@ fn draining_ends_with_a_sync_whatever_the_setting() {
                 Step::Drained => break,
                 Step::Write(durability) => synced |= durability == Durability::Synced,
                 Step::Sync => synced = true,
-                step @ (Step::Recover | Step::Wait { .. }) => panic!("{step:?} with {fsync:?}"),
+                step @ (Step::Delete | Step::Recover | Step::Wait { .. }) => panic!("{step:?} with {fsync:?}"),
             }
             assert!(!batcher.is_drained());
             batcher.conclude(Now(0), Ok(()));
@@ -289,6 +289,7 @@ impl World {
                     .collect();
                 self.store.append(&records, durability)
             }
+            Step::Delete => unreachable!("nothing is deleted here"),
             Step::Sync => self.store.sync(),
             Step::Recover => self.store.recover(),
             Step::Wait { .. } | Step::Drained => return,
@@ -311,6 +312,7 @@ impl World {
                     }
                     assert_eq!(reported, records);
                 }
+                Report::Deleted { .. } => unreachable!("nothing is deleted here"),
                 Report::Failed { core, .. } => {
                     assert!(!std::mem::replace(&mut self.stalled[core], true), "once in a stall");
                 }

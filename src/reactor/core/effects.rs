@@ -8,7 +8,7 @@ use crate::close::Goodbye;
 use crate::connection::Hold;
 use crate::encoder::Encoding;
 use crate::mesh::Parcel;
-use crate::persister::Append;
+use crate::persister::{Append, Deletion};
 use crate::reader::{Job, Task};
 
 impl Core {
@@ -41,9 +41,9 @@ impl Core {
                 Some(member) => self.resume_document(member),
                 None => self.unhold(key_of(session), Hold::Shard),
             },
-            // Nobody listens outside yet; the shard has counted it.
             Effect::Stateless { document, session, payload } => {
                 tracing::trace!(?document, ?session, bytes = payload.len(), "a stateless message came");
+                self.tell_stateless(session, payload);
             }
             Effect::Probe { session } => {
                 if let Some(member) = self.table.member(session) {
@@ -67,6 +67,7 @@ impl Core {
                     tracing::warn!(?document, "an update came after the last commit");
                     return;
                 }
+                self.events().appended(document, &name, sequence, update.len());
                 self.appender.append(Append { core, document, name, sequence, update });
             }
             Effect::Load { document, name } => self.reader.submit(Job { core, document, task: Task::Load { name } }),
@@ -76,6 +77,14 @@ impl Core {
             Effect::Snapshot { document, through } => {
                 self.reader.submit(Job { core, document, task: Task::Snapshot { through } });
             }
+            Effect::Delete { document, name } => {
+                // Nothing reads it now, so nothing of it comes back into the cache.
+                self.reader.evict(document);
+                if self.step < Step::Acknowledge {
+                    self.appender.delete(Deletion { core, document, name });
+                }
+            }
+            Effect::Answer { job, answer } => self.give_answer(job, answer),
             Effect::Evicted { document } => self.reader.evict(document),
             Effect::Envelope { to, envelope } => self.mesh.push(to, Parcel::Envelope(envelope)),
         }

@@ -2,7 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use crate::{Append, Corruption, DocumentKey, Durability, Record, StoreError, Stored};
+use crate::{
+    Append, Corruption, Deletion, Description, DocumentKey, Durability, Listed, Listing, NewVersion, Outline, Record,
+    StoreError, Stored, Version,
+};
 
 /// What a key costs on the made-up disk beside its value.
 const KEY_BYTES: u64 = 24;
@@ -47,6 +50,9 @@ enum Failure {
 pub(super) enum Change {
     Append(Vec<OwnedAppend>),
     Snapshot { document: DocumentKey, snapshot: Record },
+    Delete(Vec<DocumentKey>),
+    KeepVersion { document: DocumentKey, version: Version, update: Vec<u8> },
+    DropVersions { document: DocumentKey, ids: Vec<u64> },
 }
 
 #[derive(Clone)]
@@ -60,6 +66,8 @@ pub(super) struct OwnedAppend {
 struct Contents {
     documents: BTreeMap<DocumentKey, Document>,
     bytes: u64,
+    /// Documents and versions that were ever made: what stands for the time.
+    made: u64,
 }
 
 #[derive(Clone, Default)]
@@ -68,6 +76,9 @@ struct Document {
     name: Option<String>,
     snapshot: Option<Record>,
     log: BTreeMap<u64, Vec<u8>>,
+    versions: BTreeMap<u64, (Version, Vec<u8>)>,
+    /// What stands for the time at which it was made: no two documents have the same.
+    created_ms: u64,
 }
 
 impl Disk {
@@ -132,7 +143,8 @@ impl Disk {
         if snapshot_sequence == 0 && log.is_empty() {
             return Err(StoreError::Corrupt { document, sequence: 1, why: Corruption::Missing });
         }
-        Ok(Some(Stored { name: name.to_owned(), snapshot: stored.snapshot.clone(), log }))
+        let created_ms = stored.created_ms;
+        Ok(Some(Stored { name: name.to_owned(), created_ms, snapshot: stored.snapshot.clone(), log }))
     }
 
     pub(super) fn tail(&mut self, document: DocumentKey, after: u64) -> Result<Option<Vec<Record>>, StoreError> {
@@ -145,6 +157,56 @@ impl Disk {
                 self.log_after(document, stored, after).map(Some)
             }
         }
+    }
+
+    pub(super) fn list(&mut self, listing: Listing<'_>) -> Result<Vec<Listed>, StoreError> {
+        self.check_readable()?;
+        let Listing { prefix, after, limit } = listing;
+        let documents = self.visible.documents.values();
+        let named = documents.filter_map(|document| Some((document.name.as_deref()?, document)));
+        let sorted: BTreeMap<&str, &Document> = named.filter(|(name, _)| name.starts_with(prefix)).collect();
+        let behind = sorted.into_iter().filter(|&(name, _)| after.is_none_or(|after| name > after));
+        let listed =
+            |(name, document): (&str, &Document)| Listed { name: name.to_owned(), outline: Some(document.outline()) };
+        Ok(behind.take(limit).map(listed).collect())
+    }
+
+    pub(super) fn describe(&mut self, document: DocumentKey) -> Result<Option<Description>, StoreError> {
+        let Some(Stored { name, snapshot, log, .. }) = self.load(document)? else { return Ok(None) };
+        let outline = self.visible.documents.get(&document).map(Document::outline).unwrap_or_default();
+        let sequence = log.last().or(snapshot.as_ref()).map_or(0, |last| last.sequence);
+        let log_bytes = log.iter().map(|record| record.update.len() as u64).sum();
+        let updated_ms = outline.created_ms;
+        Ok(Some(Description { name, outline, sequence, log_records: log.len() as u64, log_bytes, updated_ms }))
+    }
+
+    pub(super) fn contains(&mut self, document: DocumentKey) -> Result<bool, StoreError> {
+        self.check_readable()?;
+        Ok(self.visible.documents.contains_key(&document))
+    }
+
+    pub(super) fn keep_version(&mut self, new: NewVersion<'_>) -> Result<Version, StoreError> {
+        let NewVersion { document, created_ms, name, author, is_automatic, sequence, update } = new;
+        let stored = self.visible.documents.get(&document).filter(|stored| stored.created_ms == created_ms);
+        let stored = stored.ok_or(StoreError::Unknown { document })?;
+        let last = stored.versions.last_key_value().map_or(0, |(&last, _)| last);
+        let id = (last + 1).max(self.visible.made + 1);
+        let (name, author) = (name.to_owned(), author.map(str::to_owned));
+        let version = Version { id, name, author, taken_ms: id, sequence, bytes: update.len() as u64, is_automatic };
+        let change = Change::KeepVersion { document, version: version.clone(), update: update.to_vec() };
+        self.write(change, Durability::Synced)?;
+        Ok(version)
+    }
+
+    pub(super) fn versions(&mut self, document: DocumentKey) -> Result<Vec<Version>, StoreError> {
+        self.check_readable()?;
+        let versions = self.visible.documents.get(&document).into_iter().flat_map(|stored| stored.versions.values());
+        Ok(versions.map(|(version, _)| version.clone()).collect())
+    }
+
+    pub(super) fn version(&mut self, document: DocumentKey, id: u64) -> Result<Option<(Version, Vec<u8>)>, StoreError> {
+        self.check_readable()?;
+        Ok(self.visible.documents.get(&document).and_then(|stored| stored.versions.get(&id)).cloned())
     }
 
     /// The sequence of a document's snapshot; `None` where it has none.
@@ -207,8 +269,12 @@ impl Disk {
         for written in change.written() {
             self.corrupt.remove(&written);
         }
-        if let Change::Snapshot { document, snapshot } = &change {
-            self.corrupt.retain(|(damaged, sequence)| damaged != document || *sequence > snapshot.sequence);
+        match &change {
+            Change::Snapshot { document, snapshot } => {
+                self.corrupt.retain(|(damaged, sequence)| damaged != document || *sequence > snapshot.sequence);
+            }
+            Change::Delete(documents) => self.corrupt.retain(|(damaged, _)| !documents.contains(damaged)),
+            Change::Append(_) | Change::KeepVersion { .. } | Change::DropVersions { .. } => {}
         }
         self.visible.apply(&change);
         self.unsynced.push_back(change);
@@ -272,10 +338,17 @@ impl Change {
         Change::Snapshot { document, snapshot: Record { sequence, update: update.to_vec() } }
     }
 
+    pub(super) fn delete(documents: &[Deletion<'_>]) -> Change {
+        Change::Delete(documents.iter().map(|deletion| deletion.document).collect())
+    }
+
     fn bytes(&self) -> u64 {
         match self {
             Change::Append(appends) => appends.iter().map(|append| cost(&append.record.update)).sum(),
             Change::Snapshot { snapshot, .. } => cost(&snapshot.update),
+            Change::Delete(documents) => KEY_BYTES * documents.len() as u64,
+            Change::KeepVersion { update, .. } => cost(update),
+            Change::DropVersions { ids, .. } => KEY_BYTES * ids.len() as u64,
         }
     }
 
@@ -283,6 +356,7 @@ impl Change {
         match self {
             Change::Append(appends) => appends.iter().map(|append| (append.document, append.record.sequence)).collect(),
             Change::Snapshot { document, snapshot } => vec![(*document, snapshot.sequence)],
+            Change::Delete(_) | Change::KeepVersion { .. } | Change::DropVersions { .. } => Vec::new(),
         }
     }
 }
@@ -292,11 +366,35 @@ impl Contents {
         match change {
             Change::Append(appends) => appends.iter().for_each(|append| self.apply_append(append)),
             Change::Snapshot { document, snapshot } => self.apply_snapshot(*document, snapshot),
+            Change::Delete(documents) => documents.iter().for_each(|document| self.apply_deletion(*document)),
+            Change::KeepVersion { document, version, update } => {
+                self.made = self.made.max(version.id);
+                let Some(stored) = self.documents.get_mut(document) else { return };
+                self.bytes += cost(update);
+                stored.versions.insert(version.id, (version.clone(), update.clone()));
+            }
+            Change::DropVersions { document, ids } => {
+                let Some(stored) = self.documents.get_mut(document) else { return };
+                for (_, update) in ids.iter().filter_map(|id| stored.versions.remove(id)).collect::<Vec<_>>() {
+                    self.bytes -= cost(&update);
+                }
+            }
         }
     }
 
+    fn apply_deletion(&mut self, document: DocumentKey) {
+        let Some(gone) = self.documents.remove(&document) else { return };
+        let snapshot = gone.snapshot.iter().map(|snapshot| cost(&snapshot.update));
+        let versions = gone.versions.values().map(|(_, update)| cost(update));
+        self.bytes -= gone.log.values().map(|update| cost(update)).chain(snapshot).chain(versions).sum::<u64>();
+    }
+
     fn apply_append(&mut self, append: &OwnedAppend) {
-        let document = self.documents.entry(append.document).or_default();
+        let made = &mut self.made;
+        let document = self.documents.entry(append.document).or_insert_with(|| {
+            *made += 1;
+            Document { created_ms: *made, ..Document::default() }
+        });
         if append.record.sequence == 1 {
             document.name.get_or_insert_with(|| append.name.clone());
         }
@@ -324,6 +422,15 @@ impl Contents {
 }
 
 impl Document {
+    fn outline(&self) -> Outline {
+        Outline {
+            created_ms: self.created_ms,
+            snapshot_sequence: self.snapshot.as_ref().map_or(0, |snapshot| snapshot.sequence),
+            snapshot_bytes: self.snapshot.as_ref().map_or(0, |snapshot| snapshot.update.len() as u64),
+            snapshot_ms: 0,
+        }
+    }
+
     fn name(&self, document: DocumentKey) -> Result<&str, StoreError> {
         self.name.as_deref().ok_or(StoreError::Corrupt { document, sequence: 0, why: Corruption::Missing })
     }

@@ -2,26 +2,30 @@
 
 use std::{path::Path, thread, time::Duration};
 
+use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{
-    ColumnFamily, ColumnFamilyDescriptor, DB, DEFAULT_COLUMN_FAMILY_NAME, Direction, ErrorKind, IteratorMode,
+    ColumnFamily, ColumnFamilyDescriptor, DB, DEFAULT_COLUMN_FAMILY_NAME, Direction, ErrorKind, IteratorMode, Options,
     ReadOptions, Snapshot, WriteBatch, WriteOptions,
 };
 
-use super::{RocksOptions, directory, keys};
+use super::{Figures, Found, RocksOptions, directory, figures, keys};
 use crate::{
-    Append, Corruption, DocumentKey, Durability, Record, StoreError, Stored,
-    record::{self, Meta, SnapshotMeta},
+    Append, Corruption, Description, DocumentKey, Durability, Outline, Record, StoreError, Stored,
+    record::{self, Logged, Meta, SnapshotMeta},
 };
 
-const LOG: &str = "log";
-const SNAPSHOT: &str = "snapshot";
-const META: &str = "meta";
+pub(super) const LOG: &str = "log";
+pub(super) const SNAPSHOT: &str = "snapshot";
+pub(super) const META: &str = "meta";
+pub(super) const NAMES: &str = "names";
+pub(super) const VERSION: &str = "version";
+pub(super) const VERSION_PART: &str = "version part";
 /// In the default column family: the format as a little-endian u32, as in the directory's marker.
 const FORMAT_KEY: &[u8] = b"format";
 
 /// The bytes of a snapshot in one value. RocksDB reads, checks, compresses and caches values whole: parts keep what it
 /// allocates at once small, and a snapshot is never in memory twice while it is read.
-const PART_BYTES: usize = 256 << 10;
+pub(super) const PART_BYTES: usize = 256 << 10;
 
 /// What a batch takes for each record beside the update: keys, archive, checksum and RocksDB's own framing.
 const RECORD_OVERHEAD_BYTES: usize = 64;
@@ -31,10 +35,12 @@ const STALL_PAUSE: Duration = Duration::from_millis(10);
 
 /// As many records are removed one by one; more as a range. Reads begin behind them either way. But every read of a
 /// column family weighs all ranges that its memtable holds, and with many documents there would be one for each snapshot.
-const TRIM_POINTS_MAX: u64 = 4096;
+pub(super) const TRIM_POINTS_MAX: u64 = 4096;
 
 pub(super) struct Database {
-    db: DB,
+    pub(super) db: DB,
+    /// Those that it was opened with: they count what it does.
+    settings: Options,
 }
 
 /// What a database is opened for.
@@ -42,6 +48,8 @@ pub(super) struct Database {
 pub(super) enum Access {
     /// For reading and writing; made where it is missing.
     Create,
+    /// For reading and writing, though an earlier build may have written it: what that did not have is made.
+    Upgrade,
     /// For reading and writing.
     Write,
     /// For reading, without changing anything on the disk.
@@ -65,18 +73,30 @@ impl Database {
         merging: Merging,
     ) -> Result<Database, StoreError> {
         let cache = options.cache();
-        let families = [DEFAULT_COLUMN_FAMILY_NAME, LOG, SNAPSHOT, META].map(|name| {
+        let names = [DEFAULT_COLUMN_FAMILY_NAME, LOG, SNAPSHOT, META, NAMES, VERSION, VERSION_PART];
+        let settings = options.database(access);
+        // A store of an earlier build that is only looked at has fewer.
+        let present = match access {
+            Access::Read => DB::list_cf(&settings, path).map_err(|error| opening(path, &error))?,
+            Access::Create | Access::Upgrade | Access::Write => Vec::new(),
+        };
+        let wanted = names.into_iter().filter(|name| present.is_empty() || present.iter().any(|other| other == name));
+        let families = wanted.map(|name| {
             // Whether a document is new is asked of `meta`, and the answer is often yes.
             ColumnFamilyDescriptor::new(name, options.column_family(&cache, name == META, merging))
         });
-        let settings = options.database(access == Access::Create);
         let opened = match access {
-            Access::Create | Access::Write => DB::open_cf_descriptors(&settings, path, families),
+            Access::Create | Access::Upgrade | Access::Write => DB::open_cf_descriptors(&settings, path, families),
             Access::Read => DB::open_cf_descriptors_read_only(&settings, path, families, false),
         };
-        let database = Database { db: opened.map_err(|error| opening(path, &error))? };
+        let database = Database { db: opened.map_err(|error| opening(path, &error))?, settings };
         database.check_format(path, access)?;
         Ok(database)
+    }
+
+    /// How it is, and what it has done since it was opened.
+    pub(super) fn figures(&self) -> Figures {
+        figures::figures(&self.db, &self.settings, self.db.path())
     }
 
     /// Writes all records in one batch.
@@ -96,8 +116,10 @@ impl Database {
                 let meta = Meta { name: append.name.to_owned(), created_ms: now_ms, snapshot: None };
                 record::encode_meta(append.document, &meta, &mut value);
                 batch.put_cf(self.family(META), append.document.0, &value);
+                self.put_name(&mut batch, append.name, append.document, &mut value);
             }
-            record::encode_log(append.document, append.sequence, append.update, &mut value);
+            let logged = Logged { update: append.update, written_ms: now_ms };
+            record::encode_log(append.document, append.sequence, logged, &mut value);
             batch.put_cf(log, keys::log(append.document, append.sequence), &value);
         }
         self.commit(batch, durability, stalled)
@@ -182,7 +204,7 @@ impl Database {
         if after == 0 && log.is_empty() {
             return Err(StoreError::Corrupt { document, sequence: 1, why: Corruption::Missing });
         }
-        Ok(Some(Stored { name: meta.name, snapshot, log }))
+        Ok(Some(Stored { name: meta.name, created_ms: meta.created_ms, snapshot, log }))
     }
 
     pub(super) fn tail(&self, document: DocumentKey, after: u64) -> Result<Option<Vec<Record>>, StoreError> {
@@ -198,7 +220,7 @@ impl Database {
         self.meta_in(&self.db.snapshot(), document)
     }
 
-    fn meta_in(&self, view: &Snapshot<'_>, document: DocumentKey) -> Result<Option<Meta>, StoreError> {
+    pub(super) fn meta_in(&self, view: &Snapshot<'_>, document: DocumentKey) -> Result<Option<Meta>, StoreError> {
         let found = view.get_pinned_cf_opt(self.family(META), document.0, ReadOptions::default());
         match found.map_err(|error| reading(document, 0, &error))? {
             Some(value) => {
@@ -237,25 +259,61 @@ impl Database {
         Ok(Record { sequence, update })
     }
 
+    fn log_in(&self, view: &Snapshot<'_>, document: DocumentKey, after: u64) -> Result<Vec<Record>, StoreError> {
+        let mut log = Vec::new();
+        self.visit_log(view, document, after, |sequence, logged| {
+            log.push(Record { sequence, update: logged.update.to_vec() });
+        })?;
+        Ok(log)
+    }
+
     /// The records after a sequence. Records at or below a snapshot's are never looked at: neither deleted ones, over
     /// which an iteration would be slow, nor such as were appended again after they had been trimmed.
-    fn log_in(&self, view: &Snapshot<'_>, document: DocumentKey, after: u64) -> Result<Vec<Record>, StoreError> {
-        let Some(first) = after.checked_add(1) else { return Ok(Vec::new()) };
+    fn visit_log(
+        &self,
+        view: &Snapshot<'_>,
+        document: DocumentKey,
+        after: u64,
+        mut visit: impl FnMut(u64, Logged<'_>),
+    ) -> Result<(), StoreError> {
+        let Some(first) = after.checked_add(1) else { return Ok(()) };
         let keys = keys::log_from(document, first);
         let mut options = ReadOptions::default();
         options.set_iterate_upper_bound(keys.end);
         let mode = IteratorMode::From(&keys.start, Direction::Forward);
-        let mut log = Vec::new();
         for (expected, entry) in (first..).zip(view.iterator_cf_opt(self.family(LOG), options, mode)) {
             let corrupt = |why| StoreError::Corrupt { document, sequence: expected, why };
             let (key, value) = entry.map_err(|error| reading(document, expected, &error))?;
             if keys::log_sequence(&key) != Some(expected) {
                 return Err(corrupt(Corruption::Missing));
             }
-            let update = record::parse_log(document, expected, &value).map_err(corrupt)?.to_vec();
-            log.push(Record { sequence: expected, update });
+            visit(expected, record::parse_log(document, expected, &value).map_err(corrupt)?);
         }
-        Ok(log)
+        Ok(())
+    }
+
+    /// What is known of a document without its updates.
+    pub(super) fn describe(&self, document: DocumentKey) -> Result<Option<Description>, StoreError> {
+        let view = self.db.snapshot();
+        let Some(meta) = self.meta_in(&view, document)? else { return Ok(None) };
+        let outline = meta.outline();
+        let (mut sequence, mut updated_ms) = (outline.snapshot_sequence, outline.snapshot_ms);
+        let mut log_bytes = 0;
+        self.visit_log(&view, document, outline.snapshot_sequence, |at, logged| {
+            (sequence, updated_ms) = (at, logged.written_ms);
+            log_bytes += logged.update.len() as u64;
+        })?;
+        let log_records = sequence - outline.snapshot_sequence;
+        Ok(Some(Description { name: meta.name, outline, sequence, log_records, log_bytes, updated_ms }))
+    }
+
+    pub(super) fn contains(&self, document: DocumentKey) -> Result<bool, StoreError> {
+        match self.meta(document) {
+            Ok(meta) => Ok(meta.is_some()),
+            // There, damaged.
+            Err(StoreError::Corrupt { .. }) => Ok(true),
+            Err(error) => Err(error),
+        }
     }
 
     fn has_records(&self, view: &Snapshot<'_>, document: DocumentKey) -> Result<bool, StoreError> {
@@ -290,25 +348,90 @@ impl Database {
         }
     }
 
+    /// Links or copies all files, as they are now, into a new database.
+    pub(super) fn checkpoint(&self, path: &Path) -> Result<(), StoreError> {
+        let made = Checkpoint::new(&self.db).and_then(|checkpoint| checkpoint.create_checkpoint(path));
+        made.map_err(|error| match error.kind() {
+            _any if is_full(&error.to_string()) => StoreError::Full,
+            _other => StoreError::NotAccessible { path: path.to_owned(), why: error.to_string() },
+        })
+    }
+
+    /// Shows what lies under all keys, one line for what belongs to one document.
+    pub(super) fn walk(&self, show: &mut dyn FnMut(Found)) -> Result<(), StoreError> {
+        let shapes = [
+            (META, 16),
+            (SNAPSHOT, 20),
+            (LOG, keys::LOG_KEY_BYTES),
+            (VERSION, keys::LOG_KEY_BYTES),
+            (VERSION_PART, keys::VERSION_PART_KEY_BYTES),
+        ];
+        for (family, shape) in shapes {
+            let Some(handle) = self.db.cf_handle(family) else { continue };
+            let mut cursor = self.db.raw_iterator_cf(handle);
+            cursor.seek_to_first();
+            while let Some(key) = cursor.key() {
+                let Some(document) = key.first_chunk().copied().map(DocumentKey).filter(|_| key.len() == shape) else {
+                    show(Found::Foreign { family, bytes: key.len() });
+                    cursor.next();
+                    continue;
+                };
+                let version = keys::version_id(key).filter(|_| family == VERSION);
+                match version {
+                    _ if family != META && !self.has_meta(document)? => show(Found::Stray { document, family }),
+                    Some(id) => {
+                        show(Found::Version { document, id });
+                        cursor.next();
+                        continue;
+                    }
+                    None if family == META => show(Found::Document(document)),
+                    None => {}
+                }
+                // What else there is of it is read with it.
+                cursor.seek(keys::of(document).end);
+            }
+            cursor.status().map_err(|error| opening(Path::new(family), &error))?;
+        }
+        Ok(())
+    }
+
+    fn has_meta(&self, document: DocumentKey) -> Result<bool, StoreError> {
+        let found = self.db.get_pinned_cf(self.family(META), document.0);
+        found.map(|found| found.is_some()).map_err(|error| reading(document, 0, &error))
+    }
+
+    pub(super) fn documents_about(&self) -> u64 {
+        let keys = self.db.property_int_value_cf(self.family(META), "rocksdb.estimate-num-keys");
+        keys.ok().flatten().unwrap_or(0)
+    }
+
     fn check_format(&self, path: &Path, access: Access) -> Result<(), StoreError> {
         let found = self.db.get_pinned(FORMAT_KEY).map_err(|error| opening(path, &error))?;
         let not_ours = |why: &str| StoreError::NotADatabase { path: path.to_owned(), why: why.to_owned() };
         match (found, access) {
             (Some(value), _) => match value.as_ref().try_into().map(u32::from_le_bytes) {
                 Ok(directory::FORMAT) => Ok(()),
+                Ok(directory::FORMAT_WITHOUT_NAMES) if access == Access::Read => Ok(()),
+                Ok(directory::FORMAT_WITHOUT_NAMES) if access == Access::Upgrade => {
+                    self.index_names()?;
+                    self.put_format()
+                }
                 Ok(found) => Err(StoreError::Version { found, supported: directory::FORMAT }),
                 Err(_) => Err(not_ours("its format is not a number")),
             },
-            (None, Access::Create) => {
-                let mut batch = WriteBatch::default();
-                batch.put(FORMAT_KEY, directory::FORMAT.to_le_bytes());
-                self.commit(batch, Durability::Synced, |_| Ok(()))
-            }
-            (None, Access::Write | Access::Read) => Err(not_ours("it has no format")),
+            (None, Access::Create) => self.put_format(),
+            (None, Access::Upgrade | Access::Write | Access::Read) => Err(not_ours("it has no format")),
         }
     }
 
-    fn family(&self, name: &str) -> &ColumnFamily {
+    /// Everything that makes this format is there.
+    fn put_format(&self) -> Result<(), StoreError> {
+        let mut batch = WriteBatch::default();
+        batch.put(FORMAT_KEY, directory::FORMAT.to_le_bytes());
+        self.commit(batch, Durability::Synced, |_| Ok(()))
+    }
+
+    pub(super) fn family(&self, name: &str) -> &ColumnFamily {
         self.db.cf_handle(name).expect("the database was opened with all column families")
     }
 }
@@ -325,8 +448,20 @@ fn opening(path: &Path, error: &rocksdb::Error) -> StoreError {
     }
 }
 
+impl Meta {
+    pub(super) fn outline(&self) -> Outline {
+        let snapshot = self.snapshot.unwrap_or(SnapshotMeta { sequence: 0, bytes: 0, parts: 0, taken_ms: 0 });
+        Outline {
+            created_ms: self.created_ms,
+            snapshot_sequence: snapshot.sequence,
+            snapshot_bytes: snapshot.bytes,
+            snapshot_ms: snapshot.taken_ms,
+        }
+    }
+}
+
 /// An error of a write, whatever RocksDB calls it: after each it takes no further ones.
-fn writing(error: &rocksdb::Error) -> StoreError {
+pub(super) fn writing(error: &rocksdb::Error) -> StoreError {
     let why = error.to_string();
     match error.kind() {
         _any if is_full(&why) => StoreError::Full,
@@ -336,7 +471,7 @@ fn writing(error: &rocksdb::Error) -> StoreError {
 }
 
 /// An error of a read: the document's where RocksDB found damage, the disk's otherwise.
-fn reading(document: DocumentKey, sequence: u64, error: &rocksdb::Error) -> StoreError {
+pub(super) fn reading(document: DocumentKey, sequence: u64, error: &rocksdb::Error) -> StoreError {
     let why = error.to_string();
     match error.kind() {
         ErrorKind::Corruption => StoreError::Corrupt { document, sequence, why: Corruption::Block { why } },

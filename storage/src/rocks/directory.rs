@@ -9,7 +9,9 @@ use std::{
 use crate::StoreError;
 
 /// The format of the directory and the keys in it. The values carry their own.
-pub(super) const FORMAT: u32 = 1;
+pub(super) const FORMAT: u32 = 2;
+/// Of earlier builds: without the index of names and the versions, which an opening makes.
+pub(super) const FORMAT_WITHOUT_NAMES: u32 = 1;
 
 /// The marker file: one line that says that the directory is ours, its format, and whether the store in it is complete.
 /// It is locked as long as the store is open.
@@ -22,7 +24,7 @@ const STATE_READY: &str = "ready";
 const MARKER_BYTES_MAX: u64 = 64;
 
 /// The subdirectory that RocksDB keeps.
-const DATABASE: &str = "rocksdb";
+pub(super) const DATABASE: &str = "rocksdb";
 /// The file that is written to find out whether writes succeed.
 const PROBE: &str = "probe";
 /// What a probe writes beside the size of the write-ahead log: RocksDB's manifest, diary and file ends.
@@ -34,6 +36,8 @@ pub(super) struct Directory {
     path: PathBuf,
     marker: File,
     state: State,
+    /// What the marker says.
+    format: u32,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -62,14 +66,14 @@ impl Directory {
             Err(error) if error.kind() == ErrorKind::InvalidData => return Err(foreign(path, "its marker is no text")),
             Err(error) => return Err(not_accessible(&marker_path, &error)),
         }
-        let state = if text.is_empty() {
+        let (state, format) = if text.is_empty() {
             // Whoever made it was stopped before it wrote anything, here or elsewhere in the directory.
             check_empty(path, Some(MARKER))?;
-            State::New
+            (State::New, FORMAT)
         } else {
             parse_marker(path, &text)?
         };
-        let directory = Directory { path: path.to_owned(), marker, state };
+        let directory = Directory { path: path.to_owned(), marker, state, format };
         if text.is_empty() {
             directory.mark(STATE_NEW)?;
         }
@@ -81,17 +85,20 @@ impl Directory {
         self.state == State::New
     }
 
-    /// Says, durably, that the store is complete: from now on a missing database is a loss and not a beginning.
+    /// Whether an earlier build has written the store, or begun it.
+    pub(super) fn is_older(&self) -> bool {
+        self.format < FORMAT
+    }
+
+    /// Says, durably, that the store is complete and of this format: from now on a missing database is a loss and not a beginning.
     pub(super) fn finish(&mut self) -> Result<(), StoreError> {
-        match self.state {
-            State::Ready => Ok(()),
-            State::New => {
-                sync_directory(&self.path)?;
-                self.mark(STATE_READY)?;
-                self.state = State::Ready;
-                Ok(())
-            }
+        if self.state == State::Ready && !self.is_older() {
+            return Ok(());
         }
+        sync_directory(&self.path)?;
+        self.mark(STATE_READY)?;
+        (self.state, self.format) = (State::Ready, FORMAT);
+        Ok(())
     }
 
     /// Where RocksDB keeps its files.
@@ -146,6 +153,39 @@ impl Drop for Directory {
     }
 }
 
+/// Where the database of a complete store is, for somebody who only looks: nothing is locked.
+pub(super) fn look(path: &Path) -> Result<PathBuf, StoreError> {
+    let marker_path = path.join(MARKER);
+    let marker = match File::open(&marker_path) {
+        Ok(marker) => marker,
+        Err(error) if error.kind() == ErrorKind::NotFound && path.is_dir() => {
+            return Err(foreign(path, "it has no marker (a file SELVEDGE)"));
+        }
+        Err(error) => return Err(not_accessible(&marker_path, &error)),
+    };
+    let mut text = String::new();
+    if let Err(error) = marker.take(MARKER_BYTES_MAX).read_to_string(&mut text) {
+        return Err(not_accessible(&marker_path, &error));
+    }
+    match parse_marker(path, &text)? {
+        (State::Ready, _) => Ok(path.join(DATABASE)),
+        (State::New, _) => Err(foreign(path, "the store in it was never completed")),
+    }
+}
+
+/// Says, durably, that the database that was put here is a complete store.
+pub(super) fn finish_copy(path: &Path) -> Result<(), StoreError> {
+    let marker_path = path.join(MARKER);
+    let line = format!("{MARKER_WORDS} {FORMAT} {STATE_READY}\n");
+    let written = File::create_new(&marker_path).and_then(|mut marker| {
+        marker.write_all(line.as_bytes())?;
+        marker.sync_all()
+    });
+    written.map_err(|error| not_accessible(&marker_path, &error))?;
+    sync_directory(&path.join(DATABASE))?;
+    sync_directory(path)
+}
+
 /// Makes the directory where it is missing, and an empty marker where nothing else is in it.
 fn begin(path: &Path, marker_path: &Path) -> Result<File, StoreError> {
     fs::create_dir_all(path).map_err(|error| not_accessible(path, &error))?;
@@ -169,18 +209,18 @@ fn check_empty(path: &Path, but_for: Option<&str>) -> Result<(), StoreError> {
     Ok(())
 }
 
-fn parse_marker(path: &Path, text: &str) -> Result<State, StoreError> {
+fn parse_marker(path: &Path, text: &str) -> Result<(State, u32), StoreError> {
     let unknown = || foreign(path, "its marker is not one of ours");
     let line = text.strip_prefix(MARKER_WORDS).and_then(|rest| rest.strip_prefix(' ')).ok_or_else(unknown)?;
     let (format, state) = line.split_once(' ').ok_or_else(unknown)?;
     // The format first: another one may end its line in its own way.
-    match format.parse().map_err(|_| unknown())? {
-        FORMAT => {}
+    let format = match format.parse().map_err(|_| unknown())? {
+        format @ (FORMAT | FORMAT_WITHOUT_NAMES) => format,
         found => return Err(StoreError::Version { found, supported: FORMAT }),
-    }
+    };
     match state.strip_suffix('\n') {
-        Some(STATE_NEW) => Ok(State::New),
-        Some(STATE_READY) => Ok(State::Ready),
+        Some(STATE_NEW) => Ok((State::New, format)),
+        Some(STATE_READY) => Ok((State::Ready, format)),
         Some(_) | None => Err(unknown()),
     }
 }
@@ -213,7 +253,7 @@ fn disk(error: &io::Error) -> StoreError {
     }
 }
 
-fn not_accessible(path: &Path, error: &io::Error) -> StoreError {
+pub(super) fn not_accessible(path: &Path, error: &io::Error) -> StoreError {
     StoreError::NotAccessible { path: path.to_owned(), why: error.to_string() }
 }
 

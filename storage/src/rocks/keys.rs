@@ -35,3 +35,35 @@ pub(super) fn snapshot_part(document: DocumentKey, part: u32) -> [u8; 20] {
     key[16..].copy_from_slice(&part.to_be_bytes());
     key
 }
+
+/// All keys of a document, in any column family that begins its keys with it: what follows is never longer than this end.
+pub(super) fn of(document: DocumentKey) -> Range<Vec<u8>> {
+    document.0.to_vec()..[&document.0[..], &[0xff; VERSION_PART_KEY_BYTES - 16 + 1]].concat()
+}
+
+/// Document, then number, big-endian: a document's versions lie together, ascending.
+pub(super) fn version(document: DocumentKey, id: u64) -> [u8; LOG_KEY_BYTES] {
+    log(document, id)
+}
+
+/// The number in a version's key; `None` where the key has another length.
+pub(super) fn version_id(key: &[u8]) -> Option<u64> {
+    log_sequence(key)
+}
+
+/// The bytes of the key of a version's part.
+pub(super) const VERSION_PART_KEY_BYTES: usize = 28;
+
+/// Document, number, part, big-endian.
+pub(super) fn version_part(document: DocumentKey, id: u64, part: u32) -> [u8; VERSION_PART_KEY_BYTES] {
+    let mut key = [0; VERSION_PART_KEY_BYTES];
+    key[..LOG_KEY_BYTES].copy_from_slice(&version(document, id));
+    key[LOG_KEY_BYTES..].copy_from_slice(&part.to_be_bytes());
+    key
+}
+
+/// The keys of all parts of a version.
+pub(super) fn version_parts(document: DocumentKey, id: u64) -> Range<Vec<u8>> {
+    let end = [&version_part(document, id, u32::MAX)[..], &[0]].concat();
+    version_part(document, id, 0).to_vec()..end
+}

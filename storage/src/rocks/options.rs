@@ -1,6 +1,7 @@
 //! What an operator may set of RocksDB, and what is set deliberately. Does not know the directory.
 
-use super::database::Merging;
+use super::database::{Access, Merging};
+use rocksdb::statistics::StatsLevel;
 use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, LogLevel, Options};
 
 /// Memory, files and threads that RocksDB may use.
@@ -40,10 +41,10 @@ const MANIFEST_BYTES: usize = 16 << 20;
 
 impl RocksOptions {
     /// Settings of the whole database.
-    pub(super) fn database(&self, create: bool) -> Options {
+    pub(super) fn database(&self, access: Access) -> Options {
         let mut options = Options::default();
-        options.create_if_missing(create);
-        options.create_missing_column_families(create);
+        options.create_if_missing(access == Access::Create);
+        options.create_missing_column_families(matches!(access, Access::Create | Access::Upgrade));
 
         // After power loss the log ends somewhere in what was not synced, perhaps with a hole before its end, because the
         // kernel writes pages in any order. Replaying stops there: everything acknowledged lies before it. The stricter
@@ -56,6 +57,10 @@ impl RocksOptions {
         // Every write reaches the kernel before it returns: it survives the death of the process.
         options.set_manual_wal_flush(false);
         options.set_paranoid_checks(true);
+
+        // Counts only: times would cost a look at the clock for each read and write.
+        options.enable_statistics();
+        options.set_statistics_level(StatsLevel::ExceptHistogramOrTimers);
 
         options.set_max_total_wal_size(self.write_ahead_log_bytes.max(1 << 20));
         options.set_db_write_buffer_size(self.memtables_bytes.max(1 << 20));
@@ -81,7 +86,7 @@ impl RocksOptions {
         let mut options = Options::default();
         options.set_block_based_table_factory(&blocks);
         options.set_compression_type(DBCompressionType::Lz4);
-        // Two of the three column families take bytes; each gets half.
+        // Two of the column families take many bytes all the time; each gets half.
         options.set_write_buffer_size(self.memtables_bytes.max(1 << 20) / 2);
         options.set_max_write_buffer_number(3);
         // Nor are writes refused then because too many files wait to be merged.

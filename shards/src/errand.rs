@@ -1,0 +1,168 @@
+//! What somebody who is no session wants of a document, and what came of it: the way of the control plane. Does not know who asks.
+
+use std::sync::Arc;
+
+use selvedge_protocol::update::Refused;
+
+use crate::id::{Sequence, SessionId, SessionRef};
+use crate::input::{Access, Dialect};
+use crate::reading::ReadFailed;
+
+/// Sessions of one core that an inspection shows at most. Of more, it says how many there are.
+pub const INSPECTED_SESSIONS_MAX: usize = 1_000;
+
+/// Bytes of awareness states that an inspection shows at most.
+pub const INSPECTED_STATE_BYTES_MAX: usize = 1 << 20;
+
+/// What is wanted of a document. All but the last two are for the shard that owns it.
+#[derive(Clone, Debug)]
+pub enum Errand {
+    /// Put an update in, as an author who is no session. Answered when it is durable.
+    Edit {
+        /// As a client would send it.
+        update: Vec<u8>,
+        /// Only if the last record is this one, and nothing has come since.
+        expected: Option<Sequence>,
+    },
+    /// Make an empty document where there is none: its first record says nothing. Answered when it is durable.
+    Create,
+    /// End all sessions and take away everything that is stored. Answered when that is durable.
+    Delete {
+        /// Something was stored, as far as whoever asks has seen.
+        stored: bool,
+    },
+    /// Tell every session something that is in no document.
+    Tell {
+        /// Anything, not longer than a message may be.
+        payload: Box<str>,
+    },
+    /// Show what is known of it on this core.
+    Inspect,
+    /// End one session of this core.
+    Dismiss {
+        /// Which.
+        session: SessionId,
+    },
+}
+
+/// Names of documents that are open and have nothing stored.
+#[derive(Clone, Debug)]
+pub struct Unstored {
+    /// What they begin with.
+    pub prefix: Box<str>,
+    /// Only those behind this one.
+    pub after: Option<Box<str>>,
+    /// So many at most.
+    pub limit: usize,
+}
+
+/// What came of an errand.
+#[derive(Clone, Debug)]
+pub enum Answer {
+    /// It is in the document, and durable.
+    Edited {
+        /// The last record of it; of what was known before, the last at all.
+        sequence: Sequence,
+        /// Something of it was not known before.
+        is_new: bool,
+    },
+    /// The document is there, and durable. Says whether it is new.
+    Created(bool),
+    /// Nothing of the document is left. Says whether there was anything.
+    Deleted(bool),
+    /// The sessions were told. Says whether the document was open.
+    Told(bool),
+    /// What is known here.
+    Inspected(Box<Inspection>),
+    /// Says whether the session was there.
+    Dismissed(bool),
+    /// In order.
+    Unstored(Vec<Arc<str>>),
+    /// Nothing was done.
+    Failed(ErrandFailed),
+}
+
+/// Why an errand came to nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ErrandFailed {
+    /// The update is none that a document can take.
+    Refused(Refused),
+    /// The update refers to something that the document does not have.
+    Lacks {
+        /// Whose struct.
+        client: u64,
+        /// Which.
+        clock: u32,
+    },
+    /// The document has moved on.
+    Changed {
+        /// Its last record, or the next where something has come that is none yet.
+        sequence: Sequence,
+    },
+    /// The document would become larger than the setting allows.
+    DocumentFull {
+        /// The setting.
+        bytes_max: u64,
+    },
+    /// The shard has as many documents open as the setting allows.
+    DocumentsFull {
+        /// The setting.
+        documents_max: u32,
+    },
+    /// More waits for the disk than may.
+    Congested,
+    /// Nothing can be written at present.
+    Stalled(Arc<str>),
+    /// The document cannot be read.
+    Unreadable(ReadFailed),
+}
+
+/// What one core knows of a document.
+#[derive(Clone, Debug, Default)]
+pub struct Inspection {
+    /// On the core that owns it, while it is open.
+    pub standing: Option<Standing>,
+    /// Sessions whose sockets are here, [`INSPECTED_SESSIONS_MAX`] at most.
+    pub sessions: Vec<InspectedSession>,
+    /// All of them.
+    pub sessions_in_all: usize,
+    /// On the core that owns it: who announced which awareness state, [`INSPECTED_STATE_BYTES_MAX`] at most.
+    pub states: Vec<InspectedState>,
+}
+
+/// Where an open document stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    /// The last record.
+    pub sequence: Sequence,
+    /// The last that is durable.
+    pub committed: Sequence,
+    /// Bytes of snapshot and log.
+    pub bytes: u64,
+    /// Sessions on all cores.
+    pub sessions: usize,
+}
+
+/// One session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InspectedSession {
+    /// Which.
+    pub session: SessionId,
+    /// Its rights.
+    pub access: Access,
+    /// What it speaks.
+    pub dialect: Dialect,
+    /// For how long it has been there.
+    pub age_s: u32,
+}
+
+/// One client's awareness state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InspectedState {
+    /// Who announced it.
+    pub session: SessionRef,
+    /// The client's id.
+    pub client: u64,
+    /// JSON.
+    pub json: Box<str>,
+}

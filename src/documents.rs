@@ -1,0 +1,375 @@
+//! How the control plane reaches documents: what is stored it reads itself, off its thread, and what is live it asks the cores for. Everything
+//! else about a document is decided by the shard that owns it. Knows no HTTP.
+
+mod failed;
+mod request;
+mod view;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum::body::Bytes;
+use selvedge_protocol::document_name::DocumentName;
+use selvedge_shards::{Answer, DocumentId, Errand, Inspection, Sequence, SessionRef, ShardId, Unstored};
+use selvedge_storage::{Catalog, Listed, Listing, StoreError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::task::spawn_blocking;
+use tokio::time::timeout;
+
+pub use failed::Failed;
+pub use request::{Answered, Person, Reply, Request, Wanted};
+pub use view::{Description, Edited, Entry, Page, SessionName, SessionView, Sessions, State};
+
+use crate::inbox::{Deliver, Note};
+use crate::limits::Users;
+use crate::reader::stored::{assemble, key, last};
+
+/// Documents on one page at most.
+pub const PAGE_DOCUMENTS_MAX: usize = 1_000;
+
+/// Places for what cores are asked and have not answered. Most takes one; see [`PLACE_BYTES`].
+const PLACES: usize = 1_024;
+
+/// An update takes one more place for so many bytes: what is on its way to cores is bounded at 128 MiB.
+const PLACE_BYTES: usize = 128 << 10;
+
+// Any update that a record can hold finds room.
+const _: () = assert!(1 + selvedge_storage::UPDATE_BYTES_MAX / PLACE_BYTES <= PLACES);
+
+/// Documents that are read whole at once.
+const LOADS: usize = 2;
+
+/// What the facade is made of.
+pub struct Parts {
+    /// Documents on disk.
+    pub store: Arc<dyn Catalog>,
+    /// The way to the cores.
+    pub deliver: Deliver,
+    /// How many there are.
+    pub cores: u16,
+    /// Users and their connections.
+    pub users: Arc<Users>,
+    /// How long cores may take to answer.
+    pub patience: Duration,
+}
+
+/// All documents. Clones are the same.
+#[derive(Clone)]
+pub struct Documents {
+    parts: Arc<Parts>,
+    places: Arc<Semaphore>,
+    loads: Arc<Semaphore>,
+}
+
+impl Documents {
+    /// The documents of this store and these cores.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let (places, loads) = (Arc::new(Semaphore::new(PLACES)), Arc::new(Semaphore::new(LOADS)));
+        Self { parts: Arc::new(parts), places, loads }
+    }
+
+    /// Documents whose names begin with `prefix`, behind the name `after`, in the order of the bytes of their names: those of which something is
+    /// stored, and those that are only open. At most [`PAGE_DOCUMENTS_MAX`].
+    ///
+    /// # Errors
+    ///
+    /// The store, or a core that does not answer.
+    pub async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Page, Failed> {
+        let limit = limit.clamp(1, PAGE_DOCUMENTS_MAX);
+        // One more than is wanted says whether there are more.
+        let wanted = Unstored { prefix: prefix.into(), after: after.map(Into::into), limit: limit + 1 };
+        let place = self.place(0).await?;
+        let asked = self.ask_all(&place, || Wanted::Unstored(wanted.clone()));
+        let (prefix, after) = (prefix.to_owned(), after.map(str::to_owned));
+        let stored = self
+            .blocking(move |store| store.list(Listing { prefix: &prefix, after: after.as_deref(), limit: limit + 1 }));
+        let mut documents = BTreeMap::new();
+        for answered in asked.answers(self.parts.patience).await? {
+            if let Answer::Unstored(names) = answered.answer {
+                documents.extend(
+                    names.iter().map(|name| (name.to_string(), Entry { name: name.to_string(), ..Entry::default() })),
+                );
+            }
+        }
+        // Behind the cores: one that was stored meanwhile is shown as that.
+        for Listed { name, outline } in stored.await? {
+            let created_ms = outline.map(|outline| outline.created_ms);
+            let snapshot_bytes = outline.map_or(0, |outline| outline.snapshot_bytes);
+            documents.insert(name.clone(), Entry { name, created_ms, snapshot_bytes, is_stored: true });
+        }
+        let more = documents.len() > limit;
+        let documents: Vec<Entry> = documents.into_values().take(limit).collect();
+        let next = documents.last().filter(|_| more).map(|last| last.name.clone());
+        Ok(Page { documents, next })
+    }
+
+    /// What is known of a document; `None` where nothing is stored of it and nobody has it open.
+    ///
+    /// # Errors
+    ///
+    /// The store, or the core that owns it.
+    pub async fn describe(&self, name: &DocumentName) -> Result<Option<Description>, Failed> {
+        let id = DocumentId::of(name.as_str());
+        let stored = self.blocking(move |store| store.describe(key(id))).await?;
+        let place = self.place(0).await?;
+        let answered = self.ask_owner(&place, name, Errand::Inspect).await?;
+        let Answer::Inspected(inspection) = answered.answer else { return Err(Failed::TimedOut) };
+        let live = inspection.standing;
+        if stored.is_none() && live.is_none() {
+            return Ok(None);
+        }
+        let mut description = Description {
+            name: name.as_str().to_owned(),
+            is_open: live.is_some(),
+            sessions: live.map_or(0, |live| live.sessions),
+            ..Description::default()
+        };
+        if let Some(stored) = stored {
+            description.sequence = stored.sequence;
+            description.snapshot_bytes = stored.outline.snapshot_bytes;
+            description.bytes = stored.outline.snapshot_bytes + stored.log_bytes;
+            description.log_records = stored.log_records;
+            description.created_ms = Some(stored.outline.created_ms);
+            description.updated_ms = Some(stored.updated_ms).filter(|&updated_ms| updated_ms > 0);
+        }
+        Ok(Some(description))
+    }
+
+    /// Where a document stands: the last durable record. `None` where nothing is stored of it.
+    ///
+    /// # Errors
+    ///
+    /// The store.
+    pub async fn sequence(&self, name: &DocumentName) -> Result<Option<u64>, Failed> {
+        let id = DocumentId::of(name.as_str());
+        Ok(self.blocking(move |store| store.describe(key(id))).await?.map(|stored| stored.sequence))
+    }
+
+    /// All that is committed, as one update; `None` where nothing is stored.
+    ///
+    /// # Errors
+    ///
+    /// The store.
+    pub async fn state(&self, name: &DocumentName) -> Result<Option<State>, Failed> {
+        let id = DocumentId::of(name.as_str());
+        let _place = Arc::clone(&self.loads).acquire_owned().await.map_err(|_| Failed::Draining)?;
+        // What can be read is committed: RocksDB shows a batch only when it is as durable as it was wanted.
+        let read = move |store: &dyn Catalog| -> Result<Option<State>, Failed> {
+            let Some(stored) = store.load(key(id))? else { return Ok(None) };
+            let created_ms = stored.created_ms;
+            let state = assemble(&stored, last(&stored))?;
+            drop(stored);
+            Ok(Some(State { sequence: state.sequence.0, update: Bytes::from(state.update().to_vec()), created_ms }))
+        };
+        let store = Arc::clone(&self.parts.store);
+        spawn_blocking(move || read(&*store)).await.map_err(|_| Failed::Draining)?
+    }
+
+    /// Puts an update in, as an author that is no session: accepted, numbered, stored, and sent to all who have the document open. Returns when
+    /// it is durable. `expected`: only if this is the last record, and nothing has come since.
+    ///
+    /// # Errors
+    ///
+    /// It was not put in; or nothing is known of that, after [`Failed::TimedOut`] and [`Failed::Draining`].
+    pub async fn edit(&self, name: &DocumentName, update: Bytes, expected: Option<u64>) -> Result<Edited, Failed> {
+        let place = self.place(update.len()).await?;
+        let errand = Errand::Edit { update: update.into(), expected: expected.map(Sequence) };
+        match self.ask_owner(&place, name, errand).await?.answer {
+            Answer::Edited { sequence, is_new } => Ok(Edited { sequence: sequence.0, is_new }),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// Makes an empty document: its first record says nothing. Says whether it is new.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::edit`].
+    pub async fn create(&self, name: &DocumentName) -> Result<bool, Failed> {
+        let place = self.place(0).await?;
+        match self.ask_owner(&place, name, Errand::Create).await?.answer {
+            Answer::Created(is_new) => Ok(is_new),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// Ends all sessions of a document, and takes away everything that is stored of it, versions too; returns when that is durable. Says whether
+    /// there was anything.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::edit`].
+    pub async fn delete(&self, name: &DocumentName) -> Result<bool, Failed> {
+        let id = DocumentId::of(name.as_str());
+        let stored = self.blocking(move |store| store.contains(key(id))).await?;
+        let place = self.place(0).await?;
+        match self.ask_owner(&place, name, Errand::Delete { stored }).await?.answer {
+            Answer::Deleted(was_there) => Ok(was_there),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// Who has the document open, on all cores.
+    ///
+    /// # Errors
+    ///
+    /// A core that does not answer.
+    pub async fn sessions(&self, name: &DocumentName) -> Result<Sessions, Failed> {
+        let document = DocumentId::of(name.as_str());
+        let shared: Arc<str> = name.as_str().into();
+        let place = self.place(0).await?;
+        let inspect = || Wanted::Errand { document, name: Arc::clone(&shared), errand: Errand::Inspect };
+        let answers = self.ask_all(&place, inspect).answers(self.parts.patience).await?;
+        let now_ms = since_1970_ms();
+        let mut sessions = Sessions::default();
+        let mut states: BTreeMap<SessionRef, Vec<(u64, Box<str>)>> = BTreeMap::new();
+        for (core, answered) in (0..).zip(answers) {
+            let Answer::Inspected(inspection) = answered.answer else { continue };
+            let Inspection { sessions: seen, sessions_in_all, states: announced, standing: _ } = *inspection;
+            sessions.in_all += sessions_in_all;
+            for (seen, person) in seen.into_iter().zip(answered.people) {
+                sessions.shown.push(SessionView {
+                    id: SessionName { core, session: seen.session },
+                    subject: person.subject,
+                    address: person.address.map(|address| address.to_string()),
+                    since_ms: now_ms.saturating_sub(u64::from(seen.age_s) * 1_000),
+                    access: seen.access,
+                    dialect: seen.dialect,
+                    awareness: Vec::new(),
+                });
+            }
+            for state in announced {
+                states.entry(state.session).or_default().push((state.client, state.json));
+            }
+        }
+        for view in &mut sessions.shown {
+            let of = SessionRef { shard: ShardId(view.id.core), session: view.id.session };
+            view.awareness = states.remove(&of).unwrap_or_default();
+        }
+        Ok(sessions)
+    }
+
+    /// Disconnects one session of a document. Says whether it was there.
+    ///
+    /// # Errors
+    ///
+    /// The core does not answer.
+    pub async fn dismiss(&self, name: &DocumentName, session: SessionName) -> Result<bool, Failed> {
+        if session.core >= self.parts.cores {
+            return Ok(false);
+        }
+        let place = self.place(0).await?;
+        let document = DocumentId::of(name.as_str());
+        let errand = Errand::Dismiss { session: session.session };
+        let wanted = Wanted::Errand { document, name: name.as_str().into(), errand };
+        let asked = self.ask(&place, ShardId(session.core), wanted);
+        match answer(asked, self.parts.patience).await?.answer {
+            Answer::Dismissed(was_there) => Ok(was_there),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    /// Disconnects all sessions of a user, who may come back. Says how many.
+    #[must_use]
+    pub fn dismiss_user(&self, subject: &str) -> usize {
+        self.parts.users.dismiss_all(subject)
+    }
+
+    /// Sends a stateless message to all sessions of a document that understand it. Says whether the document was open.
+    ///
+    /// # Errors
+    ///
+    /// The core does not answer.
+    pub async fn send_stateless(&self, name: &DocumentName, payload: &str) -> Result<bool, Failed> {
+        let place = self.place(payload.len()).await?;
+        match self.ask_owner(&place, name, Errand::Tell { payload: payload.into() }).await?.answer {
+            Answer::Told(was_open) => Ok(was_open),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    // --- ways ---
+
+    /// Something that waits for the store, away from this thread.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        act: impl FnOnce(&dyn Catalog) -> Result<T, StoreError> + Send + 'static,
+    ) -> Result<T, Failed> {
+        let store = Arc::clone(&self.parts.store);
+        let result = spawn_blocking(move || act(&*store)).await;
+        // It panicked, or the thread's executor has ended.
+        Ok(result.map_err(|_| Failed::Draining)??)
+    }
+
+    /// Waits for a place among what is asked of cores.
+    async fn place(&self, bytes: usize) -> Result<Arc<OwnedSemaphorePermit>, Failed> {
+        let places = (1 + bytes / PLACE_BYTES).min(PLACES);
+        let places = u32::try_from(places).expect("there are not so many");
+        let acquired = timeout(self.parts.patience, Arc::clone(&self.places).acquire_many_owned(places)).await;
+        let place = acquired.map_err(|_| Failed::Busy)?.map_err(|_| Failed::Draining)?;
+        Ok(Arc::new(place))
+    }
+
+    fn ask(&self, place: &Arc<OwnedSemaphorePermit>, core: ShardId, wanted: Wanted) -> oneshot::Receiver<Answered> {
+        let (sender, receiver) = oneshot::channel();
+        let reply = Reply { sender, _place: Arc::clone(place) };
+        (self.parts.deliver)(usize::from(core.0), Note::Errand(Box::new(Request { wanted, reply })));
+        receiver
+    }
+
+    fn ask_all(&self, place: &Arc<OwnedSemaphorePermit>, wanted: impl Fn() -> Wanted) -> Asked {
+        Asked((0..self.parts.cores).map(|core| self.ask(place, ShardId(core), wanted())).collect())
+    }
+
+    async fn ask_owner(
+        &self,
+        place: &Arc<OwnedSemaphorePermit>,
+        name: &DocumentName,
+        errand: Errand,
+    ) -> Result<Answered, Failed> {
+        let document = DocumentId::of(name.as_str());
+        let wanted = Wanted::Errand { document, name: name.as_str().into(), errand };
+        let asked = self.ask(place, document.owner(self.parts.cores), wanted);
+        answer(asked, self.parts.patience).await
+    }
+}
+
+/// What all cores were asked.
+struct Asked(Vec<oneshot::Receiver<Answered>>);
+
+impl Asked {
+    /// In the order of the cores.
+    async fn answers(self, patience: Duration) -> Result<Vec<Answered>, Failed> {
+        let mut answers = Vec::with_capacity(self.0.len());
+        for asked in self.0 {
+            answers.push(answer(asked, patience).await?);
+        }
+        Ok(answers)
+    }
+}
+
+async fn answer(asked: oneshot::Receiver<Answered>, patience: Duration) -> Result<Answered, Failed> {
+    let answered = timeout(patience, asked).await.map_err(|_| Failed::TimedOut)?;
+    answered.map_err(|_| Failed::Draining)
+}
+
+/// An errand that failed; no other answer comes to it.
+fn unexpected(answer: Answer) -> Failed {
+    match answer {
+        Answer::Failed(failed) => failed.into(),
+        Answer::Edited { .. }
+        | Answer::Created(_)
+        | Answer::Deleted(_)
+        | Answer::Told(_)
+        | Answer::Inspected(_)
+        | Answer::Dismissed(_)
+        | Answer::Unstored(_) => unreachable!("an errand is answered by its own kind"),
+    }
+}
+
+fn since_1970_ms() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,292 @@
+//! Operations done to a document, in one transaction. What the library would panic at is refused before.
+
+use std::collections::HashMap;
+
+use serde_json::{Map, Value};
+use yrs::branch::BranchPtr;
+use yrs::types::text::YChange;
+use yrs::{
+    Any, Array as _, ArrayRef, Map as _, MapRef, Out, ReadTxn as _, Text as _, TextRef, Transact as _, TransactionMut,
+    WriteTxn as _,
+};
+
+use super::Refusal;
+use super::build::{Slot, attributes, put, put_items, put_nodes};
+use super::document::{Deleted, whole};
+use super::kind::{Kind, branch};
+use super::show::XML;
+use super::value::{marker, read};
+use crate::view::operation::{Operation, Step};
+
+/// See [`crate::view::View::patch`].
+pub(super) fn patch(update: &[u8], operations: &[u8]) -> Result<Vec<u8>, Refusal> {
+    let operations: Vec<Operation> = serde_json::from_slice(operations)
+        .map_err(|error| Refusal::BadOperation { index: 0, why: format!("operations that nest too deep: {error}") })?;
+    let whole = whole(update)?;
+    let doc = whole.open(Deleted::Collect)?;
+    let mut transaction = doc.transact_mut();
+    let mut edit = Edit { transaction: &mut transaction, kinds: HashMap::new() };
+    for (index, operation) in operations.iter().enumerate() {
+        edit.apply(operation).map_err(|why| Refusal::BadOperation { index, why })?;
+    }
+    let made = transaction.encode_update_v1();
+    whole.news(&made).ok_or_else(|| Refusal::BadOperation {
+        index: operations.len(),
+        why: "the edit is none that the document could accept".into(),
+    })
+}
+
+struct Edit<'a, 'doc> {
+    transaction: &'a mut TransactionMut<'doc>,
+    /// What roots are used as: what is found at first holds, or is made.
+    kinds: HashMap<String, Kind>,
+}
+
+/// A row of values: of an array, or of XML nodes.
+struct Row {
+    items: ArrayRef,
+    is_xml: bool,
+}
+
+impl Edit<'_, '_> {
+    fn apply(&mut self, operation: &Operation) -> Result<(), String> {
+        match operation {
+            Operation::TextInsert { root, path, index, text, attributes } => {
+                let target = self.text(root, path)?;
+                self.check(&target, *index, 0)?;
+                self.insert(&target, *index, text, attributes.as_ref())
+            }
+            Operation::TextEmbed { root, path, index, value, attributes: given } => {
+                let target = self.text(root, path)?;
+                self.check(&target, *index, 0)?;
+                let value = read(&Value::Object(value.clone()))?;
+                if !matches!(value, Any::Map(_)) {
+                    return Err("an embedded value has to be a plain object".into());
+                }
+                let given = given.as_ref().map(attributes).transpose()?.unwrap_or_default();
+                target.insert_embed_with_attributes(self.transaction, *index, value, given);
+                Ok(())
+            }
+            Operation::TextDelete { root, path, index, length } => {
+                let target = self.text(root, path)?;
+                self.check(&target, *index, *length)?;
+                self.delete(&target, *index, *length);
+                Ok(())
+            }
+            Operation::TextFormat { root, path, index, length, attributes: given } => {
+                let target = self.text(root, path)?;
+                self.check(&target, *index, *length)?;
+                if *length > 0 {
+                    target.format(self.transaction, *index, *length, attributes(given)?);
+                }
+                Ok(())
+            }
+            Operation::TextReplace { root, path, index, length, text, attributes } => {
+                let target = self.text(root, path)?;
+                self.check(&target, *index, *length)?;
+                // Before what it replaces, so that it looks like that where nothing else is said.
+                self.insert(&target, *index, text, attributes.as_ref())?;
+                let inserted = u32::try_from(text.encode_utf16().count()).map_err(|_| "the text is too long")?;
+                self.delete(&target, *index + inserted, *length);
+                Ok(())
+            }
+            Operation::MapSet { root, path, key, value } => {
+                let target = self.map(root, path)?;
+                put(self.transaction, &Slot::Entry(target, key.as_str().into()), value)
+            }
+            Operation::MapDelete { root, path, key } => {
+                let target = self.map(root, path)?;
+                if !target.contains_key(self.transaction, key) {
+                    return Err(format!("there is no entry {key:?}"));
+                }
+                target.remove(self.transaction, key);
+                Ok(())
+            }
+            Operation::ArrayInsert { root, path, index, values } => {
+                let row = self.row(root, path, values)?;
+                self.check_row(&row, *index, 0)?;
+                self.insert_row(&row, *index, values)
+            }
+            Operation::ArrayDelete { root, path, index, length } => {
+                let row = self.row(root, path, &[])?;
+                self.check_row(&row, *index, *length)?;
+                self.delete_row(&row, *index, *length);
+                Ok(())
+            }
+            Operation::ArrayReplace { root, path, index, length, values } => {
+                let row = self.row(root, path, values)?;
+                self.check_row(&row, *index, *length)?;
+                self.delete_row(&row, *index, *length);
+                self.insert_row(&row, *index, values)
+            }
+        }
+    }
+
+    fn insert(
+        &mut self,
+        text: &TextRef,
+        index: u32,
+        content: &str,
+        given: Option<&Map<String, Value>>,
+    ) -> Result<(), String> {
+        match given {
+            Some(given) => text.insert_with_attributes(self.transaction, index, content, attributes(given)?),
+            None => text.insert(self.transaction, index, content),
+        }
+        Ok(())
+    }
+
+    fn delete(&mut self, text: &TextRef, index: u32, length: u32) {
+        if length > 0 {
+            text.remove_range(self.transaction, index, length);
+        }
+    }
+
+    /// Whether the text has these places, and none between the halves of a character.
+    fn check(&self, text: &TextRef, index: u32, length: u32) -> Result<(), String> {
+        let end = index.checked_add(length).ok_or("the end is beyond all numbers")?;
+        let pieces = text.diff(self.transaction, YChange::identity);
+        let mut at = 0_u32;
+        for piece in pieces {
+            let Out::Any(Any::String(content)) = piece.insert else {
+                at += 1;
+                continue;
+            };
+            for character in content.chars() {
+                let next = at + u32::try_from(character.len_utf16()).expect("1 or 2");
+                if (at + 1 == index || at + 1 == end) && at + 1 < next {
+                    return Err(format!("unit {} is the second half of a character", at + 1));
+                }
+                at = next;
+            }
+        }
+        if end <= at { Ok(()) } else { Err(format!("the text has {at} units")) }
+    }
+
+    fn check_row(&self, row: &Row, index: u32, length: u32) -> Result<(), String> {
+        let there = row.items.len(self.transaction);
+        let end = index.checked_add(length).ok_or("the end is beyond all numbers")?;
+        if end <= there { Ok(()) } else { Err(format!("there are {there} values")) }
+    }
+
+    fn insert_row(&mut self, row: &Row, index: u32, values: &[Value]) -> Result<(), String> {
+        if !row.is_xml {
+            return put_items(self.transaction, &row.items, index, values);
+        }
+        let nodes: Option<Vec<Value>> = values.iter().map(|value| node(value).cloned()).collect();
+        let nodes = nodes.ok_or("among XML nodes there are XML nodes only ($xml)")?;
+        put_nodes(self.transaction, &row.items, index, &nodes)
+    }
+
+    fn delete_row(&mut self, row: &Row, index: u32, length: u32) {
+        if length > 0 {
+            row.items.remove_range(self.transaction, index, length);
+        }
+    }
+
+    fn text(&mut self, root: &str, path: &[Step]) -> Result<TextRef, String> {
+        if path.is_empty() {
+            self.used_as(root, Kind::Text, &[Kind::Text])?;
+            return Ok(self.transaction.get_or_insert_text(root));
+        }
+        match self.walk(root, path)? {
+            Out::YText(text) => Ok(text),
+            Out::YXmlText(text) => Ok(AsRef::<TextRef>::as_ref(&text).clone()),
+            other => Err(format!("there is no text, but {}", what(&other))),
+        }
+    }
+
+    fn map(&mut self, root: &str, path: &[Step]) -> Result<MapRef, String> {
+        if path.is_empty() {
+            self.used_as(root, Kind::Map, &[Kind::Map])?;
+            return Ok(self.transaction.get_or_insert_map(root));
+        }
+        match self.walk(root, path)? {
+            Out::YMap(map) => Ok(map),
+            Out::YXmlElement(element) => Ok(MapRef::from(branch(&element))),
+            Out::YXmlText(text) => Ok(MapRef::from(branch(&text))),
+            other => Err(format!("there is no map, but {}", what(&other))),
+        }
+    }
+
+    /// What is to be inserted says what a root is made as.
+    fn row(&mut self, root: &str, path: &[Step], values: &[Value]) -> Result<Row, String> {
+        if path.is_empty() {
+            let wanted =
+                if values.first().is_some_and(|value| node(value).is_some()) { Kind::Xml } else { Kind::Array };
+            let is_xml = self.used_as(root, wanted, &[Kind::Array, Kind::Xml])? == Kind::Xml;
+            let root = match is_xml {
+                true => branch(&self.transaction.get_or_insert_xml_fragment(root)),
+                false => branch(&self.transaction.get_or_insert_array(root)),
+            };
+            return Ok(Row { items: ArrayRef::from(root), is_xml });
+        }
+        match self.walk(root, path)? {
+            Out::YArray(items) => Ok(Row { items, is_xml: false }),
+            Out::YXmlElement(element) => Ok(Row { items: ArrayRef::from(branch(&element)), is_xml: true }),
+            Out::YXmlFragment(fragment) => Ok(Row { items: ArrayRef::from(branch(&fragment)), is_xml: true }),
+            other => Err(format!("there is no array, but {}", what(&other))),
+        }
+    }
+
+    /// What the root is; what is wanted where it is nothing yet.
+    fn used_as(&mut self, root: &str, wanted: Kind, allowed: &[Kind]) -> Result<Kind, String> {
+        let found = match self.kinds.get(root) {
+            Some(&kind) => kind,
+            None => self.root(root).map_or(Kind::Empty, |branch| Kind::of(branch, self.transaction)),
+        };
+        let kind = if found == Kind::Empty { wanted } else { found };
+        if !allowed.contains(&kind) {
+            return Err(format!("the root {root:?} is used as {}", kind.name()));
+        }
+        self.kinds.insert(root.to_owned(), kind);
+        Ok(kind)
+    }
+
+    fn root(&self, name: &str) -> Option<BranchPtr> {
+        let root = self.transaction.get(name)?;
+        Some(BranchPtr::from(root.try_branch()?))
+    }
+
+    /// What the path leads to.
+    fn walk(&self, root: &str, path: &[Step]) -> Result<Out, String> {
+        let root = self.root(root).ok_or_else(|| format!("there is no root {root:?}"))?;
+        let mut here: Option<Out> = None;
+        for (level, step) in path.iter().enumerate() {
+            let branch = match &here {
+                None => root,
+                Some(out) => BranchPtr::from(out.try_branch().ok_or_else(|| {
+                    format!("the path ends at level {level}: there is {}, which is set as a whole", what(out))
+                })?),
+            };
+            let next = match step {
+                Step::Key(key) => MapRef::from(branch).get(self.transaction, key),
+                Step::Index(index) if *index < ArrayRef::from(branch).len(self.transaction) => {
+                    ArrayRef::from(branch).get(self.transaction, *index)
+                }
+                Step::Index(_) => None,
+            };
+            here = Some(next.ok_or_else(|| format!("the path ends at level {level}: there is nothing"))?);
+        }
+        Ok(here.expect("paths that are empty are not walked"))
+    }
+}
+
+/// What stands in `$xml`.
+fn node(value: &Value) -> Option<&Value> {
+    marker(value.as_object()?).filter(|(marker, _)| *marker == XML).map(|(_, node)| node)
+}
+
+fn what(out: &Out) -> &'static str {
+    match out {
+        Out::Any(_) => "a plain value",
+        Out::YText(_) => "a text",
+        Out::YArray(_) => "an array",
+        Out::YMap(_) => "a map",
+        Out::YXmlElement(_) => "an XML element",
+        Out::YXmlFragment(_) => "an XML fragment",
+        Out::YXmlText(_) => "an XML text",
+        Out::YDoc(_) => "a document",
+        Out::UndefinedRef(_) => "a type that is not known",
+    }
+}

@@ -1,0 +1,49 @@
+//! Takes documents away, with everything that is kept of them, in one batch. Does not know why.
+
+use rocksdb::{Direction, ErrorKind, IteratorMode, ReadOptions, WriteBatch};
+
+use super::database::{Database, LOG, META, NAMES, SNAPSHOT, TRIM_POINTS_MAX, VERSION, VERSION_PART, reading};
+use super::keys;
+use crate::{Deletion, DocumentKey, StoreError};
+
+impl Database {
+    /// The batch that takes all these documents away.
+    pub(super) fn prepare_deletion(&self, documents: &[Deletion<'_>]) -> Result<WriteBatch, StoreError> {
+        let mut batch = WriteBatch::default();
+        for &Deletion { document, name } in documents {
+            batch.delete_cf(self.family(NAMES), name);
+            batch.delete_cf(self.family(META), document.0);
+            // Records that a snapshot has made dead may be there still: what they would be part of is another document then.
+            for family in [LOG, SNAPSHOT, VERSION, VERSION_PART] {
+                self.clear(&mut batch, family, document)?;
+            }
+        }
+        Ok(batch)
+    }
+
+    /// Removes all keys of a document: one by one where they are few, and found without walking over many that were removed before; else as
+    /// a range. Damaged ones go as well as any.
+    fn clear(&self, batch: &mut WriteBatch, family: &str, document: DocumentKey) -> Result<(), StoreError> {
+        let keys = keys::of(document);
+        let mut options = ReadOptions::default();
+        options.set_iterate_upper_bound(keys.end.clone());
+        options.set_max_skippable_internal_keys(TRIM_POINTS_MAX);
+        options.fill_cache(false);
+        let mode = IteratorMode::From(&keys.start, Direction::Forward);
+        let mut found = Vec::new();
+        for entry in self.db.iterator_cf_opt(self.family(family), options, mode) {
+            match entry {
+                Ok((key, _)) if (found.len() as u64) < TRIM_POINTS_MAX => found.push(key),
+                Ok(_) => return Ok(batch.delete_range_cf(self.family(family), &keys.start, &keys.end)),
+                Err(error) if matches!(error.kind(), ErrorKind::Incomplete | ErrorKind::Corruption) => {
+                    return Ok(batch.delete_range_cf(self.family(family), &keys.start, &keys.end));
+                }
+                Err(error) => return Err(reading(document, 0, &error)),
+            }
+        }
+        for key in found {
+            batch.delete_cf(self.family(family), key);
+        }
+        Ok(())
+    }
+}
