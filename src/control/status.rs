@@ -35,6 +35,12 @@ async fn performance(_: Admin, State(context): State<Arc<Context>>) -> Result<Re
     Ok(([(CACHE_CONTROL, "no-store")], Json(Performance::of(&context, &findings))).into_response())
 }
 
+/// What `/status` says, for those who are told every second; nothing in the first one.
+pub(super) fn told(context: &Context) -> Option<String> {
+    let findings = context.watch.latest()?;
+    Some(serde_json::to_string(&Report::of(context, &findings)).expect("names are text, and numbers are JSON's"))
+}
+
 fn too_early() -> Problem {
     Problem::unavailable("the server has just started: nothing was measured yet", 1)
 }

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use serde::Serialize;
+use serde_json::Value;
 
-use super::super::Context;
+use super::super::{Context, webhooks};
 use super::latency::Latency;
 use super::limits::{self, Limit};
 use super::{hit_rate, rounded};
@@ -47,6 +48,8 @@ pub(super) struct Report {
     slow_operations: Vec<SlowOperation>,
     /// The worst first.
     alerts: Vec<RaisedAlert>,
+    /// Targets, and how each does.
+    webhooks: Value,
 }
 
 #[derive(Serialize)]
@@ -204,6 +207,7 @@ impl Report {
             slow_operations_total: context.watch.slow().total(),
             slow_operations: context.watch.slow().latest().into_iter().map(SlowOperation::of).collect(),
             alerts: findings.alerts.iter().map(|alert| RaisedAlert::of(context, alert)).collect(),
+            webhooks: webhooks::states(context),
         }
     }
 }
