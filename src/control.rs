@@ -2,12 +2,16 @@
 //! which is away from the cores in everything: they do not wait for it, and go on where it fails.
 
 mod access;
+mod act;
 mod checkpoints;
 mod context;
+mod documents;
 mod events;
 mod guard;
 mod health;
 mod metrics;
+mod openapi;
+mod peer;
 mod playground;
 mod problem;
 mod routes;

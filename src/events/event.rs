@@ -263,9 +263,13 @@ impl Event {
             audit::Event::Closed { address, subject, reason } => told(*address, subject.clone(), reason),
             audit::Event::Banned { address, .. } => plain(Some(*address), None, "banned"),
             audit::Event::Revoked { subject, .. } => plain(None, Some(Arc::clone(subject)), "revoked"),
+            audit::Event::Acted { subject, address, action, outcome: audit::Outcome::Denied, .. } => {
+                plain(Some(*address), subject.clone(), action.word())
+            }
             audit::Event::Started { .. }
             | audit::Event::Stopped
             | audit::Event::LoggedIn { .. }
+            | audit::Event::Acted { .. }
             | audit::Event::SettingChanged { .. } => None,
         }
     }

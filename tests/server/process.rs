@@ -83,7 +83,7 @@ impl Server {
                 panic!("the server ended: {:?}, {said}", child.wait());
             }
             if let Some((_, rest)) = said[from..].split_once("control plane on http://") {
-                let address = rest.split(';').next().expect("an address");
+                let address = rest.split_whitespace().next().expect("an address");
                 control = Some(address.parse().expect("an address"));
             }
             if let Some((_, rest)) = said[from..].split_once("listening on ") {

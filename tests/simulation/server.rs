@@ -664,7 +664,7 @@ impl Server {
 
     fn check_bounds(&mut self, core: usize, stage: &mut Stage) {
         let counters = self.cores[core].shard.counters();
-        let writers = stage.plan.clients.len() + stage.plan.hostiles + 2;
+        let writers = stage.plan.clients.len() + stage.plan.hostiles + 2 + usize::from(stage.plan.errands_ms.is_some());
         // Each may bring one more message, and of a remote one those that are in the ring.
         let messages = writers + if self.cores.len() > 1 { writers * RING_ENVELOPES } else { 0 };
         let max = stage.plan.config.uncommitted_bytes_max + messages * stage.checks.largest_message;
