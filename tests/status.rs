@@ -7,6 +7,7 @@ mod client;
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 mod process;
 
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -152,6 +153,10 @@ fn what_is_slow_and_what_is_wrong_has_the_shape_of_the_example() {
     for driver in DRIVERS {
         let flags = ["--slow-join-ms", "1", "--memory-max-bytes", "256MiB", "--alert-memory-percent", "1"];
         let mut server = Server::start(driver, &Folder::new(), &flags);
+        let events = thread::spawn({
+            let address = control(&server);
+            move || events_until(address, "event: alert")
+        });
         let mut writer = Client::upgrade(server.address, "/yjs/slowly%20joined");
         writer.send_binary(&update_message(&letter(7, 0)));
         writer.wait_for(|message| carries(message, &letter(7, 0)));
@@ -168,10 +173,25 @@ fn what_is_slow_and_what_is_wrong_has_the_shape_of_the_example() {
         assert_eq!((&alert["name"], &alert["threshold"]), (&Value::from("memory_use"), &Value::from(1.0)));
         assert!(alert["recommendation"].as_str().is_some_and(|text| text.contains("memory_max_bytes")), "{alert}");
         same_shape("", &serde_json::from_str(EXAMPLE).expect("it is JSON"), &status);
+        let told = events.join().expect("it comes");
+        assert!(told.contains("event: status") && told.contains("memory_use"), "{told}");
         server.terminate();
         let (_, log) = server.end();
         assert!(log.contains("slow operation") && log.contains("alert raised"), "{log}");
     }
+}
+
+/// What listeners are told up to this, to the end of its event.
+fn events_until(address: SocketAddr, wanted: &str) -> String {
+    let mut stream = client::socket(address);
+    stream.write_all(b"GET /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").expect("the server listens");
+    let (mut told, mut piece) = (String::new(), [0; 4_096]);
+    while !told.split_once(wanted).is_some_and(|(_, rest)| rest.contains("\n\n")) {
+        let count = stream.read(&mut piece).expect("something is told every second");
+        assert!(count > 0 && told.len() < 1 << 20, "{told}");
+        told.push_str(&String::from_utf8_lossy(&piece[..count]));
+    }
+    told
 }
 
 /// The same fields with the same kinds of values. What is nothing in one of them may be anything in the other, and what is only sometimes there is

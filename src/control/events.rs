@@ -22,7 +22,6 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use super::Context;
 use super::access::{Admin, Caller};
 use super::problem::Problem;
-use super::status;
 use crate::events::{Kind, KindSet, Listening, Reading};
 
 /// How often it is told how the process is, and looked whether who listens still may.
@@ -144,9 +143,9 @@ impl Listener {
                 _ = self.ticks.tick() => {
                     self.context.authority().uphold(&self.caller.0, SystemTime::now()).ok()?;
                     if self.types.status
-                        && let Some(report) = status::told(&self.context)
+                        && let Some(status) = super::status::json(&self.context)
                     {
-                        self.waiting.push_back(sse::Event::default().event(STATUS).data(report));
+                        self.waiting.push_back(sse::Event::default().event(STATUS).data(status));
                     }
                 }
             }

@@ -35,10 +35,11 @@ async fn performance(_: Admin, State(context): State<Arc<Context>>) -> Result<Re
     Ok(([(CACHE_CONTROL, "no-store")], Json(Performance::of(&context, &findings))).into_response())
 }
 
-/// What `/status` says, for those who are told every second; nothing in the first one.
-pub(super) fn told(context: &Context) -> Option<String> {
+/// What `/status` says, in a line; nothing in the first second.
+pub(super) fn json(context: &Context) -> Option<String> {
     let findings = context.watch.latest()?;
-    Some(serde_json::to_string(&Report::of(context, &findings)).expect("names are text, and numbers are JSON's"))
+    let report = serde_json::to_string(&Report::of(context, &findings));
+    Some(report.expect("its keys are text, and its figures are finite or nothing"))
 }
 
 fn too_early() -> Problem {
