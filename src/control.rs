@@ -6,6 +6,7 @@ mod act;
 mod context;
 mod documents;
 mod guard;
+mod leftover;
 mod openapi;
 mod peer;
 mod problem;

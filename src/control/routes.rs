@@ -17,6 +17,7 @@ use tower_http::timeout::TimeoutLayer;
 use super::Context;
 use super::documents;
 use super::guard::guard;
+use super::leftover::leftover;
 use super::openapi;
 use super::problem::Problem;
 
@@ -43,6 +44,7 @@ pub(super) fn all(context: Arc<Context>) -> Router {
             )
         })
         .layer(middleware::from_fn_with_state(Arc::clone(&context), guard))
+        .layer(middleware::from_fn(leftover))
         .layer(CompressionLayer::new().compress_when(compressed))
         .layer(CatchPanicLayer::custom(panicked))
         .with_state(context)

@@ -118,6 +118,8 @@ fn bodies_that_no_path_takes_are_refused_with_the_reason() {
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
     let deep = "[".repeat(2 << 20);
     plane.ask("PATCH /v1/documents/b/content", &[("content-type", "application/json")], deep.as_bytes()).expect(413);
-    plane.ask("PATCH /v1/documents/b/content", &[("content-type", "application/json")], &deep.as_bytes()[..10_000]).expect(400);
+    plane
+        .ask("PATCH /v1/documents/b/content", &[("content-type", "application/json")], &deep.as_bytes()[..10_000])
+        .expect(400);
     plane.get("/v1/documents").expect(200);
 }
