@@ -3,15 +3,25 @@
 
 mod access;
 mod act;
+mod checkpoints;
 mod context;
 mod documents;
+mod events;
 mod guard;
+mod health;
 mod leftover;
+mod metrics;
 mod openapi;
 mod peer;
+mod playground;
 mod problem;
 mod routes;
 mod serve;
+mod settings;
+mod status;
+mod watching;
+mod web;
+mod webhooks;
 
 use std::fmt;
 use std::io;
@@ -21,7 +31,10 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::watch;
 
+pub use checkpoints::Checkpoints;
 pub use context::{Context, Latest};
+pub use metrics::Requests;
+pub use watching::{Changed, Watch};
 
 use crate::priority;
 use serve::Rules;

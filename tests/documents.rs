@@ -43,7 +43,7 @@ impl Fixture {
 
     fn start_in(folder: Folder, arguments: &[&str]) -> Self {
         let server = Server::start("uring", &folder, arguments);
-        let plane = Plane::new(server.control.expect("it has a control plane"));
+        let plane = Plane::new(server.control);
         Self { plane, server, folder }
     }
 }
