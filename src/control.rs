@@ -12,6 +12,7 @@ mod health;
 mod leftover;
 mod metrics;
 mod openapi;
+mod parameters;
 mod peer;
 mod playground;
 mod problem;

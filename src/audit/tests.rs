@@ -87,7 +87,10 @@ fn every_event_is_one_line_that_says_when_and_what() {
     let path = folder.options().file;
     let events = events(&path);
     let names: Vec<_> = events.iter().map(|event| event["event"].as_str().expect("a name")).collect();
-    assert_eq!(names, ["started", "logged-in", "refused", "banned", "revoked", "closed", "setting-changed", "acted", "stopped"]);
+    assert_eq!(
+        names,
+        ["started", "logged-in", "refused", "banned", "revoked", "closed", "setting-changed", "acted", "stopped"]
+    );
     for event in &events {
         assert_eq!(event["core"], 3);
         let time = event["time"].as_str().expect("a time");

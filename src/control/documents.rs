@@ -13,7 +13,6 @@ mod import;
 mod list;
 mod metadata;
 mod name;
-mod parameters;
 mod places;
 mod pump;
 mod sessions;

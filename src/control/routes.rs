@@ -19,7 +19,9 @@ use tower_http::timeout::TimeoutLayer;
 use super::guard::guard;
 use super::leftover::leftover;
 use super::problem::Problem;
-use super::{Context, checkpoints, documents, events, health, metrics, openapi, playground, settings, status, web, webhooks};
+use super::{
+    Context, checkpoints, documents, events, health, metrics, openapi, playground, settings, status, web, webhooks,
+};
 use crate::settings::Settings;
 
 /// Answers that are smaller are sent as they are.

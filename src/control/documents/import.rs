@@ -14,7 +14,6 @@ use serde::Serialize;
 use super::archive::{Archive, Broken, Item};
 use super::body;
 use super::failure::{blocking, failed};
-use super::parameters::Parameters;
 use super::places::place;
 use super::pump::{Gone, Pump};
 use super::state::{EMPTY_UPDATE, tag};
@@ -22,6 +21,7 @@ use crate::audit::Action;
 use crate::auth::Right;
 use crate::control::Context;
 use crate::control::act::Actor;
+use crate::control::parameters::Parameters;
 use crate::control::problem::Problem;
 use crate::documents::Failed;
 
