@@ -93,7 +93,9 @@ fn every_operation_says_what_it_is_and_how_it_fails() {
             for (status, response) in responses {
                 let response = resolve(&file, response);
                 assert!(response["description"].is_string(), "{what} {status}");
-                if status.as_str() >= "400" && status != "408" {
+                // A timeout has no body, and health has one of its own.
+                let is_problem = response["content"].get("application/json").is_none();
+                if status.as_str() >= "400" && status != "408" && is_problem {
                     assert!(response["content"]["application/problem+json"]["example"].is_object(), "{what} {status}");
                 }
             }
