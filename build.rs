@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::Command;
 
 /// What the binary is made of: a change here may make a clean checkout a modified one.
-const SOURCES: [&str; 7] = ["build.rs", "Cargo.toml", "src", "protocol", "shards", "storage", "tuning/knobs.toml"];
+const SOURCES: [&str; 8] =
+    ["build.rs", "Cargo.toml", "src", "protocol", "shards", "storage", "tuning/knobs.toml", "web/dist"];
 
 fn main() {
     for source in SOURCES {

@@ -19,6 +19,7 @@ fn issued(key: Option<std::path::PathBuf>) -> Issued {
         issuer: Some("https://issuer.example".into()),
         key_id: None,
         key,
+        admin: false,
     }
 }
 

@@ -143,7 +143,7 @@ impl Bench {
             // At the end nobody listens any more.
             drop(sender.lock().expect("sending does not panic").send(note));
         });
-        let readers = Readers::spawn(Arc::new(store), OPTIONS, deliver).expect("a thread");
+        let readers = Readers::spawn(Arc::new(store), OPTIONS, deliver, Arc::default()).expect("a thread");
         Self {
             document,
             name: name.into(),

@@ -2,7 +2,6 @@
 //! have no field for them. Does not know who reads it.
 
 mod event;
-mod file;
 mod queue;
 mod repeats;
 mod writer;
@@ -14,21 +13,11 @@ use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 use std::time::SystemTime;
 
-pub use event::{Action, Address, Event, How, Outcome, Reason};
+pub use crate::rotating_file::Options;
+pub use event::{Action, Address, Event, How, Outcome, Reason, SettingHow};
 
-use file::AuditFile;
+use crate::rotating_file::RotatingFile;
 use queue::{Queue, Record};
-
-/// Where the log is, and how much of it is kept.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Options {
-    /// The current file.
-    pub file: PathBuf,
-    /// It is begun anew when it would grow beyond this.
-    pub file_bytes_max: u64,
-    /// Files that are kept, the current one included.
-    pub files_max: usize,
-}
 
 /// The operator named a file that cannot be the audit log.
 #[derive(Debug)]
@@ -96,7 +85,7 @@ impl AuditLog {
     pub fn open(options: Options) -> Result<Self, OpenFailed> {
         let path = options.file.clone();
         let failed = |error| OpenFailed { file: path.clone(), error };
-        let file = AuditFile::open(options).map_err(failed)?;
+        let file = RotatingFile::open(options).map_err(failed)?;
         let queue = Arc::new(Queue::default());
         let taken_from = Arc::clone(&queue);
         let thread = thread::Builder::new().name("audit".into());

@@ -1,11 +1,13 @@
 //! The command line: which command, and the settings that it gives. It does not know what a setting means; the flags come from the table.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::builder::{PathBufValueParser, TypedValueParser as _};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap_complete::Shell;
 use selvedge::auth::{Issued, Right};
 use selvedge::settings::{CONFIG_VARIABLE, Literal, SETTINGS, Setting, Settings, Sources, report};
 use selvedge::view::{self, Bounds};
@@ -30,6 +32,25 @@ pub(crate) enum Task {
     Doctor(Doctor),
     /// Make a token.
     Token(Issued),
+    /// Back up, restore, verify or inspect the data.
+    Maintain(Maintain),
+    /// Print what a shell needs to complete commands.
+    Completions(Shell),
+    /// Print the manual page, or write all of them into a folder.
+    Man(Option<PathBuf>),
+}
+
+/// What is to be done with the data.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Maintain {
+    /// Fill a folder with a backup.
+    Backup { folder: PathBuf, token: Option<PathBuf> },
+    /// Fill the folder of the data from a backup.
+    Restore { folder: PathBuf },
+    /// Read and check everything.
+    Verify { folder: Option<PathBuf>, token: Option<PathBuf>, json: bool },
+    /// Look at a document.
+    Inspect { document: String, folder: Option<PathBuf>, json: bool },
 }
 
 /// What the doctor was asked.
@@ -76,6 +97,27 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Par
         Some(("config", config)) => Task::Config(config_format(config)),
         Some(("doctor", doctor)) => Task::Doctor(doctor_task(doctor)),
         Some(("token", token)) => Task::Token(issued(token)),
+        Some(("backup", backup)) => Task::Maintain(Maintain::Backup {
+            folder: backup.get_one::<PathBuf>("folder").cloned().expect("it is required"),
+            token: backup.get_one::<PathBuf>("token").cloned(),
+        }),
+        Some(("restore", restore)) => Task::Maintain(Maintain::Restore {
+            folder: restore.get_one::<PathBuf>("folder").cloned().expect("it is required"),
+        }),
+        Some(("verify", verify)) => Task::Maintain(Maintain::Verify {
+            folder: verify.get_one::<PathBuf>("folder").cloned(),
+            token: verify.get_one::<PathBuf>("token").cloned(),
+            json: verify.get_flag("json"),
+        }),
+        Some(("inspect", inspect)) => Task::Maintain(Maintain::Inspect {
+            document: inspect.get_one::<String>("document").cloned().expect("it is required"),
+            folder: inspect.get_one::<PathBuf>("folder").cloned(),
+            json: inspect.get_flag("json"),
+        }),
+        Some(("completions", completions)) => {
+            Task::Completions(*completions.get_one::<Shell>("shell").expect("it is required"))
+        }
+        Some(("man", man)) => Task::Man(man.get_one::<PathBuf>("folder").cloned()),
         Some((view::COMMAND, worker)) => return Ok(Parsed::ViewWorker(bounds(worker))),
         _ => Task::Serve,
     };
@@ -213,6 +255,63 @@ fn token_command() -> Command {
         )
 }
 
+fn maintenance_commands() -> [Command; 4] {
+    let folder =
+        |help: &'static str| Arg::new("folder").value_name("FOLDER").value_parser(PathBufValueParser::new()).help(help);
+    let token = Arg::new("token")
+        .long("token")
+        .value_name("FILE")
+        .value_parser(PathBufValueParser::new())
+        .help("A file with a token that has the admin claim, where a server runs that asks for tokens");
+    let json = Arg::new("json").long("json").num_args(0).action(ArgAction::SetTrue).help("For programs");
+    [
+        Command::new("backup")
+            .about("Copy the data as they are at one moment into a new folder, beside a running server or without one")
+            .after_help(
+                "All that was acknowledged before the command began is in the backup. A running server is asked through its control plane \
+                 (control_listen), and goes on meanwhile.\nExit code: 0 where the backup is complete, 1 where there is none.",
+            )
+            .arg(folder("Where to; made, or empty").required(true))
+            .arg(token.clone()),
+        Command::new("restore")
+            .about("Fill the folder of the data (--data-dir) from a backup")
+            .after_help("The folder of the data must be missing or empty. Every file is held against the digest that the backup has of it.")
+            .arg(folder("The backup").required(true)),
+        Command::new("verify")
+            .about("Read everything that is stored, check every checksum, and see whether each document can be opened; changes nothing")
+            .after_help("Exit code: 0 where all is well, 1 where something is damaged or could not be looked at.")
+            .arg(folder("The data, or a backup [default: data_dir]"))
+            .arg(token)
+            .arg(json.clone()),
+        Command::new("inspect")
+            .about("Say what is stored of a document")
+            .after_help("Beside a running server it shows what is on disk at this moment.")
+            .arg(Arg::new("document").value_name("DOCUMENT").required(true).help("Its name"))
+            .arg(Arg::new("folder").long("in").value_name("FOLDER").value_parser(PathBufValueParser::new()).help("The data, or a backup [default: data_dir]"))
+            .arg(json),
+    ]
+}
+
+/// Prints what a shell needs to complete commands.
+pub(crate) fn completions(shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command(), "selvedge", &mut script);
+    script
+}
+
+/// The manual page of the program.
+pub(crate) fn man() -> io::Result<Vec<u8>> {
+    let mut page = Vec::new();
+    clap_mangen::Man::new(command()).render(&mut page)?;
+    Ok(page)
+}
+
+/// Writes the manual pages of the program and of each command into a folder.
+pub(crate) fn man_pages(folder: &Path) -> io::Result<()> {
+    std::fs::create_dir_all(folder)?;
+    clap_mangen::generate_to(command(), folder)
+}
+
 fn command() -> Command {
     let format = Arg::new("format")
         .long("format")
@@ -239,6 +338,20 @@ fn command() -> Command {
         )
         .subcommand(doctor_command())
         .subcommand(token_command())
+        .subcommands(maintenance_commands())
+        .subcommand(
+            Command::new("completions")
+                .about("Print what a shell needs to complete commands")
+                .arg(Arg::new("shell").value_name("SHELL").required(true).value_parser(value_parser!(Shell)).help("Which")),
+        )
+        .subcommand(
+            Command::new("man").about("Print the manual page, or write those of all commands").arg(
+                Arg::new("folder")
+                    .value_name("FOLDER")
+                    .value_parser(PathBufValueParser::new())
+                    .help("Write the pages of all commands here instead"),
+            ),
+        )
         .subcommand(view_worker_command())
         .arg(
             Arg::new("config")

@@ -1,6 +1,7 @@
 //! One socket's life: request head, WebSocket, closing, gone. Bytes in, events and frames out: has no socket, clock or shard, so
 //! that the loop and a simulator run the same code.
 
+mod counters;
 mod encrypted;
 mod hold;
 mod outgoing;
@@ -13,7 +14,7 @@ mod unread;
 use std::fmt;
 
 use selvedge_protocol::websocket::{
-    CloseFrame, Deflate, Event, Inflater, Limits, MessageKind, Read, Reader, Role, Violation, put_close,
+    CloseCode, CloseFrame, Deflate, Event, Inflater, Limits, MessageKind, Read, Reader, Role, Violation, put_close,
 };
 use selvedge_shards::{Frame, Now};
 
@@ -21,6 +22,7 @@ use crate::admission::Admission;
 use crate::close::Goodbye;
 use crate::endpoints::Upgrade;
 use crate::limits::{Meter, Reception, Ticket};
+pub use counters::{Closed, ConnectionCounters};
 pub use hold::Hold;
 use hold::Holds;
 use outgoing::Outgoing;
@@ -145,8 +147,8 @@ pub enum Heard<'a> {
 /// Why an open connection began to close by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ending {
-    /// The peer said goodbye.
-    Peer,
+    /// The peer said goodbye, with or without a code.
+    Peer(Option<CloseCode>),
     /// The peer broke the protocol.
     Violation(Violation),
     /// The peer sent text where only binary is spoken.
@@ -156,7 +158,7 @@ pub enum Ending {
 impl fmt::Display for Ending {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Peer => f.write_str("the peer says goodbye"),
+            Self::Peer(_) => f.write_str("the peer says goodbye"),
             Self::Violation(violation) => write!(f, "the peer broke the protocol: {violation}"),
             Self::Text => f.write_str("the peer sent text"),
         }
@@ -343,8 +345,9 @@ impl Connection {
             Ok(Some(Read::Event(Event::Pong(payload)))) => Some(Heard::Pong { stamp: payload.try_into().ok() }),
             Ok(Some(Read::Event(Event::Close(frame)))) => {
                 *phase = Phase::Closing { peer_done: true };
+                let code = frame.as_ref().map(|frame| frame.code);
                 queue_close(pending, frame.map(|frame| Goodbye { code: frame.code, reason: "".into() }).as_ref());
-                Some(Heard::Closing(Ending::Peer))
+                Some(Heard::Closing(Ending::Peer(code)))
             }
             Err(violation) => {
                 *phase = Phase::Closing { peer_done: false };

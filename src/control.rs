@@ -3,15 +3,27 @@
 
 mod access;
 mod act;
+mod checkpoints;
 mod context;
 mod documents;
+mod events;
 mod guard;
+mod health;
+mod leftover;
+mod metrics;
 mod openapi;
+mod parameters;
 mod peer;
+mod playground;
 mod problem;
 mod routes;
 mod serve;
+mod settings;
+mod status;
 mod versions;
+mod watching;
+mod web;
+mod webhooks;
 
 use std::fmt;
 use std::io;
@@ -21,7 +33,10 @@ use std::thread::{self, JoinHandle};
 
 use tokio::sync::watch;
 
+pub use checkpoints::Checkpoints;
 pub use context::{Context, Latest};
+pub use metrics::Requests;
+pub use watching::{Changed, Watch};
 
 use crate::priority;
 use serve::Rules;

@@ -57,6 +57,11 @@ impl Encoder {
         Self { compressor: Compressor::default(), compression_bytes_min, made: Vec::new(), next: 0 }
     }
 
+    /// From the next turn on smaller messages are not compressed.
+    pub fn set_compression_bytes_min(&mut self, compression_bytes_min: usize) {
+        self.compression_bytes_min = compression_bytes_min;
+    }
+
     /// The frame as a socket wants it.
     pub fn encode(&mut self, from: Frame, encoding: Encoding<'_>) -> Frame {
         if encoding.is_plain() {

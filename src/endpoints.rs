@@ -15,7 +15,7 @@ use selvedge_protocol::websocket::{Deflate, negotiate};
 
 use crate::admission::Admission;
 use crate::auth::{Authority, Denied, Grant};
-use crate::health::Health;
+use crate::health::{Checked, Health};
 use crate::limits::{Door, TurnedAway};
 use credential::Credential;
 
@@ -177,8 +177,8 @@ impl Endpoints<'_> {
         let mut segments = request.path_segments();
         let path = (segments.next(), segments.next(), segments.next());
         let target = match path {
-            (Some("healthz"), None, _) => return Err(Answer::healthy()),
-            (Some("readyz"), None, _) => return Err(self.readiness()),
+            (Some("healthz"), None, _) => return Err(Answer::Health(self.health.liveness())),
+            (Some("readyz"), None, _) => return Err(Answer::Health(self.health.readiness())),
             (Some("yjs"), Some(segment), None) => {
                 let name = DocumentName::from_path_segment(segment).map_err(Answer::BadName)?;
                 Target::Document(name.as_str().into())
@@ -222,26 +222,12 @@ impl Endpoints<'_> {
             Target::Document(_) | Target::Hocuspocus | Target::Echo => Ok(grant),
         }
     }
-
-    fn readiness(&self) -> Answer {
-        let connections = self.health.connections();
-        match self.health.unready() {
-            None => Answer::Health {
-                status: Status::Ok,
-                body: format!("{{\"status\":\"ready\",\"connections\":{connections}}}\n"),
-            },
-            Some(reason) => Answer::Health {
-                status: Status::ServiceUnavailable,
-                body: format!("{{\"status\":\"not ready\",\"reason\":\"{reason}\",\"connections\":{connections}}}\n"),
-            },
-        }
-    }
 }
 
 /// An answer other than an upgrade.
 #[derive(Debug)]
 enum Answer {
-    Health { status: Status, body: String },
+    Health(Checked),
     NotFound { conformance: bool },
     BadName(DocumentNameError),
     WebSocketOnly,
@@ -250,13 +236,12 @@ enum Answer {
 }
 
 impl Answer {
-    fn healthy() -> Self {
-        Self::Health { status: Status::Ok, body: "{\"status\":\"ok\"}\n".to_owned() }
-    }
-
     fn response(self) -> Vec<u8> {
         let (status, content_type, body, headers): (_, _, _, &[(&str, &str)]) = match self {
-            Self::Health { status, body } => (status, JSON, body, &[("Cache-Control", "no-store")]),
+            Self::Health(Checked { is_well, body }) => {
+                let status = if is_well { Status::Ok } else { Status::ServiceUnavailable };
+                (status, JSON, body, &[("Cache-Control", "no-store")])
+            }
             Self::NotFound { conformance } => (Status::NotFound, PLAIN_TEXT, directory(conformance), &[]),
             Self::BadName(error) => (Status::BadRequest, PLAIN_TEXT, format!("{error}\n"), &[]),
             Self::WebSocketOnly => (
@@ -300,7 +285,7 @@ fn directory(conformance: bool) -> String {
          /yjs/{{document}}  WebSocket: the y-websocket protocol for one document\n\
          /hocuspocus      WebSocket: the Hocuspocus protocol for many documents\n\
          {echo}\
-         /healthz         the process runs\n\
+         /healthz         the process runs, and each of its cores turns\n\
          /readyz          the process takes new clients\n"
     )
 }

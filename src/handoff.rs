@@ -1,7 +1,7 @@
 //! A socket on its way to the core that owns its document: once, right after its upgrade request was read. Does not know how it
 //! travels.
 
-use selvedge_shards::{DocumentId, ShardId};
+use selvedge_shards::{DocumentId, Moment, ShardId};
 
 use crate::driver::Socket;
 use crate::endpoints::Upgrade;
@@ -21,6 +21,8 @@ pub struct Handed {
     pub unread: Vec<u8>,
     /// The session that it is inside of, with what it has not sent and what is not whole.
     pub tls: Option<Box<tls::Session>>,
+    /// When it was accepted.
+    pub since: Moment,
 }
 
 /// Which core goes on with a connection that asks for this document.

@@ -12,6 +12,7 @@ use crate::close::Goodbye;
 use crate::documents::Request;
 use crate::doorbell::Doorbell;
 use crate::driver::ConnectionKey;
+use crate::reactor::NewRules;
 
 /// Hands a note to the core of this number. Never waits for the core.
 pub type Deliver = Arc<dyn Fn(usize, Note) + Send + Sync>;
@@ -50,6 +51,8 @@ pub enum Note {
     },
     /// Keys or revocations have changed: who is asked from here on.
     Authority(Arc<Authority>),
+    /// Limits are others from here on.
+    Rules(Box<NewRules>),
     /// Somebody has to go.
     Farewell(Farewell),
     /// The control plane wants something.
@@ -86,16 +89,17 @@ impl Note {
             Self::CaughtUp { document, job, result } => visit(Input::CaughtUp { document, job, result }),
             Self::SnapshotTaken { document, result } => visit(Input::SnapshotTaken { document, result }),
             // The core's, not its shard's.
-            Self::Authority(_) | Self::Farewell(_) | Self::Errand(_) => {}
+            Self::Authority(_) | Self::Rules(_) | Self::Farewell(_) | Self::Errand(_) => {}
         }
     }
 }
 
 /// The notes of one core that it has not taken yet.
 ///
-/// Bounded by what the core asked for: every note but [`Note::CommitFailed`], [`Note::Authority`], [`Note::Farewell`] and [`Note::Errand`] answers an append, a
-/// deletion, a load, a catch-up or a snapshot, and those who answer bound what they take in; of the first two only the latest in a row is kept, and there is one
-/// farewell for each session that goes for another one, or is revoked; and [`Request`]s hold a place each, of which there are only so many.
+/// Bounded by what the core asked for: every note but [`Note::CommitFailed`], [`Note::Authority`], [`Note::Rules`], [`Note::Farewell`] and
+/// [`Note::Errand`] answers an append, a deletion, a load, a catch-up or a snapshot, and those who answer bound what they take in; of the first three
+/// only the latest in a row is kept, and there is one farewell for each session that goes for another one, or is revoked; and [`Request`]s hold a
+/// place each, of which there are only so many.
 #[derive(Debug, Default)]
 pub struct Inbox {
     notes: Mutex<Vec<Note>>,
@@ -118,6 +122,7 @@ impl Inbox {
             match (notes.last_mut(), note) {
                 (Some(Note::CommitFailed(last)), Note::CommitFailed(reason)) => *last = reason,
                 (Some(Note::Authority(last)), Note::Authority(authority)) => *last = authority,
+                (Some(Note::Rules(last)), Note::Rules(rules)) => *last = rules,
                 (_, note) => notes.push(note),
             }
             self.filled.store(true, Ordering::Release);

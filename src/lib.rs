@@ -1,6 +1,7 @@
 //! THE SERVER: sockets, threads, time, settings. It waits; it decides nothing.
 
 pub mod admission;
+pub mod alerts;
 pub mod audit;
 pub mod auth;
 pub mod close;
@@ -12,20 +13,27 @@ pub mod doorbell;
 pub mod driver;
 pub mod encoder;
 pub mod endpoints;
+pub mod events;
 pub mod handoff;
 pub mod health;
 pub mod hocuspocus;
 pub mod inbox;
+pub mod instruments;
 pub mod limits;
 pub mod logging;
+pub mod maintenance;
 pub mod mesh;
 pub mod persister;
 mod priority;
+pub mod profiler;
 pub mod reactor;
 pub mod reader;
+mod rotating_file;
 pub mod server;
 pub mod settings;
+pub mod slow;
 pub mod timers;
 pub mod tls;
 pub mod versions;
 pub mod view;
+pub mod webhooks;

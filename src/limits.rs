@@ -3,6 +3,7 @@
 
 mod address;
 mod addresses;
+mod allocator;
 mod counters;
 mod door;
 mod forwarded;
@@ -14,10 +15,11 @@ mod reception;
 mod sampler;
 mod users;
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 pub use address::AddressKey;
 pub use addresses::{AddressRules, Addresses, LoginFailed, Refused, Ticket};
+pub use allocator::Allocator;
 pub use counters::Counters;
 pub use door::{Door, Seen, TurnedAway, UpgradeRules};
 pub use meter::{Meter, Rate};
@@ -28,17 +30,64 @@ pub use reception::Reception;
 pub use sampler::Sampler;
 pub use users::{AtLimit, UserFull, UserRules, UserTicket, Users};
 
+use crate::inbox::Deliver;
+
 /// What all cores share of the limits. Touched when connections come and go, never on the way of a message.
 #[derive(Debug)]
 pub struct Limits {
-    /// Who may connect at all, and whose word counts.
-    pub networks: Networks,
+    networks: RwLock<Networks>,
     /// Connections of addresses, and who is banned.
     pub addresses: Addresses,
     /// Connections and sessions of users.
     pub users: Arc<Users>,
     /// How much memory is left.
     pub pressure: Arc<Pressure>,
+    upgrades: RwLock<UpgradeRules>,
+}
+
+/// What limits are set to.
+#[derive(Clone, Debug, Default)]
+pub struct LimitRules {
+    /// Who may connect at all, and whose word counts.
+    pub networks: Networks,
+    /// How much an address may take.
+    pub addresses: AddressRules,
+    /// How much a user may take.
+    pub users: UserRules,
     /// What is asked of an upgrade.
     pub upgrades: UpgradeRules,
+}
+
+impl Limits {
+    /// Nobody is here yet. Users who have to go are told so by `deliver`.
+    #[must_use]
+    pub fn new(rules: LimitRules, pressure: Arc<Pressure>, deliver: Deliver) -> Self {
+        let LimitRules { networks, addresses, users, upgrades } = rules;
+        Self {
+            networks: RwLock::new(networks),
+            addresses: Addresses::new(addresses),
+            users: Arc::new(Users::new(users, deliver)),
+            pressure,
+            upgrades: RwLock::new(upgrades),
+        }
+    }
+
+    /// Who may connect at all, and whose word counts.
+    pub fn networks(&self) -> RwLockReadGuard<'_, Networks> {
+        self.networks.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is asked of an upgrade.
+    pub fn upgrades(&self) -> RwLockReadGuard<'_, UpgradeRules> {
+        self.upgrades.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Holds who comes from here on to others. Who is here stays.
+    pub fn set(&self, rules: LimitRules) {
+        let LimitRules { networks, addresses, users, upgrades } = rules;
+        *self.networks.write().unwrap_or_else(PoisonError::into_inner) = networks;
+        self.addresses.set_rules(addresses);
+        self.users.set_rules(users);
+        *self.upgrades.write().unwrap_or_else(PoisonError::into_inner) = upgrades;
+    }
 }

@@ -3,14 +3,16 @@
 mod cli;
 
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::SystemTime;
 
 use selvedge::doctor::{self, Asked, Machine, ThisMachine};
+use selvedge::maintenance::{self, Failed, Plane};
 use selvedge::settings::{Effective, Settings, report};
 use selvedge::{auth, logging, server, view};
 
-use cli::{ConfigFormat, Doctor, DoctorFormat, Parsed, Task};
+use cli::{ConfigFormat, Doctor, DoctorFormat, Maintain, Parsed, Task};
 
 // Documents of all sizes come and go on every core for months: what matters is that memory is given back and not fragmented.
 #[global_allocator]
@@ -47,11 +49,58 @@ fn main() -> ExitCode {
                 ExitCode::from(EXIT_USAGE)
             }
         },
+        Task::Maintain(task) => maintain(&task, &effective.settings).unwrap_or_else(|failed| {
+            eprintln!("error: {failed}");
+            ExitCode::FAILURE
+        }),
+        Task::Completions(shell) => print_bytes(&cli::completions(shell)),
+        Task::Man(None) => done(cli::man().map(|page| print_bytes(&page))),
+        Task::Man(Some(folder)) => done(cli::man_pages(&folder).map(|()| ExitCode::SUCCESS)),
         Task::Serve => {
-            logging::start(&effective.settings);
-            server::run(&effective.settings)
+            let log = logging::start(&effective.settings);
+            server::run(effective, sources, log)
         }
     }
+}
+
+fn maintain(task: &Maintain, settings: &Settings) -> Result<ExitCode, Failed> {
+    let plane = |token: &Option<PathBuf>| {
+        let token = token.as_deref().map(maintenance::plane::token).transpose()?;
+        Ok::<_, Failed>(Plane { address: settings.control_listen, token })
+    };
+    let data_dir = &settings.data_dir;
+    Ok(match task {
+        Maintain::Backup { folder, token } => {
+            let bytes = maintenance::backup(data_dir, folder, &plane(token)?)?;
+            print(&format!("{bytes} bytes are backed up in {}\n", folder.display()))
+        }
+        Maintain::Restore { folder } => {
+            let bytes = maintenance::restore(folder, data_dir)?;
+            print(&format!("{bytes} bytes are restored in {}\n", data_dir.display()))
+        }
+        Maintain::Verify { folder, token, json } => {
+            let verified = maintenance::verify(folder.as_ref().unwrap_or(data_dir), &plane(token)?)?;
+            let printed = match json {
+                true => print(&format!("{:#}\n", verified.json())),
+                false => print(&verified.to_string()),
+            };
+            if verified.faults.is_empty() { printed } else { ExitCode::FAILURE }
+        }
+        Maintain::Inspect { document, folder, json } => {
+            let inspected = maintenance::inspect(folder.as_ref().unwrap_or(data_dir), document)?;
+            match json {
+                true => print(&format!("{:#}\n", inspected.json())),
+                false => print(&inspected.to_string()),
+            }
+        }
+    })
+}
+
+fn done(result: io::Result<ExitCode>) -> ExitCode {
+    result.unwrap_or_else(|error| {
+        eprintln!("error: {error}");
+        ExitCode::FAILURE
+    })
 }
 
 fn examine(task: &Doctor, settings: &Settings) -> ExitCode {
@@ -74,9 +123,13 @@ fn examine(task: &Doctor, settings: &Settings) -> ExitCode {
     if printed == ExitCode::SUCCESS && !doctor::is_fit(&findings) { ExitCode::FAILURE } else { printed }
 }
 
-/// Whoever closes standard output early (`selvedge config | head`) has seen enough.
 fn print(text: &str) -> ExitCode {
-    match io::stdout().lock().write_all(text.as_bytes()) {
+    print_bytes(text.as_bytes())
+}
+
+/// Whoever closes standard output early (`selvedge config | head`) has seen enough.
+fn print_bytes(bytes: &[u8]) -> ExitCode {
+    match io::stdout().lock().write_all(bytes) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(error) => {

@@ -104,6 +104,18 @@ impl Mesh {
         assert!(peer.spill.len() <= SPILL_PARCELS_MAX, "core {} takes nothing from the mesh any more", to.0);
     }
 
+    /// Parcels on their way here, as far as other cores have pushed them.
+    #[must_use]
+    pub fn incoming(&self) -> usize {
+        self.peers.iter().flatten().map(|peer| peer.incoming.slots()).sum()
+    }
+
+    /// Parcels that wait in front of full rings.
+    #[must_use]
+    pub fn spilled(&self) -> usize {
+        self.spilled
+    }
+
     /// A ring is full. Nothing that leads to parcels should be begun now.
     #[must_use]
     pub fn is_congested(&self) -> bool {

@@ -23,7 +23,7 @@ use selvedge_shards::{DocumentId, Now, Sequence};
 use selvedge_storage::{self as storage, DocumentKey, Durability, Store, StoreError};
 
 pub use batcher::{BATCH_BYTES_MAX, BATCH_RECORDS_MAX, Batcher, Report, Step, UNSYNCED_BYTES_MAX};
-pub use health::{Health, SYNC_BUCKETS};
+pub use health::{Health, STUCK};
 
 use crate::inbox::{Deliver, Note};
 
@@ -244,7 +244,7 @@ struct Writer {
 impl Drop for Writer {
     /// Also when unwinding: whoever asks afterwards must not hear that writes work.
     fn drop(&mut self) {
-        self.health.set_writable(false);
+        self.health.ends();
     }
 }
 
@@ -255,7 +255,12 @@ impl Writer {
             if self.deadline.is_some_and(|deadline| Instant::now() >= deadline) && !self.batcher.is_drained() {
                 return Err(self.give_up());
             }
-            match self.batcher.next(self.now()) {
+            let step = self.batcher.next(self.now());
+            match step {
+                Step::Write(_) | Step::Delete | Step::Sync | Step::Recover => self.health.begins(),
+                Step::Wait { .. } | Step::Drained => self.health.rests(),
+            }
+            match step {
                 Step::Write(durability) => self.write(durability),
                 Step::Delete => self.delete(),
                 Step::Sync => self.sync(),
@@ -330,9 +335,10 @@ impl Writer {
         let result = self.store.append(&records, durability);
         drop(records);
         if result.is_ok() {
-            self.health.wrote(count, bytes);
+            let took = start.elapsed();
+            self.health.wrote(count, bytes, took);
             if durability == Durability::Synced {
-                self.health.synced(start.elapsed());
+                self.health.synced(took);
             }
         }
         self.conclude(result);

@@ -9,6 +9,7 @@ mod load;
 mod round;
 mod seats;
 mod table;
+mod turn_length;
 
 use std::io;
 use std::sync::Arc;
@@ -20,13 +21,14 @@ use self::core::Core;
 use self::counters::thread_cpu_us;
 use self::drain::{Drain, Step};
 use self::load::LoadMeter;
+use self::turn_length::TurnLength;
 use crate::doorbell::Doorbell;
 use crate::driver::{Driver, Operation};
 use crate::inbox::{Inbox, Note};
 use crate::mesh::Parcel;
 
 pub use self::clock::Clock;
-pub use self::core::{Parts, Rules};
+pub use self::core::{NewRules, Parts, Rules};
 pub use self::counters::{Board, Counted, Counters};
 
 /// How long a core looks for more before it sleeps, when something came a moment ago. Waking a sleeping core takes about as long.
@@ -59,6 +61,10 @@ pub struct Reactor<D> {
     /// When something came last.
     busy: Instant,
     load: LoadMeter,
+    /// Of the turn that runs.
+    length: TurnLength,
+    /// What had come before it.
+    arrivals: u64,
     /// Nothing has come in this turn so far, and nothing was to be done: it waits, or looks for work that is not there.
     idle: bool,
     /// Since when that is not counted.
@@ -90,6 +96,8 @@ impl<D: Driver> Reactor<D> {
             spin,
             busy: moment,
             load: LoadMeter::new(moment),
+            length: TurnLength::new(moment),
+            arrivals: 0,
             idle: false,
             idle_since: moment,
             tick_due: Now(now.0 + TICK_MS),
@@ -119,6 +127,7 @@ impl<D: Driver> Reactor<D> {
             leftover |= self.follow_drain();
         }
         self.lay_out();
+        self.core.end();
         tracing::debug!(core = self.id, of_loop = ?self.counters, shard = ?self.core.counters(), tls = ?self.core.tls_counters(), "a core ends");
         Ok(())
     }
@@ -128,6 +137,12 @@ impl<D: Driver> Reactor<D> {
         self.core.take_operations(&mut self.operations);
         let now = Instant::now();
         self.idle_until(now);
+        // What the turn before has led to is with the driver.
+        self.core.handed_over(self.clock.moment(now));
+        if let Some(length) = self.length.ends(now, self.idle) {
+            self.core.turn_took(length, self.counters.arrivals() - self.arrivals);
+        }
+        self.arrivals = self.counters.arrivals();
         let timeout = self.timeout(leftover, now);
         self.idle_since = now;
         self.idle = self.operations.is_empty();
@@ -139,7 +154,7 @@ impl<D: Driver> Reactor<D> {
             if busy.is_none() {
                 // The clock is read once for a turn, after the wait.
                 let moment = Instant::now();
-                core.set_now(clock.at(moment));
+                core.set_now(clock.at(moment), clock.moment(moment));
                 busy = Some(moment);
             }
             completions += 1;
@@ -173,7 +188,9 @@ impl<D: Driver> Reactor<D> {
     /// Where the turn had nothing to do up to this moment, it was waiting.
     fn idle_until(&mut self, moment: Instant) {
         if self.idle {
-            self.load.waited(moment.saturating_duration_since(self.idle_since));
+            let waited = moment.saturating_duration_since(self.idle_since);
+            self.load.waited(waited);
+            self.length.waited(waited);
             self.idle_since = moment;
         }
     }
@@ -219,7 +236,7 @@ impl<D: Driver> Reactor<D> {
         self.load.look(moment);
         if now >= self.tick_due {
             self.busy_from(moment);
-            self.core.set_now(now);
+            self.core.set_now(now, self.clock.moment(moment));
             self.core.tick();
             self.lay_out();
             // A core that was stopped for long does not catch up on ticks.
@@ -227,7 +244,7 @@ impl<D: Driver> Reactor<D> {
         }
         if self.core.next_due().is_some_and(|due| now >= due) {
             self.busy_from(moment);
-            self.core.set_now(now);
+            self.core.set_now(now, self.clock.moment(moment));
             self.core.has_something_due();
         }
     }
@@ -235,6 +252,7 @@ impl<D: Driver> Reactor<D> {
     /// Lays out what was counted so far.
     fn lay_out(&mut self) {
         self.counters.cpu_us = thread_cpu_us();
+        self.counters.messages = self.core.messages();
         let counted = Counted {
             core: self.counters,
             driver: self.driver.counters(),
@@ -242,14 +260,18 @@ impl<D: Driver> Reactor<D> {
             limits: self.core.limits_counters(),
             tls: self.core.tls_counters(),
             pulses: self.core.pulse_counters(),
+            connections: self.core.connection_counters(),
+            timings: self.core.timings(),
+            batches: self.core.batches(),
         };
         self.lines.board.write(self.id, counted);
+        self.core.lay_out_events();
     }
 
     fn noticed(&mut self) {
         let moment = Instant::now();
         self.busy_from(moment);
-        self.core.set_now(self.clock.at(moment));
+        self.core.set_now(self.clock.at(moment), self.clock.moment(moment));
         self.busy = moment;
     }
 

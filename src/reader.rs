@@ -14,20 +14,26 @@ mod work;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime};
 
 use selvedge_protocol::update::Compaction;
 use selvedge_shards::DocumentId;
 use selvedge_shards::reading::ReadFailed;
 use selvedge_storage::Store;
 
-pub use cache::CACHED_OVERHEAD_BYTES;
+pub use cache::{CACHED_OVERHEAD_BYTES, Lookups};
 pub use job::{Job, Task};
 
 use crate::inbox::Deliver;
+use crate::instruments::{Timed, Timings};
 use crate::priority;
+use crate::slow::{self, Cause, Slow};
 use cache::Cache;
 use delivered::Delivered;
 use queue::Queue;
+
+/// A document that takes so many bytes takes its time.
+const LARGE_BYTES: u64 = 4 << 20;
 
 /// What the threads may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,6 +73,8 @@ struct Shared {
     queue: Queue,
     cache: Mutex<Cache>,
     delivered: Mutex<Delivered>,
+    timings: Mutex<Timings>,
+    slow: Arc<slow::Log>,
 }
 
 impl Reader {
@@ -90,20 +98,38 @@ impl Reader {
         self.shared.queue.waiting()
     }
 
+    /// How long loads, catch-ups and snapshots took that were answered.
+    #[must_use]
+    pub fn timings(&self) -> Timings {
+        *lock(&self.shared.timings)
+    }
+
     /// Bytes in the cache.
     #[must_use]
     pub fn cached_bytes(&self) -> usize {
         self.shared.cache().bytes()
     }
+
+    /// How often a document was found in the cache.
+    #[must_use]
+    pub fn cache_lookups(&self) -> Lookups {
+        self.shared.cache().lookups()
+    }
+
+    /// Bytes of catch-ups that are made and not sent yet.
+    #[must_use]
+    pub fn delivered_bytes(&self) -> usize {
+        self.shared.delivered().bytes()
+    }
 }
 
 impl Readers {
-    /// Starts the threads.
+    /// Starts the threads. What takes them too long they lay down in `slow`.
     ///
     /// # Errors
     ///
     /// The system has not enough threads to give; those that were started end.
-    pub fn spawn(store: Arc<dyn Store>, options: Options, deliver: Deliver) -> io::Result<Self> {
+    pub fn spawn(store: Arc<dyn Store>, options: Options, deliver: Deliver, slow: Arc<slow::Log>) -> io::Result<Self> {
         assert!(options.threads > 0, "somebody has to read");
         let shared = Arc::new(Shared {
             store,
@@ -112,6 +138,8 @@ impl Readers {
             queue: Queue::new(options.jobs_max),
             cache: Mutex::new(Cache::new(options.cache_bytes_max)),
             delivered: Mutex::new(Delivered::new(options.delivered_bytes_max)),
+            timings: Mutex::default(),
+            slow,
         });
         let mut readers = Self { reader: Reader { shared }, threads: Vec::with_capacity(options.threads) };
         for number in 0..options.threads {
@@ -155,6 +183,28 @@ impl Shared {
 
     fn delivered(&self) -> MutexGuard<'_, Delivered> {
         lock(&self.delivered)
+    }
+
+    /// A job was done so long after it was asked for. Where that was too long: for which document, how long of it the job waited for a reader, and how large the
+    /// answer is.
+    fn took(&self, timed: Timed, time: Duration, about: impl FnOnce() -> (DocumentId, Duration, u64)) {
+        let us = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        lock(&self.timings).record(timed, us);
+        if self.slow.is_slow(timed, us) {
+            let (document, waited, bytes) = about();
+            let cause = match () {
+                () if waited > time / 2 => Cause::ReaderQueue { waited_ms: waited.as_millis() as u64 },
+                () if bytes >= LARGE_BYTES => Cause::LargeDocument { bytes },
+                () => Cause::Disk,
+            };
+            self.slow.record_of_others(Slow {
+                at: SystemTime::now(),
+                timed,
+                document: Some(document),
+                took: time,
+                cause,
+            });
+        }
     }
 }
 

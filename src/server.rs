@@ -3,39 +3,46 @@
 
 mod cores;
 mod limits;
+mod live;
 mod process;
 mod tls;
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use selvedge_shards::{Shard, ShardId};
 use selvedge_storage::{RocksStore, Store, StoreError};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
+use crate::alerts::Thresholds;
 use crate::audit::{self, Audit, AuditLog, Event};
 use crate::auth::{self, Authority, Keeper};
-use crate::control::{self, Context, Control, Latest};
+use crate::control::{self, Checkpoints, Context, Control, Latest, Watch};
 use crate::documents::{self, Documents};
 use crate::doorbell::Doorbell;
 use crate::driver::listener::{self, ListenError};
+use crate::events::{self, Collector, Events, Listening};
 use crate::health::Health;
 use crate::inbox::{self, Inbox, Note};
 use crate::limits::{Budget, Limits, Pressure, Sampler};
+use crate::logging::Log;
 use crate::mesh::Mesh;
 use crate::persister::{DrainFailed, Persister};
 use crate::reactor::drain::{Drain, Step};
 use crate::reactor::{Board, Clock, Counted, Lines, Parts};
 use crate::reader::Readers;
-use crate::settings::{DescriptorsChoice, SETTINGS, Settings};
+use crate::settings::live::Live;
+use crate::settings::{DescriptorsChoice, Effective, Literal, SETTINGS, Settings, Sources};
+use crate::slow;
 use crate::versions::{self, Changes, Versions};
 use crate::view::{self, View};
+use crate::webhooks::{self, Webhooks};
 use cores::{Cores, Start, StartFailed};
 use tls::{Tls, TlsFailed};
 
@@ -60,6 +67,7 @@ enum Failed {
     Cores(StartFailed),
     Tls(TlsFailed),
     Control(control::StartError),
+    Webhooks(webhooks::StartError),
     /// A core did not come to rest in time.
     Restless,
     Drain(DrainFailed),
@@ -77,18 +85,20 @@ impl fmt::Display for Failed {
             Self::Cores(error) => error.fmt(f),
             Self::Tls(error) => error.fmt(f),
             Self::Control(error) => error.fmt(f),
+            Self::Webhooks(error) => error.fmt(f),
             Self::Restless => f.write_str("the drain timeout was over before all cores came to rest"),
             Self::Drain(error) => error.fmt(f),
         }
     }
 }
 
-/// Serves until SIGTERM or SIGINT, then drains; SIGUSR1 writes all counters to the log, and SIGHUP looks for a new certificate. Exit codes: 0 after a complete drain, 1 where the
+/// Serves until SIGTERM or SIGINT, then drains; SIGUSR1 writes all counters to the log, and SIGHUP reads the settings file again, and looks for a
+/// new certificate. Exit codes: 0 after a complete drain, 1 where the
 /// server could not start or the drain was not complete; a second signal ends the process at once with 128 plus its number.
 #[must_use]
-pub fn run(settings: &Settings) -> ExitCode {
+pub fn run(effective: Effective, sources: Sources, log: Log) -> ExitCode {
     process::abort_on_panic();
-    match Server::start(settings).and_then(|server| server.serve()) {
+    match Server::start(effective, sources, log).and_then(|server| server.serve()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failed) => {
             // The log may be off, or read by nobody.
@@ -106,7 +116,7 @@ struct Server {
     address: SocketAddr,
     health: Arc<Health>,
     drain: Arc<Drain>,
-    drain_timeout: Duration,
+    live: Arc<Live>,
     board: Arc<Board>,
     cores: Cores,
     persister: Persister,
@@ -114,6 +124,10 @@ struct Server {
     keeper: Keeper,
     version_keeper: Option<versions::Keeper>,
     control: Option<(SocketAddr, Control)>,
+    collector: Collector,
+    webhooks: Arc<Webhooks>,
+    /// Of the webhooks, where there are any.
+    _listening: Option<Listening>,
     tls: Option<Tls>,
     /// Measures as long as it is there.
     _sampler: Sampler,
@@ -122,12 +136,13 @@ struct Server {
 }
 
 impl Server {
-    fn start(settings: &Settings) -> Result<Self, Failed> {
+    fn start(effective: Effective, sources: Sources, log: Log) -> Result<Self, Failed> {
+        let settings = &effective.settings.clone();
         let stopping = Arc::new(AtomicBool::new(false));
         let signals = catch_signals(&stopping).map_err(Failed::Signals)?;
         check_open_files(settings);
         // Before anything is opened: who may come in has to be known.
-        let sources = auth::Sources::read(settings).map_err(Failed::Auth)?;
+        let keys = auth::Sources::read(settings).map_err(Failed::Auth)?;
         let shards = u16::try_from(settings.shards).expect("the setting is bounded below the number of shard ids");
 
         let tls = Tls::load(settings).map_err(Failed::Tls)?;
@@ -138,13 +153,14 @@ impl Server {
         let address = listeners[0]
             .local_addr()
             .map_err(|error| Failed::Listen(ListenError::Refused { address: settings.listen, error }))?;
-        let claimed = settings.control.then(|| control::claim(settings.control_listen, sources.is_open())).transpose();
+        let claimed = settings.control.then(|| control::claim(settings.control_listen, keys.is_open())).transpose();
         let claimed = claimed.map_err(Failed::Control)?;
         // Then what the kernel may refuse: from here on threads work on the data, and must be stopped in order.
         let wanted = limits::driver(settings);
         Cores::probe(wanted).map_err(Failed::Cores)?;
         let audit_log = limits::audit(settings).map(AuditLog::open).transpose().map_err(Failed::Audit)?;
         let audit = audit_log.as_ref().map_or_else(Audit::off, AuditLog::audit);
+        let webhooks = Arc::new(Webhooks::start(settings).map_err(Failed::Webhooks)?);
         let store = RocksStore::open(&settings.data_dir, limits::storage(settings)).map_err(Failed::Store)?;
         let rocks = Arc::new(store);
         let store: Arc<dyn Store> = Arc::clone(&rocks) as _;
@@ -152,7 +168,6 @@ impl Server {
         let doorbells: Vec<Arc<Doorbell>> = (0..shards).map(|_| Arc::default()).collect();
         let inboxes: Arc<[Inbox]> = doorbells.iter().map(|doorbell| Inbox::new(Arc::clone(doorbell))).collect();
         let deliver = inbox::deliver(Arc::clone(&inboxes));
-        let versions = Versions::new(Arc::clone(&rocks) as _, limits::versions_room(settings));
         let changes = settings.versions.then(|| Arc::new(Changes::new(limits::versions_pace(settings))));
         let told = match &changes {
             Some(changes) => versions::watch(Arc::clone(changes), Arc::clone(&deliver)),
@@ -160,7 +175,9 @@ impl Server {
         };
         let persister = Persister::spawn(Arc::clone(&store), settings.fsync, told);
         let persister = persister.map_err(Failed::Thread)?;
-        let readers = Readers::spawn(store, limits::reading(settings), Arc::clone(&deliver)).map_err(Failed::Thread)?;
+        let slow = Arc::new(slow::Log::new(usize::from(shards)));
+        let readers = Readers::spawn(store, limits::reading(settings), Arc::clone(&deliver), Arc::clone(&slow));
+        let readers = readers.map_err(Failed::Thread)?;
         let tell_core = Arc::clone(&deliver);
         let latest: Arc<Latest> = Arc::default();
         let tell_plane = Arc::clone(&latest);
@@ -170,19 +187,32 @@ impl Server {
                 tell_core(core, Note::Authority(Arc::clone(authority)));
             }
         };
-        let (keeper, authority) = Keeper::spawn(sources, Box::new(tell_cores)).map_err(Failed::Thread)?;
+        let (keeper, authority) = Keeper::spawn(keys, Box::new(tell_cores)).map_err(Failed::Thread)?;
         latest.begin_with(Arc::clone(&authority));
 
         let pressure = Arc::new(Pressure::default());
         let sampler =
             Sampler::spawn(Arc::clone(&pressure), Budget(settings.memory_max_bytes)).map_err(Failed::Thread)?;
-        let shared = Arc::new(limits::shared(settings, Arc::clone(&pressure), Arc::clone(&deliver)));
+        let shared = Arc::new(Limits::new(limits::shared(settings), Arc::clone(&pressure), Arc::clone(&deliver)));
         let users = Arc::clone(&shared.users);
-        let health = Arc::new(Health::new(persister.health(), pressure));
+        let health = Arc::new(Health::new(persister.health(), pressure, usize::from(shards)));
         let drain = Arc::new(Drain::new(doorbells.clone()));
         let board = Arc::new(Board::new(usize::from(shards)));
         let cpus = process::allowed_cpus();
         audit.record(started(settings));
+        let followers = live::Followers {
+            shards,
+            deliver: Arc::clone(&deliver),
+            limits: Arc::clone(&shared),
+            log,
+            audit: audit.clone(),
+        };
+        let live = Arc::new(Live::new(effective, sources, followers.follow()));
+        let events = Arc::new(Events::new(shards));
+        let versions = Versions::new(Arc::clone(&rocks) as _, limits::versions_room(settings), Arc::clone(&events));
+        let listening = (!webhooks.is_empty()).then(|| events.listen());
+        let offered = Arc::clone(&webhooks);
+        let collector = events::collect(&events, Box::new(move |told| offered.offer(told))).map_err(Failed::Thread)?;
         let plan = Plan {
             settings,
             shards,
@@ -193,17 +223,19 @@ impl Server {
             board: &board,
             shared,
             audit: audit.clone(),
+            events: &events,
             authority: Arc::clone(&authority),
             cpus: &cpus,
             tls: tls.as_ref(),
+            slow: &slow,
         };
         let starts = plan.starts(listeners, &persister, &readers);
         // A core that spins on a CPU that it shares takes the time from the one that it waits for.
         let spin = starts.len() < cpus.len();
         let cores = Cores::start(starts, wanted, Clock::start(), spin).map_err(Failed::Cores)?;
-        let drain_timeout = Duration::from_millis(settings.drain_timeout_ms);
         let context = Arc::new(Context {
             settings: Arc::new(settings.clone()),
+            live: Arc::clone(&live),
             started: Instant::now(),
             address,
             cores: shards,
@@ -211,7 +243,10 @@ impl Server {
             revoker: keeper.revoker(),
             audit,
             health: Arc::clone(&health),
+            watch: Watch::new(Thresholds::of(settings), Arc::clone(&slow)),
             board: Arc::clone(&board),
+            events,
+            webhooks: Arc::clone(&webhooks),
             writing: persister.health(),
             reader: readers.reader(),
             documents: Documents::new(documents::Parts {
@@ -223,7 +258,9 @@ impl Server {
             }),
             versions: versions.clone(),
             store: rocks,
+            checkpoints: Checkpoints::new(&settings.data_dir),
             deliver,
+            requests: control::Requests::default(),
             view: View::new(view::Options::of(settings)),
         });
         let version_keeper = changes.map(|changes| versions::Keeper::spawn(&versions, changes)).transpose();
@@ -240,7 +277,7 @@ impl Server {
             address,
             health,
             drain,
-            drain_timeout,
+            live,
             board,
             cores,
             persister,
@@ -250,20 +287,33 @@ impl Server {
             keeper,
             version_keeper,
             control,
+            collector,
+            webhooks,
+            _listening: listening,
             tls,
         })
     }
 
     fn serve(mut self) -> Result<(), Failed> {
         if let Some((control, _)) = &self.control {
-            tracing::info!(%control, "control plane on http://{control}; open http://{control}/play in two tabs to try it");
+            tracing::info!(%control, "control plane on http://{control}");
         }
         tracing::info!(address = %self.address, pid = std::process::id(), "listening on {}", self.address);
+        if let Some((control, _)) = &self.control {
+            // Last, where whoever started it at a terminal looks.
+            tracing::info!("open http://{}/play in two tabs", from_here(*control));
+        }
         for signal in self.signals.forever() {
             match (signal, &self.tls) {
                 (SIGUSR1, _) => report(&self.board),
-                (SIGHUP, Some(tls)) => tls.look(),
-                (SIGHUP, None) => {}
+                (SIGHUP, tls) => {
+                    if let Err(rejected) = self.live.reload() {
+                        tracing::error!(%rejected, "the settings stay as they are");
+                    }
+                    if let Some(tls) = tls {
+                        tls.look();
+                    }
+                }
                 _ => {
                     tracing::info!(signal, connections = self.health.connections(), "draining");
                     break;
@@ -276,7 +326,7 @@ impl Server {
 
     /// Takes nothing new, commits what was taken, tells the clients, ends.
     fn drain(self) -> Result<(), Failed> {
-        let deadline = Instant::now() + self.drain_timeout;
+        let deadline = Instant::now() + limits::drain_timeout(&self.live.current().effective.settings);
         self.health.drain();
         // What a quiet core has sent to another is taken in there before that one has settled; after that nothing new is appended.
         let mut at_rest = true;
@@ -290,12 +340,15 @@ impl Server {
         at_rest = at_rest && self.drain.wait(Step::Acknowledge, deadline);
         self.drain.lead(Step::Close, deadline);
         self.cores.join();
+        // What the cores told to the very end is still heard of; and who listens hears the end.
+        drop(self.collector);
         if let Some((_, control)) = self.control {
             control.stop();
         }
         if let Some(keeper) = self.version_keeper {
             keeper.stop();
         }
+        self.webhooks.stop(deadline);
         self.readers.stop();
         self.keeper.stop();
         committed.map_err(Failed::Drain)?;
@@ -323,7 +376,9 @@ struct Plan<'a> {
     cpus: &'a [usize],
     shared: Arc<Limits>,
     audit: Audit,
+    events: &'a Arc<Events>,
     tls: Option<&'a Tls>,
+    slow: &'a Arc<slow::Log>,
 }
 
 impl Plan<'_> {
@@ -345,8 +400,10 @@ impl Plan<'_> {
                     health: Arc::clone(self.health),
                     limits: Arc::clone(&self.shared),
                     audit: self.audit.of_core(id.0),
+                    events: self.events.gatherer(id.0),
                     authority: Arc::clone(&self.authority),
                     acceptor: self.tls.map(Tls::acceptor),
+                    slow: Arc::clone(self.slow),
                 },
                 lines: Lines {
                     doorbell,
@@ -362,21 +419,25 @@ impl Plan<'_> {
     }
 }
 
-/// Settings whose values are secret, or say where secrets are.
-const SECRET_SETTINGS: [&str; 3] = ["auth_secret_file", "auth_jwks_url", "tls_key_file"];
-
 /// What the audit log says of the settings: those that are not at their defaults.
 fn started(settings: &Settings) -> Event {
     let defaults = Settings::default();
     let changed = SETTINGS.iter().filter(|setting| (setting.write)(settings) != (setting.write)(&defaults));
-    let shown = changed.map(|setting| {
-        let is_secret = SECRET_SETTINGS.contains(&setting.name);
-        (setting.name, (!is_secret).then(|| (setting.write)(settings).to_string()))
-    });
+    let shown = changed.map(|setting| (setting.name, setting.shown(settings).as_ref().map(Literal::to_string)));
     Event::Started { settings: shown.collect() }
 }
 
 /// From here on the first SIGTERM or SIGINT is seen by [`Signals`], and the second one ends the process.
+/// An address that somebody on this machine can open.
+fn from_here(listening: SocketAddr) -> SocketAddr {
+    let ip = match listening.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, listening.port())
+}
+
 fn catch_signals(stopping: &Arc<AtomicBool>) -> io::Result<Signals> {
     for signal in [SIGTERM, SIGINT] {
         signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(stopping))?;
@@ -387,8 +448,20 @@ fn catch_signals(stopping: &Arc<AtomicBool>) -> io::Result<Signals> {
 /// Writes to the log what each core has counted since its start.
 fn report(board: &Board) {
     for (core, counted) in board.read().enumerate() {
-        let Counted { core: of_loop, driver, shard, tls, pulses, limits } = counted;
-        tracing::info!(core, ?of_loop, ?driver, ?shard, ?tls, ?pulses, ?limits, "counters");
+        let Counted { core: of_loop, driver, shard, tls, pulses, limits, connections, timings, batches } = counted;
+        tracing::info!(
+            core,
+            ?of_loop,
+            ?driver,
+            ?shard,
+            ?tls,
+            ?pulses,
+            ?limits,
+            ?connections,
+            ?timings,
+            ?batches,
+            "counters"
+        );
     }
 }
 

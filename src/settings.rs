@@ -1,16 +1,19 @@
 //! Settings: one struct, filled from defaults, a file, the environment and the command line, in rising precedence. It does not know
 //! who reads it.
 //!
-//! [`table`](mod@table) declares every setting once; whatever else names a setting goes through [`SETTINGS`].
+//! [`table`](mod@table) declares every setting once; whatever else names a setting goes through [`SETTINGS`]. What changes while the server
+//! runs, [`live`] keeps.
 
 mod choice;
 mod declare;
 mod error;
 mod kind;
+pub mod live;
 mod near_miss;
 pub mod report;
 mod table;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::fs;
@@ -47,6 +50,7 @@ pub struct Setting {
     pub group: &'static str,
     /// As in the source, with its line breaks; see [`Setting::meaning`].
     meaning: &'static str,
+    marks: &'static [Mark],
     /// What a number counts; empty where there is no number.
     pub unit: fn() -> &'static str,
     /// What may be given, for people.
@@ -61,6 +65,22 @@ impl Setting {
     /// What it does; the first sentence stands for itself.
     pub fn meaning(&self) -> String {
         table::sentence(self.meaning)
+    }
+
+    /// It can change while the server runs.
+    pub fn is_live(&self) -> bool {
+        self.marks.contains(&Mark::Live)
+    }
+
+    /// Its value is a secret, or says where one is: nobody is shown it but who started the server.
+    pub fn is_secret(&self) -> bool {
+        self.marks.contains(&Mark::Secret)
+    }
+
+    /// Its value, as it may be shown; nothing where it is secret and given.
+    pub fn shown(&self, settings: &Settings) -> Option<Literal> {
+        let value = (self.write)(settings);
+        (!self.is_secret() || value == (self.write)(&Settings::default())).then_some(value)
     }
 
     /// On the command line: `--heartbeat-ms`.
@@ -78,6 +98,13 @@ impl fmt::Debug for Setting {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name)
     }
+}
+
+/// What is said of a setting beside its kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Mark {
+    Live,
+    Secret,
 }
 
 /// A bound that one setting is to another.
@@ -99,6 +126,8 @@ pub enum Origin {
     Environment,
     /// A flag.
     CommandLine,
+    /// The control plane, while the server runs.
+    Running,
 }
 
 impl fmt::Display for Origin {
@@ -108,6 +137,7 @@ impl fmt::Display for Origin {
             Self::File => "file",
             Self::Environment => "environment",
             Self::CommandLine => "command line",
+            Self::Running => "control plane",
         })
     }
 }
@@ -149,11 +179,26 @@ impl Effective {
         }
         reading.environment(&sources.environment);
         reading.command_line(&sources.command_line);
-        // Relations between values that are not the ones meant would only confuse.
-        if reading.errors.is_empty() {
-            reading.relations();
-        }
-        if reading.errors.is_empty() { Ok(reading.effective) } else { Err(reading.errors) }
+        reading.finish()
+    }
+
+    /// The same with these values on top of all others: names, and texts as the command line would give them.
+    ///
+    /// # Errors
+    ///
+    /// As with [`Effective::read`].
+    fn with(&self, given: &BTreeMap<&'static str, String>) -> Result<Self, Vec<SettingError>> {
+        let mut reading = Reading { effective: self.clone(), errors: Vec::new() };
+        reading.running(given);
+        reading.finish()
+    }
+
+    /// Takes the value of one setting, and where it came from, from others.
+    fn keep(&mut self, setting: &'static Setting, of: &Self) {
+        let text = (setting.write)(&of.settings).to_string();
+        (setting.read)(&mut self.settings, &text).expect("a kind reads what it has written");
+        let index = index_of(setting.name).expect("settings are only made in the table");
+        self.origins[index] = of.origins[index];
     }
 
     /// Where the value of a setting came from.
@@ -244,6 +289,22 @@ impl Reading {
                 None => self.errors.push(SettingError::Unknown { given, nearest: None }),
             }
         }
+    }
+
+    fn running(&mut self, given: &BTreeMap<&'static str, String>) {
+        for (&name, value) in given {
+            let index = index_of(name).expect("only settings are kept");
+            let given = Given::Running { name: name.into(), value: value.clone() };
+            self.set(index, Origin::Running, given, Ok(value));
+        }
+    }
+
+    fn finish(mut self) -> Result<Effective, Vec<SettingError>> {
+        // Relations between values that are not the ones meant would only confuse.
+        if self.errors.is_empty() {
+            self.relations();
+        }
+        if self.errors.is_empty() { Ok(self.effective) } else { Err(self.errors) }
     }
 
     fn set(&mut self, index: usize, origin: Origin, given: Given, text: Result<impl AsRef<str>, Fault>) {

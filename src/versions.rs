@@ -21,6 +21,7 @@ pub use keeping::{NotKept, Wish};
 pub use thinning::{Room, has_room, thin};
 
 use crate::documents::Failed;
+use crate::events::Events;
 use crate::inbox::{Deliver, Note};
 use crate::priority;
 use crate::reader::stored::key;
@@ -40,10 +41,10 @@ pub struct Versions {
 }
 
 impl Versions {
-    /// The versions in this store.
+    /// The versions in this store. What is kept is told.
     #[must_use]
-    pub fn new(store: Arc<dyn Catalog>, room: Room) -> Self {
-        let keeping = Arc::new(Keeping::new(Arc::clone(&store), room));
+    pub fn new(store: Arc<dyn Catalog>, room: Room, events: Arc<Events>) -> Self {
+        let keeping = Arc::new(Keeping::new(Arc::clone(&store), room, events));
         Self { store, keeping }
     }
 
@@ -148,6 +149,7 @@ pub fn watch(changes: Arc<Changes>, deliver: Deliver) -> Deliver {
             | Note::CaughtUp { .. }
             | Note::SnapshotTaken { .. }
             | Note::Authority(_)
+            | Note::Rules(_)
             | Note::Farewell(_)
             | Note::Errand(_) => {}
         }

@@ -7,6 +7,9 @@ mod archives;
 mod client;
 #[path = "documents/conditions.rs"]
 mod conditions;
+#[path = "view/hostile.rs"]
+#[allow(dead_code, reason = "shared with tests that need more of it")]
+mod corpus;
 #[path = "documents/description.rs"]
 mod description;
 #[path = "documents/edits.rs"]
@@ -14,6 +17,8 @@ mod edits;
 #[path = "auth/forge.rs"]
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 mod forge;
+#[path = "documents/hostile.rs"]
+mod hostile;
 #[path = "documents/names.rs"]
 mod names;
 #[path = "documents/plane.rs"]
@@ -43,7 +48,7 @@ impl Fixture {
 
     fn start_in(folder: Folder, arguments: &[&str]) -> Self {
         let server = Server::start("uring", &folder, arguments);
-        let plane = Plane::new(server.control.expect("it has a control plane"));
+        let plane = Plane::new(server.control);
         Self { plane, server, folder }
     }
 }

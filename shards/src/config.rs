@@ -4,7 +4,7 @@ use selvedge_protocol::{awareness, update};
 
 use crate::id::ShardId;
 
-/// What a shard is told once, when it is made.
+/// What a shard is told when it is made, and whenever that changes; but for which shard it is, and of how many.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Which shard this is.

@@ -10,7 +10,8 @@ use crate::envelope::Envelope;
 use crate::errand::Answer;
 use crate::flow::Rates;
 use crate::frame::Frame;
-use crate::id::{Now, SessionId, SessionRef, ShardId};
+use crate::id::{Moment, Now, SessionId, SessionRef, ShardId};
+use crate::measured::Measured;
 use crate::session::Sessions;
 use crate::window::{Load, Spared, fan_out_window_ms, record_window_ms};
 
@@ -33,6 +34,10 @@ pub(crate) struct Core {
     /// Writers that are not read from until some of that is committed.
     paused_writers: Vec<SessionRef>,
     next_job: u64,
+    /// When the turn began, where somebody measures.
+    pub(crate) moment: Option<Moment>,
+    /// What has ended in this turn, where somebody measures.
+    pub(crate) measured: Vec<Measured>,
 }
 
 impl Core {
@@ -51,7 +56,23 @@ impl Core {
             uncommitted_bytes: 0,
             paused_writers: Vec::new(),
             next_job: 0,
+            moment: None,
+            measured: Vec::new(),
         }
+    }
+
+    /// Goes on with other limits.
+    pub(crate) fn configure(&mut self, config: Config) {
+        assert_eq!(
+            (config.shard, config.shards),
+            (self.config.shard, self.config.shards),
+            "documents stay where they are"
+        );
+        self.rates = Rates::new(&config);
+        self.sessions.set_outbox_bytes_max(config.outbox_bytes_max);
+        self.config = config;
+        // Those who were paused for what is allowed now.
+        self.committed(0);
     }
 
     pub(crate) fn is_here(&self, session: SessionRef) -> bool {

@@ -91,4 +91,16 @@ pub struct Counters {
     pub documents: u64,
     /// Bytes now that are accepted and not committed.
     pub uncommitted_bytes: u64,
+    /// Bytes now that wait in sessions for their sockets. A frame counts once for each session, though they share it.
+    pub outbox_bytes: u64,
+    /// Sessions now that were given less than the others, because their outboxes overflowed, and have not begun to catch up.
+    pub sessions_behind: u64,
+    /// Times that a session fell behind.
+    pub sessions_fallen_behind: u64,
+    /// Frames with updates given to sessions: one for each frame and session. Those of catch-ups do not count.
+    pub deliveries: u64,
+    /// Updates that were in them, as accepted from their authors.
+    pub updates_delivered: u64,
+    /// Bytes of updates that wait for what they refer to, at the last tick.
+    pub waiting_bytes: u64,
 }

@@ -24,6 +24,7 @@ use crate::flow::{Flow, Over};
 use crate::frame::Frame;
 use crate::id::{DocumentId, Now, Sequence, SessionId, SessionRef, ShardId};
 use crate::input::{Access, Audience, Dialect};
+use crate::measured::Arrivals;
 use crate::presence::{Offered, Presence, Room};
 use crate::reading::{CatchUpFrom, CaughtUp, Loaded, ReadFailed};
 use crate::session::Place;
@@ -54,8 +55,8 @@ pub(crate) struct Document {
     bytes: u64,
     snapshot_runs: bool,
     turn: Turn,
-    /// Records on their way to the disk, with their bytes.
-    uncommitted: VecDeque<(Sequence, usize)>,
+    /// Records on their way to the disk.
+    uncommitted: VecDeque<Uncommitted>,
     /// Who wrote something that is not durable, and the last such record. What such a session asks for waits until then: its
     /// answer would say that all is safe.
     authored: BTreeMap<SessionRef, Sequence>,
@@ -71,6 +72,8 @@ pub(crate) struct Document {
     fanned_out: Option<Now>,
     /// Updates in what the fan-out has not sent.
     unsent_updates: u64,
+    /// When they came.
+    unsent_arrivals: Arrivals,
     /// From when on awareness may be sent again.
     next_awareness: Now,
     /// When updates that gather are to be sent.
@@ -119,6 +122,15 @@ struct Turn {
     updates: Vec<Vec<u8>>,
     authors: Vec<SessionRef>,
     bytes: usize,
+    arrivals: Arrivals,
+}
+
+/// A record on its way to the disk.
+#[derive(Debug)]
+struct Uncommitted {
+    sequence: Sequence,
+    bytes: usize,
+    arrivals: Arrivals,
 }
 
 /// Something a session gets when what it wrote before is durable.
@@ -177,6 +189,7 @@ impl Document {
             recorded: None,
             fanned_out: None,
             unsent_updates: 0,
+            unsent_arrivals: Arrivals::default(),
             next_awareness: Now(0),
             updates_due: None,
             awareness_due: None,
@@ -692,6 +705,7 @@ impl Document {
     fn gather(&mut self, author: SessionRef, update: Vec<u8>, worth: u32, core: &mut Core) {
         self.saved_with(author, worth, self.sequence.next(), core);
         core.accepted(update.len(), author);
+        self.turn.arrivals.note(core.moment);
         if self.authored.insert(author, self.sequence.next()) != Some(self.sequence.next()) {
             self.turn.authors.push(author);
         }
@@ -914,8 +928,10 @@ impl Document {
     fn fanned_out(&mut self, core: &mut Core) {
         self.fanned_out = Some(core.now);
         let updates = std::mem::take(&mut self.unsent_updates);
+        let arrivals = std::mem::take(&mut self.unsent_arrivals);
         let sessions = self.sessions_len();
         if sessions > 1 {
+            core.delivered(self.id, &arrivals, updates);
             // Other cores send to theirs.
             core.spared.gathered(updates, self.fan_out.len());
             let window_ms = core.fan_out_window_ms(sessions);
@@ -957,7 +973,7 @@ impl Document {
 
     /// Makes a record of what was gathered. It is sent at once, or with the next fan-out.
     fn publish(&mut self, at_once: bool, core: &mut Core) {
-        let Turn { mut updates, authors, bytes } = std::mem::take(&mut self.turn);
+        let Turn { mut updates, authors, bytes, arrivals } = std::mem::take(&mut self.turn);
         let count = updates.len();
         let update = match count {
             1 => updates.pop().expect("there is one"),
@@ -968,7 +984,8 @@ impl Document {
         self.bytes += update.len() as u64;
         self.log_bytes += update.len() as u64;
         self.recorded = Some(core.now);
-        self.uncommitted.push_back((sequence, bytes));
+        self.unsent_arrivals.append(&arrivals);
+        self.uncommitted.push_back(Uncommitted { sequence, bytes, arrivals });
         self.unsent_updates += count as u64;
         core.counters.records += 1;
         core.counters.record_bytes += update.len() as u64;
@@ -976,10 +993,11 @@ impl Document {
         core.effects.push_back(Effect::Append { document: self.id, name: Arc::clone(&self.name), sequence, update });
         let on =
             |shard: ShardId| authors.iter().filter(move |author| author.shard == shard).map(|author| author.session);
-        self.fan_out.publish(sequence, frame.clone(), on(core.config.shard), &mut core.sessions);
+        self.fan_out.publish(sequence, (frame.clone(), count as u64), on(core.config.shard), &mut core.sessions);
         for &shard in self.remotes.keys() {
-            let (document, frame) = (self.id, frame.clone());
-            let publish = Envelope::Publish { document, sequence, frame, authors: on(shard).collect(), at_once };
+            let (document, frame, updates) = (self.id, frame.clone(), count as u64);
+            let authors = on(shard).collect();
+            let publish = Envelope::Publish { document, sequence, frame, updates, authors, at_once };
             core.effects.push_back(Effect::Envelope { to: shard, envelope: publish });
         }
         if at_once {
@@ -1013,11 +1031,9 @@ impl Document {
 
     pub(crate) fn committed(&mut self, sequence: Sequence, core: &mut Core) {
         self.committed = self.committed.max(sequence);
-        while let Some(&(first, bytes)) = self.uncommitted.front()
-            && first <= self.committed
-        {
-            self.uncommitted.pop_front();
-            core.committed(bytes);
+        while let Some(record) = self.uncommitted.pop_front_if(|first| first.sequence <= self.committed) {
+            core.acknowledged(self.id, &record.arrivals);
+            core.committed(record.bytes);
         }
         self.authored.retain(|_, &mut authored| authored > sequence);
         for due in self.acknowledgements.commit(self.committed) {
@@ -1159,6 +1175,11 @@ impl Document {
     }
 
     // --- time ---
+
+    /// What waits for what it refers to.
+    pub(crate) fn waiting_bytes(&self) -> usize {
+        self.waiting.as_ref().map_or(0, |waiting| waiting.bytes())
+    }
 
     pub(crate) fn needs_ticks(&self) -> bool {
         self.waiting.is_some() || self.presence.has_claims() || self.acknowledgements.has_late()

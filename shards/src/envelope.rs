@@ -129,6 +129,8 @@ pub enum Envelope {
         sequence: Sequence,
         /// For all sessions of the document.
         frame: Frame,
+        /// Updates in it, as accepted from their authors.
+        updates: u64,
         /// Sessions of the home shard that get it after its commit.
         authors: Vec<SessionId>,
         /// All others get it now, and not with the next [`Envelope::FanOut`].

@@ -22,6 +22,17 @@ const RECENT_BYTES_MAX: usize = 1024 * 1024;
 struct Recent {
     sequence: Sequence,
     frame: Frame,
+    /// Updates in it, as accepted from their authors.
+    updates: u64,
+}
+
+/// Records that one session after the other is given, as one frame: those in (after, until].
+#[derive(Debug)]
+struct Gathered {
+    after: Sequence,
+    until: Sequence,
+    frame: Frame,
+    updates: u64,
 }
 
 #[derive(Debug, Default)]
@@ -108,7 +119,7 @@ impl FanOut {
     pub(crate) fn publish(
         &mut self,
         sequence: Sequence,
-        frame: Frame,
+        (frame, updates): (Frame, u64),
         authors: impl Iterator<Item = SessionId>,
         sessions: &mut Sessions,
     ) {
@@ -117,14 +128,14 @@ impl FanOut {
             let Some(author) = sessions.get_mut(id) else { continue };
             author.authored = sequence;
             if author.delivery() == Delivery::Live {
-                author.set_delivery(Delivery::Held(self.sent));
+                sessions.set_delivery(id, Delivery::Held(self.sent));
                 self.held.push(id);
             }
         }
         self.sequence = sequence;
         self.unsent_bytes += frame.len();
         self.recent_bytes += frame.len();
-        self.recent.push_back(Recent { sequence, frame });
+        self.recent.push_back(Recent { sequence, frame, updates });
     }
 
     pub(crate) fn has_unsent(&self) -> bool {
@@ -144,11 +155,10 @@ impl FanOut {
         let mut made = None;
         for &index in &self.members {
             if sessions.at_mut(index).delivery() == Delivery::Live {
-                let frame = made.get_or_insert_with(|| self.gather(self.sent, self.sequence));
-                sessions.update(sessions.id_at(index), first, frame, effects);
+                let made = made.get_or_insert_with(|| self.gather(self.sent, self.sequence));
+                sessions.update(sessions.id_at(index), first, (&made.frame, made.updates), effects);
             }
         }
-        let made = made.map(|frame| (self.sent, self.sequence, frame));
         self.sent = self.sequence;
         self.unsent_bytes = 0;
         self.release(made, |_| true, sessions, effects);
@@ -166,7 +176,7 @@ impl FanOut {
     /// they get is made once.
     fn release(
         &mut self,
-        mut made: Option<(Sequence, Sequence, Frame)>,
+        mut made: Option<Gathered>,
         wanted: impl Fn(Sequence) -> bool,
         sessions: &mut Sessions,
         effects: &mut VecDeque<Effect>,
@@ -199,7 +209,7 @@ impl FanOut {
                 // Its own record comes first; the answer waits for the same commit.
             }
             Delivery::Live | Delivery::Held(_) => {
-                session.set_delivery(Delivery::CatchingUp);
+                sessions.set_delivery(id, Delivery::CatchingUp);
                 self.catching_up.push((id, self.committed));
             }
             Delivery::Behind(_) | Delivery::CatchingUp => {}
@@ -218,10 +228,8 @@ impl FanOut {
         sessions.catch_up(id, frames, effects);
         // One that fell behind before it asked was taken to have everything when it came, and what was not committed then is not in
         // the answer.
-        if let Some(session) = sessions.get_mut(id)
-            && let Delivery::Behind(cursor) = session.delivery()
-        {
-            session.set_delivery(Delivery::Behind(cursor.min(through)));
+        if let Some(Delivery::Behind(cursor)) = sessions.get(id).map(|session| session.delivery()) {
+            sessions.set_delivery(id, Delivery::Behind(cursor.min(through)));
         }
         if let Some(Delivery::CatchingUp) = sessions.get(id).map(|session| session.delivery()) {
             self.catching_up.retain(|&(other, _)| other != id);
@@ -246,7 +254,7 @@ impl FanOut {
     /// What was published after a record, as one frame, and the last record in it.
     pub(crate) fn published_since(&self, through: Sequence) -> Option<(Frame, Sequence)> {
         let is_new = through < self.sequence && self.reaches_back_to(through);
-        is_new.then(|| (self.gather(through, self.sequence), self.sequence))
+        is_new.then(|| (self.gather(through, self.sequence).frame, self.sequence))
     }
 
     /// Nothing waits for the session any more. Says what it lacks and cannot be given from here.
@@ -260,7 +268,7 @@ impl FanOut {
                     self.held.push(id);
                 }
             } else {
-                session.set_delivery(Delivery::CatchingUp);
+                sessions.set_delivery(id, Delivery::CatchingUp);
                 self.catching_up.push((id, self.committed));
                 lacks.since = Some(cursor);
             }
@@ -273,31 +281,28 @@ impl FanOut {
         &mut self,
         id: SessionId,
         cursor: Sequence,
-        made: &mut Option<(Sequence, Sequence, Frame)>,
+        made: &mut Option<Gathered>,
         sessions: &mut Sessions,
         effects: &mut VecDeque<Effect>,
     ) -> bool {
-        let Some(session) = sessions.get_mut(id) else { return false };
+        let Some(session) = sessions.get(id) else { return false };
         if !self.reaches_back_to(cursor) {
             // What it needs was let go while it waited: it asks again when it has drained.
-            session.set_delivery(Delivery::Behind(cursor));
+            sessions.set_delivery(id, Delivery::Behind(cursor));
             self.nudge(id, sessions, effects);
             return false;
         }
         let waits = session.authored > self.committed;
         let until = if waits { self.committed.max(cursor) } else { self.sequence };
         let held = waits || until > self.sent;
-        session.set_delivery(if held { Delivery::Held(until) } else { Delivery::Live });
+        sessions.set_delivery(id, if held { Delivery::Held(until) } else { Delivery::Live });
         if cursor < until {
-            let frame = match made {
-                Some((from, to, frame)) if *from == cursor && *to == until => frame.clone(),
-                Some(_) | None => {
-                    let frame = self.gather(cursor, until);
-                    *made = Some((cursor, until, frame.clone()));
-                    frame
-                }
-            };
-            sessions.update(id, cursor.next(), &frame, effects);
+            if !made.as_ref().is_some_and(|made| made.after == cursor && made.until == until) {
+                *made = Some(self.gather(cursor, until));
+            }
+            if let Some(made) = made {
+                sessions.update(id, cursor.next(), (&made.frame, made.updates), effects);
+            }
         }
         held
     }
@@ -312,14 +317,19 @@ impl FanOut {
     }
 
     /// The records in (after, until], as one message.
-    fn gather(&self, after: Sequence, until: Sequence) -> Frame {
-        let wanted = self.recent.iter().filter(|recent| recent.sequence > after && recent.sequence <= until);
-        let mut frames = wanted.map(|recent| &recent.frame);
+    fn gather(&self, after: Sequence, until: Sequence) -> Gathered {
+        let mut wanted = self.recent.iter().filter(|recent| recent.sequence > after && recent.sequence <= until);
         if until == after.next() {
-            return frames.next().expect("the records after the cursor are here").clone();
+            let Recent { frame, updates, .. } = wanted.next().expect("the records after the cursor are here");
+            return Gathered { after, until, frame: frame.clone(), updates: *updates };
         }
-        let updates: Vec<&[u8]> = frames.map(update_in).collect();
-        update_frame(&squash(&updates))
+        let mut updates = 0;
+        let parts = wanted.map(|recent| {
+            updates += recent.updates;
+            update_in(&recent.frame)
+        });
+        let parts: Vec<&[u8]> = parts.collect();
+        Gathered { after, until, frame: update_frame(&squash(&parts)), updates }
     }
 
     fn trim(&mut self) {

@@ -62,6 +62,18 @@ impl Sequence {
     }
 }
 
+/// A finer reading of the clock, in microseconds. For measuring only: nothing is decided by it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(pub u64);
+
+impl Moment {
+    /// Microseconds from `then` to this reading.
+    #[must_use]
+    pub fn since(self, then: Moment) -> u64 {
+        self.0.saturating_sub(then.0)
+    }
+}
+
 /// A reading of the clock, in milliseconds since some moment before the start. Never goes back.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Now(pub u64);

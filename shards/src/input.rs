@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use selvedge_protocol::sync::Message;
 
+use crate::config::Config;
 use crate::envelope::Envelope;
 use crate::errand::{Errand, Unstored};
 use crate::id::{DocumentId, Sequence, SessionId, SessionRef, ShardId};
@@ -167,6 +168,11 @@ pub enum Input<'a> {
         from: ShardId,
         /// What it sent.
         envelope: Envelope,
+    },
+    /// Limits are others from here on. What was taken before stays taken: what is over a limit now finds it reached the next time.
+    Configured {
+        /// Of the same shard among as many.
+        config: Box<Config>,
     },
     /// The loop has handed in everything that has arrived: what was gathered is merged, numbered and sent, or waits for the end of its
     /// document's window. Wanted once more when [`crate::Shard::next_due`] has come.

@@ -14,6 +14,8 @@ mod flow;
 mod frame;
 mod id;
 mod input;
+mod joining;
+mod measured;
 mod mirror;
 mod outbox;
 mod presence;
@@ -33,8 +35,9 @@ pub use errand::{
     Inspection, Standing, Unstored,
 };
 pub use frame::Frame;
-pub use id::{DocumentId, Now, Sequence, SessionId, SessionRef, ShardId};
+pub use id::{DocumentId, Moment, Now, Sequence, SessionId, SessionRef, ShardId};
 pub use input::{Access, Audience, Dialect, Input};
+pub use measured::Measured;
 pub use shard::Shard;
 pub use window::Load;
 

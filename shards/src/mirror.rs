@@ -118,9 +118,15 @@ impl Mirror {
         core.sessions.resume(session, &mut core.effects);
     }
 
-    pub(crate) fn published(&mut self, sequence: Sequence, frame: Frame, authors: &[SessionId], core: &mut Core) {
+    pub(crate) fn published(
+        &mut self,
+        sequence: Sequence,
+        record: (Frame, u64),
+        authors: &[SessionId],
+        core: &mut Core,
+    ) {
         if self.open {
-            self.fan_out.publish(sequence, frame, authors.iter().copied(), &mut core.sessions);
+            self.fan_out.publish(sequence, record, authors.iter().copied(), &mut core.sessions);
         }
     }
 

@@ -39,6 +39,7 @@ pub(crate) struct Dropped {
     /// The first record that was waiting, wherever it stood.
     pub(crate) update: Option<Sequence>,
     pub(crate) awareness: bool,
+    pub(crate) bytes: usize,
 }
 
 impl Outbox {
@@ -114,6 +115,7 @@ impl Outbox {
             }
             Kind::Answer | Kind::Part => true,
         });
+        dropped.bytes = self.bytes - stay;
         self.bytes = stay;
         dropped
     }
@@ -164,7 +166,10 @@ mod tests {
         outbox.push(Kind::Answer, frame(2));
         outbox.push(Kind::Update(Sequence(4)), frame(1));
         outbox.push(Kind::Awareness, frame(1));
-        assert_eq!(outbox.drop_what_can_be_made_again(), Dropped { update: Some(Sequence(4)), awareness: true });
+        assert_eq!(
+            outbox.drop_what_can_be_made_again(),
+            Dropped { update: Some(Sequence(4)), awareness: true, bytes: 3 }
+        );
         assert_eq!(outbox.pop().map(|frame| frame.len()), Some(2));
         assert!(outbox.is_empty());
     }

@@ -5,8 +5,9 @@ use std::collections::VecDeque;
 use crate::effect::Effect;
 use crate::errand::InspectedSession;
 use crate::frame::Frame;
-use crate::id::{Now, Sequence, SessionId};
+use crate::id::{Moment, Now, Sequence, SessionId};
 use crate::input::{Access, Dialect};
+use crate::joining::Joining;
 use crate::outbox::{Kind, Outbox};
 
 /// Which of the shard's tables a session's document is in.
@@ -107,7 +108,7 @@ impl Session {
         }
     }
 
-    pub(crate) fn set_delivery(&mut self, delivery: Delivery) {
+    fn set_delivery(&mut self, delivery: Delivery) {
         (self.standing, self.cursor) = match delivery {
             Delivery::Live => (Standing::Live, Sequence(0)),
             Delivery::Held(cursor) => (Standing::Held, cursor),
@@ -151,11 +152,38 @@ pub(crate) struct Sessions {
     now_s: u32,
     /// Where the rolling look at all sessions goes on.
     scan_at: usize,
+    tally: Tally,
+    joining: Joining,
+}
+
+/// What is counted of all sessions together.
+#[derive(Debug, Default)]
+struct Tally {
+    /// Bytes in all outboxes.
+    outbox_bytes: usize,
+    /// Sessions that are [`Delivery::Behind`].
+    behind: u32,
+    fallen_behind: u64,
+    deliveries: u64,
+    updates_delivered: u64,
 }
 
 impl Sessions {
     pub(crate) fn new(outbox_bytes_max: usize) -> Self {
-        Self { table: Vec::new(), live: 0, outbox_bytes_max, now_s: 1, scan_at: 0 }
+        Self {
+            table: Vec::new(),
+            live: 0,
+            outbox_bytes_max,
+            now_s: 1,
+            scan_at: 0,
+            tally: Tally::default(),
+            joining: Joining::default(),
+        }
+    }
+
+    /// From here on so much may wait for one of them.
+    pub(crate) fn set_outbox_bytes_max(&mut self, outbox_bytes_max: usize) {
+        self.outbox_bytes_max = outbox_bytes_max;
     }
 
     /// Seconds begin at 1, so that 0 can stand for "not".
@@ -185,12 +213,16 @@ impl Sessions {
         };
         let since_s = self.now_s;
         self.table[index] = Session { generation: id.generation, table, slot, member, access, since_s, ..VACANT };
+        self.joining.begins(id);
     }
 
     pub(crate) fn remove(&mut self, id: SessionId) -> Option<Session> {
         let session = self.get_mut(id)?;
         let removed = std::mem::replace(session, VACANT);
         self.live -= 1;
+        self.tally.outbox_bytes -= removed.outbox_bytes();
+        self.tally.behind -= u32::from(removed.standing == Standing::Behind);
+        self.joining.is_over(id);
         Some(removed)
     }
 
@@ -206,6 +238,17 @@ impl Sessions {
     pub(crate) fn inspect(&self, id: SessionId, dialect: Dialect) -> Option<InspectedSession> {
         let &Session { access, since_s, .. } = self.get(id)?;
         Some(InspectedSession { session: id, access, dialect, age_s: self.now_s - since_s })
+    }
+
+    /// A session stands elsewhere in its document's history from here on.
+    pub(crate) fn set_delivery(&mut self, id: SessionId, delivery: Delivery) {
+        let Some(session) = self.get_mut(id) else { return };
+        let before = session.standing;
+        session.set_delivery(delivery);
+        let (was_behind, is_behind) = (before == Standing::Behind, session.standing == Standing::Behind);
+        self.tally.behind += u32::from(is_behind);
+        self.tally.behind -= u32::from(was_behind);
+        self.tally.fallen_behind += u64::from(is_behind && !was_behind);
     }
 
     /// A member by its place alone. Members are removed with their session, so the place is taken.
@@ -244,11 +287,20 @@ impl Sessions {
             self.push(id, Kind::Part, part.clone(), effects);
         }
         self.reply(id, last.clone(), effects);
+        self.joining.ends(id);
     }
 
-    /// Records from `first` on, which follow on what the session has. Where they do not fit, it is behind from there.
-    pub(crate) fn update(&mut self, id: SessionId, first: Sequence, frame: &Frame, effects: &mut VecDeque<Effect>) {
+    /// Records from `first` on, made of so many updates, which follow on what the session has. Where they do not fit, it is behind from there.
+    pub(crate) fn update(
+        &mut self,
+        id: SessionId,
+        first: Sequence,
+        (frame, updates): (&Frame, u64),
+        effects: &mut VecDeque<Effect>,
+    ) {
         if self.has_room(id, frame) {
+            self.tally.deliveries += 1;
+            self.tally.updates_delivered += updates;
             self.push(id, Kind::Update(first), frame.clone(), effects);
         } else {
             self.fall_behind(id, first);
@@ -284,17 +336,20 @@ impl Sessions {
         let dropped = session.outbox.as_mut().map(|outbox| outbox.drop_what_can_be_made_again()).unwrap_or_default();
         // After a catch-up it may be given once more what waits here already, and what comes before that.
         let first = dropped.update.map_or(first, |dropped| dropped.min(first));
-        session.set_delivery(Delivery::Behind(Sequence(first.0 - 1)));
         session.awareness_dropped |= dropped.awareness;
         if session.slow_since_s == 0 {
             session.slow_since_s = now_s;
         }
+        self.tally.outbox_bytes -= dropped.bytes;
+        self.set_delivery(id, Delivery::Behind(Sequence(first.0 - 1)));
     }
 
     fn push(&mut self, id: SessionId, kind: Kind, frame: Frame, effects: &mut VecDeque<Effect>) {
         let Some(session) = self.get_mut(id) else { return };
         if session.in_flight {
+            let bytes = frame.len();
             session.outbox.get_or_insert_default().push(kind, frame);
+            self.tally.outbox_bytes += bytes;
             return;
         }
         session.in_flight = true;
@@ -321,6 +376,7 @@ impl Sessions {
         if session.slow_since_s != 0 {
             session.slow_since_s = now_s;
         }
+        self.tally.outbox_bytes -= frame.len();
         effects.push_back(Effect::Send { session: id, frame });
         false
     }
@@ -355,6 +411,36 @@ impl Sessions {
                 too_slow.push(SessionId { index, generation: session.generation });
             }
         }
+    }
+
+    /// This is the time of what follows.
+    pub(crate) fn look(&mut self, moment: Moment) {
+        self.joining.now = Some(moment);
+    }
+
+    /// The sessions that have been given since what they had asked for first, and when they were attached.
+    pub(crate) fn take_joined(&mut self) -> impl Iterator<Item = (SessionId, Moment)> + '_ {
+        self.joining.joined.drain(..)
+    }
+
+    pub(crate) fn outbox_bytes(&self) -> usize {
+        self.tally.outbox_bytes
+    }
+
+    pub(crate) fn behind(&self) -> u32 {
+        self.tally.behind
+    }
+
+    pub(crate) fn fallen_behind(&self) -> u64 {
+        self.tally.fallen_behind
+    }
+
+    pub(crate) fn deliveries(&self) -> u64 {
+        self.tally.deliveries
+    }
+
+    pub(crate) fn updates_delivered(&self) -> u64 {
+        self.tally.updates_delivered
     }
 
     pub(crate) fn table_len(&self) -> usize {

@@ -15,8 +15,9 @@ use crate::effect::{CloseReason, Effect};
 use crate::envelope::Envelope;
 use crate::errand::{Answer, Errand, ErrandFailed, Inspection, Unstored};
 use crate::fan_out::Lacks;
-use crate::id::{DocumentId, Now, SessionId, SessionRef, ShardId};
+use crate::id::{DocumentId, Moment, Now, SessionId, SessionRef, ShardId};
 use crate::input::{Access, Audience, Dialect, Input};
+use crate::measured::Measured;
 use crate::mirror::Mirror;
 use crate::session::{Place, Session};
 use crate::slots::Slots;
@@ -110,8 +111,31 @@ impl Shard {
             }
             Input::CommitFailed { reason } => self.core.stalled = Some(reason),
             Input::Envelope { from, envelope } => self.envelope(from, envelope),
+            Input::Configured { config } => self.core.configure(*config),
             Input::TurnEnded { load } => self.turn_ended(load),
             Input::Tick => self.tick(),
+        }
+    }
+
+    /// This is the time of what is handled next. Whoever says so measures, and has to take what has ended ([`Shard::take_measured`]) every turn.
+    pub fn look(&mut self, moment: Moment) {
+        self.core.moment = Some(moment);
+        self.core.sessions.look(moment);
+    }
+
+    /// What has ended since this was asked last.
+    pub fn take_measured(&mut self) -> impl Iterator<Item = Measured> + '_ {
+        let joined = self.core.sessions.take_joined().map(|(session, since)| Measured::Joined { session, since });
+        self.core.measured.drain(..).chain(joined)
+    }
+
+    /// The document that a session is attached to, if it still is.
+    #[must_use]
+    pub fn document_of(&self, session: SessionId) -> Option<DocumentId> {
+        match self.place(session) {
+            Place::Vacant => None,
+            Place::Document(slot) => Some(self.documents[slot].id),
+            Place::Mirror(slot) => Some(self.mirrors[slot].id),
         }
     }
 
@@ -141,6 +165,24 @@ impl Shard {
         self.documents.iter().any(Document::is_gathering)
     }
 
+    /// The session is attached to a document.
+    #[must_use]
+    pub fn is_attached(&self, session: SessionId) -> bool {
+        match self.place(session) {
+            Place::Document(_) | Place::Mirror(_) => true,
+            Place::Vacant => false,
+        }
+    }
+
+    /// The document that a session here is attached to, by its name. The names of documents of other shards are theirs.
+    #[must_use]
+    pub fn document_name(&self, session: SessionId) -> Option<&Arc<str>> {
+        match self.place(session) {
+            Place::Document(slot) => Some(&self.documents[slot].name),
+            Place::Mirror(_) | Place::Vacant => None,
+        }
+    }
+
     /// What waits to be sent in this session, in bytes; frames may be shared with others.
     #[must_use]
     pub fn outbox_bytes(&self, session: SessionId) -> usize {
@@ -154,6 +196,11 @@ impl Shard {
             sessions: u64::from(self.core.sessions.len()),
             documents: self.document_slots.len() as u64,
             uncommitted_bytes: self.core.uncommitted_bytes as u64,
+            outbox_bytes: self.core.sessions.outbox_bytes() as u64,
+            sessions_behind: u64::from(self.core.sessions.behind()),
+            sessions_fallen_behind: self.core.sessions.fallen_behind(),
+            deliveries: self.core.sessions.deliveries(),
+            updates_delivered: self.core.sessions.updates_delivered(),
             load_permille: u64::from(self.core.load.0),
             ..self.core.counters
         }
@@ -338,11 +385,7 @@ impl Shard {
     }
 
     fn stateless_came(&mut self, session: SessionId, payload: &str) {
-        let document = match self.place(session) {
-            Place::Vacant => return,
-            Place::Document(slot) => self.documents[slot].id,
-            Place::Mirror(slot) => self.mirrors[slot].id,
-        };
+        let Some(document) = self.document_of(session) else { return };
         self.core.counters.stateless_received += 1;
         self.core.effects.push_back(Effect::Stateless { document, session, payload: payload.into() });
     }
@@ -462,9 +505,9 @@ impl Shard {
                     self.core.effects.push_back(Effect::Probe { session });
                 }
             }
-            Envelope::Publish { document, sequence, frame, authors, at_once } => {
+            Envelope::Publish { document, sequence, frame, updates, authors, at_once } => {
                 self.with_mirror(document, |mirror, core| {
-                    mirror.published(sequence, frame, &authors, core);
+                    mirror.published(sequence, (frame, updates), &authors, core);
                     if at_once {
                         mirror.fan_out(core);
                     }
@@ -531,10 +574,13 @@ impl Shard {
     }
 
     fn tick(&mut self) {
+        let mut waiting_bytes = 0;
         for slot in std::mem::take(&mut self.ticking) {
             self.documents[slot].listed.ticking = false;
             self.with_slot(slot, Document::tick);
+            waiting_bytes += self.documents[slot].waiting_bytes();
         }
+        self.core.counters.waiting_bytes = waiting_bytes as u64;
         self.evict_idle();
     }
 

@@ -40,6 +40,10 @@ impl Waiting {
         self.by_lack.is_empty() && self.owing.is_empty()
     }
 
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(crate) fn has_room(&self, session: SessionRef, len: usize, per_session: usize, in_all: usize) -> bool {
         let cost = len + ENTRY_BYTES;
         let of_session = self.bytes_of.get(&session).copied().unwrap_or_default();

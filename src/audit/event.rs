@@ -65,6 +65,19 @@ pub enum Event {
         /// Which limit.
         reason: Reason,
     },
+    /// A setting has another value from here on.
+    SettingChanged {
+        /// Whose token; nobody's where none are asked for, or a signal did it.
+        subject: Option<Arc<str>>,
+        /// What did it.
+        how: SettingHow,
+        /// Which.
+        setting: &'static str,
+        /// Before; nothing where it is secret.
+        old: Option<String>,
+        /// After; nothing where it is secret.
+        new: Option<String>,
+    },
     /// Somebody did something through the control plane, or tried to.
     Acted {
         /// Whose token; nobody's where none are asked for.
@@ -80,6 +93,27 @@ pub enum Event {
         /// What came of it.
         outcome: Outcome,
     },
+}
+
+/// How settings change while the server runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SettingHow {
+    /// Other values were given.
+    Patched,
+    /// Those before were wanted back.
+    RolledBack,
+    /// The file was read again.
+    Reloaded,
+}
+
+impl SettingHow {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Patched => "patched",
+            Self::RolledBack => "rolled-back",
+            Self::Reloaded => "reloaded",
+        }
+    }
 }
 
 /// What is done through the control plane.
@@ -117,7 +151,8 @@ pub enum Action {
 
 impl Action {
     /// The word for it.
-    pub(super) fn word(self) -> &'static str {
+    #[must_use]
+    pub fn word(self) -> &'static str {
         match self {
             Self::CreateDocument => "create-document",
             Self::DeleteDocument => "delete-document",
@@ -190,7 +225,7 @@ impl Address {
         }
     }
 
-    fn text(self) -> String {
+    pub(crate) fn text(self) -> String {
         match self {
             Self::Exact(address) => address.to_string(),
             Self::Counted(key) => key.to_string(),
@@ -236,7 +271,7 @@ pub enum Reason {
 
 impl Reason {
     /// The word for it; see [`Reason::detail`].
-    pub(super) fn word(&self) -> &'static str {
+    pub(crate) fn word(&self) -> &'static str {
         match self {
             Self::Network => "network",
             Self::Proxy => "proxy",
@@ -252,7 +287,8 @@ impl Reason {
         }
     }
 
-    fn detail(&self) -> Option<&str> {
+    /// What else there is to say of it.
+    pub(crate) fn detail(&self) -> Option<&str> {
         match self {
             Self::Login(detail) => Some(detail),
             Self::Network
@@ -334,6 +370,17 @@ fn fields(event: &Event) -> (&'static str, Value) {
                 "closed",
                 json!({"address": address, "subject": subject.as_deref(), "reason": reason.word(), "detail": reason.detail()}),
             )
+        }
+        Event::SettingChanged { subject, how, setting, old, new } => {
+            let shown = |value: &Option<String>| value.clone().unwrap_or_else(|| "(secret)".into());
+            let fields = json!({
+                "subject": subject.as_deref(),
+                "how": how.word(),
+                "setting": setting,
+                "old": shown(old),
+                "new": shown(new),
+            });
+            ("setting-changed", fields)
         }
         Event::Acted { subject, address, action, document, target, outcome } => {
             let fields = json!({

@@ -50,6 +50,7 @@ impl Queue {
             | Event::Banned { .. }
             | Event::Revoked { .. }
             | Event::Closed { .. }
+            | Event::SettingChanged { .. }
             | Event::Acted { outcome: Outcome::Done | Outcome::Failed { .. } | Outcome::Unknown, .. } => EVENTS_MAX,
         };
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);

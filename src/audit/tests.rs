@@ -63,6 +63,13 @@ fn every_event_is_one_line_that_says_when_and_what() {
         Event::Banned { address: address(1), ban_ms: 1_000 },
         Event::Revoked { subject: Arc::clone(&subject), sessions: 3 },
         Event::Closed { address: None, subject: Some(Arc::clone(&subject)), reason: Reason::Displaced },
+        Event::SettingChanged {
+            subject: None,
+            how: SettingHow::Reloaded,
+            setting: "ban_ms",
+            old: Some("1".into()),
+            new: Some("2".into()),
+        },
         Event::Acted {
             subject: Some(subject),
             address: address(1),
@@ -80,7 +87,10 @@ fn every_event_is_one_line_that_says_when_and_what() {
     let path = folder.options().file;
     let events = events(&path);
     let names: Vec<_> = events.iter().map(|event| event["event"].as_str().expect("a name")).collect();
-    assert_eq!(names, ["started", "logged-in", "refused", "banned", "revoked", "closed", "acted", "stopped"]);
+    assert_eq!(
+        names,
+        ["started", "logged-in", "refused", "banned", "revoked", "closed", "setting-changed", "acted", "stopped"]
+    );
     for event in &events {
         assert_eq!(event["core"], 3);
         let time = event["time"].as_str().expect("a time");
@@ -136,7 +146,7 @@ fn a_flood_of_denied_actions_is_two_lines_and_what_is_done_is_always_written() {
 fn full_files_are_kept_under_numbers_and_the_oldest_goes() {
     let folder = Folder::new();
     let options = Options { file_bytes_max: 200, ..folder.options() };
-    let mut file = AuditFile::open(options.clone()).expect("a file");
+    let mut file = RotatingFile::open(options.clone()).expect("a file");
     for number in 0..10 {
         file.append(format!("{number}{}\n", "x".repeat(98)).as_bytes()).expect("there is room");
     }
@@ -145,7 +155,7 @@ fn full_files_are_kept_under_numbers_and_the_oldest_goes() {
     assert_eq!(fs::read_dir(&folder.0).expect("the folder").count(), 3);
 
     let alone = Options { files_max: 1, ..options };
-    let mut file = AuditFile::open(alone.clone()).expect("a file");
+    let mut file = RotatingFile::open(alone.clone()).expect("a file");
     file.append(&[b'y'; 100]).expect("there is room");
     assert_eq!(text(&alone.file).len(), 100);
 }
@@ -154,7 +164,7 @@ fn full_files_are_kept_under_numbers_and_the_oldest_goes() {
 fn a_file_that_was_moved_or_removed_is_made_anew() {
     let folder = Folder::new();
     let options = folder.options();
-    let mut file = AuditFile::open(options.clone()).expect("a file");
+    let mut file = RotatingFile::open(options.clone()).expect("a file");
     file.append(b"a\n").expect("there is room");
     fs::rename(&options.file, folder.0.join("moved")).expect("it is there");
     file.append(b"b\n").expect("there is room");
@@ -170,7 +180,7 @@ fn a_file_that_others_could_read_is_closed_to_them_and_what_is_no_file_is_refuse
     let options = folder.options();
     fs::write(&options.file, "before\n").expect("a file");
     fs::set_permissions(&options.file, PermissionsExt::from_mode(0o644)).expect("it is ours");
-    AuditFile::open(options.clone()).expect("a file").append(b"after\n").expect("there is room");
+    RotatingFile::open(options.clone()).expect("a file").append(b"after\n").expect("there is room");
     assert_eq!(text(&options.file), "before\nafter\n");
     assert_eq!(fs::metadata(&options.file).expect("it is there").permissions().mode() & 0o777, 0o600);
     let failed = AuditLog::open(Options { file: folder.0.clone(), ..options }).expect_err("a folder");
@@ -183,7 +193,7 @@ fn what_could_not_be_written_is_told_when_it_can_be_again() {
     let options = Options { file: folder.0.join("sub/audit.log"), ..folder.options() };
     fs::create_dir(folder.0.join("sub")).expect("a folder");
     let at = SystemTime::UNIX_EPOCH;
-    let mut writer = Writer::new(AuditFile::open(options.clone()).expect("a file"), at);
+    let mut writer = Writer::new(RotatingFile::open(options.clone()).expect("a file"), at);
     let banned = || {
         let event = Event::Banned { address: address(1), ban_ms: 1 };
         Waiting { records: [Record { at, core: None, event }].into(), ..Waiting::default() }

@@ -3,10 +3,10 @@
 use std::time::{Duration, SystemTime};
 
 use super::event::{line, lost_line, repeated_line};
-use super::file::AuditFile;
 use super::queue::{Queue, Waiting};
 use super::repeats::Repeats;
 use super::{Event, Outcome};
+use crate::rotating_file::RotatingFile;
 
 /// How long it waits for events before it looks at what it has only counted.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -21,7 +21,7 @@ const STEP_BYTES_MAX: usize = 16 << 10;
 const _: () = assert!(STEP_BYTES_MAX < 64 << 10, "the smallest file that can be set has 64 KiB");
 
 /// Writes until the queue is closed and empty.
-pub(super) fn run(queue: &Queue, file: AuditFile) {
+pub(super) fn run(queue: &Queue, file: RotatingFile) {
     let mut writer = Writer::new(file, SystemTime::now());
     loop {
         let waiting = queue.take(PATIENCE);
@@ -41,7 +41,7 @@ struct Step {
 }
 
 pub(super) struct Writer {
-    file: AuditFile,
+    file: RotatingFile,
     repeats: Repeats,
     /// Lines that could not be written.
     lost: u64,
@@ -49,7 +49,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(file: AuditFile, now: SystemTime) -> Self {
+    pub(super) fn new(file: RotatingFile, now: SystemTime) -> Self {
         Self { file, repeats: Repeats::new(now), lost: 0, warned_at: None }
     }
 
@@ -68,6 +68,7 @@ impl Writer {
                 | Event::Banned { .. }
                 | Event::Revoked { .. }
                 | Event::Closed { .. }
+                | Event::SettingChanged { .. }
                 | Event::Acted { outcome: Outcome::Done | Outcome::Failed { .. } | Outcome::Unknown, .. } => true,
             };
             if is_wanted {

@@ -34,6 +34,43 @@ pub enum Denied {
 }
 
 impl Denied {
+    /// Its names for programs, in the order of [`Denied::place`].
+    pub const REASONS: [&'static str; 13] = [
+        "missing",
+        "ambiguous",
+        "malformed",
+        "untrusted",
+        "claim",
+        "expired",
+        "not_yet_valid",
+        "audience",
+        "issuer",
+        "revoked",
+        "forbidden",
+        "keys_pending",
+        "key_pending",
+    ];
+
+    /// Where it stands among them, for counting.
+    #[must_use]
+    pub fn place(self) -> usize {
+        match self {
+            Self::Missing => 0,
+            Self::Ambiguous => 1,
+            Self::Malformed => 2,
+            Self::Untrusted => 3,
+            Self::Claim(_) => 4,
+            Self::Expired => 5,
+            Self::NotYetValid => 6,
+            Self::Audience => 7,
+            Self::Issuer => 8,
+            Self::Revoked => 9,
+            Self::Forbidden => 10,
+            Self::KeysPending => 11,
+            Self::KeyPending => 12,
+        }
+    }
+
     /// Whether trying the same again later can end differently by itself.
     #[must_use]
     pub fn is_transient(self) -> bool {

@@ -6,8 +6,8 @@ mod round_trip;
 mod stamp;
 
 pub use pace::{Dialect, Pace};
-pub use round_trip::Quality;
 use round_trip::RoundTrip;
+pub use round_trip::{EXCELLENT_MS_MAX, GOOD_MS_MAX, Quality};
 pub use stamp::{Stamp, Stamps};
 
 use selvedge_shards::Now;

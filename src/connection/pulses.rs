@@ -93,6 +93,11 @@ impl Pulses {
         self.counters
     }
 
+    /// Holds connections to another pace, from when each is looked at next.
+    pub fn set_pace(&mut self, pace: Pace) {
+        self.pace = pace;
+    }
+
     /// Looks at a connection, and queues what it has to be sent.
     pub fn look(&mut self, now: Now, key: ConnectionKey, connection: &mut Connection) -> Looked {
         if connection.phase != Phase::Open {

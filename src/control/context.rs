@@ -6,22 +6,31 @@ use std::time::Instant;
 
 use selvedge_storage::RocksStore;
 
+use super::Checkpoints;
+use super::metrics::Requests;
+use super::watching::Watch;
 use crate::audit::Audit;
 use crate::auth::{Authority, Revoker};
 use crate::documents::Documents;
+use crate::events::Events;
 use crate::health::Health;
 use crate::inbox::Deliver;
+use crate::instruments::{Batches, Timings};
 use crate::persister;
-use crate::reactor::Board;
+use crate::reactor::{Board, Counted};
 use crate::reader::Reader;
 use crate::settings::Settings;
+use crate::settings::live::Live;
 use crate::versions::Versions;
 use crate::view::View;
+use crate::webhooks::Webhooks;
 
 /// Ways to everything that can be asked or told.
 pub struct Context {
     /// As at the start.
     pub settings: Arc<Settings>,
+    /// As they are now.
+    pub live: Arc<Live>,
     /// When the process started.
     pub started: Instant,
     /// Where clients connect.
@@ -38,20 +47,30 @@ pub struct Context {
     pub health: Arc<Health>,
     /// What the cores have counted.
     pub board: Arc<Board>,
+    /// What happens.
+    pub events: Arc<Events>,
+    /// Who is told of it elsewhere, and how that goes.
+    pub webhooks: Arc<Webhooks>,
+    /// What is found by looking every second.
+    pub watch: Watch,
     /// How writing goes.
     pub writing: Arc<persister::Health>,
     /// What is read.
     pub reader: Reader,
     /// Documents on disk.
     pub store: Arc<RocksStore>,
+    /// Second stores for whoever backs up.
+    pub checkpoints: Checkpoints,
     /// The way to the cores.
     pub deliver: Deliver,
-    /// The way to documents, stored and live.
-    pub documents: Documents,
     /// What is kept of them.
     pub versions: Versions,
+    /// What was asked of the control plane.
+    pub requests: Requests,
     /// Documents as a real CRDT, in processes of their own.
     pub view: View,
+    /// The way to documents, stored and live.
+    pub documents: Documents,
 }
 
 impl Context {
@@ -59,6 +78,35 @@ impl Context {
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// How long things have taken so far, wherever that was measured.
+    #[must_use]
+    pub fn timings(&self) -> Timings {
+        self.timings_with(&self.board.read().collect::<Vec<_>>())
+    }
+
+    /// The same, where these are what the cores have laid out.
+    #[must_use]
+    pub fn timings_with(&self, cores: &[Counted]) -> Timings {
+        let mut timings = self.writing.timings();
+        timings.merge(&self.reader.timings());
+        cores.iter().for_each(|counted| timings.merge(&counted.timings));
+        timings
+    }
+
+    /// How much has come together so far, wherever that was counted.
+    #[must_use]
+    pub fn batches(&self) -> Batches {
+        self.batches_with(&self.board.read().collect::<Vec<_>>())
+    }
+
+    /// The same, where these are what the cores have laid out.
+    #[must_use]
+    pub fn batches_with(&self, cores: &[Counted]) -> Batches {
+        let mut batches = self.writing.sizes();
+        cores.iter().for_each(|counted| batches.merge(&counted.batches));
+        batches
     }
 
     /// Who is asked now.

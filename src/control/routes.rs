@@ -6,36 +6,48 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
+use axum::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
+use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
-use super::Context;
-use super::documents;
 use super::guard::guard;
-use super::openapi;
+use super::leftover::leftover;
 use super::problem::Problem;
-use super::versions;
+use super::{
+    Context, checkpoints, documents, events, health, metrics, openapi, playground, settings, status, versions, web,
+    webhooks,
+};
+use crate::settings::Settings;
 
 /// Answers that are smaller are sent as they are.
 const COMPRESSED_BYTES_MIN: u64 = 1_024;
+
+/// What browsers are told of every answer, where its route says nothing else: documents are full of what strangers wrote, and none of it is a
+/// page of ours.
+const FOR_BROWSERS: [(HeaderName, &str); 3] = [
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (REFERRER_POLICY, "no-referrer"),
+    (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+];
 
 /// Lines that are to arrive when they are written.
 const PROGRESS: NotForContentType = NotForContentType::const_new("application/x-ndjson");
 
 pub(super) fn all(context: Arc<Context>) -> Router {
-    let settings = context.settings();
-    let timeout = Duration::from_millis(settings.control_timeout_ms);
+    let limits = context.settings();
+    let timeout = Duration::from_millis(limits.control_timeout_ms);
     let ordinary = ordinary()
-        .layer(DefaultBodyLimit::max(settings.control_body_bytes_max))
+        .layer(DefaultBodyLimit::max(limits.control_body_bytes_max))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, timeout));
     let compressed = SizeAbove::new(COMPRESSED_BYTES_MIN).and(NotForContentType::SSE).and(PROGRESS);
-    ordinary
-        .merge(streams())
+    let all = ordinary
+        .merge(streams(limits))
         .fallback(|| async { Problem::not_found("there is nothing under this path; /openapi.json says what there is") })
         .method_not_allowed_fallback(|| async {
             Problem::new(
@@ -44,19 +56,35 @@ pub(super) fn all(context: Arc<Context>) -> Router {
             )
         })
         .layer(middleware::from_fn_with_state(Arc::clone(&context), guard))
+        .layer(middleware::from_fn(leftover))
         .layer(CompressionLayer::new().compress_when(compressed))
         .layer(CatchPanicLayer::custom(panicked))
-        .with_state(context)
+        .layer(middleware::from_fn_with_state(Arc::clone(&context), metrics::count))
+        .with_state(context);
+    FOR_BROWSERS.into_iter().fold(all, |all, (name, value)| {
+        all.layer(SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value)))
+    })
 }
 
 /// Requests whose bodies, answers and times are bound by the settings.
 fn ordinary() -> Router<Arc<Context>> {
-    Router::new().merge(openapi::routes()).merge(documents::routes()).merge(versions::routes())
+    Router::new()
+        .merge(checkpoints::routes())
+        .merge(documents::routes())
+        .merge(health::routes())
+        .merge(metrics::routes())
+        .merge(openapi::routes())
+        .merge(playground::routes())
+        .merge(settings::routes())
+        .merge(status::routes())
+        .merge(versions::routes())
+        .merge(web::routes())
+        .merge(webhooks::routes())
 }
 
 /// Requests that may take as long as they go on: their parts bound themselves what they hold at any moment.
-fn streams() -> Router<Arc<Context>> {
-    Router::new().merge(documents::streams())
+fn streams(settings: &Settings) -> Router<Arc<Context>> {
+    Router::new().merge(documents::streams()).merge(events::routes(settings.control_streams_max))
 }
 
 fn panicked(_: Box<dyn Any + Send>) -> Response {

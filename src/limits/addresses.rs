@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use selvedge_shards::Now;
 
@@ -85,7 +85,7 @@ impl Ticket {
 /// All addresses that matter at the moment.
 #[derive(Debug)]
 pub struct Addresses {
-    rules: AddressRules,
+    rules: RwLock<AddressRules>,
     parts: Box<[Mutex<Part>]>,
     hasher: RandomState,
 }
@@ -126,7 +126,20 @@ impl Addresses {
     /// Of a server that knows nobody yet.
     #[must_use]
     pub fn new(rules: AddressRules) -> Self {
-        Self { rules, parts: (0..PARTS).map(|_| Mutex::default()).collect(), hasher: RandomState::new() }
+        Self {
+            rules: RwLock::new(rules),
+            parts: (0..PARTS).map(|_| Mutex::default()).collect(),
+            hasher: RandomState::new(),
+        }
+    }
+
+    /// Connections and logins that come from here on are held to these.
+    pub fn set_rules(&self, rules: AddressRules) {
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
+    }
+
+    fn rules(&self) -> AddressRules {
+        *self.rules.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A connection comes from here.
@@ -135,6 +148,7 @@ impl Addresses {
     ///
     /// The address has had its share. Nothing is counted then, so that who goes on trying is let in when its time has come.
     pub fn enter(&self, address: IpAddr, now: Now) -> Result<Ticket, Refused> {
+        let rules = self.rules();
         let key = AddressKey::of(address);
         let mut part = self.part(key);
         if part.failed.get(&key).is_some_and(|failures| failures.banned && !failures.is_over(now)) {
@@ -143,13 +157,13 @@ impl Addresses {
         part.tidy_if_grown(now);
         let visitor = part.visitor(key);
         let connections = Arc::strong_count(&visitor.connections) - 1;
-        if self.rules.connections_max > 0 && connections >= self.rules.connections_max {
+        if rules.connections_max > 0 && connections >= rules.connections_max {
             return Err(Refused::TooMany);
         }
-        if let Some(interval_us) = 1_000_000_u64.checked_div(self.rules.arrivals_per_second_max) {
+        if let Some(interval_us) = 1_000_000_u64.checked_div(rules.arrivals_per_second_max) {
             let now_us = now.0 * 1_000;
             let ahead_us = visitor.paced_us.saturating_sub(now_us);
-            if ahead_us > interval_us * self.rules.arrivals_burst.saturating_sub(1) {
+            if ahead_us > interval_us * rules.arrivals_burst.saturating_sub(1) {
                 return Err(Refused::TooFast);
             }
             visitor.paced_us = now_us + ahead_us + interval_us;
@@ -166,7 +180,7 @@ impl Addresses {
 
     /// A login from here has failed.
     pub fn login_failed(&self, address: AddressKey, now: Now) -> LoginFailed {
-        let Self { rules, .. } = self;
+        let rules = self.rules();
         if rules.failures_max == 0 {
             return LoginFailed::Counted;
         }
@@ -194,14 +208,14 @@ impl Addresses {
         match refused {
             Refused::TooMany => 5,
             Refused::TooFast => 2,
-            Refused::Banned => self.rules.ban_ms.div_ceil(1_000),
+            Refused::Banned => self.rules().ban_ms.div_ceil(1_000),
         }
     }
 
     /// How long a ban lasts, in milliseconds.
     #[must_use]
     pub fn ban_ms(&self) -> u64 {
-        self.rules.ban_ms
+        self.rules().ban_ms
     }
 
     fn part(&self, key: AddressKey) -> MutexGuard<'_, Part> {

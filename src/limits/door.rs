@@ -125,20 +125,25 @@ impl<'a> Door<'a> {
         match self.reception {
             Reception::Welcome | Reception::Surplus | Reception::ProxyHeader => Ok(()),
             Reception::Refused(refused) => Err(address(refused)),
-            Reception::Forwarded => match client_of(request.forwarded_for(), &self.limits.networks) {
-                Forwarded::Itself => Ok(()),
-                Forwarded::Malformed => Err(TurnedAway::Forwarded),
-                Forwarded::Client(client) => self.enter(client).map_err(|refused| {
-                    self.seen.borrow_mut().refused_client = Some(client);
-                    refused.map_or(TurnedAway::Network, address)
-                }),
-            },
+            Reception::Forwarded => {
+                // A statement of its own: the networks must not be held while they are asked again.
+                let forwarded = client_of(request.forwarded_for(), &self.limits.networks());
+                match forwarded {
+                    Forwarded::Itself => Ok(()),
+                    Forwarded::Malformed => Err(TurnedAway::Forwarded),
+                    Forwarded::Client(client) => self.enter(client).map_err(|refused| {
+                        self.seen.borrow_mut().refused_client = Some(client);
+                        refused.map_or(TurnedAway::Network, address)
+                    }),
+                }
+            }
         }
     }
 
     /// `None`: its network may not connect.
     fn enter(&self, client: IpAddr) -> Result<(), Option<Refused>> {
-        match self.limits.networks.peer(client) {
+        let peer = self.limits.networks().peer(client);
+        match peer {
             Peer::Denied => Err(None),
             Peer::Proxy | Peer::Client => {
                 let ticket = self.limits.addresses.enter(client, self.now)?;
@@ -150,7 +155,8 @@ impl<'a> Door<'a> {
 
     /// Programs send no `Origin`; what browsers send, pages cannot change. Bytes are compared as they are.
     fn check_origin(&self, request: &Request<'_>) -> Result<(), TurnedAway> {
-        let allowed = &self.limits.upgrades.allowed_origins;
+        let upgrades = self.limits.upgrades();
+        let allowed = &upgrades.allowed_origins;
         match request.origin() {
             Some(origin) if !allowed.is_empty() && !allowed.iter().any(|allowed| allowed.as_bytes() == origin) => {
                 Err(TurnedAway::Origin)
@@ -174,21 +180,23 @@ mod tests {
     use selvedge_protocol::http::{self, parse_request};
 
     use super::*;
-    use crate::limits::{AddressRules, Addresses, Budget, Networks, Pressure, UserRules, Users};
+    use crate::limits::{AddressRules, Budget, LimitRules, Networks, Pressure, UserRules};
 
     fn limits(allowed_origins: &[&str]) -> Limits {
         let network = |text: &str| vec![text.parse().expect("a network")];
-        Limits {
+        let rules = LimitRules {
             networks: Networks {
                 trusted: network("10.0.0.0/8"),
                 deny: network("203.0.113.0/24"),
                 ..Networks::default()
             },
-            addresses: Addresses::new(AddressRules { connections_max: 1, ..AddressRules::default() }),
-            users: Arc::new(Users::new(UserRules::default(), Arc::new(|_, _| {}))),
-            pressure: Arc::new(Pressure::default()),
+            addresses: AddressRules { connections_max: 1, ..AddressRules::default() },
+            users: UserRules::default(),
             upgrades: UpgradeRules { allowed_origins: allowed_origins.iter().map(ToString::to_string).collect() },
-        }
+        };
+        let pressure = Pressure::default();
+        pressure.set_budget(Budget(100_000));
+        Limits::new(rules, Arc::new(pressure), Arc::new(|_, _| {}))
     }
 
     fn check(limits: &Limits, reception: Reception, headers: &str) -> (Result<(), TurnedAway>, Seen) {
@@ -239,9 +247,9 @@ mod tests {
     #[test]
     fn nobody_new_is_let_in_while_memory_is_short() {
         let limits = limits(&[]);
-        limits.pressure.measured(Budget(100_000), 90_000);
+        limits.pressure.measured(90_000);
         assert_eq!(check(&limits, Reception::Welcome, "").0, Err(TurnedAway::Memory));
-        limits.pressure.measured(Budget(100_000), 10_000);
+        limits.pressure.measured(10_000);
         assert_eq!(check(&limits, Reception::Welcome, "").0, Ok(()));
     }
 }

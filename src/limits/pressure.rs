@@ -70,9 +70,21 @@ pub struct Pressure {
     excess_bytes: AtomicUsize,
     /// How often that was measured.
     measurements: AtomicU64,
+    budget_bytes: AtomicUsize,
 }
 
 impl Pressure {
+    /// How much may be used.
+    #[must_use]
+    pub fn budget(&self) -> Budget {
+        Budget(self.budget_bytes.load(Ordering::Relaxed))
+    }
+
+    /// From the next measurement on so much may be used.
+    pub fn set_budget(&self, Budget(bytes): Budget) {
+        self.budget_bytes.store(bytes, Ordering::Relaxed);
+    }
+
     /// The stage that is in force.
     #[must_use]
     pub fn stage(&self) -> Stage {
@@ -98,7 +110,8 @@ impl Pressure {
     }
 
     /// So much is used. Gives the stages before and after.
-    pub fn measured(&self, budget: Budget, used_bytes: usize) -> (Stage, Stage) {
+    pub fn measured(&self, used_bytes: usize) -> (Stage, Stage) {
+        let budget = self.budget();
         let before = self.stage();
         let after = budget.stage(before, used_bytes);
         self.used_bytes.store(used_bytes, Ordering::Relaxed);
@@ -116,7 +129,7 @@ mod tests {
     #[test]
     fn stages_begin_in_order_and_end_a_while_below() {
         let pressure = Pressure::default();
-        let budget = Budget(100_000);
+        pressure.set_budget(Budget(100_000));
         for (used, expected) in [
             (89_000, Stage::Plenty),
             (90_000, Stage::RefuseJoins),
@@ -131,7 +144,7 @@ mod tests {
             (94_000, Stage::DelayCatchUps),
             (0, Stage::Plenty),
         ] {
-            assert_eq!(pressure.measured(budget, used).1, expected, "{used}");
+            assert_eq!(pressure.measured(used).1, expected, "{used}");
             assert_eq!(pressure.stage(), expected);
             assert_eq!(pressure.used_bytes(), used);
             assert_eq!(pressure.excess_bytes(), used.saturating_sub(95_000));

@@ -32,14 +32,15 @@ impl Sampler {
     ///
     /// The machine has no thread to give.
     pub fn spawn(pressure: Arc<Pressure>, budget: Budget) -> io::Result<Self> {
-        measure(&pressure, budget);
+        pressure.set_budget(budget);
+        measure(&pressure);
         let (stop, stopped) = mpsc::channel::<()>();
         let run = move || {
             let mut looks: u32 = 0;
             while stopped.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
                 looks = looks.wrapping_add(1);
-                if looks.is_multiple_of(ASKS_EVERY) || !is_plenty(&pressure, budget) {
-                    measure(&pressure, budget);
+                if looks.is_multiple_of(ASKS_EVERY) || !is_plenty(&pressure) {
+                    measure(&pressure);
                 }
             }
         };
@@ -59,20 +60,20 @@ impl Drop for Sampler {
 }
 
 /// Even with all that the allocator only keeps, memory is far from short.
-fn is_plenty(pressure: &Pressure, budget: Budget) -> bool {
-    let would_be = |bytes| budget.stage(Stage::Plenty, bytes);
+fn is_plenty(pressure: &Pressure) -> bool {
+    let would_be = |bytes| pressure.budget().stage(Stage::Plenty, bytes);
     pressure.stage() == Stage::Plenty && anonymous_bytes().map(would_be) == Some(Stage::Plenty)
 }
 
-fn measure(pressure: &Pressure, budget: Budget) {
+fn measure(pressure: &Pressure) {
     let used_bytes = used_bytes();
-    let (before, after) = pressure.measured(budget, used_bytes);
+    let (before, after) = pressure.measured(used_bytes);
     if before != after {
         tracing::warn!(
             ?before,
             ?after,
             used_bytes,
-            budget_bytes = budget.0,
+            budget_bytes = pressure.budget().0,
             "memory: what is done about it has changed"
         );
     }

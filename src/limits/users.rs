@@ -4,7 +4,7 @@ use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::hash::BuildHasher;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use crate::close::Goodbye;
 use crate::driver::ConnectionKey;
@@ -74,7 +74,7 @@ type Part = HashMap<Arc<str>, User>;
 
 /// All users that are here.
 pub struct Users {
-    rules: UserRules,
+    rules: RwLock<UserRules>,
     parts: Box<[Mutex<Part>]>,
     hasher: RandomState,
     deliver: Deliver,
@@ -82,7 +82,7 @@ pub struct Users {
 
 impl fmt::Debug for Users {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Users").field("rules", &self.rules).finish_non_exhaustive()
+        f.debug_struct("Users").field("rules", &self.rules()).finish_non_exhaustive()
     }
 }
 
@@ -120,7 +120,17 @@ impl Users {
     /// Nobody yet. Who has to go is told by `deliver`.
     #[must_use]
     pub fn new(rules: UserRules, deliver: Deliver) -> Self {
-        Self { rules, parts: (0..PARTS).map(|_| Mutex::default()).collect(), hasher: RandomState::new(), deliver }
+        let parts = (0..PARTS).map(|_| Mutex::default()).collect();
+        Self { rules: RwLock::new(rules), parts, hasher: RandomState::new(), deliver }
+    }
+
+    /// Sessions that begin from here on are held to these.
+    pub fn set_rules(&self, rules: UserRules) {
+        *self.rules.write().unwrap_or_else(PoisonError::into_inner) = rules;
+    }
+
+    fn rules(&self) -> UserRules {
+        *self.rules.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A session of this user begins on a connection of this core: `session` tells several on one connection apart. The second value says how
@@ -171,7 +181,7 @@ impl Users {
     }
 
     fn make_room(&self, user: &mut User, member: Member, displaced: &mut Vec<Member>) -> Result<(), UserFull> {
-        let UserRules { connections_max, sessions_max, at_limit } = self.rules;
+        let UserRules { connections_max, sessions_max, at_limit } = self.rules();
         loop {
             let is_new = !user.connections.contains_key(&(member.core, member.connection));
             let full = if connections_max > 0 && is_new && user.connections.len() >= connections_max {

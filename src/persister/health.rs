@@ -1,39 +1,44 @@
 //! How writing goes, for health checks and metrics: read by any thread at any time. Decides nothing.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-/// Buckets of the sync times: bucket `n` counts those below 2^n microseconds that no smaller bucket counts; the last takes all above.
-pub const SYNC_BUCKETS: usize = 24;
+use crate::instruments::{Batch, Batches, Timed, Timings};
+
+/// A write or sync that takes longer has stuck: even a slow disk needs a tenth of a second.
+pub const STUCK: Duration = Duration::from_secs(10);
 
 /// Counters since the start, and what is true now. Each is right by itself; two read one after the other need not fit together.
 #[derive(Debug)]
 pub struct Health {
     writable: AtomicBool,
+    ended: AtomicBool,
+    started: Instant,
+    /// When the step at hand began, in milliseconds since `started` and one more; 0 while there is none.
+    busy_since_ms: AtomicU64,
     queued_records: AtomicU64,
     batches: AtomicU64,
     records: AtomicU64,
     bytes: AtomicU64,
     failures: AtomicU64,
-    syncs: AtomicU64,
-    sync_micros_sum: AtomicU64,
-    sync_micros_max: AtomicU64,
-    sync_buckets: [AtomicU64; SYNC_BUCKETS],
+    /// Written once or twice for each batch, so nobody waits for it.
+    measured: Mutex<(Timings, Batches)>,
 }
 
 impl Default for Health {
     fn default() -> Self {
         Self {
             writable: AtomicBool::new(true),
+            ended: AtomicBool::default(),
+            started: Instant::now(),
+            busy_since_ms: AtomicU64::default(),
             queued_records: AtomicU64::default(),
             batches: AtomicU64::default(),
             records: AtomicU64::default(),
             bytes: AtomicU64::default(),
             failures: AtomicU64::default(),
-            syncs: AtomicU64::default(),
-            sync_micros_sum: AtomicU64::default(),
-            sync_micros_max: AtomicU64::default(),
-            sync_buckets: Default::default(),
+            measured: Mutex::default(),
         }
     }
 }
@@ -43,6 +48,27 @@ impl Health {
     #[must_use]
     pub fn is_writable(&self) -> bool {
         self.writable.load(Ordering::Relaxed)
+    }
+
+    /// The persister has ended: nothing will ever be written again.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
+    }
+
+    /// How long the write or sync at hand has been going on.
+    #[must_use]
+    pub fn busy_for(&self) -> Duration {
+        match self.busy_since_ms.load(Ordering::Relaxed) {
+            0 => Duration::ZERO,
+            since_ms => Duration::from_millis(self.elapsed_ms().saturating_sub(since_ms - 1)),
+        }
+    }
+
+    /// The disk does not answer.
+    #[must_use]
+    pub fn is_stuck(&self) -> bool {
+        self.busy_for() > STUCK
     }
 
     /// Records handed over and not committed.
@@ -75,28 +101,33 @@ impl Health {
         self.failures.load(Ordering::Relaxed)
     }
 
-    /// Syncs done, those of synced batches included.
+    /// How long batches ([`Timed::Commit`]) and syncs ([`Timed::Sync`]) took.
     #[must_use]
-    pub fn syncs(&self) -> u64 {
-        self.syncs.load(Ordering::Relaxed)
+    pub fn timings(&self) -> Timings {
+        self.measured().0
     }
 
-    /// Time that syncs took, all together; of a synced batch with its write.
+    /// How many records were in a batch ([`Batch::Commit`]).
     #[must_use]
-    pub fn sync_micros_sum(&self) -> u64 {
-        self.sync_micros_sum.load(Ordering::Relaxed)
+    pub fn sizes(&self) -> Batches {
+        self.measured().1
     }
 
-    /// Time that the longest took.
-    #[must_use]
-    pub fn sync_micros_max(&self) -> u64 {
-        self.sync_micros_max.load(Ordering::Relaxed)
+    pub(super) fn begins(&self) {
+        self.busy_since_ms.store(self.elapsed_ms() + 1, Ordering::Relaxed);
     }
 
-    /// How many syncs took how long: see [`SYNC_BUCKETS`].
-    #[must_use]
-    pub fn sync_buckets(&self) -> [u64; SYNC_BUCKETS] {
-        self.sync_buckets.each_ref().map(|bucket| bucket.load(Ordering::Relaxed))
+    pub(super) fn rests(&self) {
+        self.busy_since_ms.store(0, Ordering::Relaxed);
+    }
+
+    pub(super) fn ends(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+        self.set_writable(false);
+    }
+
+    fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).expect("no process runs for 2^64 milliseconds")
     }
 
     pub(super) fn queued(&self) {
@@ -107,18 +138,17 @@ impl Health {
         self.queued_records.fetch_sub(records, Ordering::Relaxed);
     }
 
-    pub(super) fn wrote(&self, records: usize, bytes: usize) {
+    pub(super) fn wrote(&self, records: usize, bytes: usize, took: Duration) {
         self.batches.fetch_add(1, Ordering::Relaxed);
         self.records.fetch_add(records as u64, Ordering::Relaxed);
         self.bytes.fetch_add(bytes as u64, Ordering::Relaxed);
+        let (timings, sizes) = &mut *self.measured();
+        timings.record(Timed::Commit, micros(took));
+        sizes.record(Batch::Commit, records as u64);
     }
 
     pub(super) fn synced(&self, took: Duration) {
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.syncs.fetch_add(1, Ordering::Relaxed);
-        self.sync_micros_sum.fetch_add(micros, Ordering::Relaxed);
-        self.sync_micros_max.fetch_max(micros, Ordering::Relaxed);
-        self.sync_buckets[bucket(micros)].fetch_add(1, Ordering::Relaxed);
+        self.measured().0.record(Timed::Sync, micros(took));
     }
 
     pub(super) fn failed(&self) {
@@ -128,21 +158,13 @@ impl Health {
     pub(super) fn set_writable(&self, writable: bool) {
         self.writable.store(writable, Ordering::Relaxed);
     }
-}
 
-fn bucket(micros: u64) -> usize {
-    let bits = (u64::BITS - micros.leading_zeros()) as usize;
-    bits.min(SYNC_BUCKETS - 1)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_bucket_ends_below_its_power_of_two() {
-        for (micros, expected) in [(0, 0), (1, 1), (2, 2), (3, 2), (4, 3), (1023, 10), (1024, 11), (u64::MAX, 23)] {
-            assert_eq!(bucket(micros), expected, "{micros} us");
-        }
+    /// Plain numbers, whole between two statements: poison says nothing.
+    fn measured(&self) -> MutexGuard<'_, (Timings, Batches)> {
+        self.measured.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn micros(took: Duration) -> u64 {
+    u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
 }

@@ -7,6 +7,7 @@ use std::{env, fs, process};
 use selvedge_storage::{MemoryStore, Record, RocksOptions, RocksStore, Stored};
 
 use super::*;
+use crate::instruments::{Batch, Timed};
 
 /// Longer than anything here takes; only a lost note is waited for so long.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -62,7 +63,10 @@ fn check_commits(store: Arc<dyn Store>, fsync: Fsync) {
     assert_eq!(health.bytes(), 20_000);
     assert!(health.is_writable());
     persister.drain(PATIENCE).expect("the disk works");
-    assert!(health.syncs() > 0 && health.sync_buckets().iter().sum::<u64>() == health.syncs());
+    let (timings, sizes) = (health.timings(), health.sizes());
+    assert!(!timings.of(Timed::Sync).is_empty());
+    assert_eq!(timings.of(Timed::Commit).count(), health.batches());
+    assert_eq!((sizes.of(Batch::Commit).count(), sizes.of(Batch::Commit).sum()), (health.batches(), 2000));
     assert!(!health.is_writable(), "it has ended");
     for document in 0..4 {
         let stored = store.load(DocumentKey([document; 16])).expect("readable").expect("there");

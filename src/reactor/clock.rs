@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use selvedge_shards::Now;
+use selvedge_shards::{Moment, Now};
 
 /// Counts from the same moment on every core.
 #[derive(Clone, Copy, Debug)]
@@ -25,6 +25,13 @@ impl Clock {
     #[must_use]
     pub fn until(&self, due: Now, from: Instant) -> Duration {
         Duration::from_millis(due.0).saturating_sub(from.saturating_duration_since(self.0))
+    }
+
+    /// That moment, finer.
+    #[must_use]
+    pub fn moment(&self, moment: Instant) -> Moment {
+        let elapsed = moment.saturating_duration_since(self.0).as_micros();
+        Moment(u64::try_from(elapsed).expect("no process runs for 2^64 microseconds"))
     }
 
     /// That moment.

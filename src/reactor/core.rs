@@ -11,16 +11,20 @@ mod encrypted;
 mod errands;
 mod limiting;
 mod listening;
+mod measuring;
 mod overdue_messages;
 mod sending;
 mod shedding;
+mod slowness;
+mod telling;
 mod unfinished;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use selvedge_protocol::websocket::{Inflater, Limits};
-use selvedge_shards::{Counters, Input, Load, Now, SessionId, Shard, ShardId};
+use selvedge_shards::{Config, Counters, Input, Load, Moment, Now, SessionId, Shard, ShardId};
 
 use super::drain::Step;
 use super::round::Round;
@@ -28,9 +32,10 @@ use super::seats::{Seats, key_of, session_of};
 use crate::audit::Audit;
 use crate::auth::Authority;
 use crate::connection::pulse::{Pace, Stamps};
-use crate::connection::{Hold, Phase, PulseCounters, Pulses, Turn};
+use crate::connection::{ConnectionCounters, Hold, Phase, PulseCounters, Pulses, Turn};
 use crate::driver::{Completion, ConnectionKey, Operation};
 use crate::encoder::Encoder;
+use crate::events::Gatherer;
 use crate::health::Health;
 use crate::hocuspocus::{self, Hocuspocus};
 use crate::inbox::Note;
@@ -38,6 +43,7 @@ use crate::limits::Rate;
 use crate::mesh::{Mesh, Parcel};
 use crate::persister::Appender;
 use crate::reader::Reader;
+use crate::slow;
 use crate::timers::TimerWheel;
 use crate::tls::{self, Acceptor};
 
@@ -78,6 +84,15 @@ pub struct Rules {
     pub message_timeout_ms: u64,
 }
 
+/// What a core and its shard are held to from here on.
+#[derive(Debug)]
+pub struct NewRules {
+    /// The connections'.
+    pub rules: Rules,
+    /// The shard's.
+    pub shard: Config,
+}
+
 /// What a core is given at the start.
 pub struct Parts {
     /// Which core.
@@ -102,8 +117,12 @@ pub struct Parts {
     pub limits: Arc<crate::limits::Limits>,
     /// Where it is written down who came in and who did not.
     pub audit: Audit,
+    /// What it tells those outside through.
+    pub events: Gatherer,
     /// Where sessions begin, if connections are inside TLS.
     pub acceptor: Option<Arc<Acceptor>>,
+    /// Where it is laid down what took too long.
+    pub slow: Arc<slow::Log>,
 }
 
 /// One core without its driver.
@@ -129,6 +148,8 @@ pub(super) struct Core {
     health: Arc<Health>,
     authority: Arc<Authority>,
     limiting: limiting::Limiting,
+    measuring: measuring::Measuring,
+    counters: ConnectionCounters,
     messages: overdue_messages::Messages,
     acceptor: Option<Arc<Acceptor>>,
     tls: encrypted::Tls,
@@ -176,8 +197,22 @@ enum Deadline {
 
 impl Core {
     pub(super) fn new(parts: Parts, now: Now) -> Self {
-        let Parts { id, cores, shard, mesh, appender, reader, rules, health, authority, acceptor, limits, audit } =
-            parts;
+        let Parts {
+            id,
+            cores,
+            shard,
+            mesh,
+            appender,
+            reader,
+            rules,
+            health,
+            authority,
+            acceptor,
+            limits,
+            audit,
+            events,
+            slow,
+        } = parts;
         Self {
             id,
             cores,
@@ -196,7 +231,9 @@ impl Core {
             rules,
             health,
             authority,
-            limiting: limiting::Limiting::new(limits, audit),
+            limiting: limiting::Limiting::new(limits, audit, events),
+            measuring: measuring::Measuring::new(slowness::Slowness::new(slow, usize::from(id.0))),
+            counters: ConnectionCounters::default(),
             messages: overdue_messages::Messages::default(),
             acceptor,
             tls: encrypted::Tls::default(),
@@ -218,8 +255,9 @@ impl Core {
     }
 
     /// The time for whatever is handled next.
-    pub(super) fn set_now(&mut self, now: Now) {
+    pub(super) fn set_now(&mut self, now: Now, moment: Moment) {
         self.now = now;
+        self.look(moment);
     }
 
     /// Takes what is to be done, and gives an empty list back.
@@ -242,6 +280,7 @@ impl Core {
             }
             Completion::Released { key, socket } => self.released(key, socket),
             Completion::Closed { key } => {
+                self.measuring.forget(key);
                 if let Some(connection) = self.table.remove(key) {
                     self.forget(&connection);
                 }
@@ -252,11 +291,21 @@ impl Core {
 
     /// Something of the persister's, a reader's or the keeper's.
     pub(super) fn handle_note(&mut self, note: Note) {
+        let moment = self.measuring.moment();
+        self.measuring.slowness.heard(&note, moment);
         match note {
             Note::Farewell(farewell) => self.farewell(&farewell),
             Note::Authority(authority) => self.take_authority(&authority),
             Note::Errand(request) => self.take_request(*request),
-            note => note.visit(&mut |input| self.handle(input)),
+            Note::Rules(rules) => self.take_rules(*rules),
+            note => {
+                if let Note::Committed(commits) = &note {
+                    for &(document, sequence) in commits {
+                        self.events().committed(document, sequence);
+                    }
+                }
+                note.visit(&mut |input| self.handle(input));
+            }
         }
     }
 
@@ -270,6 +319,7 @@ impl Core {
 
     /// Time has passed: deadlines, and the shard's tick.
     pub(super) fn tick(&mut self) {
+        self.health.turning().turned(usize::from(self.id.0), Instant::now());
         let mut due = Vec::new();
         self.timers.sweep(self.now.0, &mut due);
         for deadline in due {
@@ -277,6 +327,11 @@ impl Core {
         }
         self.look_at_memory();
         self.handle(Input::Tick);
+    }
+
+    /// The loop has ended.
+    pub(super) fn end(&self) {
+        self.health.turning().ended(usize::from(self.id.0));
     }
 
     /// When the shard, or a connection, may have something to do though nothing arrives.
@@ -353,6 +408,17 @@ impl Core {
         self.shard.counters()
     }
 
+    /// What was counted of connections.
+    pub(super) fn connection_counters(&mut self) -> ConnectionCounters {
+        ConnectionCounters {
+            open: self.table.len() as u64,
+            unfinished_bytes: self.unfinished_bytes_in_all() as u64,
+            mesh_incoming: self.mesh.incoming() as u64,
+            mesh_spilled: self.mesh.spilled() as u64,
+            ..self.counters
+        }
+    }
+
     /// What became of TLS sessions.
     pub(super) fn tls_counters(&self) -> tls::Counters {
         self.tls.counters
@@ -361,6 +427,15 @@ impl Core {
     /// What was counted of the pulses of connections.
     pub(super) fn pulse_counters(&self) -> PulseCounters {
         self.pulses.counters()
+    }
+
+    /// Connections are held to other rules: what was begun under the old ones may end under them, where it was written down how long it may
+    /// take.
+    fn take_rules(&mut self, NewRules { rules, shard }: NewRules) {
+        self.pulses.set_pace(rules.pace);
+        self.encoder.set_compression_bytes_min(rules.compression_bytes_min);
+        self.rules = rules;
+        self.handle(Input::Configured { config: Box::new(shard) });
     }
 
     /// Hands something to the shard and carries out what follows.

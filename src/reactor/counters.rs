@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use rustix::time::{ClockId, clock_gettime};
 
-use crate::connection::PulseCounters;
+use crate::connection::{ConnectionCounters, PulseCounters};
 use crate::driver::{self, Operation};
+use crate::instruments::{Batches, Timings};
 use crate::limits;
 use crate::tls;
 
@@ -32,6 +33,8 @@ pub struct Counters {
     pub notes: u64,
     /// Parcels of other cores.
     pub parcels: u64,
+    /// Messages of sessions.
+    pub messages: u64,
 }
 
 impl Counters {
@@ -40,6 +43,11 @@ impl Counters {
         self.turns += 1;
         self.waits += u64::from(!timeout.is_zero());
         self.operations += operations.len() as u64;
+    }
+
+    /// Completions, notes and parcels.
+    pub(super) fn arrivals(&self) -> u64 {
+        self.completions + self.notes + self.parcels
     }
 
     /// The driver has shown so much in a turn.
@@ -65,6 +73,12 @@ pub struct Counted {
     pub tls: tls::Counters,
     /// Of the pulses of its connections.
     pub pulses: PulseCounters,
+    /// Of connections that came and went.
+    pub connections: ConnectionCounters,
+    /// How long things took it.
+    pub timings: Timings,
+    /// How much it did at once.
+    pub batches: Batches,
 }
 
 /// Where the cores lay out what they have counted, by number. Each writes its own place four times in a second, so nobody waits for a lock

@@ -19,6 +19,16 @@ pub(super) struct Cache {
     /// Invariant: one for each entry, by its `used`.
     order: BTreeMap<u64, DocumentId>,
     uses: u64,
+    lookups: Lookups,
+}
+
+/// How often a document was looked for that somebody needed. Numbers that only grow.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lookups {
+    /// It was there.
+    pub hits: u64,
+    /// It had to be read.
+    pub misses: u64,
 }
 
 #[derive(Debug)]
@@ -29,12 +39,23 @@ struct Entry {
 
 impl Cache {
     pub(super) fn new(bytes_max: usize) -> Self {
-        Self { bytes_max, bytes: 0, entries: HashMap::new(), order: BTreeMap::new(), uses: 0 }
+        Self {
+            bytes_max,
+            bytes: 0,
+            entries: HashMap::new(),
+            order: BTreeMap::new(),
+            uses: 0,
+            lookups: Lookups::default(),
+        }
     }
 
     /// The state of a document, which counts as used.
     pub(super) fn find(&mut self, document: DocumentId) -> Option<Arc<State>> {
-        let entry = self.entries.get_mut(&document)?;
+        let Some(entry) = self.entries.get_mut(&document) else {
+            self.lookups.misses += 1;
+            return None;
+        };
+        self.lookups.hits += 1;
         self.order.remove(&entry.used);
         self.uses += 1;
         entry.used = self.uses;
@@ -68,6 +89,10 @@ impl Cache {
 
     pub(super) fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    pub(super) fn lookups(&self) -> Lookups {
+        self.lookups
     }
 }
 

@@ -39,6 +39,12 @@ impl Delivered {
         self.answers.push((Arc::downgrade(frames), bytes));
     }
 
+    /// What somebody still holds.
+    pub(super) fn bytes(&mut self) -> usize {
+        self.sweep();
+        self.bytes
+    }
+
     fn sweep(&mut self) {
         self.answers.retain(|(answer, _)| answer.strong_count() > 0);
         self.bytes = self.answers.iter().map(|(_, bytes)| bytes).sum();

@@ -1,11 +1,13 @@
 //! One thing to read, and the shape of its answer. Does not know how it is done.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use selvedge_shards::reading::{CatchUpFrom, ReadFailed};
 use selvedge_shards::{DocumentId, Sequence};
 
 use crate::inbox::Note;
+use crate::instruments::Timed;
 
 /// A task of a core.
 #[derive(Clone, Debug)]
@@ -42,12 +44,28 @@ pub enum Task {
     },
 }
 
+/// A job, and when it was asked for.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) job: Job,
+    pub(super) since: Instant,
+}
+
 impl Job {
     /// Somebody waits for the answer: goes before what nobody waits for.
     pub(super) fn is_urgent(&self) -> bool {
         match self.task {
             Task::Load { .. } | Task::CatchUp { .. } => true,
             Task::Snapshot { .. } => false,
+        }
+    }
+
+    /// What it is timed as.
+    pub(super) fn timed(&self) -> Timed {
+        match self.task {
+            Task::Load { .. } => Timed::Load,
+            Task::CatchUp { .. } => Timed::CatchUp,
+            Task::Snapshot { .. } => Timed::Snapshot,
         }
     }
 

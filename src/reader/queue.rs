@@ -3,10 +3,11 @@
 use std::collections::{HashMap, VecDeque};
 use std::mem;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use selvedge_shards::DocumentId;
 
-use super::job::Job;
+use super::job::{Asked, Job};
 use super::lock;
 
 /// So many times in a row documents with urgent jobs go before documents whose snapshot waits. Without the exception logs would grow
@@ -55,7 +56,7 @@ struct Lane {
 /// The jobs of one document and kind. Invariant: where there are some and the document is not busy, it has a place.
 #[derive(Debug, Default)]
 struct Waiting {
-    jobs: Vec<Job>,
+    jobs: Vec<Asked>,
     /// The document stands in [`Kind::documents`]; then there are jobs.
     placed: bool,
 }
@@ -77,7 +78,7 @@ impl Queue {
         kind.jobs += 1;
         let lane = documents.entry(document).or_default();
         let waiting = if job.is_urgent() { &mut lane.urgent } else { &mut lane.snapshots };
-        waiting.jobs.push(job);
+        waiting.jobs.push(Asked { job, since: Instant::now() });
         if !lane.busy {
             kind.place(document, waiting);
             self.filled.notify_one();
@@ -87,7 +88,7 @@ impl Queue {
 
     /// Waits for a document with jobs and takes them: all of one kind. The document is not given to another thread before
     /// [`Self::finish`]. `None` when the queue is closed.
-    pub(super) fn take(&self) -> Option<(DocumentId, Vec<Job>)> {
+    pub(super) fn take(&self) -> Option<(DocumentId, Vec<Asked>)> {
         let mut inner = self.inner();
         loop {
             if inner.closed {
@@ -142,7 +143,7 @@ impl Queue {
 }
 
 impl Inner {
-    fn take(&mut self) -> Option<(DocumentId, Vec<Job>)> {
+    fn take(&mut self) -> Option<(DocumentId, Vec<Asked>)> {
         let Self { documents, urgent, snapshots, urgent_in_a_row, .. } = self;
         let urgent_of: Of = |lane| &mut lane.urgent;
         let snapshots_of: Of = |lane| &mut lane.snapshots;
@@ -168,7 +169,7 @@ impl Kind {
         }
     }
 
-    fn take(&mut self, documents: &mut HashMap<DocumentId, Lane>, of: Of) -> Option<(DocumentId, Vec<Job>)> {
+    fn take(&mut self, documents: &mut HashMap<DocumentId, Lane>, of: Of) -> Option<(DocumentId, Vec<Asked>)> {
         loop {
             let document = self.documents.pop_front()?;
             let lane = documents.get_mut(&document).expect("a document with a place has a lane");
@@ -209,8 +210,8 @@ mod tests {
 
     fn take(queue: &Queue) -> Option<(u8, usize, bool)> {
         let (document, jobs) = queue.inner().take()?;
-        assert!(jobs.windows(2).all(|two| two[0].is_urgent() == two[1].is_urgent()));
-        Some((document.0[0], jobs.len(), jobs[0].is_urgent()))
+        assert!(jobs.windows(2).all(|two| two[0].job.is_urgent() == two[1].job.is_urgent()));
+        Some((document.0[0], jobs.len(), jobs[0].job.is_urgent()))
     }
 
     fn finish(queue: &Queue, document: u8) -> bool {

@@ -118,7 +118,7 @@ impl<S: Store + 'static> Bench<S> {
         let (sender, notes) = mpsc::channel();
         let sender = Mutex::new(sender);
         let deliver: Deliver = Arc::new(move |core, note| lock(&sender).send((core, note)).expect("the test listens"));
-        let readers = Readers::spawn(store.clone(), options, deliver).expect("threads");
+        let readers = Readers::spawn(store.clone(), options, deliver, Arc::default()).expect("threads");
         Self { store, readers, notes }
     }
 

@@ -4,6 +4,7 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use selvedge_protocol::update::StateVector;
 use selvedge_shards::reading::{CatchUpFrom, CaughtUp, Loaded, ReadFailed, State, publish_records};
@@ -11,7 +12,7 @@ use selvedge_shards::{DocumentId, Sequence};
 use selvedge_storage::{DocumentKey, StoreError};
 
 use super::Shared;
-use super::job::{Job, Task};
+use super::job::{Asked, Job, Task};
 use super::stored::{assemble, key, last, records};
 use crate::inbox::Note;
 
@@ -38,12 +39,15 @@ impl Shared {
         }
     }
 
-    fn handle(&self, document: DocumentId, jobs: Vec<Job>) {
+    fn handle(&self, document: DocumentId, jobs: Vec<Asked>) {
         // All of it is committed: each job's shard says so.
-        let through = jobs.iter().filter_map(|job| wants_state(&job.task)).max();
+        let through = jobs.iter().filter_map(|asked| wants_state(&asked.job.task)).max();
         let mut state = None;
         let mut answers = HashMap::new();
-        for Job { core, task, .. } in jobs {
+        let taken = Instant::now();
+        for Asked { job, since } in jobs {
+            let timed = job.timed();
+            let Job { core, task, .. } = job;
             let note = match task {
                 Task::Load { name } => {
                     Note::Loaded { document, result: guarded(document, || self.load(document, &name)) }
@@ -68,6 +72,10 @@ impl Shared {
                     Note::SnapshotTaken { document, result: guarded(document, || self.snapshot(document, through)) }
                 }
             };
+            self.took(timed, since.elapsed(), || {
+                let waited = taken.saturating_duration_since(since);
+                (document, waited, bytes_in(&note))
+            });
             (self.deliver)(core, note);
         }
     }
@@ -152,6 +160,27 @@ impl Shared {
         let taken = (state.sequence, state.update().len() as u64);
         self.cache().insert(document, Arc::new(state));
         Ok(taken)
+    }
+}
+
+/// Bytes of the document that the answer tells of: all of it, or what somebody lacked.
+fn bytes_in(note: &Note) -> u64 {
+    match note {
+        Note::Loaded { result: Ok(loaded), .. } => loaded.bytes,
+        Note::CaughtUp { result: Ok(caught_up), .. } => {
+            caught_up.frames.iter().map(|frame| frame.as_ref().len() as u64).sum()
+        }
+        Note::SnapshotTaken { result: Ok((_, bytes)), .. } => *bytes,
+        Note::Loaded { result: Err(_), .. }
+        | Note::CaughtUp { result: Err(_), .. }
+        | Note::SnapshotTaken { result: Err(_), .. }
+        | Note::Committed(_)
+        | Note::CommitFailed(_)
+        | Note::Deleted(_)
+        | Note::Authority(_)
+        | Note::Rules(_)
+        | Note::Farewell(_)
+        | Note::Errand(_) => 0,
     }
 }
 

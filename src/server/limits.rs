@@ -4,7 +4,6 @@ use selvedge_protocol::update::{self, Compaction};
 use selvedge_protocol::{awareness, lib0, websocket};
 use selvedge_shards::{Config, ShardId};
 use selvedge_storage::{RocksOptions, UPDATE_BYTES_MAX};
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::cores::Wanted;
@@ -12,8 +11,7 @@ use crate::audit;
 use crate::connection::pulse::Pace;
 use crate::driver::{Descriptors, Kind, listener};
 use crate::hocuspocus;
-use crate::inbox::Deliver;
-use crate::limits::{AddressRules, Addresses, Limits, Networks, Pressure, Rate, UpgradeRules, UserRules, Users};
+use crate::limits::{AddressRules, LimitRules, Networks, Rate, UpgradeRules, UserRules};
 use crate::reactor::Rules;
 use crate::reader;
 use crate::settings::{DescriptorsChoice, DriverChoice, History, Settings};
@@ -140,31 +138,34 @@ pub(super) fn rules(settings: &Settings) -> Rules {
     }
 }
 
-/// What all cores share of the limits. Users who have to go are told so by `deliver`.
-pub(super) fn shared(settings: &Settings, pressure: Arc<Pressure>, deliver: Deliver) -> Limits {
-    let users = UserRules {
-        connections_max: settings.connections_per_user_max,
-        sessions_max: settings.sessions_per_user_max,
-        at_limit: settings.per_user_at_limit,
-    };
-    Limits {
+/// What those who come are held to, on all cores together.
+pub(super) fn shared(settings: &Settings) -> LimitRules {
+    LimitRules {
         networks: Networks {
             allow: settings.allow_networks.clone(),
             deny: settings.deny_networks.clone(),
             trusted: settings.trusted_proxies.clone(),
         },
-        addresses: Addresses::new(AddressRules {
+        addresses: AddressRules {
             connections_max: settings.connections_per_address_max,
             arrivals_per_second_max: settings.connections_per_address_per_second_max as u64,
             arrivals_burst: settings.connections_per_address_burst as u64,
             failures_max: clamped(settings.login_failures_max),
             failures_window_ms: settings.login_failures_window_ms,
             ban_ms: settings.ban_ms,
-        }),
-        users: Arc::new(Users::new(users, deliver)),
-        pressure,
+        },
+        users: UserRules {
+            connections_max: settings.connections_per_user_max,
+            sessions_max: settings.sessions_per_user_max,
+            at_limit: settings.per_user_at_limit,
+        },
         upgrades: UpgradeRules { allowed_origins: settings.allowed_origins.clone() },
     }
+}
+
+/// How long a drain may take.
+pub(super) fn drain_timeout(settings: &Settings) -> Duration {
+    Duration::from_millis(settings.drain_timeout_ms)
 }
 
 /// Where the audit log is, if there is one.

@@ -1,13 +1,14 @@
 //! The macros that turn one declaration of a setting into everything that must agree: the field that the server reads, the key,
 //! the variable, the flag, and what is printed and checked. They do not know any setting.
 
-/// Declares every setting once, in groups: meaning, name, kind, default and bounds.
+/// Declares every setting once, in groups: meaning, name, kind, default and bounds; and behind them its marks: `live` for what can change
+/// while the server runs, `secret` for what is shown to nobody.
 ///
 /// Gives `Settings`, the table `SETTINGS`, and the constant `DECLARED`, on which the compiler checks what must hold between settings.
 macro_rules! settings {
     ($($group:literal { $(
         $(#[doc = $meaning:literal])+
-        $name:ident: $kind:ident $(<$choice:ty>)? { $($declared:tt)* };
+        $name:ident: $kind:ident $(<$choice:ty>)? { $($declared:tt)* } $($mark:ident)*;
     )+ })+) => {
         /// Everything that can be set.
         #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,6 +43,7 @@ macro_rules! settings {
             name: stringify!($name),
             group: $group,
             meaning: concat!($($meaning),+),
+            marks: &[$(mark!($mark)),*],
             unit: || DECLARED.$name.unit(),
             allowed: || DECLARED.$name.allowed(),
             read: |settings, text| {
@@ -50,6 +52,16 @@ macro_rules! settings {
             },
             write: |settings| DECLARED.$name.write(&settings.$name),
         },)+)+];
+    };
+}
+
+/// The mark of this name.
+macro_rules! mark {
+    (live) => {
+        Mark::Live
+    };
+    (secret) => {
+        Mark::Secret
     };
 }
 
@@ -76,4 +88,4 @@ macro_rules! relations {
     };
 }
 
-pub(super) use {relations, settings};
+pub(super) use {mark, relations, settings};

@@ -40,6 +40,11 @@ pub enum SettingError {
         /// What may be given.
         allowed: String,
     },
+    /// It cannot change while the server runs.
+    NeedsRestart {
+        /// As it was given.
+        given: Given,
+    },
     /// Two settings do not go together.
     Related {
         /// The setting that is too large, and its value.
@@ -77,6 +82,13 @@ pub enum Given {
         /// Its value.
         value: String,
     },
+    /// `{"name": value}` through the control plane.
+    Running {
+        /// The name.
+        name: String,
+        /// The value.
+        value: String,
+    },
 }
 
 impl fmt::Display for Given {
@@ -85,6 +97,7 @@ impl fmt::Display for Given {
             Self::File { path, key, value } => write!(formatter, "{}: {key} = {value}", path.display()),
             Self::Environment { variable, value } => write!(formatter, "{variable}={value}"),
             Self::CommandLine { flag, value } => write!(formatter, "{flag} {value}"),
+            Self::Running { name, value } => write!(formatter, "{name} = {value}"),
         }
     }
 }
@@ -102,6 +115,7 @@ impl fmt::Display for SettingError {
                 }
             }
             Self::Invalid { given, fault, allowed } => write!(formatter, "{given}: {fault}; allowed: {allowed}"),
+            Self::NeedsRestart { given } => write!(formatter, "{given}: needs a restart"),
             Self::Related { smaller, larger, why } => {
                 let (small, small_value, small_origin) = smaller;
                 let (large, large_value, large_origin) = larger;

@@ -14,7 +14,7 @@ const COLUMNS: usize = 110;
 /// A table for people.
 pub fn table(effective: &Effective) -> String {
     let defaults = Settings::default();
-    let rows: Vec<[String; 6]> = SETTINGS
+    let rows: Vec<[String; 7]> = SETTINGS
         .iter()
         .map(|setting| {
             [
@@ -24,11 +24,12 @@ pub fn table(effective: &Effective) -> String {
                 (setting.unit)().into(),
                 (setting.allowed)(),
                 effective.origin(setting).to_string(),
+                change(setting).into(),
             ]
         })
         .collect();
-    let header = ["setting", "value", "default", "unit", "allowed", "from"];
-    let widths: [usize; 6] = std::array::from_fn(|column| {
+    let header = ["setting", "value", "default", "unit", "allowed", "from", "change"];
+    let widths: [usize; 7] = std::array::from_fn(|column| {
         let cells = rows.iter().map(|row| row[column].chars().count());
         cells.chain([header[column].len()]).max().expect("the header is a cell")
     });
@@ -49,7 +50,12 @@ pub fn table(effective: &Effective) -> String {
     text
 }
 
-fn push_row(text: &mut String, row: &[String; 6], widths: &[usize; 6]) {
+/// When another value takes effect.
+fn change(setting: &Setting) -> &'static str {
+    if setting.is_live() { "live" } else { "restart" }
+}
+
+fn push_row(text: &mut String, row: &[String; 7], widths: &[usize; 7]) {
     let mut line = String::new();
     for (cell, width) in row.iter().zip(widths) {
         write!(line, "{cell:width$}  ").expect("a string takes all");
@@ -73,7 +79,8 @@ pub fn toml(effective: &Effective) -> String {
             text += &format!("# {line}\n");
         }
         let default = (setting.write)(&defaults);
-        text += &format!("# Allowed: {}. Default: {default}.\n", (setting.allowed)());
+        let live = if setting.is_live() { " Can change while the server runs." } else { "" };
+        text += &format!("# Allowed: {}. Default: {default}.{live}\n", (setting.allowed)());
         let mark = if effective.is_default(setting) { "#" } else { "" };
         text += &format!("{mark}{} = {}\n", setting.name, toml_value(&(setting.write)(&effective.settings)));
     }
@@ -103,6 +110,7 @@ pub fn json(effective: &Effective) -> String {
                 "unit": (setting.unit)(),
                 "allowed": (setting.allowed)(),
                 "from": effective.origin(setting).to_string(),
+                "live": setting.is_live(),
                 "meaning": setting.meaning(),
             })
         })
@@ -110,7 +118,8 @@ pub fn json(effective: &Effective) -> String {
     format!("{:#}\n", Value::Array(list))
 }
 
-fn json_value(literal: Literal) -> Value {
+/// A value for programs.
+pub fn json_value(literal: Literal) -> Value {
     match literal {
         Literal::Number(number) => number.into(),
         Literal::Bytes(bytes) => bytes.into(),

@@ -8,6 +8,7 @@ use selvedge_shards::reading::ReadFailed;
 use selvedge_storage::{Catalog, NewVersion, StoreError, Version};
 
 use super::thinning::{Room, has_room, thin};
+use crate::events::{Event, Events};
 use crate::reader::stored::{assemble, key, last};
 
 /// A version that somebody wants.
@@ -57,12 +58,13 @@ impl From<StoreError> for NotKept {
 pub(super) struct Keeping {
     store: Arc<dyn Catalog>,
     room: Room,
+    events: Arc<Events>,
     one_at_a_time: Mutex<()>,
 }
 
 impl Keeping {
-    pub(super) fn new(store: Arc<dyn Catalog>, room: Room) -> Self {
-        Self { store, room, one_at_a_time: Mutex::new(()) }
+    pub(super) fn new(store: Arc<dyn Catalog>, room: Room, events: Arc<Events>) -> Self {
+        Self { store, room, events, one_at_a_time: Mutex::new(()) }
     }
 
     /// Keeps a version of what is committed. `None` where a rule wants it and the last one is the same.
@@ -71,7 +73,8 @@ impl Keeping {
         let stored = self.store.load(key(document))?.ok_or(NotKept::NoDocument)?;
         let created_ms = stored.created_ms;
         let state = assemble(&stored, last(&stored)).map_err(NotKept::Unreadable)?;
-        drop(stored);
+        let called: Arc<str> = stored.name.into();
+        drop((stored.snapshot, stored.log));
         let versions = self.store.versions(key(document))?;
         let is_last = versions.last().is_some_and(|version| version.sequence == state.sequence.0);
         if wish.is_automatic && is_last {
@@ -92,6 +95,12 @@ impl Keeping {
             update: state.update(),
         };
         let version = self.store.save_version(new)?;
+        self.events.tell(Event::Version {
+            document: called,
+            version: version.id.to_string().into(),
+            name: (!version.name.is_empty()).then(|| version.name.as_str().into()),
+            sequence: version.sequence,
+        });
         // Only when the new one is there. Where this fails there is one too many until the next time.
         if !gone.is_empty() {
             self.store.delete_versions(key(document), &gone)?;
@@ -125,7 +134,7 @@ mod tests {
     fn a_rule_keeps_what_has_changed_and_a_person_keeps_what_they_like() {
         let store = Arc::new(MemoryStore::new(1));
         let room = Room { versions_max: 10, bytes_max: 1 << 20 };
-        let keeping = Keeping::new(Arc::clone(&store) as _, room);
+        let keeping = Keeping::new(Arc::clone(&store) as _, room, Arc::new(Events::new(1)));
         let document = DocumentId::of("name");
         let automatic = Wish { is_automatic: true, ..Wish::default() };
         assert_eq!(keeping.keep(document, &automatic), Err(NotKept::NoDocument));
@@ -147,7 +156,7 @@ mod tests {
     fn automatic_ones_make_room_and_those_kept_by_hand_fill_it() {
         let store = Arc::new(MemoryStore::new(1));
         let room = Room { versions_max: 3, bytes_max: 1 << 20 };
-        let keeping = Keeping::new(Arc::clone(&store) as _, room);
+        let keeping = Keeping::new(Arc::clone(&store) as _, room, Arc::new(Events::new(1)));
         let document = DocumentId::of("name");
         for sequence in 1..=3 {
             append(&store, document, sequence);

@@ -1,8 +1,11 @@
 //! The store on a disk, in RocksDB. Does not know what an update means, nor who waits for its commit.
 
+mod checkpoint;
 mod database;
 mod deletion;
 mod directory;
+mod examine;
+mod figures;
 mod keys;
 mod names;
 mod options;
@@ -12,7 +15,7 @@ use std::{
     path::Path,
     sync::{
         Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -23,6 +26,8 @@ use crate::{
 };
 use database::{Access, Database, Merging};
 use directory::Directory;
+pub use examine::{Examination, Found};
+pub use figures::{FamilyFigures, Figures, LEVELS};
 pub use options::RocksOptions;
 
 /// A store in a directory of its own, which it holds locked as long as it lives.
@@ -37,6 +42,8 @@ pub struct RocksStore {
     writes: Mutex<Gate>,
     /// RocksDB found a file damaged when it merged it. Until the end of the process none are merged.
     damaged: AtomicBool,
+    /// Times that RocksDB refused a write for now, and it was tried again.
+    refusals: AtomicU64,
     /// One snapshot at a time, because it reads the document's meta record before it writes it. Taken before `writes`.
     snapshots: Mutex<()>,
 }
@@ -69,8 +76,20 @@ impl RocksStore {
             options,
             writes: Mutex::new(Gate::Open),
             damaged: AtomicBool::new(false),
+            refusals: AtomicU64::new(0),
             snapshots: Mutex::new(()),
         })
+    }
+
+    /// How the store is at this moment; `None` where the database could not be opened again after a failed write. Looks at files, and may wait for
+    /// an opening: nothing for a thread that must not wait.
+    pub fn figures(&self) -> Option<Figures> {
+        self.database().as_ref().map(Database::figures)
+    }
+
+    /// Times that a write had to wait because RocksDB took none for the moment; it was tried again after some milliseconds each time.
+    pub fn refusals(&self) -> u64 {
+        self.refusals.load(Ordering::Relaxed)
     }
 
     fn read<T>(&self, read: impl FnOnce(&Database) -> Result<T, StoreError>) -> Result<T, StoreError> {
@@ -117,6 +136,7 @@ impl RocksStore {
 
     /// Whether a write that RocksDB refuses for now should wait: not where the disk takes no flush, which it waits for.
     fn check_stall(&self, refusals: u32) -> Result<(), StoreError> {
+        self.refusals.fetch_add(1, Ordering::Relaxed);
         if refusals.is_multiple_of(STALL_PROBE_INTERVAL) {
             self.directory.probe(self.options.memtables_bytes as u64)?;
         }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::*;
 
 /// Paths that are for browsers, not for programs: the file leaves them out.
-const PAGES: [&str; 6] = ["/", "/play", "/assets/{*path}", "/play/", "/{*path}", "/assets/{*file}"];
+const PAGES: [&str; 4] = ["/", "/play", "/play/", "/assets/{name}"];
 
 /// Paths of routes in the sources of a folder.
 fn routes(folder: &Path, found: &mut BTreeSet<String>) {

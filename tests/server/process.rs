@@ -35,8 +35,8 @@ impl Drop for Folder {
 /// A server that listens. Killed when dropped.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
-    /// Where its control plane is.
-    pub(crate) control: Option<SocketAddr>,
+    /// Its control plane.
+    pub(crate) control: SocketAddr,
     child: Child,
     /// Kept open: a server that cannot write its log must not be what is tested.
     log: BufReader<ChildStderr>,
@@ -76,19 +76,22 @@ impl Server {
         let mut child = command.envs(environment.iter().copied()).spawn().expect("the binary was built");
         let mut log = BufReader::new(child.stderr.take().expect("it is piped"));
         let mut said = String::new();
+        let mut control = None;
         let address = loop {
             let from = said.len();
             if log.read_line(&mut said).expect("the log is text") == 0 {
                 panic!("the server ended: {:?}, {said}", child.wait());
+            }
+            if let Some((_, rest)) = said[from..].split_once("control plane on http://") {
+                let address = rest.split_whitespace().next().expect("an address");
+                control = Some(address.parse().expect("an address"));
             }
             if let Some((_, rest)) = said[from..].split_once("listening on ") {
                 let address = rest.split_whitespace().next().expect("an address");
                 break address.parse().expect("an address");
             }
         };
-        let control = said.split_once("control plane on http://").and_then(|(_, rest)| rest.split_once(';'));
-        let control = control.map(|(address, _)| address.parse().expect("an address"));
-        Self { address, control, child, log }
+        Self { address, control: control.expect("it is on by default"), child, log }
     }
 
     pub(crate) fn terminate(&self) {

@@ -1,10 +1,10 @@
 //! How long a connection's round trip takes and how much that varies, smoothed, in two bytes. Has no clock.
 
 /// A connection whose round trip stays within this is excellent: nobody feels it.
-const EXCELLENT_MS_MAX: u32 = 100;
+pub const EXCELLENT_MS_MAX: u32 = 100;
 
 /// A connection whose round trip stays within this is good: others' cursors seem to be where they are.
-const GOOD_MS_MAX: u32 = 400;
+pub const GOOD_MS_MAX: u32 = 400;
 
 /// The share of a new sample is one in so many. Twice that of RFC 6298, because there are minutes between samples.
 const SHARE: i16 = 4;

@@ -15,7 +15,6 @@ use super::body::Held;
 use super::entry_name;
 use super::list::prefix;
 use super::name::Named;
-use super::parameters::Parameters;
 use super::places::place;
 use super::pump::{Gone, Pump};
 use super::state::state;
@@ -24,6 +23,7 @@ use crate::auth::Right;
 use crate::control::Context;
 use crate::control::access::Caller;
 use crate::control::act::Actor;
+use crate::control::parameters::Parameters;
 use crate::control::problem::Problem;
 use crate::documents::{PAGE_DOCUMENTS_MAX, State as DocumentState};
 

@@ -12,6 +12,7 @@ use crate::close::Goodbye;
 use crate::connection::{Connection, Phase, Route};
 use crate::driver::{ConnectionKey, Operation, Socket};
 use crate::endpoints::{Endpoints, Routed, Target, Upgrade};
+use crate::events;
 use crate::handoff::{Handed, owner_of};
 use crate::limits::{Door, Meter, Reception};
 use crate::mesh::Parcel;
@@ -25,9 +26,11 @@ const ACCEPT_WARNING_MS: u64 = 10_000;
 
 impl Core {
     pub(super) fn accepted(&mut self, socket: Socket) {
+        self.counters.accepted += 1;
         let connections = self.health.connected();
         let surplus = connections > self.rules.connections_max;
         if self.step != Step::Serve || connections > self.rules.connections_max + SURPLUS_CONNECTIONS_MAX {
+            self.counters.unheard += 1;
             self.health.disconnected();
             return drop(socket);
         }
@@ -35,10 +38,12 @@ impl Core {
             self.health.disconnected();
             return drop(socket);
         };
+        self.counters.surplus += u64::from(surplus);
         if let Some(acceptor) = &self.acceptor {
             connection.encrypt(Box::new(acceptor.accept()));
         }
         let key = self.table.insert(connection);
+        self.measuring.accepted(key);
         self.operations.push(Operation::Adopt { key, socket });
         self.operations.push(Operation::ReceiveOnce { key });
         self.timers.insert(self.now.0 + self.rules.upgrade_timeout_ms, Deadline::Head(key));
@@ -46,6 +51,7 @@ impl Core {
 
     /// The driver goes on trying, several hundred times in a second: a log of that would fill the disk as well.
     pub(super) fn accepting_failed(&mut self, error: &io::Error) {
+        self.counters.accept_failures += 1;
         if self.now >= self.accept_warning_due {
             self.accept_warning_due = Now(self.now.0 + ACCEPT_WARNING_MS);
             tracing::warn!(%error, core = self.id.0, "accepting fails; nothing more is said of it for a while");
@@ -88,6 +94,7 @@ impl Core {
                 self.refuse(key, &refused);
             }
             Routed::Answer { response, unread } => {
+                self.counters.answered += 1;
                 connection.answer(response, !unread);
                 self.lingering(key);
             }
@@ -126,8 +133,10 @@ impl Core {
         let mut connection = self.table.remove(key).expect("a connection stays until its socket is released");
         let (tls, ticket) = (connection.take_tls(), connection.take_ticket());
         let (upgrade, unread) = connection.take_upgrade().expect("only a leaving connection is released");
+        self.counters.handed_over += 1;
+        let since = self.measuring.leaves(key);
         let owner = self.owner_of(&upgrade);
-        self.mesh.push(owner, Parcel::Handed(Box::new(Handed { socket, upgrade, ticket, unread, tls })));
+        self.mesh.push(owner, Parcel::Handed(Box::new(Handed { socket, upgrade, ticket, unread, tls, since })));
     }
 
     fn owner_of(&self, upgrade: &Upgrade) -> ShardId {
@@ -140,7 +149,7 @@ impl Core {
 
     /// A socket comes from the core that accepted it.
     pub(super) fn adopt(&mut self, handed: Handed) {
-        let Handed { socket, upgrade, ticket, unread, tls } = handed;
+        let Handed { socket, upgrade, ticket, unread, tls, since } = handed;
         if self.step != Step::Serve {
             self.health.disconnected();
             return drop(socket);
@@ -151,6 +160,7 @@ impl Core {
         }
         connection.put_back(unread.into());
         let key = self.table.insert(connection);
+        self.measuring.adopted(key, since);
         self.operations.push(Operation::Adopt { key, socket });
         self.open(key, upgrade);
     }
@@ -182,21 +192,28 @@ impl Core {
         }
         connection.agree_on(admission.deflate);
         connection.begin_pulse(self.now);
+        self.measuring.opened(key);
         let grant = Arc::clone(&admission.grant);
         // Where no tokens are asked for, a million connections would hold the same.
         let held = grant.subject.is_some().then_some(admission);
         match target {
             Target::Document(name) => {
+                self.counters.opened_document += 1;
                 let access = grant.right_on(&name).expect("who may not even read was refused").access();
                 connection.open(Route::Session, response, held);
                 let session = session_of(key);
+                self.tell_opened(key, session, &name, events::Dialect::YWebsocket);
                 self.handle(Input::Attached { session, name, access, dialect: Dialect::YWebsocket });
             }
             Target::Hocuspocus => {
+                self.counters.opened_hocuspocus += 1;
                 connection.open(Route::Hocuspocus { proven: false }, response, held);
                 self.open_documents(key);
             }
-            Target::Echo => connection.open(Route::Echo, response, held),
+            Target::Echo => {
+                self.counters.opened_echo += 1;
+                connection.open(Route::Echo, response, held);
+            }
         }
         self.look_at_grant(key);
         self.read_on(key);

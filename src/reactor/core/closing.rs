@@ -5,10 +5,12 @@ use selvedge_shards::{Input, SessionId};
 
 use super::super::drain::Step;
 use super::listening::limits_of;
+use super::telling::Why;
 use super::{Core, Deadline, key_of, session_of};
 use crate::close::Goodbye;
 use crate::connection::{Hold, Phase, Route};
 use crate::driver::{ConnectionKey, Operation};
+use crate::events::Dialect;
 
 /// How long a socket stays open, and what arrives is dropped, after the last word to a peer that cannot be understood: closing it with
 /// unread bytes would reset it, and could take the last word away from the peer.
@@ -45,8 +47,9 @@ impl Core {
             return;
         }
         tracing::debug!(?key, code = goodbye.code.value(), reason = %goodbye.reason, "closing");
+        self.counters.closed.by_server(goodbye.code);
         connection.close(goodbye, limits_of(&self.rules, connection));
-        self.detach(key);
+        self.detach(key, Why::Told(goodbye));
         self.closing(key);
     }
 
@@ -57,8 +60,9 @@ impl Core {
             return;
         }
         tracing::debug!(?key, code = goodbye.code.value(), reason = %goodbye.reason, "closing in the middle of a message");
+        self.counters.closed.by_server(goodbye.code);
         connection.cut_off(goodbye);
-        self.detach(key);
+        self.detach(key, Why::Told(goodbye));
         self.lingering(key);
     }
 
@@ -71,16 +75,21 @@ impl Core {
         let Some(connection) = self.table.get(key) else { return };
         if connection.phase() == Phase::Open {
             tracing::debug!(?key, code = goodbye.code.value(), reason = %goodbye.reason, "the shard ends a session");
+            self.counters.closed.by_server(goodbye.code);
             connection.close(goodbye, limits_of(&self.rules, connection));
+            self.tell_closed(key, session, Dialect::YWebsocket, Why::Told(goodbye));
             self.closing(key);
         }
     }
 
     /// A connection is no longer open: if it was a session, or many, the shard hears of it.
-    pub(super) fn detach(&mut self, key: ConnectionKey) {
+    pub(super) fn detach(&mut self, key: ConnectionKey, why: Why<'_>) {
         match self.table.get(key).map(|connection| connection.route()) {
-            Some(Route::Session) => self.handle(Input::Detached { session: session_of(key) }),
-            Some(Route::Hocuspocus { .. }) => self.leave_all_documents(key),
+            Some(Route::Session) => {
+                self.tell_closed(key, session_of(key), Dialect::YWebsocket, why);
+                self.handle(Input::Detached { session: session_of(key) });
+            }
+            Some(Route::Hocuspocus { .. }) => self.leave_all_documents(key, why),
             Some(Route::Echo) | None => {}
         }
     }
@@ -107,7 +116,8 @@ impl Core {
         connection.gone();
         self.operations.push(Operation::Close { key });
         if was_open {
-            self.detach(key);
+            self.counters.closed.lost += 1;
+            self.detach(key, Why::Gone);
         }
     }
 

@@ -8,6 +8,7 @@ use selvedge_shards::{Dialect, Frame, Input, Now, SessionId};
 
 use super::super::seats::{Held, Member};
 use super::admitting::GRANT_LOOK_MS;
+use super::telling::Why;
 use super::{Core, Deadline};
 use crate::audit::{Address, How};
 use crate::auth::{Denied, Grant};
@@ -15,6 +16,7 @@ use crate::close::Goodbye;
 use crate::connection::{Hold, Phase};
 use crate::driver::ConnectionKey;
 use crate::encoder::Encoding;
+use crate::events;
 use crate::hocuspocus::{Admission, Admitted, Hocuspocus, Matter, Step};
 use crate::limits::UserTicket;
 
@@ -63,7 +65,7 @@ impl Core {
     pub(super) fn take_matter(&mut self, key: ConnectionKey, matter: Matter) {
         match matter {
             Matter::Nothing => self.tend_documents(key),
-            Matter::Left { session } => self.leave_document(key, session),
+            Matter::Left { session } => self.leave_document(key, session, Why::Left("the client left")),
             Matter::Token { place, document, token } => {
                 let is_new = self.many.get(&key).is_some_and(|many| many.session_at(place).is_none());
                 if is_new && self.refuses_join(key) {
@@ -150,13 +152,14 @@ impl Core {
                     connection.prove();
                 }
                 let access = admitted.right.access();
+                self.tell_opened(key, session, &name, events::Dialect::Hocuspocus);
                 self.handle(Input::Attached { session, name, access, dialect: Dialect::Hocuspocus });
             }
             Admission::Changed { session, access } => {
                 self.hold_to(key, place, grant, ticket);
                 self.handle(Input::AccessChanged { session, access });
             }
-            Admission::Left { session } => return self.leave_document(key, session),
+            Admission::Left { session } => return self.leave_document(key, session, Why::Left("the client left")),
         }
         self.tend_documents(key);
     }
@@ -177,7 +180,7 @@ impl Core {
         let now = self.now;
         let Some(many) = self.many.get_mut(&key) else { return };
         match many.admit(place, Err(reason), now) {
-            Admission::Left { session } => self.leave_document(key, session),
+            Admission::Left { session } => self.leave_document(key, session, Why::Left(reason)),
             Admission::Told | Admission::Open(_) | Admission::Changed { .. } => self.tend_documents(key),
         }
     }
@@ -188,7 +191,7 @@ impl Core {
         let session = many.session_at(place);
         many.closed(place, reason);
         match session {
-            Some(session) => self.leave_document(key, session),
+            Some(session) => self.leave_document(key, session, Why::Left(reason)),
             None => self.tend_documents(key),
         }
     }
@@ -211,16 +214,18 @@ impl Core {
         }
     }
 
-    fn leave_document(&mut self, key: ConnectionKey, session: SessionId) {
+    fn leave_document(&mut self, key: ConnectionKey, session: SessionId, why: Why<'_>) {
+        self.tell_closed(key, session, events::Dialect::Hocuspocus, why);
         self.table.remove_session(session);
         self.handle(Input::Detached { session });
         self.tend_documents(key);
     }
 
     /// The connection is no longer open: all its sessions are over.
-    pub(super) fn leave_all_documents(&mut self, key: ConnectionKey) {
+    pub(super) fn leave_all_documents(&mut self, key: ConnectionKey, why: Why<'_>) {
         let Some(many) = self.many.remove(&key) else { return };
         for session in many.sessions() {
+            self.tell_closed(key, session, events::Dialect::Hocuspocus, why);
             self.table.remove_session(session);
             self.handle(Input::Detached { session });
         }
@@ -238,6 +243,7 @@ impl Core {
     /// The shard has ended one of its sessions. Hands nothing to the shard: it is in the middle of its effects.
     pub(super) fn close_document(&mut self, member: Member, session: SessionId, goodbye: &Goodbye) {
         tracing::debug!(key = ?member.connection, reason = %goodbye.reason, "the shard ends a session");
+        self.tell_closed(member.connection, session, events::Dialect::Hocuspocus, Why::Told(goodbye));
         self.table.remove_session(session);
         if let Some(many) = self.many.get_mut(&member.connection) {
             many.closed(member.place, &goodbye.reason);
@@ -295,6 +301,12 @@ impl Core {
         match many.look_at_clock(self.now) {
             Ok(over) => {
                 for session in over {
+                    self.tell_closed(
+                        key,
+                        session,
+                        events::Dialect::Hocuspocus,
+                        Why::Left("no further token came in time"),
+                    );
                     self.table.remove_session(session);
                     self.handle(Input::Detached { session });
                 }

@@ -41,9 +41,9 @@ impl Core {
                 Some(member) => self.resume_document(member),
                 None => self.unhold(key_of(session), Hold::Shard),
             },
-            // Nobody listens outside yet; the shard has counted it.
             Effect::Stateless { document, session, payload } => {
                 tracing::trace!(?document, ?session, bytes = payload.len(), "a stateless message came");
+                self.tell_stateless(session, payload);
             }
             Effect::Probe { session } => {
                 if let Some(member) = self.table.member(session) {
@@ -67,6 +67,7 @@ impl Core {
                     tracing::warn!(?document, "an update came after the last commit");
                     return;
                 }
+                self.events().appended(document, &name, sequence, update.len());
                 self.appender.append(Append { core, document, name, sequence, update });
             }
             Effect::Load { document, name } => self.reader.submit(Job { core, document, task: Task::Load { name } }),

@@ -3,6 +3,7 @@
 use selvedge_protocol::http::{self, Status};
 
 use super::Core;
+use super::telling::Why;
 use crate::connection::Phase;
 use crate::driver::{ConnectionKey, Operation};
 use crate::tls::{Failure, Received};
@@ -99,7 +100,8 @@ impl Core {
             Failure::Tls(_) | Failure::Oversized | Failure::KeyWornOut => connection.break_off(),
         }
         if phase == Phase::Open {
-            self.detach(key);
+            self.counters.closed.lost += 1;
+            self.detach(key, Why::Gone);
         }
         self.lingering(key);
     }
@@ -122,7 +124,8 @@ impl Core {
         }
         self.lingering(key);
         if was_open {
-            self.detach(key);
+            self.counters.closed.lost += 1;
+            self.detach(key, Why::Gone);
         }
     }
 }

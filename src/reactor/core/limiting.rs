@@ -13,6 +13,7 @@ use crate::auth::{Denied, Grant};
 use crate::connection::{Connection, Hold, Phase};
 use crate::driver::{ConnectionKey, Operation, Socket};
 use crate::endpoints::{Routed, Target};
+use crate::events::{self, Gatherer};
 use crate::inbox::Farewell;
 use crate::limits::{
     Counters, Limits, LoginFailed, Peer, Reception, Refused, Seen, Ticket, TurnedAway, UserFull, UserTicket,
@@ -31,7 +32,9 @@ const RATE_PAUSE_MS_MIN: u64 = 10;
 pub(super) struct Limiting {
     /// Shared by all cores.
     pub(super) limits: Arc<Limits>,
-    pub(super) audit: Audit,
+    audit: Audit,
+    /// Beside the audit log, so that both agree.
+    pub(super) events: Gatherer,
     pub(super) counters: Counters,
     /// Connections here that are only told that their address has had its share.
     refused: usize,
@@ -44,11 +47,12 @@ pub(super) struct Limiting {
 }
 
 impl Limiting {
-    pub(super) fn new(limits: Arc<Limits>, audit: Audit) -> Self {
+    pub(super) fn new(limits: Arc<Limits>, audit: Audit, events: Gatherer) -> Self {
         let counters = Counters::default();
         Self {
             limits,
             audit,
+            events,
             counters,
             refused: 0,
             paced: BinaryHeap::new(),
@@ -58,7 +62,17 @@ impl Limiting {
     }
 
     pub(super) fn refuse(&mut self, address: Address, reason: Reason) {
-        self.audit.record(Event::Refused { address, reason });
+        self.write_down(Event::Refused { address, reason });
+    }
+
+    /// For the audit log, and for those who listen.
+    fn write_down(&mut self, event: Event) {
+        if self.events.is_wanted()
+            && let Some(told) = events::Event::of_audit(&event)
+        {
+            self.events.tell(told);
+        }
+        self.audit.record(event);
     }
 
     fn count_refused(&mut self, refused: Refused) -> Reason {
@@ -90,7 +104,8 @@ impl Core {
     pub(super) fn receive(&mut self, socket: &Socket, surplus: bool) -> Option<Connection> {
         // A peer that has gone again has no address any more.
         let address = socket.peer().ok()?;
-        let (reception, ticket) = match self.limiting.limits.networks.peer(address) {
+        let peer = self.limiting.limits.networks().peer(address);
+        let (reception, ticket) = match peer {
             Peer::Denied => {
                 self.network_denied(address);
                 return None;
@@ -183,7 +198,7 @@ impl Core {
     fn receive_for(&mut self, key: ConnectionKey, client: Option<IpAddr>) -> bool {
         let surplus = self.health.connections() > self.rules.connections_max;
         let of_proxy = if surplus { Reception::Surplus } else { Reception::Forwarded };
-        let entered = match client.map(|client| (client, self.limiting.limits.networks.peer(client))) {
+        let entered = match client.map(|client| (client, self.limiting.limits.networks().peer(client))) {
             Some((client, Peer::Denied)) => {
                 self.network_denied(client);
                 return false;
@@ -259,11 +274,12 @@ impl Core {
     pub(super) fn logged_in(&mut self, address: Address, grant: &Grant, document: Option<Arc<str>>, how: How) {
         let Some(subject) = grant.subject.clone() else { return };
         let (documents, expires_at) = (grant.documents.len(), grant.expires_at);
-        self.limiting.audit.record(Event::LoggedIn { subject, address, document, documents, how, expires_at });
+        self.limiting.write_down(Event::LoggedIn { subject, address, document, documents, how, expires_at });
     }
 
     /// A token, or that there was none, was no reason to let somebody in. Says whether the address is banned now.
     pub(super) fn login_denied(&mut self, address: Address, denied: Denied) -> bool {
+        self.counters.denied[denied.place()] += 1;
         self.limiting.refuse(address, Reason::Login(denied.to_string().into()));
         is_failed_login(denied) && self.login_failed(address)
     }
@@ -279,7 +295,7 @@ impl Core {
             LoginFailed::Banned => {
                 let ban_ms = limiting.limits.addresses.ban_ms();
                 limiting.counters.bans += 1;
-                limiting.audit.record(Event::Banned { address, ban_ms });
+                limiting.write_down(Event::Banned { address, ban_ms });
                 true
             }
         }
@@ -316,7 +332,7 @@ impl Core {
     }
 
     fn limit_closes(&mut self, address: Option<Address>, subject: Option<Arc<str>>, reason: Reason) {
-        self.limiting.audit.record(Event::Closed { address, subject, reason });
+        self.limiting.write_down(Event::Closed { address, subject, reason });
     }
 
     /// Writes down that a limit closes this connection.
@@ -330,7 +346,7 @@ impl Core {
     /// Writes down that a session ends because its user is not let in any more.
     pub(super) fn write_down_revoked(&mut self, subject: Option<Arc<str>>, denied: Denied) {
         if let (Denied::Revoked, Some(subject)) = (denied, subject) {
-            self.limiting.audit.record(Event::Revoked { subject, sessions: 1 });
+            self.limiting.write_down(Event::Revoked { subject, sessions: 1 });
         }
     }
 

@@ -6,6 +6,7 @@ use selvedge_protocol::sync::{self, SyncError};
 use selvedge_protocol::websocket::{Limits, MessageKind, OpCode, put_frame};
 use selvedge_shards::{Frame, Input};
 
+use super::telling::Why;
 use super::{Core, Rules, session_of};
 use crate::close::Goodbye;
 use crate::connection::{Connection, Ending, Heard, Hold, Phase, Route};
@@ -189,9 +190,10 @@ impl Core {
                 }
                 Some(Heard::Closing(ending)) => {
                     tracing::debug!(?key, %ending, "closing");
-                    self.detach(key);
+                    self.detach(key, Why::Ended(ending));
+                    self.counters.closed.by_itself(ending);
                     match ending {
-                        Ending::Peer | Ending::Text => self.closing(key),
+                        Ending::Peer(_) | Ending::Text => self.closing(key),
                         Ending::Violation(_) => self.lingering(key),
                     }
                 }
@@ -208,11 +210,13 @@ impl Core {
                         }
                         Route::Hocuspocus { .. } => {
                             let Some(many) = self.many.get_mut(&key) else { return };
+                            let since = self.measuring.message_begins();
                             match many.hear(payload, self.now) {
                                 Ok(Step::Said(input)) => {
                                     self.busy = true;
                                     self.shard.handle(self.now, input);
                                     self.drain_effects();
+                                    self.measuring.message_ends(since);
                                 }
                                 Ok(Step::Matter(matter)) => {
                                     if let Matter::Token { .. } = matter {
@@ -225,16 +229,20 @@ impl Core {
                                 Err(fatal) => self.say_goodbye(key, &Goodbye::documents(fatal)),
                             }
                         }
-                        Route::Session => match sync::parse(payload) {
-                            Ok(message) => {
-                                self.busy = true;
-                                self.shard.handle(self.now, Input::Message { session: session_of(key), message });
-                                self.drain_effects();
+                        Route::Session => {
+                            let since = self.measuring.message_begins();
+                            match sync::parse(payload) {
+                                Ok(message) => {
+                                    self.busy = true;
+                                    self.shard.handle(self.now, Input::Message { session: session_of(key), message });
+                                    self.drain_effects();
+                                    self.measuring.message_ends(since);
+                                }
+                                // Other software uses types of its own between its clients; a server passes over them.
+                                Err(SyncError::UnknownMessage { .. }) => {}
+                                Err(error) => self.say_goodbye(key, &Goodbye::malformed_message(error)),
                             }
-                            // Other software uses types of its own between its clients; a server passes over them.
-                            Err(SyncError::UnknownMessage { .. }) => {}
-                            Err(error) => self.say_goodbye(key, &Goodbye::malformed_message(error)),
-                        },
+                        }
                     }
                 }
             }

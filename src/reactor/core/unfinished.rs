@@ -64,6 +64,16 @@ impl Core {
         }
     }
 
+    /// What those hold that are looked at. Forgets those that no longer hold much.
+    pub(super) fn unfinished_bytes_in_all(&mut self) -> usize {
+        let mut listed = HashSet::new();
+        let mut unfinished = std::mem::take(&mut self.unfinished);
+        unfinished.retain(|&key| self.is_counted(key) && listed.insert(key));
+        let held = unfinished.iter().map(|&key| self.unfinished_bytes(key)).sum();
+        self.unfinished = unfinished;
+        held
+    }
+
     pub(super) fn unfinished_bytes(&mut self, key: ConnectionKey) -> usize {
         self.table.get(key).map_or(0, |connection| connection.unfinished_bytes()) + self.queued_bytes(key)
     }

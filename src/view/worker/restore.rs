@@ -72,7 +72,9 @@ fn undo(now: &Whole<'_>, version: &Whole<'_>, of_now: &Doc) -> Result<Vec<u8>, R
     let doc = version.open(Deleted::Keep)?;
     declare(&doc, of_now);
     let mut manager = UndoManager::<()>::with_options(Options { capture_timeout_millis: 0, ..Options::default() });
-    for root in roots(&doc.transact()).into_values() {
+    // The transaction has to be over before the manager looks at the document.
+    let scope = roots(&doc.transact());
+    for root in scope.into_values() {
         manager.expand_scope(&doc, &root);
     }
     manager.include_origin(LATER);
@@ -164,3 +166,6 @@ fn fill(transaction: &mut TransactionMut<'_>, root: BranchPtr, kind: Kind, wants
         Some(_) | None => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

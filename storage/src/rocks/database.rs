@@ -2,12 +2,13 @@
 
 use std::{path::Path, thread, time::Duration};
 
+use rocksdb::checkpoint::Checkpoint;
 use rocksdb::{
-    ColumnFamily, ColumnFamilyDescriptor, DB, DEFAULT_COLUMN_FAMILY_NAME, Direction, ErrorKind, IteratorMode,
+    ColumnFamily, ColumnFamilyDescriptor, DB, DEFAULT_COLUMN_FAMILY_NAME, Direction, ErrorKind, IteratorMode, Options,
     ReadOptions, Snapshot, WriteBatch, WriteOptions,
 };
 
-use super::{RocksOptions, directory, keys};
+use super::{Figures, Found, RocksOptions, directory, figures, keys};
 use crate::{
     Append, Corruption, Description, DocumentKey, Durability, Outline, Record, StoreError, Stored,
     record::{self, Logged, Meta, SnapshotMeta},
@@ -38,6 +39,8 @@ pub(super) const TRIM_POINTS_MAX: u64 = 4096;
 
 pub(super) struct Database {
     pub(super) db: DB,
+    /// Those that it was opened with: they count what it does.
+    settings: Options,
 }
 
 /// What a database is opened for.
@@ -71,18 +74,29 @@ impl Database {
     ) -> Result<Database, StoreError> {
         let cache = options.cache();
         let names = [DEFAULT_COLUMN_FAMILY_NAME, LOG, SNAPSHOT, META, NAMES, VERSION, VERSION_PART];
-        let families = names.map(|name| {
+        let settings = options.database(access);
+        // A store of an earlier build that is only looked at has fewer.
+        let present = match access {
+            Access::Read => DB::list_cf(&settings, path).map_err(|error| opening(path, &error))?,
+            Access::Create | Access::Upgrade | Access::Write => Vec::new(),
+        };
+        let wanted = names.into_iter().filter(|name| present.is_empty() || present.iter().any(|other| other == name));
+        let families = wanted.map(|name| {
             // Whether a document is new is asked of `meta`, and the answer is often yes.
             ColumnFamilyDescriptor::new(name, options.column_family(&cache, name == META, merging))
         });
-        let settings = options.database(access);
         let opened = match access {
             Access::Create | Access::Upgrade | Access::Write => DB::open_cf_descriptors(&settings, path, families),
             Access::Read => DB::open_cf_descriptors_read_only(&settings, path, families, false),
         };
-        let database = Database { db: opened.map_err(|error| opening(path, &error))? };
+        let database = Database { db: opened.map_err(|error| opening(path, &error))?, settings };
         database.check_format(path, access)?;
         Ok(database)
+    }
+
+    /// How it is, and what it has done since it was opened.
+    pub(super) fn figures(&self) -> Figures {
+        figures::figures(&self.db, &self.settings, self.db.path())
     }
 
     /// Writes all records in one batch.
@@ -334,12 +348,70 @@ impl Database {
         }
     }
 
+    /// Links or copies all files, as they are now, into a new database.
+    pub(super) fn checkpoint(&self, path: &Path) -> Result<(), StoreError> {
+        let made = Checkpoint::new(&self.db).and_then(|checkpoint| checkpoint.create_checkpoint(path));
+        made.map_err(|error| match error.kind() {
+            _any if is_full(&error.to_string()) => StoreError::Full,
+            _other => StoreError::NotAccessible { path: path.to_owned(), why: error.to_string() },
+        })
+    }
+
+    /// Shows what lies under all keys, one line for what belongs to one document.
+    pub(super) fn walk(&self, show: &mut dyn FnMut(Found)) -> Result<(), StoreError> {
+        let shapes = [
+            (META, 16),
+            (SNAPSHOT, 20),
+            (LOG, keys::LOG_KEY_BYTES),
+            (VERSION, keys::LOG_KEY_BYTES),
+            (VERSION_PART, keys::VERSION_PART_KEY_BYTES),
+        ];
+        for (family, shape) in shapes {
+            let Some(handle) = self.db.cf_handle(family) else { continue };
+            let mut cursor = self.db.raw_iterator_cf(handle);
+            cursor.seek_to_first();
+            while let Some(key) = cursor.key() {
+                let Some(document) = key.first_chunk().copied().map(DocumentKey).filter(|_| key.len() == shape) else {
+                    show(Found::Foreign { family, bytes: key.len() });
+                    cursor.next();
+                    continue;
+                };
+                let version = keys::version_id(key).filter(|_| family == VERSION);
+                match version {
+                    _ if family != META && !self.has_meta(document)? => show(Found::Stray { document, family }),
+                    Some(id) => {
+                        show(Found::Version { document, id });
+                        cursor.next();
+                        continue;
+                    }
+                    None if family == META => show(Found::Document(document)),
+                    None => {}
+                }
+                // What else there is of it is read with it.
+                cursor.seek(keys::of(document).end);
+            }
+            cursor.status().map_err(|error| opening(Path::new(family), &error))?;
+        }
+        Ok(())
+    }
+
+    fn has_meta(&self, document: DocumentKey) -> Result<bool, StoreError> {
+        let found = self.db.get_pinned_cf(self.family(META), document.0);
+        found.map(|found| found.is_some()).map_err(|error| reading(document, 0, &error))
+    }
+
+    pub(super) fn documents_about(&self) -> u64 {
+        let keys = self.db.property_int_value_cf(self.family(META), "rocksdb.estimate-num-keys");
+        keys.ok().flatten().unwrap_or(0)
+    }
+
     fn check_format(&self, path: &Path, access: Access) -> Result<(), StoreError> {
         let found = self.db.get_pinned(FORMAT_KEY).map_err(|error| opening(path, &error))?;
         let not_ours = |why: &str| StoreError::NotADatabase { path: path.to_owned(), why: why.to_owned() };
         match (found, access) {
             (Some(value), _) => match value.as_ref().try_into().map(u32::from_le_bytes) {
                 Ok(directory::FORMAT) => Ok(()),
+                Ok(directory::FORMAT_WITHOUT_NAMES) if access == Access::Read => Ok(()),
                 Ok(directory::FORMAT_WITHOUT_NAMES) if access == Access::Upgrade => {
                     self.index_names()?;
                     self.put_format()

@@ -24,7 +24,7 @@ const STATE_READY: &str = "ready";
 const MARKER_BYTES_MAX: u64 = 64;
 
 /// The subdirectory that RocksDB keeps.
-const DATABASE: &str = "rocksdb";
+pub(super) const DATABASE: &str = "rocksdb";
 /// The file that is written to find out whether writes succeed.
 const PROBE: &str = "probe";
 /// What a probe writes beside the size of the write-ahead log: RocksDB's manifest, diary and file ends.
@@ -153,6 +153,39 @@ impl Drop for Directory {
     }
 }
 
+/// Where the database of a complete store is, for somebody who only looks: nothing is locked.
+pub(super) fn look(path: &Path) -> Result<PathBuf, StoreError> {
+    let marker_path = path.join(MARKER);
+    let marker = match File::open(&marker_path) {
+        Ok(marker) => marker,
+        Err(error) if error.kind() == ErrorKind::NotFound && path.is_dir() => {
+            return Err(foreign(path, "it has no marker (a file SELVEDGE)"));
+        }
+        Err(error) => return Err(not_accessible(&marker_path, &error)),
+    };
+    let mut text = String::new();
+    if let Err(error) = marker.take(MARKER_BYTES_MAX).read_to_string(&mut text) {
+        return Err(not_accessible(&marker_path, &error));
+    }
+    match parse_marker(path, &text)? {
+        (State::Ready, _) => Ok(path.join(DATABASE)),
+        (State::New, _) => Err(foreign(path, "the store in it was never completed")),
+    }
+}
+
+/// Says, durably, that the database that was put here is a complete store.
+pub(super) fn finish_copy(path: &Path) -> Result<(), StoreError> {
+    let marker_path = path.join(MARKER);
+    let line = format!("{MARKER_WORDS} {FORMAT} {STATE_READY}\n");
+    let written = File::create_new(&marker_path).and_then(|mut marker| {
+        marker.write_all(line.as_bytes())?;
+        marker.sync_all()
+    });
+    written.map_err(|error| not_accessible(&marker_path, &error))?;
+    sync_directory(&path.join(DATABASE))?;
+    sync_directory(path)
+}
+
 /// Makes the directory where it is missing, and an empty marker where nothing else is in it.
 fn begin(path: &Path, marker_path: &Path) -> Result<File, StoreError> {
     fs::create_dir_all(path).map_err(|error| not_accessible(path, &error))?;
@@ -220,7 +253,7 @@ fn disk(error: &io::Error) -> StoreError {
     }
 }
 
-fn not_accessible(path: &Path, error: &io::Error) -> StoreError {
+pub(super) fn not_accessible(path: &Path, error: &io::Error) -> StoreError {
     StoreError::NotAccessible { path: path.to_owned(), why: error.to_string() }
 }
 

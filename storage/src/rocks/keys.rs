@@ -52,7 +52,7 @@ pub(super) fn version_id(key: &[u8]) -> Option<u64> {
 }
 
 /// The bytes of the key of a version's part.
-const VERSION_PART_KEY_BYTES: usize = 28;
+pub(super) const VERSION_PART_KEY_BYTES: usize = 28;
 
 /// Document, number, part, big-endian.
 pub(super) fn version_part(document: DocumentKey, id: u64, part: u32) -> [u8; VERSION_PART_KEY_BYTES] {

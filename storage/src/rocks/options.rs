@@ -1,6 +1,7 @@
 //! What an operator may set of RocksDB, and what is set deliberately. Does not know the directory.
 
 use super::database::{Access, Merging};
+use rocksdb::statistics::StatsLevel;
 use rocksdb::{BlockBasedOptions, Cache, DBCompressionType, DBRecoveryMode, LogLevel, Options};
 
 /// Memory, files and threads that RocksDB may use.
@@ -56,6 +57,10 @@ impl RocksOptions {
         // Every write reaches the kernel before it returns: it survives the death of the process.
         options.set_manual_wal_flush(false);
         options.set_paranoid_checks(true);
+
+        // Counts only: times would cost a look at the clock for each read and write.
+        options.enable_statistics();
+        options.set_statistics_level(StatsLevel::ExceptHistogramOrTimers);
 
         options.set_max_total_wal_size(self.write_ahead_log_bytes.max(1 << 20));
         options.set_db_write_buffer_size(self.memtables_bytes.max(1 << 20));

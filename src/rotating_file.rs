@@ -1,31 +1,41 @@
-//! The files of the audit log: appended to, begun anew when full, and found again when somebody has moved them. Does not know lines.
+//! A file that lines are appended to: begun anew when full, with so many before it kept under numbers, and found again when somebody has moved
+//! it. Does not know lines.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::Options;
+/// Where it is, and how much of it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// The current file.
+    pub file: PathBuf,
+    /// It is begun anew when it would grow beyond this.
+    pub file_bytes_max: u64,
+    /// Files that are kept, the current one included.
+    pub files_max: usize,
+}
 
-/// Nobody else is to read who came from where.
+/// Nobody else is to read who did what.
 const MODE: u32 = 0o600;
 
 #[derive(Debug)]
-pub(super) struct AuditFile {
+pub(crate) struct RotatingFile {
     options: Options,
     file: File,
     /// Its length.
     bytes: u64,
 }
 
-impl AuditFile {
-    pub(super) fn open(options: Options) -> io::Result<Self> {
+impl RotatingFile {
+    pub(crate) fn open(options: Options) -> io::Result<Self> {
         let (file, bytes) = open(&options.file)?;
         Ok(Self { options, file, bytes })
     }
 
     /// Appends all of these bytes, or none of them.
-    pub(super) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
+    pub(crate) fn append(&mut self, lines: &[u8]) -> io::Result<()> {
         self.follow()?;
         let length = lines.len() as u64;
         if self.bytes > 0 && self.bytes + length > self.options.file_bytes_max {

@@ -1,0 +1,61 @@
+//! The thread that collects events. Does not know where they come from, nor who is told.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant, SystemTime};
+
+use selvedge_shards::TICK_MS;
+
+use super::{Event, Events, Offer};
+use crate::priority;
+
+/// Collects as long as it is there, and once more when it is dropped.
+#[derive(Debug)]
+pub struct Collector {
+    /// Dropped first, which ends the thread.
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Collector {
+    pub(super) fn spawn(events: Arc<Events>, offer: Offer) -> io::Result<Self> {
+        let (stop, stopped) = mpsc::channel::<()>();
+        let run = move || {
+            priority::stand_back();
+            while stopped.recv_timeout(Duration::from_millis(TICK_MS)) == Err(RecvTimeoutError::Timeout) {
+                collect(&events, &offer);
+                events.rest(Instant::now());
+            }
+            collect(&events, &offer);
+            events.feed.close();
+        };
+        let thread = thread::Builder::new().name("events".into()).spawn(run)?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Collector {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            // A panic has aborted the process already.
+            drop(thread.join());
+        }
+    }
+}
+
+/// Events of one core stay in its order; those of several are put into that of the clock, as far as that goes.
+fn collect(events: &Events, offer: &Offer) {
+    let (mut records, mut dropped) = (Vec::new(), 0);
+    for tray in &events.trays {
+        let batch = tray.take();
+        dropped += batch.dropped;
+        records.extend(batch.records);
+    }
+    records.sort_by_key(|record| record.at);
+    let lost = (dropped > 0).then(|| (SystemTime::now(), Event::Lost { count: dropped }));
+    let told = events.feed.push(records.into_iter().map(|record| (record.at, record.event)).chain(lost));
+    told.iter().for_each(offer);
+}

@@ -1,0 +1,148 @@
+//! Which documents of a core have grown since that was told last: counted for each, not told for each record. Has no clock.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use selvedge_shards::{DocumentId, Now, Sequence};
+
+use super::Event;
+
+/// Documents that are followed at once. Any more are counted as events that found no room.
+const DOCUMENTS_MAX: usize = 16_384;
+
+/// How often one document is told of at most.
+const PAUSE_MS: u64 = 1_000;
+
+/// Documents that are told of in one tick: the others come in the next.
+const TOLD_PER_TICK_MAX: usize = 1_024;
+
+/// One document.
+#[derive(Debug)]
+struct Growth {
+    name: Arc<str>,
+    /// The last record that was told of, or the one before the first that was appended while somebody listened.
+    told: Sequence,
+    appended: Sequence,
+    committed: Sequence,
+    /// Appended since it was told of last.
+    bytes: u64,
+    told_at: Option<Now>,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Growths(HashMap<DocumentId, Growth>);
+
+impl Growths {
+    /// A record is on its way to the disk. Says whether there was room to follow its document.
+    pub(super) fn appended(&mut self, document: DocumentId, name: &Arc<str>, sequence: Sequence, bytes: usize) -> bool {
+        let is_full = self.0.len() >= DOCUMENTS_MAX;
+        let growth = match self.0.get_mut(&document) {
+            Some(growth) => growth,
+            None if is_full => return false,
+            None => {
+                let told = Sequence(sequence.0 - 1);
+                let (name, bytes, told_at) = (Arc::clone(name), 0, None);
+                self.0.entry(document).or_insert(Growth { name, told, appended: told, committed: told, bytes, told_at })
+            }
+        };
+        growth.appended = sequence;
+        growth.bytes += bytes as u64;
+        true
+    }
+
+    /// Records up to this one are durable.
+    pub(super) fn committed(&mut self, document: DocumentId, sequence: Sequence) {
+        if let Some(growth) = self.0.get_mut(&document) {
+            growth.committed = growth.committed.max(sequence.min(growth.appended));
+        }
+    }
+
+    /// What there is to tell of by now; forgets those of which there is nothing more.
+    pub(super) fn tell(&mut self, now: Now, mut tell: impl FnMut(Event)) {
+        let mut left = TOLD_PER_TICK_MAX;
+        self.0.retain(|_, growth| {
+            let is_due = growth.told_at.is_none_or(|at| now.since(at) >= PAUSE_MS);
+            if growth.committed == growth.told {
+                // One that is told of again soon has to know when it was last.
+                return growth.appended != growth.told || !is_due;
+            }
+            if is_due && left > 0 {
+                left -= 1;
+                if growth.told == Sequence(0) {
+                    tell(Event::Created { document: Arc::clone(&growth.name) });
+                }
+                tell(Event::Changed {
+                    document: Arc::clone(&growth.name),
+                    sequence: growth.committed.0,
+                    updates: growth.committed.0 - growth.told.0,
+                    bytes: std::mem::take(&mut growth.bytes),
+                });
+                growth.told = growth.committed;
+                growth.told_at = Some(now);
+            }
+            true
+        });
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0 = HashMap::new();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(growths: &mut Growths, now: u64) -> Vec<String> {
+        let mut told = Vec::new();
+        growths.tell(Now(now), |event| {
+            told.push(match event {
+                Event::Created { document } => format!("{document} created"),
+                Event::Changed { document, sequence, updates, bytes } => {
+                    format!("{document} {sequence} {updates} {bytes}")
+                }
+                other => panic!("{other:?}"),
+            });
+        });
+        told
+    }
+
+    #[test]
+    fn a_document_is_told_of_when_it_is_committed_and_not_too_often() {
+        let mut growths = Growths::default();
+        let (document, name) = (DocumentId([1; 16]), Arc::<str>::from("a"));
+        assert!(growths.appended(document, &name, Sequence(1), 10));
+        assert!(told(&mut growths, 0).is_empty(), "it is not on disk");
+        growths.committed(document, Sequence(1));
+        assert_eq!(told(&mut growths, 250), ["a created", "a 1 1 10"]);
+        for sequence in 2..=5 {
+            growths.appended(document, &name, Sequence(sequence), 1);
+        }
+        growths.committed(document, Sequence(4));
+        assert!(told(&mut growths, 500).is_empty(), "it was told of a moment ago");
+        assert_eq!(told(&mut growths, 1_250), ["a 4 3 4"]);
+        growths.committed(document, Sequence(5));
+        assert_eq!(told(&mut growths, 2_250), ["a 5 1 0"], "bytes are told when they are appended");
+        assert!(told(&mut growths, 2_500).is_empty());
+        assert_eq!(growths.0.len(), 1);
+        assert!(told(&mut growths, 3_250).is_empty());
+        assert!(growths.0.is_empty());
+    }
+
+    #[test]
+    fn documents_that_were_there_before_are_not_created_and_their_number_is_bounded() {
+        let mut growths = Growths::default();
+        for number in 0..DOCUMENTS_MAX as u32 + 1 {
+            let mut id = [0; 16];
+            id[..4].copy_from_slice(&number.to_be_bytes());
+            let document = DocumentId(id);
+            let room = growths.appended(document, &"b".into(), Sequence(7), 1);
+            assert_eq!(room, (number as usize) < DOCUMENTS_MAX);
+            growths.committed(document, Sequence(9));
+        }
+        let first = told(&mut growths, 0);
+        assert_eq!((first.len(), first[0].as_str()), (TOLD_PER_TICK_MAX, "b 7 1 1"));
+        let all: usize = (1..16).map(|tick| told(&mut growths, tick).len()).sum();
+        assert_eq!(first.len() + all, DOCUMENTS_MAX);
+    }
+}

@@ -1,0 +1,82 @@
+//! A running server, asked through its control plane for what only it can do.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::Value;
+use ureq::Agent;
+
+use super::Failed;
+
+/// RocksDB writes what it has in memory to files first.
+const TIMEOUT: Duration = Duration::from_secs(120);
+
+/// The way to it.
+#[derive(Clone, Debug)]
+pub struct Plane {
+    /// Where its control plane is.
+    pub address: SocketAddr,
+    /// A token with the admin claim.
+    pub token: Option<String>,
+}
+
+/// A second store that the server has made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Checkpoint {
+    id: String,
+    /// Where it is.
+    pub(super) path: PathBuf,
+}
+
+impl Plane {
+    pub(super) fn checkpoint(&self) -> Result<Checkpoint, Failed> {
+        let mut request = self.agent().post(self.url("/v1/checkpoints"));
+        if let Some(token) = &self.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        let mut response = request.send_empty().map_err(|error| self.failed(error.to_string()))?;
+        let status = response.status();
+        let body = response.body_mut().read_to_string().map_err(|error| self.failed(error.to_string()))?;
+        let answer: Value = serde_json::from_str(&body).unwrap_or_default();
+        match (status.is_success(), answer["id"].as_str(), answer["path"].as_str()) {
+            (true, Some(id), Some(path)) => Ok(Checkpoint { id: id.to_owned(), path: path.into() }),
+            _ => Err(self.failed(match answer["detail"].as_str() {
+                Some(detail) => format!("{status}, {detail}"),
+                None => format!("it answered {status}, not as a control plane of Selvedge"),
+            })),
+        }
+    }
+
+    /// The server removes it by itself where this fails, only later.
+    pub(super) fn release(&self, checkpoint: &Checkpoint) {
+        let mut request = self.agent().delete(self.url(&format!("/v1/checkpoints/{}", checkpoint.id)));
+        if let Some(token) = &self.token {
+            request = request.header("Authorization", format!("Bearer {token}"));
+        }
+        if let Err(error) = request.call() {
+            eprintln!("warning: the server keeps {} for now: {error}", checkpoint.path.display());
+        }
+    }
+
+    fn agent(&self) -> Agent {
+        Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).proxy(None).build().into()
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    fn failed(&self, why: String) -> Failed {
+        Failed::Plane { address: self.address.to_string(), why }
+    }
+}
+
+/// A token in a file, without what is around it.
+///
+/// # Errors
+///
+/// The file cannot be read.
+pub fn token(path: &Path) -> Result<String, Failed> {
+    Ok(std::fs::read_to_string(path).map_err(Failed::file(path))?.trim().to_owned())
+}

@@ -1,0 +1,281 @@
+//! What one target is sent, and when: debounced, in order for each document, tried again, given up, left alone for a while. Has no clock, no
+//! socket and no file.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use super::backoff::{Chance, backoff_ms};
+use super::breaker::{Breaker, May, Phase};
+use super::debounce::Debounce;
+use super::lanes::Lanes;
+use crate::events::{Event, Kind, Told};
+
+/// Bytes of deliveries that wait. What finds no room is given up at once.
+const BYTES_MAX: usize = 16 << 20;
+
+/// What a target is held to.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Rules {
+    /// Deliveries that wait. What finds no room is given up at once.
+    pub(super) deliveries_max: usize,
+    /// Attempts until a delivery is given up.
+    pub(super) attempts_max: u32,
+    /// Time from an event to the last attempt.
+    pub(super) age_ms_max: u64,
+    /// A change is told of when no other has come for so long,
+    pub(super) debounce_ms: u64,
+    /// and at the latest after so long.
+    pub(super) debounce_ms_max: u64,
+}
+
+/// Events of one document are delivered in their order, and so are those of one kind without a document.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum LaneKey {
+    Document(Arc<str>),
+    Kind(Kind),
+}
+
+/// One event on its way to one target.
+#[derive(Clone, Debug)]
+pub(super) struct Delivery {
+    pub(super) id: Arc<str>,
+    /// What is sent.
+    pub(super) body: Arc<str>,
+    /// Attempts that have failed.
+    pub(super) attempts: u32,
+    queued_at: u64,
+}
+
+/// Why a delivery was given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum GivenUp {
+    QueueFull,
+    Attempts,
+    Age,
+    Stopped,
+}
+
+impl GivenUp {
+    pub(super) fn words(self) -> &'static str {
+        match self {
+            Self::QueueFull => "too many deliveries wait for the target",
+            Self::Attempts => "too many attempts have failed",
+            Self::Age => "it is too old",
+            Self::Stopped => "the server stopped",
+        }
+    }
+}
+
+/// A delivery that was given up.
+#[derive(Clone, Debug)]
+pub(super) struct DeadLetter {
+    pub(super) delivery: Delivery,
+    pub(super) why: GivenUp,
+    /// Why its last attempt failed, if there was one.
+    pub(super) error: Option<Arc<str>>,
+}
+
+/// Why an attempt failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) error: Arc<str>,
+    /// The target wants to be left alone for so long.
+    pub(super) retry_after_ms: Option<u64>,
+}
+
+/// What to do now.
+#[derive(Debug)]
+pub(super) enum Next {
+    /// Send this, and say what came of it.
+    Send(LaneKey, Delivery),
+    /// Write this down.
+    GiveUp(DeadLetter),
+    /// Nothing before then, unless something comes, or ends.
+    Wait(Option<u64>),
+}
+
+/// Of one target.
+#[derive(Debug)]
+pub(super) struct Schedule {
+    rules: Rules,
+    debounce: Debounce,
+    lanes: Lanes<LaneKey, Delivery>,
+    /// Of what is in lanes.
+    bytes: usize,
+    breaker: Breaker,
+    chance: Chance,
+    /// Given up and not written down yet: as many at most as may wait.
+    dead: VecDeque<DeadLetter>,
+    counted: Counted,
+    ending: bool,
+}
+
+/// What came of deliveries.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Counted {
+    pub(super) delivered: u64,
+    pub(super) failed: u64,
+    pub(super) dead: u64,
+    /// Of those, so many were too many at once to be written down.
+    pub(super) lost: u64,
+    pub(super) error: Option<Arc<str>>,
+}
+
+impl Schedule {
+    pub(super) fn new(rules: Rules, seed: u64) -> Self {
+        Self {
+            rules,
+            debounce: Debounce::new(rules.debounce_ms, rules.debounce_ms_max),
+            lanes: Lanes::new(),
+            bytes: 0,
+            breaker: Breaker::new(),
+            chance: Chance::seeded(seed),
+            dead: VecDeque::new(),
+            counted: Counted::default(),
+            ending: false,
+        }
+    }
+
+    /// Something happened that the target wants to hear of.
+    pub(super) fn offer(&mut self, now: u64, told: &Arc<Told>) {
+        match &told.event {
+            Event::Changed { document, .. } => {
+                if let Some(released) = self.debounce.hold(now, document, told) {
+                    self.queue(now, &released);
+                }
+                if self.ending {
+                    self.release_due(u64::MAX);
+                }
+            }
+            // It holds what was changed before.
+            Event::Version { document, .. } => {
+                if let Some(released) = self.debounce.release(document) {
+                    self.queue(now, &released);
+                }
+                self.queue(now, told);
+            }
+            Event::Created { .. }
+            | Event::Opened { .. }
+            | Event::Closed { .. }
+            | Event::Alert { .. }
+            | Event::Refused { .. }
+            | Event::Stateless { .. }
+            | Event::Lost { .. } => self.queue(now, told),
+        }
+    }
+
+    fn queue(&mut self, now: u64, told: &Arc<Told>) {
+        let body: Arc<str> = told.json().into();
+        let delivery = Delivery { id: Arc::clone(&told.id), body, attempts: 0, queued_at: now };
+        let is_full = self.lanes.len() >= self.rules.deliveries_max || self.bytes + delivery.body.len() > BYTES_MAX;
+        if is_full {
+            return self.give_up(delivery, GivenUp::QueueFull, None);
+        }
+        self.bytes += delivery.body.len();
+        let kind = told.event.kind();
+        let key = told.event.document().map_or(LaneKey::Kind(kind), |document| LaneKey::Document(Arc::clone(document)));
+        self.lanes.push(key, delivery);
+    }
+
+    fn give_up(&mut self, delivery: Delivery, why: GivenUp, error: Option<Arc<str>>) {
+        self.counted.dead += 1;
+        if self.dead.len() < self.rules.deliveries_max {
+            self.dead.push_back(DeadLetter { delivery, why, error });
+        } else {
+            self.counted.lost += 1;
+        }
+    }
+
+    /// What to do now. To be asked until there is nothing.
+    pub(super) fn poll(&mut self, now: u64) -> Next {
+        self.release_due(now);
+        loop {
+            if let Some(letter) = self.dead.pop_front() {
+                return Next::GiveUp(letter);
+            }
+            if !self.lanes.has_ready(now) {
+                let dues = [self.debounce.next_due(), self.lanes.next_due()];
+                return Next::Wait(dues.into_iter().flatten().min());
+            }
+            match self.breaker.ask(now) {
+                May::Send => {}
+                May::Wait(until) => {
+                    let due = self.debounce.next_due().map_or(until, |due| due.min(until));
+                    return Next::Wait(Some(due));
+                }
+                May::WaitForAnswer => return Next::Wait(self.debounce.next_due()),
+            }
+            let Some((key, delivery)) = self.lanes.take() else { return Next::Wait(None) };
+            return Next::Send(key, delivery);
+        }
+    }
+
+    fn release_due(&mut self, now: u64) {
+        while let Some(told) = self.debounce.poll(now) {
+            self.queue(now, &told);
+        }
+    }
+
+    /// An attempt has ended.
+    pub(super) fn done(&mut self, now: u64, key: &LaneKey, mut delivery: Delivery, outcome: Result<(), Failure>) {
+        match outcome {
+            Ok(()) => {
+                self.breaker.succeeded();
+                self.counted.delivered += 1;
+                self.counted.error = None;
+                self.end(key, &delivery);
+            }
+            Err(Failure { error, retry_after_ms }) => {
+                self.breaker.failed(now);
+                self.counted.failed += 1;
+                self.counted.error = Some(Arc::clone(&error));
+                delivery.attempts += 1;
+                let wait = backoff_ms(delivery.attempts, retry_after_ms, &mut self.chance);
+                let is_too_old = now + wait > delivery.queued_at + self.rules.age_ms_max;
+                let why = match (self.ending, delivery.attempts >= self.rules.attempts_max, is_too_old) {
+                    (true, _, _) => GivenUp::Stopped,
+                    (false, true, _) => GivenUp::Attempts,
+                    (false, false, true) => GivenUp::Age,
+                    (false, false, false) => return self.lanes.rest(key, delivery, now + wait),
+                };
+                self.end(key, &delivery);
+                self.give_up(delivery, why, Some(error));
+            }
+        }
+    }
+
+    fn end(&mut self, key: &LaneKey, delivery: &Delivery) {
+        self.bytes -= delivery.body.len();
+        self.lanes.done(key);
+    }
+
+    /// The server stops: nothing waits any more for something that may come, and nothing is tried again.
+    pub(super) fn begin_to_end(&mut self) {
+        self.ending = true;
+        self.release_due(u64::MAX);
+    }
+
+    /// Gives up all that waits.
+    pub(super) fn give_up_all(&mut self) {
+        for delivery in self.lanes.clear() {
+            self.bytes -= delivery.body.len();
+            self.give_up(delivery, GivenUp::Stopped, None);
+        }
+    }
+
+    pub(super) fn counted(&self) -> &Counted {
+        &self.counted
+    }
+
+    /// Deliveries that wait, held back, or are on their way.
+    pub(super) fn waiting(&self) -> usize {
+        self.lanes.len() + self.debounce.len()
+    }
+
+    pub(super) fn breaker(&self, now: u64) -> (Phase, u64) {
+        (self.breaker.phase(now), self.breaker.opened)
+    }
+}
+
+#[cfg(test)]
+mod tests;

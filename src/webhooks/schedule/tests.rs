@@ -1,0 +1,146 @@
+//! One target, with made-up time.
+
+use std::time::SystemTime;
+
+use super::*;
+
+const RULES: Rules =
+    Rules { deliveries_max: 4, attempts_max: 3, age_ms_max: 100_000, debounce_ms: 2_000, debounce_ms_max: 10_000 };
+
+fn told(number: u64, event: Event) -> Arc<Told> {
+    Arc::new(Told { number, id: format!("0-{number}").into(), at: SystemTime::UNIX_EPOCH, event })
+}
+
+fn created(number: u64, document: &str) -> Arc<Told> {
+    told(number, Event::Created { document: document.into() })
+}
+
+fn changed(number: u64, document: &str) -> Arc<Told> {
+    told(number, Event::Changed { document: document.into(), sequence: number, updates: 1, bytes: 1 })
+}
+
+fn failure() -> Result<(), Failure> {
+    Err(Failure { error: "status 500".into(), retry_after_ms: None })
+}
+
+fn sent(schedule: &mut Schedule, now: u64) -> (LaneKey, Delivery) {
+    match schedule.poll(now) {
+        Next::Send(key, delivery) => (key, delivery),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn waits(schedule: &mut Schedule, now: u64) -> Option<u64> {
+    match schedule.poll(now) {
+        Next::Wait(until) => until,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn given_up(schedule: &mut Schedule, now: u64) -> (String, GivenUp) {
+    match schedule.poll(now) {
+        Next::GiveUp(letter) => (letter.delivery.id.to_string(), letter.why),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn what_failed_goes_again_before_what_came_after_it_on_its_document() {
+    let mut schedule = Schedule::new(RULES, 1);
+    schedule.offer(0, &created(1, "a"));
+    schedule.offer(0, &created(2, "b"));
+    schedule.offer(0, &created(3, "a"));
+    let (key, first) = sent(&mut schedule, 0);
+    let (other_key, other) = sent(&mut schedule, 0);
+    assert_eq!((&*first.id, &*other.id), ("0-1", "0-2"));
+    schedule.done(0, &key, first, failure());
+    schedule.done(0, &other_key, other, Ok(()));
+    let due = waits(&mut schedule, 0).expect("it goes again");
+    assert!((500..=1_000).contains(&due), "{due}");
+    let (key, again) = sent(&mut schedule, due);
+    assert_eq!((&*again.id, again.attempts), ("0-1", 1));
+    schedule.done(due, &key, again, Ok(()));
+    let (key, last) = sent(&mut schedule, due);
+    assert_eq!(&*last.id, "0-3");
+    schedule.done(due, &key, last, Ok(()));
+    assert_eq!((schedule.waiting(), schedule.bytes, waits(&mut schedule, due)), (0, 0, None));
+    assert_eq!((schedule.counted.delivered, schedule.counted.failed), (3, 1));
+}
+
+#[test]
+fn deliveries_are_given_up_after_attempts_or_time_and_where_there_is_no_room() {
+    let mut schedule = Schedule::new(RULES, 2);
+    for number in 1..=5 {
+        schedule.offer(0, &created(number, "a"));
+    }
+    assert_eq!(given_up(&mut schedule, 0), ("0-5".into(), GivenUp::QueueFull));
+    let mut now = 0;
+    for _ in 0..3 {
+        now = waits_until_ready(&mut schedule, now);
+        let (key, delivery) = sent(&mut schedule, now);
+        schedule.done(now, &key, delivery, failure());
+    }
+    assert_eq!(given_up(&mut schedule, now), ("0-1".into(), GivenUp::Attempts));
+    let (key, delivery) = sent(&mut schedule, now);
+    schedule.done(99_999, &key, delivery, failure());
+    assert_eq!(given_up(&mut schedule, 99_999), ("0-2".into(), GivenUp::Age));
+    assert_eq!(schedule.counted.dead, 3);
+}
+
+/// When the schedule has something to do, from now on.
+fn waits_until_ready(schedule: &mut Schedule, mut now: u64) -> u64 {
+    while !schedule.lanes.has_ready(now) {
+        now = waits(schedule, now).expect("something is due");
+    }
+    now
+}
+
+#[test]
+fn an_open_breaker_lets_deliveries_wait_and_then_one_through() {
+    let mut schedule = Schedule::new(Rules { deliveries_max: 100, attempts_max: 100, ..RULES }, 3);
+    for number in 0..10 {
+        schedule.offer(0, &created(number, &number.to_string()));
+    }
+    for _ in 0..5 {
+        let (key, delivery) = sent(&mut schedule, 0);
+        schedule.done(0, &key, delivery, failure());
+    }
+    assert_eq!(schedule.breaker(0), (Phase::Open, 1));
+    let until = waits(&mut schedule, 0).expect("it is asked again");
+    let (key, delivery) = sent(&mut schedule, until);
+    assert_eq!(waits(&mut schedule, until), None, "one at a time");
+    schedule.done(until, &key, delivery, Ok(()));
+    assert_eq!(schedule.breaker(until), (Phase::Closed, 1));
+    let (_, _) = (sent(&mut schedule, until), sent(&mut schedule, until));
+}
+
+#[test]
+fn changes_pause_before_they_are_told_and_never_come_after_a_version_of_them() {
+    let mut schedule = Schedule::new(RULES, 4);
+    schedule.offer(0, &changed(1, "a"));
+    schedule.offer(500, &changed(2, "a"));
+    assert_eq!(waits(&mut schedule, 500), Some(2_500));
+    let version = Event::Version { document: "a".into(), version: "v".into(), name: None, sequence: 2 };
+    schedule.offer(600, &told(3, version));
+    let (key, first) = sent(&mut schedule, 600);
+    assert!(first.body.contains("\"updates\":2"), "{}", first.body);
+    schedule.done(600, &key, first, Ok(()));
+    assert_eq!(&*sent(&mut schedule, 600).1.id, "0-3");
+}
+
+#[test]
+fn a_server_that_stops_tries_once_and_gives_up_the_rest() {
+    let mut schedule = Schedule::new(RULES, 5);
+    schedule.offer(0, &changed(1, "a"));
+    schedule.offer(0, &created(2, "b"));
+    schedule.offer(0, &created(3, "b"));
+    schedule.begin_to_end();
+    let (key, delivery) = sent(&mut schedule, 0);
+    schedule.done(0, &key, delivery, failure());
+    assert_eq!(given_up(&mut schedule, 0).1, GivenUp::Stopped);
+    let (flying, last) = sent(&mut schedule, 0);
+    schedule.give_up_all();
+    assert_eq!(given_up(&mut schedule, 0).1, GivenUp::Stopped);
+    schedule.done(0, &flying, last, Ok(()));
+    assert_eq!((schedule.waiting(), schedule.bytes), (0, 0));
+}

@@ -1,0 +1,338 @@
+// The dashboard in front of a control plane that says what a real one says rarely: outages, tokens that are not enough, hostile words.
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { accessible, fits, somebody } from './lib/browser.mjs'
+import { plane, statusOf } from './lib/plane.mjs'
+import { eventually, expectText } from './lib/wait.mjs'
+
+const TEST_MS = 180_000
+const EVIL = '<img src=x onerror=alert(1)>\u202e'
+/** As it is shown: the mark that turns text around is replaced. */
+const SHOWN = '<img src=x onerror=alert(1)>\ufffd'
+
+const since = new Date(Date.now() - 90_000).toISOString()
+const path = name => `/v1/documents/${encodeURIComponent(name)}`
+
+/** A control plane with one document of each kind of trouble. */
+function world (more = {}) {
+  const versions = [
+    { id: 3, name: `before ${EVIL}`, author: EVIL, at: since, taken_at: since, sequence: 120, bytes: 2_000, automatic: false },
+    { id: 2, name: '', author: null, at: since, taken_at: since, sequence: 80, bytes: 1_500, automatic: true }
+  ]
+  return {
+    status: statusOf({
+      alerts: [
+        { severity: 'critical', name: 'storage_not_writable', since, value: 1, threshold: 1, unit: 'stalls', recommendation: `Look at the disk. ${EVIL}` },
+        { severity: 'warning', name: 'memory_growth', since, value: 50, threshold: 60, unit: 'minutes until full', recommendation: 'Look at outboxes.' }
+      ],
+      slow_operations: [{ at: since, operation: 'load', document: EVIL, took_ms: 812, cause: 'reader_queue', waited_ms: 700 }]
+    }),
+    answers: {
+      'GET /v1/documents': ({ path }) => {
+        const query = new URL(path, 'http://a').searchParams
+        const all = [EVIL, ...Array.from({ length: 120 }, (_, at) => `notes/${at}`)].filter(name => name.startsWith(query.get('prefix') ?? ''))
+        const from = Number(query.get('cursor') ?? 0)
+        const limit = Number(query.get('limit'))
+        const next = from + limit < all.length ? String(from + limit) : null
+        return { status: 200, body: { documents: all.slice(from, from + limit).map(name => ({ name, created_at: since })), next } }
+      },
+      [`GET ${path(EVIL)}`]: { name: EVIL, sequence: 120, bytes: 4_000, created_at: since, updated_at: since, sessions: 2 },
+      [`GET ${path(EVIL)}/sessions`]: {
+        count: 2,
+        sessions: [
+          { id: '1-9', access: 'write', dialect: 'y-websocket', seconds: 70, awareness: [{ client: 7, state: { user: { name: EVIL, color: 'red;background:url(//evil)' } } }] },
+          { id: '0-3', access: 'read', dialect: 'hocuspocus', seconds: 7_000, awareness: [{ client: 8, state: { user: { name: 'Anna', color: '#30bced' } } }, { client: 9, state: null }] }
+        ]
+      },
+      [`DELETE ${path(EVIL)}/sessions/1-9`]: { sessions: 1 },
+      [`GET ${path(EVIL)}/content`]: ({ headers }) => ({
+        status: 200,
+        body: headers.accept.includes('json') ? { roots: { body: { type: 'text', value: EVIL } } } : `plain ${EVIL}`
+      }),
+      [`GET ${path(EVIL)}/versions`]: () => ({ status: 200, body: { versions } }),
+      [`POST ${path(EVIL)}/versions`]: ({ body }) => {
+        versions.unshift({ id: 4, name: body.name, author: 'me', at: since, taken_at: since, sequence: 121, bytes: 2_100, automatic: false })
+        return { status: 201, body: versions[0] }
+      },
+      [`GET ${path(EVIL)}/versions/3/compare`]: {
+        clients: [{ client: 42, inserted: 12 }],
+        deleted: 3,
+        roots: [
+          { root: EVIL, type: 'text', state: 'changed', clients: [42], text: [{ retain: 5 }, { delete: { value: 'old words', attributes: {} } }, { insert: { value: `new ${EVIL}`, attributes: {} } }], values: [] },
+          { root: 'todo', type: 'array', state: 'changed', clients: [], text: [], values: [{ splice: { path: [], index: 2, removed: [{ done: false }], inserted: [{ done: true }] } }] }
+        ]
+      },
+      [`POST ${path(EVIL)}/versions/3/restore`]: { sequence: 122, changed: true },
+      'GET /v1/settings': () => ({
+        status: 200,
+        body: {
+          revision: 4,
+          pending: [],
+          settings: [
+            { name: 'connections_max', group: 'Server', meaning: 'Connections of the whole process.', value: 10_000, default: 1_000_000, unit: 'connections', allowed: '1 to 16777216', origin: 'default', live: true },
+            { name: 'shards', group: 'Server', meaning: 'Cores.', value: 'auto', default: 'auto', unit: '', allowed: '1 to 1024', origin: 'command line', live: false }
+          ]
+        }
+      }),
+      'PATCH /v1/settings': ({ body }) => body.connections_max === '5'
+        ? { status: 200, body: { revision: 5, persisted: false, changed: [] } }
+        : { status: 422, body: 'connections_max has to be 1 to 16777216' },
+      'POST /v1/settings/rollback': { revision: 6, persisted: false, changed: [] }
+    },
+    ...more
+  }
+}
+
+/** Each view, and something that is there when all of it is. */
+const views = {
+  overview: 'Connection quality',
+  alerts: 'Storage not writable',
+  documents: 'notes/3',
+  [`documents/${encodeURIComponent(EVIL)}`]: 'Anna',
+  refusals: 'Nothing was refused',
+  settings: 'connections_max'
+}
+
+async function show (page, served, view) {
+  await page.goto(`${served.control}/#/${view}`)
+  await page.locator('main').getByText(views[view]).first().waitFor()
+  await page.getByText('Live', { exact: true }).waitFor()
+}
+
+async function open (t, { view = 'overview', says = world(), ...options } = {}) {
+  const served = await plane(t, says)
+  const person = await somebody(t, options)
+  const page = await person.open(`${served.control}/#/${view}`)
+  return { served, person, page, main: page.locator('main') }
+}
+
+/** A figure of the overview. */
+const tile = (page, text) => page.locator('.tile-value').getByText(text, { exact: true })
+
+/** What a browser writes of an answer that is no success, where one is wanted. */
+function forgive (person, status) {
+  person.troubles.splice(0, Infinity, ...person.troubles.filter(text => !text.includes(`status of ${status}`)))
+}
+
+for (const colorScheme of ['light', 'dark']) {
+  test(`axe finds nothing grave in any view, ${colorScheme}`, { timeout: TEST_MS }, async t => {
+    const { served, page, main } = await open(t, { colorScheme })
+    for (const view of Object.keys(views)) {
+      await show(page, served, view)
+      await accessible(page, view)
+    }
+    await show(page, served, 'refusals')
+    served.say('refused', { time: since, reason: 'token_expired', detail: EVIL, subject: EVIL, address: '10.0.0.1' })
+    await main.getByText('Token expired').waitFor()
+    await accessible(page, 'a refusal')
+    await page.goto(`${served.control}/#/documents/${encodeURIComponent(EVIL)}`)
+    await page.getByRole('button', { name: 'Text', exact: true }).click()
+    await page.getByRole('button', { name: `Compare before ${SHOWN}` }).click()
+    await page.getByText('old words').waitFor()
+    await accessible(page, 'a comparison')
+    await page.getByRole('button', { name: `Restore before ${SHOWN}` }).click()
+    await page.getByRole('dialog').waitFor()
+    await accessible(page, 'a question')
+  })
+}
+
+test('a narrow window shows all of every view', { timeout: TEST_MS }, async t => {
+  const { served, page } = await open(t, { viewport: { width: 360, height: 740 } })
+  for (const view of Object.keys(views)) {
+    await show(page, served, view)
+    await fits(page)
+  }
+})
+
+test('words of strangers are words', { timeout: TEST_MS }, async t => {
+  const { served, page, main } = await open(t)
+  const shows = async () => {
+    await main.getByText('onerror').first().waitFor()
+    assert.equal(await page.locator('img, iframe, object').count(), 0)
+  }
+  await page.goto(`${served.control}/#/alerts`)
+  await shows()
+  await page.getByRole('link', { name: SHOWN }).click()
+  await page.getByRole('heading', { level: 1, name: SHOWN }).waitFor()
+  await page.locator('.presence').first().waitFor()
+  assert.deepEqual(await page.locator('.presence .dot').evaluateAll(dots => dots.map(dot => dot.getAttribute('style') ?? '')), ['', 'background-color: rgb(48, 188, 237);', ''])
+  for (const kind of ['JSON', 'Text']) {
+    await page.getByRole('button', { name: kind, exact: true }).click()
+    await page.locator('pre.content', { hasText: 'onerror' }).waitFor()
+  }
+  await page.getByRole('button', { name: /^Compare before/ }).click()
+  await page.locator('ins', { hasText: 'onerror' }).waitFor()
+  await shows()
+  await page.getByRole('link', { name: 'Refusals' }).click()
+  served.say('refused', { time: since, reason: EVIL, detail: EVIL.repeat(1_000), subject: EVIL, address: EVIL })
+  await shows()
+  assert.ok((await main.textContent()).length < 5_000)
+})
+
+test('an outage is said, and is over by itself', { timeout: TEST_MS }, async t => {
+  const { served, page } = await open(t, { outages: true })
+  await tile(page, '1,234').waitFor()
+  await served.stop()
+  await page.getByText('Disconnected', { exact: true }).waitFor()
+  await page.getByText(/Next try in \d+ s/).waitFor()
+  // What was known stays, with its age.
+  await page.getByText(/Figures from \d+ s ago/).waitFor()
+  assert.equal(await tile(page, '1,234').count(), 1)
+  served.status = statusOf({ connections: 4_321 })
+  await served.listen()
+  await page.getByText('Live', { exact: true }).waitFor()
+  await tile(page, '4,321').waitFor()
+})
+
+test('a stream that says nothing more is given up', { timeout: TEST_MS }, async t => {
+  const { served, page } = await open(t)
+  await page.getByText('Live', { exact: true }).waitFor()
+  served.isSilent = true
+  await page.getByText('Disconnected', { exact: true }).waitFor()
+  served.isSilent = false
+  await page.getByRole('button', { name: 'Try now' }).click()
+  await page.getByText('Live', { exact: true }).waitFor()
+})
+
+test('a token is asked for, kept in the tab, and sent in a header only', { timeout: TEST_MS }, async t => {
+  const token = 'header.payload.signature'
+  const { served, person, page } = await open(t, { says: world({ token }) })
+  const field = page.getByLabel('Token with the admin claim')
+  await field.fill('something else')
+  await field.press('Enter')
+  await page.getByRole('alert').getByText('no key of this server').waitFor()
+  await accessible(page, 'the question for a token')
+  await field.fill(token)
+  await field.press('Enter')
+  await tile(page, '1,234').waitFor()
+  await page.getByRole('link', { name: 'Documents' }).click()
+  await page.getByRole('link', { name: 'notes/3', exact: true }).waitFor()
+  assert.ok(!page.url().includes(token))
+  assert.deepEqual(served.requests.filter(request => request.path.includes('payload')), [])
+  assert.equal(await page.evaluate(() => JSON.stringify(localStorage)), '{}')
+  await page.reload()
+  await page.getByText('Live', { exact: true }).waitFor()
+  const other = await person.open(served.control)
+  await other.getByRole('heading', { name: 'This server asks for a token' }).waitFor()
+  await page.getByRole('button', { name: 'Forget token' }).click()
+  await page.getByRole('heading', { name: 'This server asks for a token' }).waitFor()
+  forgive(person, 401)
+})
+
+test('a token without the admin claim is said to be not enough', { timeout: TEST_MS }, async t => {
+  const served = await plane(t, world())
+  const person = await somebody(t)
+  await person.context.route('**/v1/events*', route => route.fulfill({ status: 403, contentType: 'application/problem+json', body: '{"detail":"the token has no admin claim"}' }))
+  const page = await person.open(served.control)
+  await page.getByText('the token has no admin claim').waitFor()
+  await page.getByText('There are no figures without a token').waitFor()
+  await page.getByRole('button', { name: 'Use another token' }).click()
+  await page.getByLabel('Token with the admin claim').waitFor()
+  forgive(person, 403)
+})
+
+test('documents are found by prefix, and shown a page at a time', { timeout: TEST_MS }, async t => {
+  const { page } = await open(t, { view: 'documents' })
+  const rows = page.locator('tbody tr')
+  await eventually(() => rows.count(), 50)
+  await page.getByRole('button', { name: 'Next' }).click()
+  await page.getByText('Page 2').waitFor()
+  await page.getByRole('button', { name: 'Next' }).click()
+  await eventually(() => rows.count(), 21)
+  assert.ok(await page.getByRole('button', { name: 'Next' }).isDisabled())
+  await page.getByRole('button', { name: 'Previous' }).click()
+  await eventually(() => rows.count(), 50)
+  await page.getByLabel('Name starts with').fill('notes/11')
+  await eventually(() => rows.count(), 11)
+  assert.equal(await page.getByRole('button', { name: 'Next' }).count(), 0)
+  await page.getByLabel('Name starts with').fill('nothing')
+  await page.getByText('No document has a name that starts so.').waitFor()
+})
+
+test('what others feel is asked first, with keys alone', { timeout: TEST_MS }, async t => {
+  const { served, page } = await open(t, { view: `documents/${encodeURIComponent(EVIL)}` })
+  const dialog = page.getByRole('dialog')
+  const restore = page.getByRole('button', { name: /^Restore before/ })
+  await restore.focus()
+  await page.keyboard.press('Enter')
+  await dialog.waitFor()
+  await page.keyboard.press('Escape')
+  await dialog.waitFor({ state: 'detached' })
+  assert.equal(served.asked('POST', path(EVIL)).length, 0)
+  // Where somebody was before the question.
+  assert.ok(await restore.evaluate(button => button === document.activeElement))
+  await page.keyboard.press('Enter')
+  await dialog.waitFor()
+  await page.keyboard.press('Tab')
+  await page.keyboard.press('Enter')
+  await page.getByText('Restored before').waitFor()
+  assert.equal(served.asked('POST', `${path(EVIL)}/versions/3/restore`).length, 1)
+
+  await page.getByRole('button', { name: 'Disconnect session 1-9' }).click()
+  await dialog.getByRole('button', { name: 'Disconnect' }).click()
+  await dialog.waitFor({ state: 'detached' })
+  assert.equal(served.asked('DELETE', `${path(EVIL)}/sessions/1-9`).length, 1)
+
+  await page.getByLabel('Name of a version').fill('a milestone')
+  await page.keyboard.press('Enter')
+  await page.getByRole('rowheader', { name: 'a milestone' }).waitFor()
+  assert.deepEqual(served.asked('POST', `${path(EVIL)}/versions`).at(-1).body, { name: 'a milestone' })
+})
+
+test('a setting is changed as it was seen, or said why not', { timeout: TEST_MS }, async t => {
+  const { served, person, page } = await open(t, { view: 'settings' })
+  await page.getByRole('button', { name: 'Change connections_max' }).click()
+  const dialog = page.getByRole('dialog')
+  await dialog.getByLabel('New value (connections)').fill('-1')
+  await dialog.getByRole('button', { name: 'Change it now' }).click()
+  await dialog.getByText('connections_max has to be 1 to 16777216').waitFor()
+  await dialog.getByLabel('New value (connections)').fill('5')
+  await dialog.getByRole('button', { name: 'Change it now' }).click()
+  await page.getByText('connections_max has changed.').waitFor()
+  const { body, headers } = served.asked('PATCH', '/v1/settings').at(-1)
+  assert.deepEqual(body, { connections_max: '5' })
+  assert.equal(headers['if-match'], '"4"')
+  assert.equal(await page.getByRole('button', { name: 'Change shards' }).count(), 0)
+  await page.getByLabel('Only those that can change now').uncheck()
+  await page.getByText('needs a restart').waitFor()
+  await page.getByRole('button', { name: 'Roll back the last change' }).click()
+  await dialog.getByRole('button', { name: 'Roll back' }).click()
+  await page.getByText('The last change was rolled back.').waitFor()
+  forgive(person, 422)
+})
+
+test('the log of refusals is bounded, stands still when asked, and can be searched', { timeout: TEST_MS }, async t => {
+  const { served, page } = await open(t, { view: 'refusals' })
+  await page.getByText('Live', { exact: true }).waitFor()
+  const rows = page.locator('tbody tr')
+  const refuse = (reason, subject) => served.say('refused', { time: since, reason, subject, address: '10.0.0.1' })
+  for (let number = 0; number < 600; number++) refuse('origin', `user ${number}`)
+  await page.getByRole('cell', { name: 'user 599', exact: true }).waitFor()
+  assert.equal(await rows.count(), 500)
+  await page.getByRole('button', { name: 'Pause' }).click()
+  refuse('token_expired', 'anna')
+  await page.getByText('Paused, 1 new').waitFor()
+  assert.equal(await page.getByRole('cell', { name: 'anna' }).count(), 0)
+  await page.getByRole('button', { name: 'Go on' }).click()
+  await page.getByLabel('Filter').fill('EXPIRED anna')
+  await eventually(() => rows.count(), 1)
+  await expectText(() => rows.first().textContent(), /Token expired.*anna/)
+})
+
+test('everything is reached with keys, and the content without going through the views', { timeout: TEST_MS }, async t => {
+  const { page } = await open(t)
+  await page.getByText('Live', { exact: true }).waitFor()
+  await page.keyboard.press('Tab')
+  assert.equal(await page.evaluate(() => document.activeElement.textContent.trim()), 'Skip to the content')
+  await page.keyboard.press('Enter')
+  assert.equal(await page.evaluate(() => document.activeElement.id), 'main')
+  await page.getByRole('link', { name: 'Selvedge' }).focus()
+  const reached = []
+  for (let presses = 0; presses < 10; presses++) {
+    await page.keyboard.press('Tab')
+    reached.push(await page.evaluate(() => document.activeElement.labels?.[0]?.innerText ?? document.activeElement.textContent))
+  }
+  for (const name of ['Overview', 'Alerts', 'Documents', 'Refusals', 'Settings', 'Playground']) {
+    assert.ok(reached.some(text => text.startsWith(name)), `${name} in ${reached.join(', ')}`)
+  }
+})

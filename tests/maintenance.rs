@@ -1,0 +1,230 @@
+//! Backup, restore, verify and inspect, as an operator types them: beside a running server and without one, and with bytes that were changed.
+
+#[path = "server/process.rs"]
+#[expect(dead_code, reason = "other tests use the rest")]
+mod process;
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use process::{Folder, Server};
+use selvedge_shards::DocumentId;
+use selvedge_storage::{Append, DocumentKey, Durability, RocksOptions, RocksStore, Store};
+use serde_json::Value;
+use yrs::{Doc, Text, Transact};
+
+fn selvedge(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
+    for (variable, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SELVEDGE_")) {
+        command.env_remove(variable);
+    }
+    command.args(arguments).output().expect("the binary was built")
+}
+
+#[track_caller]
+fn succeeds(arguments: &[&str]) -> String {
+    let output = selvedge(arguments);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// What it says on standard error.
+#[track_caller]
+fn fails(arguments: &[&str]) -> String {
+    let output = selvedge(arguments);
+    assert_eq!(output.status.code(), Some(1), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stderr).expect("text")
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().expect("a name in ASCII")
+}
+
+/// Documents with some records each.
+fn fill(data_dir: &Path, documents: usize) {
+    let store = RocksStore::open(data_dir, RocksOptions::default()).expect("a new store");
+    for number in 0..documents {
+        let name = format!("notes/{number}");
+        let document = DocumentKey(DocumentId::of(&name).0);
+        let doc = Doc::new();
+        let content = doc.get_or_insert_text("text");
+        for sequence in 1..=5 {
+            let mut edit = doc.transact_mut();
+            content.push(&mut edit, &format!("line {sequence} of {name}\n"));
+            let update = edit.encode_update_v1();
+            let append = Append { document, name: &name, sequence, update: &update };
+            store.append(&[append], Durability::Synced).expect("room");
+        }
+    }
+}
+
+fn json(printed: &str) -> Value {
+    serde_json::from_str(printed).expect("JSON")
+}
+
+#[test]
+fn a_backup_without_a_server_is_restored_whole() {
+    let folder = Folder::new();
+    let [data, backup, again] = ["data", "backup", "again"].map(|name| folder.path().join(name));
+    fill(&data, 20);
+    succeeds(&["backup", text(&backup), "--data-dir", text(&data)]);
+    assert_eq!(fs::metadata(&backup).expect("it is there").permissions().mode() & 0o777, 0o700);
+    assert!(!data.join("checkpoints/offline").exists(), "nothing stays in the data");
+    assert_eq!(json(&succeeds(&["verify", text(&backup), "--json"]))["documents"], 20);
+    succeeds(&["restore", text(&backup), "--data-dir", text(&again)]);
+    let verified = json(&succeeds(&["verify", "--json", "--data-dir", text(&again)]));
+    assert_eq!((&verified["documents"], &verified["records"]), (&20.into(), &100.into()), "{verified}");
+    let inspected = json(&succeeds(&["inspect", "notes/7", "--json", "--data-dir", text(&again)]));
+    assert_eq!((&inspected["sequence"], &inspected["clients"]), (&5.into(), &1.into()), "{inspected}");
+    assert_eq!(inspected, json(&succeeds(&["inspect", "notes/7", "--json", "--in", text(&backup)])));
+    assert!(fails(&["inspect", "notes/77", "--in", text(&backup)]).contains("there is no document"));
+
+    for (filled, command) in [(&backup, "backup"), (&data, "restore")] {
+        let said = match command {
+            "backup" => fails(&["backup", text(filled), "--data-dir", text(&data)]),
+            _ => fails(&["restore", text(&backup), "--data-dir", text(filled)]),
+        };
+        assert!(said.contains("not empty"), "{said}");
+    }
+}
+
+#[test]
+fn a_backup_beside_a_server_has_what_was_acknowledged() {
+    for driver in ["uring", "monoio"] {
+        let folder = Folder::new();
+        let [data, backup, again] = ["data", "backup", "again"].map(|name| folder.path().join(name));
+        fill(&data, 10);
+        let mut server = Server::start(driver, &folder, &[]);
+        let control = server.control.to_string();
+        let beside = ["--data-dir", text(&data), "--control-listen", &control];
+        succeeds(&[&["backup", text(&backup)], &beside[..]].concat());
+        let verified = succeeds(&[&["verify", "--json"], &beside[..]].concat());
+        assert_eq!(json(&verified)["documents"], 10);
+        succeeds(&[&["inspect", "notes/3"], &beside[..]].concat());
+        let left = fs::read_dir(data.join("checkpoints")).expect("the server has made it");
+        assert_eq!(left.count(), 0, "checkpoints are given back");
+        let elsewhere = fails(&[
+            "backup",
+            text(&folder.path().join("x")),
+            "--data-dir",
+            text(&data),
+            "--control-listen",
+            "127.0.0.1:1",
+        ]);
+        assert!(elsewhere.contains("control plane at 127.0.0.1:1"), "{elsewhere}");
+        server.terminate();
+        assert_eq!(server.exit_code(), Some(0));
+        succeeds(&["restore", text(&backup), "--data-dir", text(&again)]);
+        assert_eq!(json(&succeeds(&["verify", "--json", text(&again)]))["documents"], 10);
+    }
+}
+
+#[test]
+fn with_tokens_a_backup_needs_the_admin_claim() {
+    let folder = Folder::new();
+    let data = folder.path().join("data");
+    let secret = folder.path().join("secret");
+    fs::write(&secret, "0123456789abcdef0123456789abcdef").expect("room");
+    fill(&data, 1);
+    let server = Server::start("uring", &folder, &["--auth-secret-file", text(&secret)]);
+    let control = server.control.to_string();
+    let issue = |name: &str, admin: &[&str]| {
+        let token = [&["token", "--auth-secret-file", text(&secret), "--sub", "operator"], admin].concat();
+        let path = folder.path().join(name);
+        fs::write(&path, succeeds(&token)).expect("room");
+        path
+    };
+    let (user, admin) = (issue("user", &["--document", "*=write"]), issue("admin", &["--admin"]));
+    let backup = |name: &str, token: &[&str]| -> Vec<String> {
+        let to = folder.path().join(name);
+        let fixed = ["backup", text(&to), "--data-dir", text(&data), "--control-listen", &control];
+        [&fixed, token].concat().into_iter().map(str::to_owned).collect()
+    };
+    let run = |arguments: Vec<String>| selvedge(&arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    let said = |output: Output| String::from_utf8(output.stderr).expect("text");
+    assert!(said(run(backup("none", &[]))).contains("401"));
+    assert!(said(run(backup("user-backup", &["--token", text(&user)]))).contains("admin claim"));
+    assert!(run(backup("backup", &["--token", text(&admin)])).status.success());
+}
+
+/// The largest file below a folder with this end.
+fn largest(folder: &Path, end: &str) -> PathBuf {
+    let files = fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("a file").path());
+    let files = files.filter(|path| text(path).ends_with(end));
+    files.max_by_key(|path| fs::metadata(path).expect("a file").len()).expect("there is one")
+}
+
+#[test]
+fn what_was_changed_is_found_and_not_restored() {
+    let folder = Folder::new();
+    let [data, backup] = ["data", "backup"].map(|name| folder.path().join(name));
+    fill(&data, 50);
+    succeeds(&["backup", text(&backup), "--data-dir", text(&data)]);
+    let manifest = backup.join("backup.json");
+    let kept = fs::read(&manifest).expect("it is there");
+
+    // One bit of a table.
+    let table = largest(&backup.join("rocksdb"), ".sst");
+    let whole = fs::read(&table).expect("it is there");
+    let mut changed = whole.clone();
+    changed[whole.len() / 3] ^= 1;
+    fs::write(&table, &changed).expect("room");
+    let to = folder.path().join("changed");
+    let said = fails(&["restore", text(&backup), "--data-dir", text(&to)]);
+    assert!(said.contains("not those that were backed up"), "{said}");
+    assert!(fails(&["verify", text(&to)]).contains("marker"), "nothing takes the rest for data");
+    let verified = selvedge(&["verify", text(&backup), "--json"]);
+    assert_eq!(verified.status.code(), Some(1), "the bit is in a block of documents: {verified:?}");
+    assert_ne!(json(&String::from_utf8_lossy(&verified.stdout))["faults"], serde_json::json!([]));
+
+    // A file that is cut, one that is gone, and manifests that are none.
+    fs::write(&table, &whole[..whole.len() - 1]).expect("room");
+    let said = fails(&["restore", text(&backup), "--data-dir", text(&folder.path().join("cut"))]);
+    assert!(said.contains("another length"), "{said}");
+    fs::remove_file(&table).expect("it is there");
+    fails(&["restore", text(&backup), "--data-dir", text(&folder.path().join("gone"))]);
+    fs::write(&table, &whole).expect("room");
+    for hostile in [
+        "",
+        "{",
+        "{\"format\":2,\"files\":[]}",
+        "{\"format\":1,\"files\":[{\"path\":\"../x\",\"bytes\":1,\"sha256\":\"\"}]}",
+    ] {
+        fs::write(&manifest, hostile).expect("room");
+        let said = fails(&["restore", text(&backup), "--data-dir", text(&folder.path().join("hostile"))]);
+        assert!(said.contains("not a backup"), "{said}");
+    }
+    fs::remove_file(&manifest).expect("it is there");
+    assert!(
+        fails(&["restore", text(&backup), "--data-dir", text(&folder.path().join("none"))]).contains("not finished")
+    );
+    fs::write(&manifest, kept).expect("room");
+    succeeds(&["restore", text(&backup), "--data-dir", text(&folder.path().join("well"))]);
+}
+
+#[test]
+fn nothing_is_begun_where_there_is_nothing() {
+    let folder = Folder::new();
+    let nowhere = folder.path().join("nowhere");
+    for command in [&["verify"][..], &["inspect", "a"], &["backup", text(&folder.path().join("b"))]] {
+        fails(&[command, &["--data-dir", text(&nowhere)]].concat());
+        assert!(!nowhere.exists(), "{command:?} made a folder");
+    }
+}
+
+#[test]
+fn completions_and_manual_pages_come_from_the_commands() {
+    for shell in ["bash", "zsh", "fish"] {
+        let script = succeeds(&["completions", shell]);
+        assert!(script.contains("control-listen") && script.contains("backup"), "{shell}");
+    }
+    assert!(succeeds(&["man"]).contains("control\\-listen"));
+    let folder = Folder::new();
+    succeeds(&["man", text(folder.path())]);
+    for page in ["selvedge.1", "selvedge-backup.1", "selvedge-doctor.1"] {
+        assert!(folder.path().join(page).exists(), "{page}");
+    }
+}

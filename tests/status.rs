@@ -1,0 +1,259 @@
+//! What the control plane says of a running server: health, status, alerts and slow operations, over HTTP and with both drivers.
+
+#[path = "server/client.rs"]
+#[allow(dead_code, reason = "shared with tests that need more of it")]
+mod client;
+#[path = "server/process.rs"]
+#[allow(dead_code, reason = "shared with tests that need more of it")]
+mod process;
+
+use std::net::SocketAddr;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use client::{Client, http};
+use process::{Folder, Server};
+use serde_json::Value;
+
+const DRIVERS: [&str; 2] = ["uring", "monoio"];
+
+/// What a dashboard is built on.
+const EXAMPLE: &str = include_str!("../src/control/status/example.json");
+
+/// A SyncStep1 of a client that has nothing.
+const SYNC_STEP_1: &[u8] = &[0, 0, 1, 0];
+
+/// What does not come within this does not come. A bound for tests that hang, not a measure.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+fn control(server: &Server) -> SocketAddr {
+    server.control
+}
+
+/// The status and the body.
+fn get(address: SocketAddr, path: &str, headers: &str) -> (u16, String) {
+    let answer = http(
+        address,
+        format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n{headers}\r\n").as_bytes(),
+    );
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
+    (status, body.to_owned())
+}
+
+fn json(address: SocketAddr, path: &str) -> Option<Value> {
+    let (status, body) = get(address, path, "");
+    (status == 200).then(|| serde_json::from_str(&body).expect("it is JSON"))
+}
+
+/// Asks until it is as wanted: figures are taken once a second.
+fn status_with(server: &Server, wanted: impl Fn(&Value) -> bool) -> Value {
+    let begun = Instant::now();
+    let mut last = None;
+    while begun.elapsed() < PATIENCE {
+        last = json(control(server), "/status");
+        if let Some(status) = last.as_ref().filter(|status| wanted(status)) {
+            return status.clone();
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    panic!("it never was as wanted: {last:#?}");
+}
+
+fn until_answers(address: SocketAddr, path: &str, wanted: u16) -> String {
+    let begun = Instant::now();
+    while begun.elapsed() < PATIENCE {
+        let (status, body) = get(address, path, "");
+        if status == wanted {
+            return body;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+    panic!("{path} never was {wanted}");
+}
+
+/// One letter, written by this client after so many others of its own.
+fn letter(client: u8, clock: u8) -> Vec<u8> {
+    let mut update = vec![1, 1, client, clock];
+    if clock == 0 {
+        update.extend([4, 1, 1, b't', 1, b'x']);
+    } else {
+        // Behind the one before.
+        update.extend([0x84, client, clock - 1, 1, b'x']);
+    }
+    update.push(0);
+    update
+}
+
+fn update_message(update: &[u8]) -> Vec<u8> {
+    [&[0, 2, update.len() as u8], update].concat()
+}
+
+fn carries(message: &[u8], update: &[u8]) -> bool {
+    message.len() >= 3 && message[0] == 0 && (message[1] == 1 || message[1] == 2) && message.ends_with(update)
+}
+
+#[test]
+fn figures_are_those_that_clients_have_counted() {
+    const DOCUMENTS: u64 = 4;
+    const LETTERS: u8 = 25;
+    for driver in DRIVERS {
+        let server = Server::start(driver, &Folder::new(), &["--shards", "3"]);
+        let mut clients: Vec<(Client, Client)> = (0..DOCUMENTS)
+            .map(|document| {
+                let path = format!("/yjs/counted-{document}");
+                (Client::upgrade(server.address, &path), Client::upgrade(server.address, &path))
+            })
+            .collect();
+        status_with(&server, |status| status["sessions"] == 2 * DOCUMENTS);
+        for (reader, writer) in &mut clients {
+            reader.send_binary(SYNC_STEP_1);
+            reader.wait_for(|message| message.starts_with(&[0, 1]));
+            for clock in 0..LETTERS {
+                let update = letter(7, clock);
+                writer.send_binary(&update_message(&update));
+                reader.wait_for(|message| carries(message, &update));
+                writer.wait_for(|message| carries(message, &update));
+            }
+            // A letter that is known.
+            writer.send_binary(&update_message(&letter(7, 0)));
+        }
+        let updates = DOCUMENTS * u64::from(LETTERS);
+        let status = status_with(&server, |status| {
+            status["totals"]["updates_accepted"] == updates && status["totals"]["updates_duplicate"] == DOCUMENTS
+        });
+        let totals = &status["totals"];
+        assert_eq!(status["connections"], 2 * DOCUMENTS, "{driver}");
+        assert_eq!(status["documents"], DOCUMENTS);
+        assert_eq!(totals["updates"], updates + DOCUMENTS);
+        assert_eq!(totals["updates_refused"], 0);
+        assert_eq!(totals["messages"], updates + 2 * DOCUMENTS);
+        assert_eq!(totals["records"], updates, "each letter waited for the one before");
+        assert_eq!(totals["connections"], 2 * DOCUMENTS);
+        assert_eq!(totals["deliveries"], 2 * updates, "to the reader, and to the writer after the commit");
+        assert_eq!(status["latency_ms"]["acknowledge"]["count"], updates);
+        assert_eq!(status["latency_ms"]["deliver"]["count"], updates);
+        let cores = status["per_core"].as_array().expect("a list");
+        let sum = |field: &str| cores.iter().map(|core| core[field].as_u64().expect("a number")).sum::<u64>();
+        assert_eq!((cores.len(), sum("connections"), sum("sessions")), (3, 2 * DOCUMENTS, 2 * DOCUMENTS));
+        assert!(cores.iter().all(|core| core["turning"] == true));
+        let quantiles = ["p50", "p95", "p99", "max"].map(|part| status["latency_ms"]["acknowledge"][part].as_f64());
+        assert!(quantiles.is_sorted() && quantiles[0] > Some(0.0), "{quantiles:?}");
+        let summary = json(control(&server), "/api/performance").expect("it is there");
+        assert_eq!(summary["sessions"], 2 * DOCUMENTS);
+        assert_eq!(summary["acknowledge_ms"]["count"], updates);
+        drop(clients);
+        status_with(&server, |status| status["connections"] == 0 && status["sessions"] == 0);
+    }
+}
+
+#[test]
+fn what_is_slow_and_what_is_wrong_has_the_shape_of_the_example() {
+    for driver in DRIVERS {
+        let flags = ["--slow-join-ms", "1", "--memory-max-bytes", "256MiB", "--alert-memory-percent", "1"];
+        let mut server = Server::start(driver, &Folder::new(), &flags);
+        let mut writer = Client::upgrade(server.address, "/yjs/slowly%20joined");
+        writer.send_binary(&update_message(&letter(7, 0)));
+        writer.wait_for(|message| carries(message, &letter(7, 0)));
+        // Whoever asks late has joined late; the look at the clock is the server's.
+        let sessions = status_with(&server, |status| status["sessions"] == 1);
+        status_with(&server, |status| status["measured_at"] != sessions["measured_at"]);
+        writer.send_binary(SYNC_STEP_1);
+        writer.wait_for(|message| message.starts_with(&[0, 1]));
+        let alerts = |status: &Value| status["alerts"].as_array().is_some_and(|alerts| !alerts.is_empty());
+        let status = status_with(&server, |status| status["slow_operations_total"] != 0 && alerts(status));
+        let slow = &status["slow_operations"][0];
+        assert_eq!((&slow["operation"], &slow["document"]), (&Value::from("join"), &Value::from("slowly joined")));
+        let alert = &status["alerts"][0];
+        assert_eq!((&alert["name"], &alert["threshold"]), (&Value::from("memory_use"), &Value::from(1.0)));
+        assert!(alert["recommendation"].as_str().is_some_and(|text| text.contains("memory_max_bytes")), "{alert}");
+        same_shape("", &serde_json::from_str(EXAMPLE).expect("it is JSON"), &status);
+        server.terminate();
+        let (_, log) = server.end();
+        assert!(log.contains("slow operation") && log.contains("alert raised"), "{log}");
+    }
+}
+
+/// The same fields with the same kinds of values. What is nothing in one of them may be anything in the other, and what is only sometimes there is
+/// so in lists.
+fn same_shape(path: &str, example: &Value, real: &Value) {
+    match (example, real) {
+        (Value::Object(example), Value::Object(real)) => {
+            let fields = |object: &serde_json::Map<String, Value>| object.keys().cloned().collect::<Vec<_>>();
+            if !path.ends_with("slow_operations[]") {
+                assert_eq!(fields(example), fields(real), "fields of {path}");
+            }
+            for (field, value) in real {
+                if let Some(example) = example.get(field) {
+                    same_shape(&format!("{path}.{field}"), example, value);
+                }
+            }
+        }
+        (Value::Array(example), Value::Array(real)) => {
+            if let (Some(example), Some(real)) = (example.first(), real.first()) {
+                same_shape(&format!("{path}[]"), example, real);
+            }
+        }
+        (Value::Null, _) | (_, Value::Null) => {}
+        (example, real) => {
+            let kind = |value: &Value| (value.is_string(), value.is_number(), value.is_boolean());
+            assert_eq!(kind(example), kind(real), "{path}: {example} and {real}");
+        }
+    }
+}
+
+#[test]
+fn health_is_told_to_anybody_and_figures_to_those_who_may() {
+    let folder = Folder::new();
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, "a secret that nobody else knows at all").expect("a file");
+    let secret = secret.to_str().expect("a path");
+    let server = Server::start("monoio", &folder, &["--auth-secret-file", secret]);
+    let token = |flags: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_selvedge"));
+        let made = command.args(["token", "--sub", "me", "--auth-secret-file", secret]).args(flags).output();
+        let made = String::from_utf8(made.expect("it runs").stdout).expect("text");
+        format!("Authorization: Bearer {}\r\n", made.trim())
+    };
+    status_is_there(&server, &token(&["--admin"]));
+    for path in ["/status", "/api/performance"] {
+        assert_eq!(get(control(&server), path, "").0, 401, "{path}");
+        assert_eq!(get(control(&server), path, &token(&["--document", "*=write"])).0, 403, "{path}");
+        assert_eq!(get(control(&server), path, &token(&["--admin"])).0, 200, "{path}");
+    }
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(get(control(&server), path, "").0, 200, "{path}");
+    }
+}
+
+fn status_is_there(server: &Server, headers: &str) {
+    let begun = Instant::now();
+    while get(control(server), "/status", headers).0 != 200 {
+        assert!(begun.elapsed() < PATIENCE, "it never comes");
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn both_ports_say_the_same_of_health_and_a_drain_is_no_readiness() {
+    for driver in DRIVERS {
+        let flags = ["--close-timeout-ms", "20000", "--drain-timeout-ms", "60000"];
+        let mut server = Server::start(driver, &Folder::new(), &flags);
+        for address in [server.address, control(&server)] {
+            assert_eq!(get(address, "/healthz", ""), (200, "{\"status\":\"ok\"}\n".to_owned()), "{driver}");
+            let (status, body) = get(address, "/readyz", "");
+            assert!(status == 200 && body.contains("\"status\":\"ready\""), "{driver}: {body}");
+        }
+        // It does not answer the goodbye, and so keeps the server.
+        let mut client = Client::upgrade(server.address, "/yjs/kept");
+        client.send_binary(SYNC_STEP_1);
+        client.wait_for(|message| message.starts_with(&[0, 1]));
+        server.terminate();
+        let body = until_answers(control(&server), "/readyz", 503);
+        assert!(body.contains("\"reason\":\"draining\""), "{driver}: {body}");
+        assert_eq!(get(control(&server), "/healthz", "").0, 200, "who drains is alive");
+        assert_eq!(json(control(&server), "/status").expect("it is there")["draining"], true);
+        drop(client);
+        assert_eq!(server.exit_code(), Some(0));
+    }
+}

@@ -1,0 +1,42 @@
+import { describe, expect, test } from 'vitest'
+import { ago, bytes, count, duration, percent, rate, seconds } from './format'
+
+describe('numbers', () => {
+  test.each([
+    [count(0), '0'],
+    [count(12_345), '12,345'],
+    [count(1_234_567), '1.23 M'],
+    [count(9_870_000_000), '9.87 G'],
+    [count(null), '–'],
+    [count(Number.NaN), '–'],
+    [rate(0), '0'],
+    [rate(0.25), '0.3'],
+    [rate(9.96), '10'],
+    [rate(1500), '1,500'],
+    [bytes(0), '0 B'],
+    [bytes(1023), '1,023 B'],
+    [bytes(1024), '1 KiB'],
+    [bytes(1_500_000), '1.43 MiB'],
+    [bytes(2 ** 60), '1,024 PiB'],
+    [seconds(0), '0 ms'],
+    [seconds(0.000_06), '60 µs'],
+    [seconds(0.0011), '1.1 ms'],
+    [seconds(0.25), '250 ms'],
+    [seconds(12), '12 s'],
+    [seconds(3_600), '1 h'],
+    [duration(0), '0 s'],
+    [duration(59), '59 s'],
+    [duration(61), '1 min 1 s'],
+    [duration(3_600), '1 h'],
+    [duration(3_601), '1 h'],
+    [duration(90_061), '1 d 1 h'],
+    [duration(-1), '–'],
+    [percent(0.004), '0.4 %'],
+    [percent(0.5), '50 %'],
+    [percent(undefined), '–'],
+    [ago(200), 'just now'],
+    [ago(61_000), '1 min 1 s ago'],
+  ])('%s is %s', (is, should) => {
+    expect(is).toBe(should)
+  })
+})

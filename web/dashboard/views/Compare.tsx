@@ -1,0 +1,131 @@
+/** What changed between a version and another, or now. */
+import { useEffect, useId, useRef, useState } from 'preact/hooks'
+import { json } from '../api/client'
+import { parse, type RootChange, type TextPiece, type ValueChange } from '../comparison'
+import { count } from '../format'
+import { Empty, Failed, Loading } from '../parts/Notice'
+import { useLoaded } from '../parts/loaded'
+import { label, type Version } from './Versions'
+
+interface Props {
+  path: string
+  version: Version
+  versions: readonly Version[]
+  turn: string
+  close: () => void
+}
+
+export function Compare({ path, version, versions, turn, close }: Props) {
+  const [to, setTo] = useState('current')
+  const id = useId()
+  const title = useRef<HTMLHeadingElement>(null)
+  const query = new URLSearchParams({ to })
+  const comparison = useLoaded(
+    async signal => parse(await json(`${path}/${encodeURIComponent(version.id)}/compare?${query}`, { signal })),
+    `${path} ${version.id} ${to}`,
+    turn,
+  )
+  const { value } = comparison
+
+  useEffect(() => {
+    title.current?.focus()
+  }, [])
+
+  return (
+    <section class="panel compare" aria-labelledby={`${id}-title`}>
+      <div class="section-head">
+        <h3 id={`${id}-title`} ref={title} tabIndex={-1}>
+          What changed since {label(version)}
+        </h3>
+        <div class="actions">
+          <label for={id}>up to</label>
+          <select
+            id={id}
+            value={to}
+            onChange={event => {
+              setTo(event.currentTarget.value)
+            }}
+          >
+            <option value="current">now</option>
+            {versions
+              .filter(other => other.id !== version.id)
+              .map(other => (
+                <option key={other.id} value={other.id}>
+                  {label(other)}
+                </option>
+              ))}
+          </select>
+          <button type="button" onClick={close}>
+            Close
+          </button>
+        </div>
+      </div>
+      {comparison.error !== null && <Failed error={comparison.error} again={comparison.again} />}
+      {value === null && comparison.isLoading && <Loading what="the comparison" />}
+      {value?.roots.length === 0 && <Empty>The content is the same.</Empty>}
+      {value && (value.clients.length > 0 || value.deleted > 0) && (
+        <p class="soft">
+          {value.clients.length > 0 && (
+            <>Written by {value.clients.map(({ client, inserted }) => `client ${client} (${count(inserted)})`).join(', ')}. </>
+          )}
+          {value.deleted > 0 && <>{count(value.deleted)} deleted.</>}
+        </p>
+      )}
+      {value?.roots.map(root => (
+        <Root key={root.root} change={root} />
+      ))}
+    </section>
+  )
+}
+
+function Root({ change }: { change: RootChange }) {
+  const { root, type, state, text, values, left } = change
+  return (
+    <article class="change">
+      <h4>
+        <code>{root === '' ? '(no name)' : root}</code> <span class="soft">{type.replaceAll('_', ' ')}</span>{' '}
+        <span class={`badge ${state === 'added' ? 'good' : state === 'removed' ? 'bad' : ''}`}>{state}</span>
+      </h4>
+      {text.length > 0 && (
+        <pre class="content">
+          {text.map((piece, at) => (
+            <Piece key={at} piece={piece} />
+          ))}
+        </pre>
+      )}
+      {values.map((value, at) => (
+        <Value key={at} change={value} />
+      ))}
+      {left > 0 && <p class="soft">{count(left)} more changes are not shown.</p>}
+    </article>
+  )
+}
+
+function Piece({ piece }: { piece: TextPiece }) {
+  switch (piece.kind) {
+    case 'same':
+      return <span class="unchanged">{` … ${count(piece.length)} as before … `}</span>
+    case 'added':
+      return <ins>{piece.text}</ins>
+    case 'removed':
+      return <del>{piece.text}</del>
+  }
+}
+
+function Value({ change: { path, before, after } }: { change: ValueChange }) {
+  return (
+    <div class="value">
+      {path !== '' && <code>{path}</code>}
+      {before !== null && (
+        <pre>
+          <del>{before}</del>
+        </pre>
+      )}
+      {after !== null && (
+        <pre>
+          <ins>{after}</ins>
+        </pre>
+      )}
+    </div>
+  )
+}

@@ -1,0 +1,88 @@
+/** One document: what is known of it, who is in it, what it says, and its versions. */
+import { useEffect, useState } from 'preact/hooks'
+import { documentPath, json } from '../api/client'
+import { Fields } from '../api/fields'
+import type { Fact } from '../facts'
+import { bytes, count, date } from '../format'
+import { Facts } from '../parts/Facts'
+import { Failed, Loading } from '../parts/Notice'
+import { useLoaded } from '../parts/loaded'
+import { versionSaved } from '../state/live'
+import { address } from '../state/route-address'
+import { clip } from '../text'
+import { Preview } from './Preview'
+import { Sessions } from './Sessions'
+import { Versions } from './Versions'
+
+/** How often it is looked at who is there. Presence has no events: it changes with each key that somebody types. */
+const nowMs = 3_000
+
+function parse(value: unknown): Fact[] {
+  const of = new Fields(value)
+  return [
+    { label: 'Size on disk', value: bytes(of.number('bytes')) },
+    { label: 'Sequence', value: count(of.number('sequence')) },
+    { label: 'Sessions', value: count(of.number('sessions')) },
+    { label: 'Created', value: date(of.time('created_at')) },
+    { label: 'Changed', value: date(of.time('updated_at')) },
+  ]
+}
+
+export function DocumentPage({ name }: { name: string }) {
+  /** What is loaded anew when these change: all, what is true of the document now, its versions. */
+  const [turn, setTurn] = useState(0)
+  const [nowTurn, setNowTurn] = useState(0)
+  const [versionTurn, setVersionTurn] = useState(0)
+  const path = documentPath(name)
+  const metadata = useLoaded(async signal => parse(await json(path, { signal })), name, `${turn} ${nowTurn}`)
+
+  useEffect(() => {
+    const timer = setInterval(() => {
+      if (!document.hidden) setNowTurn(turn => turn + 1)
+    }, nowMs)
+    const stop = versionSaved.subscribe(saved => {
+      if (saved?.document === name) setVersionTurn(turn => turn + 1)
+    })
+    return () => {
+      clearInterval(timer)
+      stop()
+    }
+  }, [name])
+
+  return (
+    <>
+      <div class="view-head">
+        <nav aria-label="Where this is">
+          <a href={address({ view: 'documents', name: null })}>Documents</a> /
+        </nav>
+        <h1 class="document-name">{clip(name, 400)}</h1>
+        <button
+          type="button"
+          onClick={() => {
+            setTurn(turn + 1)
+          }}
+        >
+          Refresh
+        </button>
+      </div>
+      {metadata.error !== null && <Failed error={metadata.error} again={metadata.again} />}
+      {metadata.value === null && metadata.isLoading && <Loading what="the document" />}
+      {metadata.value !== null && (
+        <>
+          <section class="panel" aria-label="Metadata">
+            <Facts facts={metadata.value} isWide />
+          </section>
+          <Sessions document={name} turn={`${turn} ${nowTurn}`} />
+          <Preview document={name} turn={turn} />
+          <Versions
+            document={name}
+            turn={`${turn} ${versionTurn}`}
+            restored={() => {
+              setTurn(turn + 1)
+            }}
+          />
+        </>
+      )}
+    </>
+  )
+}

@@ -1,0 +1,160 @@
+/** Who is in a document now, with what they say of themselves. */
+import { useState } from 'preact/hooks'
+import { documentPath, json } from '../api/client'
+import { Fields } from '../api/fields'
+import { count, duration } from '../format'
+import { Confirm } from '../parts/Confirm'
+import { Empty, Failed, Loading } from '../parts/Notice'
+import { useLoaded } from '../parts/loaded'
+import { clip, colour, written } from '../text'
+
+const sessionsMax = 500
+
+/** Clients that one session speaks for: one, or as many as a server that is connected brings. */
+const presencesMax = 50
+
+/** Of the presence of one client, as text. */
+const presenceMax = 400
+
+interface Presence {
+  client: string
+  name: string | null
+  colour: string | null
+  /** All of it. */
+  json: string
+}
+
+interface Session {
+  id: string
+  access: string
+  dialect: string
+  seconds: number | null
+  presence: Presence[]
+}
+
+export function parsePresence(of: Fields): Presence {
+  const state = of.fields('state')
+  // What y-websocket and Hocuspocus examples, and most editors, call it.
+  const user = state.has('user') ? state.fields('user') : state
+  return {
+    client: of.text('client', 20) ?? '',
+    name: user.text('name', 60),
+    colour: colour(user.raw('color')),
+    json: clip(written(of.raw('state')), presenceMax, true),
+  }
+}
+
+interface Page {
+  sessions: Session[]
+  /** With those that are not listed. */
+  count: number
+}
+
+export function parse(value: unknown): Page {
+  const page = new Fields(value)
+  const sessions = page.list('sessions', sessionsMax).flatMap((one): Session[] => {
+    const id = one.text('id')
+    if (id === null) return []
+    return [
+      {
+        id,
+        access: one.text('access') ?? '–',
+        dialect: one.text('dialect') ?? '–',
+        seconds: one.number('seconds'),
+        presence: one.list('awareness', presencesMax).map(parsePresence),
+      },
+    ]
+  })
+  return { sessions, count: Math.max(page.number('count') ?? 0, sessions.length) }
+}
+
+export function Sessions({ document, turn }: { document: string; turn: string }) {
+  const path = `${documentPath(document)}/sessions`
+  const sessions = useLoaded(async signal => parse(await json(path, { signal })), document, turn)
+  const [leaving, setLeaving] = useState<Session | null>(null)
+  const all = sessions.value?.sessions ?? null
+  const left = (sessions.value?.count ?? 0) - (all?.length ?? 0)
+  return (
+    <section aria-labelledby="sessions-title">
+      <h2 id="sessions-title">Live sessions</h2>
+      {sessions.error !== null && <Failed error={sessions.error} again={sessions.again} />}
+      {all === null && sessions.isLoading && <Loading what="sessions" />}
+      {all?.length === 0 && <Empty>Nobody has this document open.</Empty>}
+      {all && all.length > 0 && (
+        <div class="scroll" tabIndex={0} role="group" aria-labelledby="sessions-title">
+          <table>
+            <caption class="visually-hidden">Live sessions of this document</caption>
+            <thead>
+              <tr>
+                <th scope="col">Presence</th>
+                <th scope="col">Session</th>
+                <th scope="col">Access</th>
+                <th scope="col">Protocol</th>
+                <th scope="col">For</th>
+                <th scope="col">
+                  <span class="visually-hidden">Actions</span>
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {all.map(session => (
+                <tr key={session.id}>
+                  <td>
+                    {session.presence.length === 0 && <span class="soft">none</span>}
+                    {session.presence.map(one => (
+                      <PresenceMark key={one.client} presence={one} />
+                    ))}
+                  </td>
+                  <td class="nowrap">{session.id}</td>
+                  <td>{session.access}</td>
+                  <td>{session.dialect}</td>
+                  <td class="nowrap">{duration(session.seconds)}</td>
+                  <td class="end">
+                    <button
+                      type="button"
+                      aria-label={`Disconnect session ${session.id}`}
+                      onClick={() => {
+                        setLeaving(session)
+                      }}
+                    >
+                      Disconnect
+                    </button>
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {left > 0 && <p class="soft">{count(left)} more are not shown.</p>}
+      {leaving && (
+        <Confirm
+          title="Disconnect this session?"
+          action="Disconnect"
+          isDangerous
+          act={async () => {
+            await json(`${path}/${encodeURIComponent(leaving.id)}`, { method: 'DELETE' })
+            sessions.again()
+          }}
+          close={() => {
+            setLeaving(null)
+          }}
+        >
+          <p>
+            {leaving.presence[0]?.name ?? `Session ${leaving.id}`} is disconnected. Most clients come back by themselves after a moment, and
+            nothing they wrote is lost.
+          </p>
+        </Confirm>
+      )}
+    </section>
+  )
+}
+
+function PresenceMark({ presence }: { presence: Presence }) {
+  return (
+    <span class="presence" title={presence.json}>
+      <span class="dot" aria-hidden="true" style={presence.colour === null ? {} : { backgroundColor: presence.colour }} />
+      {presence.name ?? `client ${presence.client}`}
+    </span>
+  )
+}

@@ -1,0 +1,216 @@
+/** Versions of a document: kept by hand or by policy, compared, and restored as a new edit. */
+import { useId, useState } from 'preact/hooks'
+import { documentPath, json } from '../api/client'
+import { Fields } from '../api/fields'
+import { ago, bytes, count, date } from '../format'
+import { Confirm } from '../parts/Confirm'
+import { Empty, Failed, Loading } from '../parts/Notice'
+import { useLoaded } from '../parts/loaded'
+import { now } from '../state/clock'
+import { Compare } from './Compare'
+
+const versionsMax = 500
+
+/** What the server takes. */
+const nameMax = 200
+
+export interface Version {
+  id: string
+  name: string | null
+  author: string | null
+  takenMs: number | null
+  sequence: number | null
+  bytes: number | null
+  isAutomatic: boolean
+}
+
+export function parse(value: unknown): Version[] {
+  return new Fields(value).list('versions', versionsMax).flatMap((one): Version[] => {
+    const id = one.text('id')
+    if (id === null) return []
+    const name = one.text('name')
+    return [
+      {
+        id,
+        name: name === '' ? null : name,
+        author: one.text('author'),
+        takenMs: one.number('taken_ms'),
+        sequence: one.number('sequence'),
+        bytes: one.number('bytes'),
+        isAutomatic: one.flag('automatic') ?? false,
+      },
+    ]
+  })
+}
+
+export function label(version: Version): string {
+  return version.name ?? `version ${version.id}`
+}
+
+export function Versions({ document, turn, restored }: { document: string; turn: string; restored: () => void }) {
+  const path = `${documentPath(document)}/versions`
+  const versions = useLoaded(async signal => parse(await json(path, { signal })), document, turn)
+  const [restoring, setRestoring] = useState<Version | null>(null)
+  const [comparing, setComparing] = useState<Version | null>(null)
+  const [said, setSaid] = useState('')
+  const all = versions.value
+  return (
+    <section aria-labelledby="versions-title">
+      <h2 id="versions-title">Versions</h2>
+      <Save
+        path={path}
+        saved={name => {
+          setSaid(`Saved ${name === '' ? 'a version' : name}.`)
+          versions.again()
+        }}
+      />
+      <p class="soft" role="status">
+        {said}
+      </p>
+      {versions.error !== null && <Failed error={versions.error} again={versions.again} />}
+      {all === null && versions.isLoading && <Loading what="versions" />}
+      {all?.length === 0 && <Empty>No version has been saved yet.</Empty>}
+      {all && all.length > 0 && (
+        <div class="scroll" tabIndex={0} role="group" aria-labelledby="versions-title">
+          <table>
+            <caption class="visually-hidden">Versions of this document, the latest first</caption>
+            <thead>
+              <tr>
+                <th scope="col">Version</th>
+                <th scope="col">Saved</th>
+                <th scope="col">By</th>
+                <th scope="col" class="number">
+                  Sequence
+                </th>
+                <th scope="col" class="number">
+                  Size
+                </th>
+                <th scope="col">
+                  <span class="visually-hidden">Actions</span>
+                </th>
+              </tr>
+            </thead>
+            <tbody>
+              {all.map(version => (
+                <tr key={version.id}>
+                  <th scope="row" class="name">
+                    {label(version)}
+                  </th>
+                  <td class="nowrap" title={date(version.takenMs)}>
+                    {version.takenMs === null ? '–' : ago(now.value - version.takenMs)}
+                  </td>
+                  <td class="name">{version.isAutomatic ? 'policy' : (version.author ?? '–')}</td>
+                  <td class="number">{count(version.sequence)}</td>
+                  <td class="number">{bytes(version.bytes)}</td>
+                  <td class="end">
+                    <div class="actions">
+                      <button
+                        type="button"
+                        aria-label={`Compare ${label(version)}`}
+                        onClick={() => {
+                          setComparing(version)
+                        }}
+                      >
+                        Compare
+                      </button>
+                      <button
+                        type="button"
+                        aria-label={`Restore ${label(version)}`}
+                        onClick={() => {
+                          setRestoring(version)
+                        }}
+                      >
+                        Restore
+                      </button>
+                    </div>
+                  </td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+      {comparing && all && (
+        <Compare
+          key={comparing.id}
+          path={path}
+          version={comparing}
+          versions={all}
+          turn={turn}
+          close={() => {
+            setComparing(null)
+          }}
+        />
+      )}
+      {restoring && (
+        <Confirm
+          title={`Restore ${label(restoring)}?`}
+          action="Restore"
+          act={async () => {
+            await json(`${path}/${encodeURIComponent(restoring.id)}/restore`, { method: 'POST' })
+            setSaid(`Restored ${label(restoring)}.`)
+            restored()
+          }}
+          close={() => {
+            setRestoring(null)
+          }}
+        >
+          <p>
+            The document becomes what it was then, as a new edit that everybody who has it open receives. What came since stays in its
+            history.
+          </p>
+        </Confirm>
+      )}
+    </section>
+  )
+}
+
+function Save({ path, saved }: { path: string; saved: (name: string) => void }) {
+  const [name, setName] = useState('')
+  const [error, setError] = useState<string | null>(null)
+  const [isBusy, setBusy] = useState(false)
+  const id = useId()
+  const save = async () => {
+    setBusy(true)
+    setError(null)
+    try {
+      await json(path, { method: 'POST', body: { name: name.trim() } })
+      saved(name.trim())
+      setName('')
+    } catch (failure) {
+      setError(failure instanceof Error ? failure.message : 'It failed.')
+    } finally {
+      setBusy(false)
+    }
+  }
+  return (
+    <form
+      class="tools"
+      onSubmit={event => {
+        event.preventDefault()
+        void save()
+      }}
+    >
+      <div class="field">
+        <label for={id}>Name of a version</label>
+        <input
+          id={id}
+          maxLength={nameMax}
+          required
+          value={name}
+          onInput={event => {
+            setName(event.currentTarget.value)
+          }}
+        />
+      </div>
+      <button type="submit" disabled={isBusy}>
+        {isBusy ? 'Saving…' : 'Save version'}
+      </button>
+      {error !== null && (
+        <p class="error" role="alert">
+          {error}
+        </p>
+      )}
+    </form>
+  )
+}

@@ -1,0 +1,81 @@
+/** How this tab stands with the server, in one word: what the mark at the top shows. Says "saved" only of what is on disk. */
+
+/** Everything that it follows from. */
+export interface Facts {
+  /** The switch is at "online". */
+  wanted: boolean
+  link: 'down' | 'opening' | 'open'
+  /** The server has let us in on this connection, and the handshake that counts has begun. */
+  joined: boolean
+  readonly: boolean
+  /** Why we were not let in, or put out. */
+  refusal: string | undefined
+  /** What the provider waits for: acknowledgements of changes, and one for the handshake. */
+  unacknowledged: number
+  /** Changes made in this tab that no acknowledgement covers. */
+  changes: number
+  /** The server said that it cannot take a change now. */
+  stalled: boolean
+  /** How the last connection ended, where there was one. */
+  lost: { code: number; reason: string } | undefined
+}
+
+export type Standing =
+  | { kind: 'connecting' }
+  | { kind: 'saved' }
+  | { kind: 'saving'; changes: number }
+  | { kind: 'stalled'; changes: number }
+  | { kind: 'offline'; changes: number }
+  | { kind: 'stopped'; changes: number; why: string }
+  | { kind: 'refused'; changes: number; reason: string }
+  | { kind: 'readonly' }
+
+export function standingOf(facts: Facts): Standing {
+  const { changes } = facts
+  if (facts.refusal !== undefined) return { kind: 'refused', changes, reason: facts.refusal }
+  if (!facts.wanted) return { kind: 'offline', changes }
+  if (facts.link !== 'open' || !facts.joined) {
+    if (facts.lost === undefined) return { kind: 'connecting' }
+    return { kind: 'stopped', changes, why: whyLost(facts.lost) }
+  }
+  if (facts.unacknowledged > 0) {
+    if (changes === 0) return { kind: 'connecting' }
+    return { kind: facts.stalled ? 'stalled' : 'saving', changes }
+  }
+  return { kind: facts.readonly ? 'readonly' : 'saved' }
+}
+
+/** Close codes of docs/PROTOCOL.md. */
+function whyLost({ code, reason }: { code: number; reason: string }): string {
+  if (code === 1012) return 'The server was stopped'
+  if (code === 1013) return reason === '' ? 'The server is busy' : `Not now: ${reason}`
+  return 'The server does not answer'
+}
+
+/** After these the client should not come back by itself. */
+export const isFinal = (code: number): boolean => code >= 4400 && code <= 4499 && code !== 4408
+
+const many = (changes: number, verb = ''): string => `${changes} ${changes === 1 ? 'change' : 'changes'}${verb}`
+const waiting = (changes: number): string => (changes === 0 ? '' : many(changes, changes === 1 ? ' waits here' : ' wait here'))
+
+/** What is said of it: a short line, and a second one where there is more to say. */
+export function sentenceOf(standing: Standing, durable: string): { title: string; more: string } {
+  switch (standing.kind) {
+    case 'connecting':
+      return { title: 'Connecting…', more: '' }
+    case 'saved':
+      return { title: durable, more: '' }
+    case 'saving':
+      return { title: `Saving ${many(standing.changes)}…`, more: '' }
+    case 'stalled':
+      return { title: 'Not saved', more: `The server cannot write now; ${waiting(standing.changes)}` }
+    case 'offline':
+      return { title: 'Offline', more: waiting(standing.changes) || 'What you do now stays here until you are back' }
+    case 'stopped':
+      return { title: standing.why, more: `${waiting(standing.changes) || 'Nothing is lost'}; trying again` }
+    case 'refused':
+      return { title: 'Refused', more: [standing.reason, waiting(standing.changes)].filter(Boolean).join('; ') }
+    case 'readonly':
+      return { title: 'Read only', more: 'You see what others do' }
+  }
+}
