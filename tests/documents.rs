@@ -31,6 +31,9 @@ mod rights;
 #[path = "documents/sessions.rs"]
 mod sessions;
 
+#[path = "documents/versions.rs"]
+mod versions;
+
 use plane::Plane;
 use process::{Folder, Server};
 

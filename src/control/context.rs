@@ -21,6 +21,7 @@ use crate::reactor::{Board, Counted};
 use crate::reader::Reader;
 use crate::settings::Settings;
 use crate::settings::live::Live;
+use crate::versions::Versions;
 use crate::view::View;
 use crate::webhooks::Webhooks;
 
@@ -62,6 +63,8 @@ pub struct Context {
     pub checkpoints: Checkpoints,
     /// The way to the cores.
     pub deliver: Deliver,
+    /// What is kept of them.
+    pub versions: Versions,
     /// What was asked of the control plane.
     pub requests: Requests,
     /// Documents as a real CRDT, in processes of their own.

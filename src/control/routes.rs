@@ -20,7 +20,8 @@ use super::guard::guard;
 use super::leftover::leftover;
 use super::problem::Problem;
 use super::{
-    Context, checkpoints, documents, events, health, metrics, openapi, playground, settings, status, web, webhooks,
+    Context, checkpoints, documents, events, health, metrics, openapi, playground, settings, status, versions, web,
+    webhooks,
 };
 use crate::settings::Settings;
 
@@ -76,6 +77,7 @@ fn ordinary() -> Router<Arc<Context>> {
         .merge(playground::routes())
         .merge(settings::routes())
         .merge(status::routes())
+        .merge(versions::routes())
         .merge(web::routes())
         .merge(webhooks::routes())
 }
