@@ -156,7 +156,8 @@ async fn delete(
     body: Body,
 ) -> Result<StatusCode, Problem> {
     let work = async {
-        actor.caller.require(name.as_str(), Right::Write)?;
+        // What an edit cannot take away, who may only edit must not.
+        actor.caller.require_admin()?;
         Parameters::read(&uri, &[])?;
         body::expect_none(body).await?;
         match context.versions.delete(&name, id).await.map_err(failed)? {
