@@ -114,6 +114,8 @@ enum Broken {
     Gone,
     /// The names cannot be read.
     Unlisted,
+    /// Who asks may not any longer.
+    NotUpheld,
 }
 
 impl From<Gone> for Broken {
@@ -136,6 +138,7 @@ async fn write(context: &Context, caller: &Caller, prefix: &str, pump: &Pump) ->
             if !caller.may(name.as_str(), Right::Read) {
                 continue;
             }
+            caller.uphold(context).map_err(|_| Broken::NotUpheld)?;
             let mut held = Held::none();
             match context.documents.state(&name).await {
                 Ok(Some(state)) => match held.grow(state.update.len()) {

@@ -144,7 +144,7 @@ impl Import {
             }
             Some(Ended::Gone) => return,
             Some(Ended::Conflict) => {
-                self.sum.detail = Some("it ends at a document that is there (on_conflict=fail)".to_owned())
+                self.sum.detail = Some("it ends at a document that is there (on_conflict=fail)".to_owned());
             }
             Some(Ended::Broken(broken)) => self.sum.detail = Some(broken.to_string()),
         }
@@ -170,6 +170,7 @@ impl Import {
 
     /// Puts a document in, or finds that it is there; then nothing.
     async fn put(&self, name: &DocumentName, update: Bytes) -> Result<Option<(Taken, u64)>, Problem> {
+        self.actor.caller.uphold(&self.context)?;
         self.actor.caller.require(name.as_str(), Right::Write)?;
         let documents = &self.context.documents;
         let there = match self.on_conflict {
