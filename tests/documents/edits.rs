@@ -120,6 +120,6 @@ fn bodies_that_no_path_takes_are_refused_with_the_reason() {
     plane.ask("PATCH /v1/documents/b/content", &[("content-type", "application/json")], deep.as_bytes()).expect(413);
     plane
         .ask("PATCH /v1/documents/b/content", &[("content-type", "application/json")], &deep.as_bytes()[..10_000])
-        .expect(400);
+        .expect(422);
     plane.get("/v1/documents").expect(200);
 }
