@@ -117,7 +117,7 @@ impl Documents {
         let answered = self.ask_owner(&place, name, Errand::Inspect).await?;
         let Answer::Inspected(inspection) = answered.answer else { return Err(Failed::TimedOut) };
         let live = inspection.standing;
-        if stored.is_none() && live.is_none() {
+        if stored.is_none() && live.is_none_or(|live| live.sessions == 0) {
             return Ok(None);
         }
         let mut description = Description {

@@ -13,7 +13,6 @@ mod import;
 mod list;
 mod metadata;
 pub(super) mod name;
-pub(super) mod parameters;
 mod places;
 mod pump;
 mod sessions;

@@ -21,11 +21,11 @@ use super::documents::body::{self, Held};
 use super::documents::content::{represent, wanted};
 use super::documents::failure::{failed, not_viewed};
 use super::documents::name::{Named, escape};
-use super::documents::parameters::Parameters;
 use super::documents::state::{describe, not_there, state};
 use super::documents::tag::{Conditions, Tag};
 use super::documents::times::rfc_3339;
 use super::documents::updates::{self, Answer};
+use super::parameters::Parameters;
 use super::problem::Problem;
 use crate::audit::Action;
 use crate::auth::Right;
@@ -156,7 +156,8 @@ async fn delete(
     body: Body,
 ) -> Result<StatusCode, Problem> {
     let work = async {
-        actor.caller.require(name.as_str(), Right::Write)?;
+        // What an edit cannot take away, who may only edit must not.
+        actor.caller.require_admin()?;
         Parameters::read(&uri, &[])?;
         body::expect_none(body).await?;
         match context.versions.delete(&name, id).await.map_err(failed)? {

@@ -14,7 +14,6 @@ use super::accept::choose;
 use super::body::{self, Held};
 use super::failure::not_viewed;
 use super::name::Named;
-use super::parameters::Parameters;
 use super::state::state;
 use super::tag::{Conditions, Representation, Tag};
 use super::updates::{self, Answer};
@@ -23,6 +22,7 @@ use crate::auth::Right;
 use crate::control::Context;
 use crate::control::access::Caller;
 use crate::control::act::Actor;
+use crate::control::parameters::Parameters;
 use crate::control::problem::Problem;
 use crate::view::Operation;
 

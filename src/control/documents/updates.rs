@@ -13,13 +13,13 @@ use serde::Serialize;
 use super::body;
 use super::failure::failed;
 use super::name::Named;
-use super::parameters::Parameters;
 use super::state::tag;
 use super::tag::{Conditions, Representation, Tag};
 use crate::audit::Action;
 use crate::auth::Right;
 use crate::control::Context;
 use crate::control::act::Actor;
+use crate::control::parameters::Parameters;
 use crate::control::problem::Problem;
 
 /// What came of an edit.

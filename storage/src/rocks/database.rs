@@ -412,7 +412,7 @@ impl Database {
             (Some(value), _) => match value.as_ref().try_into().map(u32::from_le_bytes) {
                 Ok(directory::FORMAT) => Ok(()),
                 Ok(directory::FORMAT_WITHOUT_NAMES) if access == Access::Read => Ok(()),
-                Ok(directory::FORMAT_WITHOUT_NAMES) if access == Access::Upgrade => {
+                Ok(directory::FORMAT_WITHOUT_NAMES) if matches!(access, Access::Upgrade | Access::Create) => {
                     self.index_names()?;
                     self.put_format()
                 }
