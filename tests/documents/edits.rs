@@ -114,7 +114,7 @@ fn bodies_that_no_path_takes_are_refused_with_the_reason() {
     plane.get("/v1/documents/a").expect(404);
     // What is announced too large is not waited for.
     let head = "POST /v1/documents/a/updates HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/octet-stream\r\nContent-Length: 99999999\r\n\r\n";
-    let answer = super::client::http(server.control.expect("it has one"), head.as_bytes());
+    let answer = super::client::http(server.control, head.as_bytes());
     assert!(answer.starts_with("HTTP/1.1 413 "), "{answer}");
     let deep = "[".repeat(2 << 20);
     plane.ask("PATCH /v1/documents/b/content", &[("content-type", "application/json")], deep.as_bytes()).expect(413);
