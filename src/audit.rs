@@ -14,7 +14,7 @@ use std::thread::{self, JoinHandle};
 use std::time::SystemTime;
 
 pub use crate::rotating_file::Options;
-pub use event::{Address, Event, How, Reason, SettingHow};
+pub use event::{Action, Address, Event, How, Outcome, Reason, SettingHow};
 
 use crate::rotating_file::RotatingFile;
 use queue::{Queue, Record};

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::{Duration, SystemTime};
 
-pub use claims::{PATTERN_BYTES_MAX, PATTERNS_MAX, SUBJECT_BYTES_MAX};
+pub use claims::{PATTERN_BYTES_MAX, PATTERNS_MAX, SUBJECT_BYTES_MAX, is_subject};
 pub use denied::Denied;
 pub use grant::{Grant, Pattern, Right};
 pub use issue::{IssueError, Issued, issue};

@@ -2,18 +2,23 @@
 //! which is away from the cores in everything: they do not wait for it, and go on where it fails.
 
 mod access;
+mod act;
 mod checkpoints;
 mod context;
+mod documents;
 mod events;
 mod guard;
 mod health;
 mod metrics;
+mod openapi;
+mod peer;
 mod playground;
 mod problem;
 mod routes;
 mod serve;
 mod settings;
 mod status;
+mod versions;
 mod watching;
 mod web;
 mod webhooks;
@@ -29,7 +34,7 @@ use tokio::sync::watch;
 pub use checkpoints::Checkpoints;
 pub use context::{Context, Latest};
 pub use metrics::Requests;
-pub use watching::{Changed, Watch};
+pub use watching::Watch;
 
 use crate::priority;
 use serve::Rules;

@@ -3,6 +3,7 @@
 #[path = "server/client.rs"]
 mod client;
 #[path = "server/process.rs"]
+#[allow(dead_code, reason = "shared with tests that need more of it")]
 mod process;
 
 use client::{Client, http};

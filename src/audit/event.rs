@@ -78,6 +78,21 @@ pub enum Event {
         /// After; nothing where it is secret.
         new: Option<String>,
     },
+    /// Somebody did something through the control plane, or tried to.
+    Acted {
+        /// Whose token; nobody's where none are asked for.
+        subject: Option<Arc<str>>,
+        /// From where.
+        address: Address,
+        /// What.
+        action: Action,
+        /// To which document.
+        document: Option<Arc<str>>,
+        /// What else tells one such action from another: the other document, the session, the user.
+        target: Option<Arc<str>>,
+        /// What came of it.
+        outcome: Outcome,
+    },
 }
 
 /// How settings change while the server runs.
@@ -97,6 +112,96 @@ impl SettingHow {
             Self::Patched => "patched",
             Self::RolledBack => "rolled-back",
             Self::Reloaded => "reloaded",
+        }
+    }
+}
+
+/// What is done through the control plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// A document is made that was not there.
+    CreateDocument,
+    /// A document is removed, with everything that is stored of it.
+    DeleteDocument,
+    /// An update is applied.
+    UpdateDocument,
+    /// Operations are applied.
+    PatchDocument,
+    /// A version is kept.
+    SaveVersion,
+    /// A version is removed.
+    DeleteVersion,
+    /// A document is brought back to a version.
+    RestoreVersion,
+    /// A document is made from another.
+    CopyDocument,
+    /// A message is sent to all sessions of a document.
+    SendStateless,
+    /// A session is closed.
+    DismissSession,
+    /// All sessions of a user are closed.
+    DismissUser,
+    /// A user is not let in any more.
+    RevokeUser,
+    /// Documents are read out, many at once.
+    Export,
+    /// A document is taken in from an archive.
+    Import,
+}
+
+impl Action {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::CreateDocument => "create-document",
+            Self::DeleteDocument => "delete-document",
+            Self::UpdateDocument => "update-document",
+            Self::PatchDocument => "patch-document",
+            Self::SaveVersion => "save-version",
+            Self::DeleteVersion => "delete-version",
+            Self::RestoreVersion => "restore-version",
+            Self::CopyDocument => "copy-document",
+            Self::SendStateless => "send-stateless",
+            Self::DismissSession => "dismiss-session",
+            Self::DismissUser => "dismiss-user",
+            Self::RevokeUser => "revoke-user",
+            Self::Export => "export",
+            Self::Import => "import",
+        }
+    }
+}
+
+/// What came of an action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is done.
+    Done,
+    /// The token does not allow it.
+    Denied,
+    /// It was not done.
+    Failed {
+        /// The status of the answer.
+        status: u16,
+    },
+    /// The request ended before the answer was there: it may have been done.
+    Unknown,
+}
+
+impl Outcome {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Denied => "denied",
+            Self::Failed { .. } => "failed",
+            Self::Unknown => "unknown",
+        }
+    }
+
+    fn status(self) -> Option<u16> {
+        match self {
+            Self::Failed { status } => Some(status),
+            Self::Done | Self::Denied | Self::Unknown => None,
         }
     }
 }
@@ -276,6 +381,18 @@ fn fields(event: &Event) -> (&'static str, Value) {
                 "new": shown(new),
             });
             ("setting-changed", fields)
+        }
+        Event::Acted { subject, address, action, document, target, outcome } => {
+            let fields = json!({
+                "subject": subject.as_deref(),
+                "address": address.text(),
+                "action": action.word(),
+                "document": document.as_deref(),
+                "target": target.as_deref(),
+                "outcome": outcome.word(),
+                "status": outcome.status(),
+            });
+            ("acted", fields)
         }
     }
 }

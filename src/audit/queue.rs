@@ -5,7 +5,7 @@ use std::mem;
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::Event;
+use super::{Event, Outcome};
 
 /// Events that wait at most.
 const EVENTS_MAX: usize = 8_192;
@@ -43,14 +43,15 @@ pub(super) struct Waiting {
 impl Queue {
     pub(super) fn push(&self, record: Record) {
         let room = match record.event {
-            Event::Refused { .. } => REFUSALS_MAX,
+            Event::Refused { .. } | Event::Acted { outcome: Outcome::Denied, .. } => REFUSALS_MAX,
             Event::Started { .. }
             | Event::Stopped
             | Event::LoggedIn { .. }
             | Event::Banned { .. }
             | Event::Revoked { .. }
             | Event::Closed { .. }
-            | Event::SettingChanged { .. } => EVENTS_MAX,
+            | Event::SettingChanged { .. }
+            | Event::Acted { outcome: Outcome::Done | Outcome::Failed { .. } | Outcome::Unknown, .. } => EVENTS_MAX,
         };
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.records.len() >= room {

@@ -62,13 +62,21 @@ fn every_event_is_one_line_that_says_when_and_what() {
         Event::Refused { address: address(1), reason: Reason::Login("the token has expired".into()) },
         Event::Banned { address: address(1), ban_ms: 1_000 },
         Event::Revoked { subject: Arc::clone(&subject), sessions: 3 },
-        Event::Closed { address: None, subject: Some(subject), reason: Reason::Displaced },
+        Event::Closed { address: None, subject: Some(Arc::clone(&subject)), reason: Reason::Displaced },
         Event::SettingChanged {
             subject: None,
             how: SettingHow::Reloaded,
             setting: "ban_ms",
             old: Some("1".into()),
             new: Some("2".into()),
+        },
+        Event::Acted {
+            subject: Some(subject),
+            address: address(1),
+            action: Action::CopyDocument,
+            document: Some("notes/1".into()),
+            target: Some("notes/2".into()),
+            outcome: Outcome::Failed { status: 412 },
         },
         Event::Stopped,
     ];
@@ -79,7 +87,10 @@ fn every_event_is_one_line_that_says_when_and_what() {
     let path = folder.options().file;
     let events = events(&path);
     let names: Vec<_> = events.iter().map(|event| event["event"].as_str().expect("a name")).collect();
-    assert_eq!(names, ["started", "logged-in", "refused", "banned", "revoked", "closed", "setting-changed", "stopped"]);
+    assert_eq!(
+        names,
+        ["started", "logged-in", "refused", "banned", "revoked", "closed", "setting-changed", "acted", "stopped"]
+    );
     for event in &events {
         assert_eq!(event["core"], 3);
         let time = event["time"].as_str().expect("a time");
@@ -89,6 +100,8 @@ fn every_event_is_one_line_that_says_when_and_what() {
     assert_eq!(events[1]["subject"], "ada \"a\" \n");
     assert_eq!(events[1]["expires_at"], "1970-01-01T00:00:00.000Z");
     assert_eq!(events[2]["detail"], "the token has expired");
+    assert_eq!((&events[7]["action"], &events[7]["outcome"]), (&"copy-document".into(), &"failed".into()));
+    assert_eq!((&events[7]["target"], &events[7]["status"]), (&"notes/2".into(), &412.into()));
     assert_eq!(fs::metadata(&path).expect("it is there").permissions().mode() & 0o777, 0o600);
 }
 
@@ -103,6 +116,30 @@ fn a_flood_of_equal_refusals_is_two_lines() {
     let events = events(&folder.options().file);
     assert_eq!(events.len(), 2, "{events:?}");
     assert_eq!(events[1]["repeated"], 999);
+}
+
+#[test]
+fn a_flood_of_denied_actions_is_two_lines_and_what_is_done_is_always_written() {
+    let folder = Folder::new();
+    let log = AuditLog::open(folder.options()).expect("a file");
+    let acted = |outcome| Event::Acted {
+        subject: None,
+        address: address(1),
+        action: Action::DeleteDocument,
+        document: None,
+        target: None,
+        outcome,
+    };
+    for _ in 0..100 {
+        log.audit().record(acted(Outcome::Denied));
+    }
+    for _ in 0..3 {
+        log.audit().record(acted(Outcome::Done));
+    }
+    drop(log);
+    let events = events(&folder.options().file);
+    assert_eq!(events.len(), 5, "{events:?}");
+    assert_eq!((&events[4]["reason"], &events[4]["repeated"]), (&"delete-document".into(), &99.into()));
 }
 
 #[test]

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::Event;
 use super::event::{line, lost_line, repeated_line};
 use super::queue::{Queue, Waiting};
 use super::repeats::Repeats;
+use super::{Event, Outcome};
 use crate::rotating_file::RotatingFile;
 
 /// How long it waits for events before it looks at what it has only counted.
@@ -58,14 +58,18 @@ impl Writer {
         let mut lines = Vec::new();
         for record in &records {
             let is_wanted = match &record.event {
-                Event::Refused { address, reason } => self.repeats.refused(*address, reason),
+                Event::Refused { address, reason } => self.repeats.refused(*address, reason.word()),
+                Event::Acted { address, action, outcome: Outcome::Denied, .. } => {
+                    self.repeats.refused(*address, action.word())
+                }
                 Event::Started { .. }
                 | Event::Stopped
                 | Event::LoggedIn { .. }
                 | Event::Banned { .. }
                 | Event::Revoked { .. }
                 | Event::Closed { .. }
-                | Event::SettingChanged { .. } => true,
+                | Event::SettingChanged { .. }
+                | Event::Acted { outcome: Outcome::Done | Outcome::Failed { .. } | Outcome::Unknown, .. } => true,
             };
             if is_wanted {
                 lines.push(line(record.at, record.core, &record.event));

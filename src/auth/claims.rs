@@ -55,7 +55,8 @@ impl Claims {
 }
 
 /// Whether a text can be a subject. Control characters would let it forge lines of a log.
-pub(super) fn is_subject(text: &str) -> bool {
+#[must_use]
+pub fn is_subject(text: &str) -> bool {
     !text.is_empty() && text.len() <= SUBJECT_BYTES_MAX && !text.chars().any(char::is_control)
 }
 

@@ -1,5 +1,6 @@
 //! Who asks, and whether they may. The token is in the header `Authorization: Bearer`, and nowhere else: addresses end up in logs.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -9,7 +10,9 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, StatusCode};
 
 use super::Context;
+use super::peer::Peer;
 use super::problem::Problem;
+use crate::audit::{Event, Reason};
 use crate::auth::{Grant, Right};
 
 /// Whoever asks, with what they may do.
@@ -21,9 +24,14 @@ pub(super) struct Caller(pub(super) Arc<Grant>);
 pub(super) struct Admin(pub(super) Caller);
 
 impl Caller {
+    /// Whether they have this right on a document.
+    pub(super) fn may(&self, document: &str, right: Right) -> bool {
+        self.0.admin || self.0.right_on(document) >= Some(right)
+    }
+
     /// Refuses those who have less than this right on a document.
     pub(super) fn require(&self, document: &str, right: Right) -> Result<(), Problem> {
-        if self.0.admin || self.0.right_on(document) >= Some(right) {
+        if self.may(document, right) {
             return Ok(());
         }
         Err(Problem::forbidden(format!("the token does not allow to {} this document", right.name())))
@@ -62,10 +70,15 @@ impl FromRequestParts<Arc<Context>> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, context: &Arc<Context>) -> Result<Self, Problem> {
         let admitted = context.authority().admit(token(&parts.headers)?, SystemTime::now());
-        admitted.map(Self).map_err(|denied| match denied.is_transient() {
-            true => Problem::unavailable(denied.to_string(), 1),
-            false => Problem::new(StatusCode::UNAUTHORIZED, denied.to_string()),
-        })
+        let denied = match admitted {
+            Ok(grant) => return Ok(Self(grant)),
+            Err(denied) if denied.is_transient() => return Err(Problem::unavailable(denied.to_string(), 1)),
+            Err(denied) => denied.to_string(),
+        };
+        let Ok::<_, Infallible>(peer) = Peer::from_request_parts(parts, context).await;
+        let reason = Reason::Login(denied.clone().into());
+        context.audit.record(Event::Refused { address: peer.address(), reason });
+        Err(Problem::new(StatusCode::UNAUTHORIZED, denied))
     }
 }
 

@@ -18,7 +18,10 @@ use tower_http::timeout::TimeoutLayer;
 
 use super::guard::guard;
 use super::problem::Problem;
-use super::{Context, checkpoints, events, health, metrics, playground, settings, status, web, webhooks};
+use super::{
+    Context, checkpoints, documents, events, health, metrics, openapi, playground, settings, status, versions, web,
+    webhooks,
+};
 use crate::settings::Settings;
 
 /// Answers that are smaller are sent as they are.
@@ -32,13 +35,16 @@ const FOR_BROWSERS: [(HeaderName, &str); 3] = [
     (CONTENT_SECURITY_POLICY, "default-src 'none'; frame-ancestors 'none'"),
 ];
 
+/// Lines that are to arrive when they are written.
+const PROGRESS: NotForContentType = NotForContentType::const_new("application/x-ndjson");
+
 pub(super) fn all(context: Arc<Context>) -> Router {
     let limits = context.settings();
     let timeout = Duration::from_millis(limits.control_timeout_ms);
     let ordinary = ordinary()
         .layer(DefaultBodyLimit::max(limits.control_body_bytes_max))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, timeout));
-    let compressed = SizeAbove::new(COMPRESSED_BYTES_MIN).and(NotForContentType::SSE);
+    let compressed = SizeAbove::new(COMPRESSED_BYTES_MIN).and(NotForContentType::SSE).and(PROGRESS);
     let all = ordinary
         .merge(streams(limits))
         .fallback(|| async { Problem::not_found("there is nothing under this path; /openapi.json says what there is") })
@@ -62,18 +68,21 @@ pub(super) fn all(context: Arc<Context>) -> Router {
 fn ordinary() -> Router<Arc<Context>> {
     Router::new()
         .merge(checkpoints::routes())
+        .merge(documents::routes())
         .merge(health::routes())
         .merge(metrics::routes())
+        .merge(openapi::routes())
         .merge(playground::routes())
         .merge(settings::routes())
         .merge(status::routes())
+        .merge(versions::routes())
         .merge(web::routes())
         .merge(webhooks::routes())
 }
 
 /// Requests that may take as long as they go on: their parts bound themselves what they hold at any moment.
 fn streams(settings: &Settings) -> Router<Arc<Context>> {
-    Router::new().merge(events::routes(settings.control_streams_max))
+    Router::new().merge(documents::streams()).merge(events::routes(settings.control_streams_max))
 }
 
 fn panicked(_: Box<dyn Any + Send>) -> Response {

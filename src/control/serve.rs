@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
@@ -14,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
 use super::Context;
+use super::peer::Peer;
 use super::routes;
 use super::watching::watch;
 use crate::settings::Settings;
@@ -61,8 +63,8 @@ pub(super) async fn serve(
         // Those that have ended.
         while connections.try_join_next().is_some() {}
         match accepted {
-            Ok((socket, _)) => {
-                let answer = answer(socket, service.clone(), stopped.clone());
+            Ok((socket, peer)) => {
+                let answer = answer(socket, Peer(peer), service.clone(), stopped.clone());
                 connections.spawn(async move {
                     answer.await;
                     drop(place);
@@ -87,13 +89,21 @@ async fn until(stopped: &mut watch::Receiver<bool>) {
     let _ = stopped.wait_for(|&stopped| stopped).await;
 }
 
-async fn answer(socket: TcpStream, service: TowerToHyperService<axum::Router>, mut stopped: watch::Receiver<bool>) {
+async fn answer(
+    socket: TcpStream,
+    peer: Peer,
+    service: TowerToHyperService<axum::Router>,
+    mut stopped: watch::Receiver<bool>,
+) {
     // A connection without it is only slower.
     let _ = socket.set_nodelay(true);
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .serve_connection(TokioIo::new(socket), service);
+    let connection = http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).serve_connection(
+        TokioIo::new(socket),
+        service_fn(|mut request| {
+            request.extensions_mut().insert(peer);
+            service.call(request)
+        }),
+    );
     let mut connection = std::pin::pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,

@@ -560,12 +560,13 @@ impl Client {
     }
 
     /// What it still waits for.
-    pub(crate) fn waits_for(&self) -> Option<String> {
+    /// Why it does not have everything. `bereft`: what it has heard of may have gone with its document.
+    pub(crate) fn waits_for(&self, bereft: bool) -> Option<String> {
         let Some(wire) = &self.wire else {
             return Some(format!("client {} is not connected, comes at {:?}", self.number, self.comes_at));
         };
         let unanswered = wire.asked.len();
-        let early = self.early.len();
+        let early = if bereft { 0 } else { self.early.len() };
         let writes = self.plan.access == selvedge_shards::Access::ReadWrite;
         let unsynced = wire.counting.as_ref().map_or(0, |counting| counting.unsynced);
         (!wire.synced || unanswered > 0 || early > 0 || (writes && unsynced > 0)).then(|| {

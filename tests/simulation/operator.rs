@@ -79,6 +79,9 @@ impl Operator {
                 (Pending::Edit { document, update: update.clone(), epoch }, Errand::Edit { update, expected: None })
             }
         };
+        if let Errand::Edit { update, .. } = &errand {
+            checks.largest_message = checks.largest_message.max(update.len());
+        }
         let job = self.next_job;
         self.next_job += 1;
         self.pending.insert(job, pending);

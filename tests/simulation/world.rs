@@ -1,7 +1,7 @@
 //! One seed's world: carries it through its faults, mends everything, lets it become quiet, and asks whether all is as it must be.
 
 use selvedge::persister::Fsync;
-use selvedge_shards::{Access, Dialect, DocumentId};
+use selvedge_shards::{Access, Config, Dialect, DocumentId};
 use yrs::updates::decoder::Decode;
 use yrs::{Transact, Update};
 
@@ -329,6 +329,16 @@ impl World {
                     stage.agenda.after(ms, Event::Unstall { link });
                 }
             }
+            Fault::OtherLimits { which } => {
+                stage.coverage.count("limits: changed");
+                let config = stage.plan.other_limits[which].clone();
+                if let Some(server) = &mut self.server {
+                    server.configure(&config, stage);
+                }
+                // What was taken under the old ones stays.
+                let uncommitted_bytes_max = config.uncommitted_bytes_max.max(stage.plan.config.uncommitted_bytes_max);
+                stage.plan.config = Config { uncommitted_bytes_max, ..config };
+            }
             Fault::ClockJump { ms } => {
                 stage.coverage.count("clock: jump");
                 stage.clock_ahead_ms += ms;
@@ -447,18 +457,21 @@ impl World {
             return Some("the server works".to_owned());
         }
         // A reader keeps what it saw before a crash took it from the server. If its author does not come back, nobody can bring it again;
-        // hostile ones never do.
+        // hostile ones and those who are no session never do.
         if let Some(waits) = self.stage.operator.waits_for() {
             return Some(waits);
         }
         let orphaned = |client: &Client| {
             let deleted = self.stage.checks.was_deleted(client.plan.document);
             let same = |other: &Client| other.given_up && other.plan.document == client.plan.document;
-            let bereft = deleted || !self.hostiles.is_empty() || self.clients.iter().any(same);
+            let outsiders = self.stage.plan.errands_ms.is_some();
+            let bereft = deleted || outsiders || !self.hostiles.is_empty() || self.clients.iter().any(same);
             client.plan.access == Access::ReadOnly && bereft
         };
         let staying: Vec<&Client> = self.clients.iter().filter(|client| !client.given_up).collect();
-        if let Some(waits) = staying.iter().find_map(|client| client.waits_for()) {
+        if let Some(waits) =
+            staying.iter().find_map(|client| client.waits_for(self.stage.checks.was_deleted(client.plan.document)))
+        {
             return Some(waits);
         }
         for document in 0..self.stage.plan.documents.len() {
@@ -540,7 +553,7 @@ impl World {
         let mut text = format!("at {} after {} events\n", self.stage.agenda.now, self.events);
         for client in &self.clients {
             let (number, id) = (client.number, client.id);
-            let waits = client.waits_for().unwrap_or_default();
+            let waits = client.waits_for(false).unwrap_or_default();
             text +=
                 &format!("client {number} ({id}) edits {}, given up {}: {waits}\n", client.changes, client.given_up);
         }

@@ -9,8 +9,8 @@ use selvedge_protocol::websocket::{FrameHeader, Role};
 use selvedge_protocol::{awareness, update::StateVector};
 use selvedge_shards::reading::{CatchUpFrom, CaughtUp, Loaded, ReadFailed};
 use selvedge_shards::{
-    Access, CloseReason, Config, Dialect, DocumentId, Effect, Envelope, Frame, Input, Load, Now, Sequence, SessionId,
-    Shard, ShardId,
+    Access, Answer, CloseReason, Config, Dialect, DocumentId, Effect, Envelope, Errand, Frame, Input, Load, Now,
+    Sequence, SessionId, Shard, ShardId,
 };
 
 /// The name of a document that shard 0 owns, however many there are in these tests.
@@ -100,6 +100,10 @@ pub(crate) struct Host {
     /// Stateless messages of clients.
     pub(crate) outward: Vec<(DocumentId, At, String)>,
     pub(crate) evicted: Vec<DocumentId>,
+    /// Documents that are to be deleted.
+    pub(crate) deletions: VecDeque<(usize, DocumentId)>,
+    /// What came of errands.
+    answers: Vec<(u64, Answer)>,
 }
 
 impl Host {
@@ -133,6 +137,8 @@ impl Host {
             probed: Vec::new(),
             outward: Vec::new(),
             evicted: Vec::new(),
+            deletions: VecDeque::new(),
+            answers: Vec::new(),
         }
     }
 
@@ -319,6 +325,26 @@ impl Host {
         }
         let result = Ok(CaughtUp { frames: Arc::new([Frame::new(bytes)]), through });
         self.handle(shard, Input::CaughtUp { document, job, result });
+        self.turn();
+    }
+
+    /// Somebody who is no session wants something of the document on a shard.
+    pub(crate) fn errand(&mut self, shard: usize, job: u64, errand: Errand) {
+        let (document, name) = (DocumentId::of(NAME), Arc::from(NAME));
+        self.handle(shard, Input::Errand { job, document, name, errand });
+        self.turn();
+    }
+
+    /// What came of errands since this was asked last.
+    pub(crate) fn answers(&mut self) -> Vec<(u64, Answer)> {
+        std::mem::take(&mut self.answers)
+    }
+
+    /// The oldest deletion is durable.
+    pub(crate) fn delete(&mut self) {
+        let (shard, document) = self.deletions.pop_front().expect("a deletion was asked for");
+        self.stored.clear();
+        self.handle(shard, Input::Deleted { document });
         self.turn();
     }
 

@@ -1,0 +1,90 @@
+//! `POST /v1/documents/{name}/copy`: another document with the same state. Its history and versions are its own.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::IntoResponse;
+use selvedge_protocol::document_name::DocumentName;
+use serde::Deserialize;
+
+use super::body::{self, Held};
+use super::failure::failed;
+use super::metadata::Metadata;
+use super::name::Named;
+use super::parameters::Parameters;
+use super::state::{EMPTY_UPDATE, describe, state};
+use super::tag::Tag;
+use crate::audit::Action;
+use crate::auth::Right;
+use crate::control::Context;
+use crate::control::act::Actor;
+use crate::control::problem::Problem;
+use crate::documents::Failed;
+
+/// What is wanted.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    to: String,
+    #[serde(default)]
+    overwrite: bool,
+}
+
+pub(super) async fn copy(
+    State(context): State<Arc<Context>>,
+    actor: Actor,
+    Named(name): Named,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<impl IntoResponse, Problem> {
+    let mut act = actor.act(Action::CopyDocument, Some(name.as_str()));
+    let read = async {
+        actor.caller.require(name.as_str(), Right::Read)?;
+        Parameters::read(&uri, &[])?;
+        let wanted: Wanted = body::read_json(&headers, body).await?;
+        let to = DocumentName::new(&wanted.to).map_err(|error| Problem::unprocessable(format!("to: {error}")))?;
+        Ok((to, wanted.overwrite))
+    };
+    let (to, overwrite) = match read.await {
+        Ok((to, overwrite)) => {
+            act = act.with_target(to.as_str());
+            (to, overwrite)
+        }
+        Err(problem) => return act.run(async { Err(problem) }).await,
+    };
+    let work = async {
+        actor.caller.require(to.as_str(), Right::Write)?;
+        if overwrite {
+            // It deletes what was there, versions and all.
+            actor.caller.require_admin()?;
+        }
+        if to == name {
+            return Err(Problem::new(StatusCode::CONFLICT, "a document is no copy of itself"));
+        }
+        let state = state(&context, &name).await?;
+        let mut held = Held::none();
+        held.grow(state.update.len())?;
+        let replaced = overwrite && context.documents.delete(&to).await.map_err(failed)?;
+        let is_made = if state.update == EMPTY_UPDATE {
+            context.documents.create(&to).await
+        } else {
+            // Bound to there being nothing: who is first of two that copy to one name has it.
+            context.documents.edit(&to, state.update, Some(0)).await.map(|_| true)
+        };
+        match is_made {
+            Ok(true) => {}
+            Ok(false) | Err(Failed::PreconditionFailed { .. }) => {
+                return Err(Problem::new(StatusCode::CONFLICT, "there is a document of this name already"));
+            }
+            Err(error) => return Err(failed(error)),
+        }
+        let described = describe(&context, &to).await?;
+        let tag = Tag::of(&described);
+        let status = if replaced { StatusCode::OK } else { StatusCode::CREATED };
+        Ok(Metadata::from(described).made(status, tag))
+    };
+    act.run(work).await
+}

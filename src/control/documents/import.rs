@@ -1,0 +1,244 @@
+//! `POST /v1/import`: takes an archive in as it arrives, and says of each entry what became of it.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::State;
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use selvedge_protocol::document_name::DocumentName;
+use selvedge_protocol::update::split;
+use serde::Serialize;
+
+use super::archive::{Archive, Broken, Item};
+use super::body;
+use super::failure::{blocking, failed};
+use super::parameters::Parameters;
+use super::places::place;
+use super::pump::{Gone, Pump};
+use super::state::{EMPTY_UPDATE, tag};
+use crate::audit::Action;
+use crate::auth::Right;
+use crate::control::Context;
+use crate::control::act::Actor;
+use crate::control::problem::Problem;
+use crate::documents::Failed;
+
+/// Lines that wait for a client which does not read while it sends. When they are full the import waits for it.
+const LINES_MAX: usize = 4_096;
+
+/// What happens to an entry whose document is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OnConflict {
+    Skip,
+    Merge,
+    Fail,
+}
+
+/// What became of an entry.
+#[derive(Debug, Serialize)]
+#[serde(untagged)]
+enum Line<'a> {
+    Taken { document: &'a str, result: Taken, sequence: u64 },
+    Skipped { document: &'a str, result: &'static str },
+    Failed { document: &'a str, result: &'static str, status: u16, detail: &'a str },
+    Refused { entry: &'a str, result: &'static str, detail: &'a str },
+}
+
+/// What an archive's document has become.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "snake_case")]
+enum Taken {
+    Created,
+    Merged,
+}
+
+/// The last line.
+#[derive(Debug, Default, Serialize)]
+struct Sum {
+    /// The archive was read to its end.
+    complete: bool,
+    created: u64,
+    merged: u64,
+    skipped: u64,
+    failed: u64,
+    refused: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<String>,
+}
+
+pub(super) async fn import(
+    State(context): State<Arc<Context>>,
+    actor: Actor,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
+    let parameters = Parameters::read(&uri, &["on_conflict"])?;
+    let on_conflict = match parameters.text("on_conflict") {
+        Some("skip") => OnConflict::Skip,
+        Some("merge") => OnConflict::Merge,
+        Some("fail") | None => OnConflict::Fail,
+        Some(other) => return Err(Problem::bad_request(format!("on_conflict: skip, merge or fail, not {other:?}"))),
+    };
+    body::expect(&headers, &["application/x-tar", "application/tar", "application/octet-stream"])?;
+    let place = place()?;
+    let (pump, answer) = Pump::new(LINES_MAX);
+    let archive = Archive::new(body.into_data_stream(), context.settings().document_bytes_max);
+    let import = Import { context, actor, on_conflict, pump, sum: Sum::default() };
+    tokio::spawn(async move {
+        import.run(archive).await;
+        drop(place);
+    });
+    Ok(([(CONTENT_TYPE, "application/x-ndjson")], answer).into_response())
+}
+
+/// One import that is going on.
+struct Import {
+    context: Arc<Context>,
+    actor: Actor,
+    on_conflict: OnConflict,
+    pump: Pump,
+    sum: Sum,
+}
+
+/// Whether it goes on.
+type Step = Result<(), Ended>;
+
+/// Why it ends before its archive does.
+enum Ended {
+    /// Nobody reads what becomes of it: what is done stays done.
+    Gone,
+    /// A document is there.
+    Conflict,
+    Broken(Broken),
+}
+
+impl From<Gone> for Ended {
+    fn from(Gone: Gone) -> Self {
+        Self::Gone
+    }
+}
+
+impl Import {
+    async fn run<S, E>(mut self, mut archive: Archive<S>)
+    where
+        S: futures_util::Stream<Item = Result<Bytes, E>> + Unpin,
+        E: std::fmt::Display,
+    {
+        let ended = loop {
+            match archive.next().await {
+                Ok(Some(item)) => match self.take(item).await {
+                    Ok(()) => {}
+                    Err(ended) => break Some(ended),
+                },
+                Ok(None) => break None,
+                Err(broken) => break Some(Ended::Broken(broken)),
+            }
+        };
+        match ended {
+            None => {
+                archive.finish().await;
+                self.sum.complete = true;
+            }
+            Some(Ended::Gone) => return,
+            Some(Ended::Conflict) => {
+                self.sum.detail = Some("it ends at a document that is there (on_conflict=fail)".to_owned())
+            }
+            Some(Ended::Broken(broken)) => self.sum.detail = Some(broken.to_string()),
+        }
+        if self.say(&self.sum).await.is_ok() {
+            self.pump.finish();
+        }
+    }
+
+    async fn take(&mut self, item: Item) -> Step {
+        match item {
+            Item::Refused { path, why } => {
+                self.sum.refused += 1;
+                Ok(self.say(&Line::Refused { entry: &path, result: "refused", detail: &why }).await?)
+            }
+            Item::Document { name, update, held } => {
+                let act = self.actor.act(Action::Import, Some(name.as_str()));
+                let result = act.run(self.put(&name, update)).await;
+                drop(held);
+                self.told(&name, result).await
+            }
+        }
+    }
+
+    /// Puts a document in, or finds that it is there; then nothing.
+    async fn put(&self, name: &DocumentName, update: Bytes) -> Result<Option<(Taken, u64)>, Problem> {
+        self.actor.caller.require(name.as_str(), Right::Write)?;
+        let documents = &self.context.documents;
+        if update == EMPTY_UPDATE {
+            let is_new = documents.create(name).await.map_err(failed)?;
+            return Ok(is_new.then_some((Taken::Created, 1)));
+        }
+        let (mut expected, taken) = match self.on_conflict {
+            OnConflict::Skip | OnConflict::Fail => (Some(0), Taken::Created),
+            OnConflict::Merge => match tag(&self.context, name).await? {
+                Some(tag) if tag.sequence > 0 => (None, Taken::Merged),
+                Some(_) | None => (None, Taken::Created),
+            },
+        };
+        let mut sequence = 0;
+        for part in self.parts(update).await? {
+            match documents.edit(name, part, expected.take()).await {
+                Ok(edited) => sequence = edited.sequence,
+                Err(Failed::PreconditionFailed { .. }) => return Ok(None),
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Ok(Some((taken, sequence)))
+    }
+
+    /// An update as clients could have sent it.
+    async fn parts(&self, update: Bytes) -> Result<Vec<Bytes>, Problem> {
+        let bytes_max = self.context.settings().message_bytes_max;
+        if update.len() <= bytes_max {
+            return Ok(vec![update]);
+        }
+        let parts = blocking(move || split(&update, bytes_max)).await?;
+        let refused = |refused| Problem::unprocessable(format!("the update is refused: {refused}"));
+        Ok(parts.map_err(refused)?.into_iter().map(Bytes::from).collect())
+    }
+
+    async fn told(&mut self, name: &DocumentName, result: Result<Option<(Taken, u64)>, Problem>) -> Step {
+        let document = name.as_str();
+        let mut ends = false;
+        match result {
+            Ok(Some((taken, sequence))) => {
+                match taken {
+                    Taken::Created => self.sum.created += 1,
+                    Taken::Merged => self.sum.merged += 1,
+                }
+                self.say(&Line::Taken { document, result: taken, sequence }).await?;
+            }
+            Ok(None) if self.on_conflict == OnConflict::Fail => {
+                self.sum.failed += 1;
+                let detail = "there is a document of this name already";
+                let status = StatusCode::CONFLICT.as_u16();
+                self.say(&Line::Failed { document, result: "failed", status, detail }).await?;
+                ends = true;
+            }
+            Ok(None) => {
+                self.sum.skipped += 1;
+                self.say(&Line::Skipped { document, result: "skipped" }).await?;
+            }
+            Err(problem) => {
+                self.sum.failed += 1;
+                let (status, detail) = (problem.status().as_u16(), problem.detail());
+                self.say(&Line::Failed { document, result: "failed", status, detail }).await?;
+            }
+        }
+        if ends { Err(Ended::Conflict) } else { Ok(()) }
+    }
+
+    async fn say(&self, line: &impl Serialize) -> Result<(), Gone> {
+        let mut line = serde_json::to_vec(line).expect("names and numbers are JSON");
+        line.push(b'\n');
+        self.pump.send(line.into()).await
+    }
+}

@@ -1,0 +1,53 @@
+//! The state of a document: what it is as one update, and the tag of it.
+
+use axum::body::Bytes;
+use selvedge_protocol::document_name::DocumentName;
+
+use super::failure::failed;
+use super::tag::Tag;
+use crate::control::Context;
+use crate::control::problem::Problem;
+use crate::documents::{Description, State};
+
+/// An update that says nothing: no structs, no deletions.
+pub(super) const EMPTY_UPDATE: &[u8] = &[0, 0];
+
+impl Tag {
+    /// Of a document of which nothing is stored the tag is that of nothing.
+    pub(in crate::control) fn of(description: &Description) -> Self {
+        Self { created_ms: description.created_ms.unwrap_or_default(), sequence: description.sequence }
+    }
+
+    pub(in crate::control) fn of_state(state: &State) -> Self {
+        Self { created_ms: state.created_ms, sequence: state.sequence }
+    }
+}
+
+/// What is committed of a document; nothing in it where it is only open.
+pub(in crate::control) async fn state(context: &Context, name: &DocumentName) -> Result<State, Problem> {
+    if let Some(state) = context.documents.state(name).await.map_err(failed)? {
+        return Ok(state);
+    }
+    describe(context, name).await?;
+    Ok(State { sequence: 0, update: Bytes::from_static(EMPTY_UPDATE), created_ms: 0 })
+}
+
+/// What is known of a document that is there.
+pub(in crate::control) async fn describe(context: &Context, name: &DocumentName) -> Result<Description, Problem> {
+    find(context, name).await?.ok_or_else(not_there)
+}
+
+async fn find(context: &Context, name: &DocumentName) -> Result<Option<Description>, Problem> {
+    let found = context.documents.describe(name).await.map_err(failed)?;
+    // A shard may hold one in memory for a while that nobody has open, and of which nothing was ever stored.
+    Ok(found.filter(|found| found.created_ms.is_some() || found.sessions > 0))
+}
+
+/// The state that a document is in; nothing where there is none.
+pub(in crate::control) async fn tag(context: &Context, name: &DocumentName) -> Result<Option<Tag>, Problem> {
+    Ok(find(context, name).await?.as_ref().map(Tag::of))
+}
+
+pub(in crate::control) fn not_there() -> Problem {
+    Problem::not_found("there is no document of this name")
+}

@@ -1,0 +1,104 @@
+//! The OpenAPI file, held against what the server knows.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::*;
+
+/// Paths that are for browsers, not for programs: the file leaves them out.
+const PAGES: [&str; 6] = ["/", "/play", "/assets/{*path}", "/play/", "/{*path}", "/assets/{*file}"];
+
+/// Paths of routes in the sources of a folder.
+fn routes(folder: &Path, found: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).expect("the sources are there") {
+        let path = entry.expect("the sources are there").path();
+        if path.is_dir() {
+            routes(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let source = fs::read_to_string(&path).expect("sources are text");
+            for behind in source.split(".route(").skip(1) {
+                let literal = behind.trim_start().strip_prefix('"').expect("paths stand where they are used");
+                found.insert(literal.split('"').next().expect("a split has a part").to_owned());
+            }
+        }
+    }
+}
+
+fn resolve<'a>(file: &'a Value, value: &'a Value) -> &'a Value {
+    match value["$ref"].as_str() {
+        Some(reference) => file.pointer(&reference[1..]).unwrap_or_else(|| panic!("{reference} is nowhere")),
+        None => value,
+    }
+}
+
+/// Follows every reference.
+fn check_references(file: &Value, value: &Value) {
+    match value {
+        Value::Object(fields) => {
+            resolve(file, value);
+            fields.values().for_each(|value| check_references(file, value));
+        }
+        Value::Array(values) => values.iter().for_each(|value| check_references(file, value)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[test]
+fn every_route_is_described_and_every_description_answered() {
+    let Fixture { plane, .. } = &Fixture::start(&[]);
+    let file = plane.get("/openapi.json").expect(200).json();
+    assert_eq!(file["openapi"], "3.1.0");
+    check_references(&file, &file);
+    let described: BTreeMap<String, BTreeSet<String>> = file["paths"]
+        .as_object()
+        .expect("paths")
+        .iter()
+        .map(|(path, item)| {
+            let methods = item.as_object().expect("operations").keys().filter(|key| *key != "parameters");
+            (path.clone(), methods.map(|method| method.to_uppercase()).collect())
+        })
+        .collect();
+    let mut known = BTreeSet::new();
+    routes(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/control"), &mut known);
+    known.retain(|path| !PAGES.contains(&path.as_str()));
+    assert_eq!(known, described.keys().cloned().collect(), "routes and what is described");
+
+    for (path, methods) in &described {
+        let path = path.replace('{', "").replace('}', "");
+        let refused = plane.ask(&format!("EXPLODE {path}"), &[], &[]).expect(405);
+        let allowed = refused.header("allow").split(',').filter(|method| *method != "HEAD");
+        assert_eq!(&allowed.map(str::to_owned).collect::<BTreeSet<_>>(), methods, "{path}");
+    }
+}
+
+#[test]
+fn every_operation_says_what_it_is_and_how_it_fails() {
+    let file: Value = serde_json::from_str(include_str!("../../src/control/openapi.json")).expect("it is JSON");
+    let mut ids = BTreeSet::new();
+    for (path, item) in file["paths"].as_object().expect("paths") {
+        let parameters = |of: &Value| of["parameters"].as_array().cloned().unwrap_or_default();
+        for (method, operation) in item.as_object().expect("operations").iter().filter(|(key, _)| *key != "parameters")
+        {
+            let what = format!("{method} {path}");
+            assert!(ids.insert(operation["operationId"].as_str().expect(&what).to_owned()), "{what}");
+            assert!(operation["summary"].is_string() && operation["tags"].is_array(), "{what}");
+            let in_path = parameters(item).into_iter().chain(parameters(operation));
+            let in_path = in_path.filter(|parameter| resolve(&file, parameter)["in"] == "path").count();
+            assert_eq!(in_path, path.matches('{').count(), "{what}");
+            let responses = operation["responses"].as_object().expect(&what);
+            assert!(responses.keys().any(|status| status.starts_with('2')), "{what}");
+            for (status, response) in responses {
+                let response = resolve(&file, response);
+                assert!(response["description"].is_string(), "{what} {status}");
+                if status.as_str() >= "400" && status != "408" {
+                    assert!(response["content"]["application/problem+json"]["example"].is_object(), "{what} {status}");
+                }
+            }
+            let is_public = operation["security"] == serde_json::json!([]);
+            assert_eq!(is_public, !responses.contains_key("401"), "{what}");
+        }
+    }
+}
