@@ -18,6 +18,7 @@ mod routes;
 mod serve;
 mod settings;
 mod status;
+mod versions;
 mod watching;
 mod web;
 mod webhooks;

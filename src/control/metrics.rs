@@ -16,6 +16,7 @@ mod storage;
 mod text;
 mod times;
 mod updates;
+mod webhooks;
 
 use std::fmt;
 use std::sync::Arc;
@@ -50,7 +51,7 @@ const PLAIN_TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.
 type Part = fn(&Seen, &mut Page<'_>) -> fmt::Result;
 
 /// All parts whose families begin with `selvedge_`, in the order of the page.
-const PARTS: [Part; 11] = [
+const PARTS: [Part; 12] = [
     process::put,
     connections::put,
     documents::put,
@@ -62,6 +63,7 @@ const PARTS: [Part; 11] = [
     limits::put,
     requests::put,
     alerts::put,
+    webhooks::put,
 ];
 
 pub(super) fn routes() -> Router<Arc<Context>> {

@@ -19,7 +19,8 @@ use tower_http::timeout::TimeoutLayer;
 use super::guard::guard;
 use super::problem::Problem;
 use super::{
-    Context, checkpoints, documents, events, health, metrics, openapi, playground, settings, status, web, webhooks,
+    Context, checkpoints, documents, events, health, metrics, openapi, playground, settings, status, versions, web,
+    webhooks,
 };
 use crate::settings::Settings;
 
@@ -74,6 +75,7 @@ fn ordinary() -> Router<Arc<Context>> {
         .merge(playground::routes())
         .merge(settings::routes())
         .merge(status::routes())
+        .merge(versions::routes())
         .merge(web::routes())
         .merge(webhooks::routes())
 }

@@ -12,7 +12,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use super::Context;
 use super::status::rounded;
 use crate::alerts::{Live, Severity, Thresholds, Transition};
-use crate::events::{self, Event, Events};
+use crate::events::{Event, Events};
 use crate::instruments::{Timed, Timings};
 use crate::profiler::{Findings, Profiler};
 use crate::slow::{Cause, Collected, Log, Slow};
@@ -104,7 +104,7 @@ impl Watch {
     fn found(&self, findings: Findings, transitions: Vec<Transition>, events: &Events) {
         for transition in transitions {
             say(&transition);
-            events.tell(event(&transition));
+            events.tell(Event::of_alert(&transition));
         }
         *self.latest.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(findings));
     }
@@ -142,25 +142,6 @@ fn name_of(context: &Context, slow: &Slow) -> Option<String> {
     let document = DocumentKey(slow.document?.0);
     // Without a name it is a slow operation all the same.
     context.store.describe(document).ok().flatten().map(|description| description.name)
-}
-
-fn event(transition: &Transition) -> Event {
-    let Transition { alert, resolved, .. } = transition;
-    let (value, threshold) = (rounded(alert.value), rounded(alert.threshold));
-    let message = format!(
-        "{value} {unit}; the threshold is {threshold}. {recommendation}",
-        unit = alert.kind.unit(),
-        recommendation = alert.kind.recommendation()
-    );
-    Event::Alert {
-        alert: alert.kind.name().into(),
-        severity: match alert.severity {
-            Severity::Warning => events::Severity::Warning,
-            Severity::Critical => events::Severity::Critical,
-        },
-        raised: !resolved,
-        message: message.into(),
-    }
 }
 
 fn say(transition: &Transition) {

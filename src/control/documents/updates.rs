@@ -30,7 +30,7 @@ pub(in crate::control) struct Edited {
 }
 
 /// An answer with the tag of the state that it led to.
-pub(super) type Answer = ([(HeaderName, HeaderValue); 1], Json<Edited>);
+pub(in crate::control) type Answer = ([(HeaderName, HeaderValue); 1], Json<Edited>);
 
 pub(super) async fn apply(
     State(context): State<Arc<Context>>,
@@ -67,7 +67,7 @@ pub(super) async fn expected(
     Ok(is_bound.then(|| tag.map_or(0, |tag| tag.sequence)))
 }
 
-pub(super) async fn edit(
+pub(in crate::control) async fn edit(
     context: &Context,
     name: &DocumentName,
     update: Bytes,
