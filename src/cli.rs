@@ -18,7 +18,7 @@ pub(crate) enum Parsed {
     /// Look at documents for the server that started this process.
     ViewWorker(Bounds),
     /// What a person wants, with what the settings are read from.
-    Task(Task, Sources),
+    Task(Box<(Task, Sources)>),
 }
 
 /// What the process was started to do.
@@ -127,7 +127,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Par
         environment: std::env::vars_os().collect(),
         command_line: SETTINGS.iter().filter_map(given).collect(),
     };
-    Ok(Parsed::Task(task, sources))
+    Ok(Parsed::Task(Box::new((task, sources))))
 }
 
 fn bounds(worker: &ArgMatches) -> Bounds {

@@ -36,7 +36,7 @@ use tokio::sync::watch;
 pub use checkpoints::Checkpoints;
 pub use context::{Context, Latest};
 pub use metrics::Requests;
-pub use watching::{Changed, Watch};
+pub use watching::Watch;
 
 use crate::priority;
 use serve::Rules;

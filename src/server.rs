@@ -200,12 +200,14 @@ impl Server {
         let board = Arc::new(Board::new(usize::from(shards)));
         let cpus = process::allowed_cpus();
         audit.record(started(settings));
+        let watch = Arc::new(Watch::new(Thresholds::of(settings), Arc::clone(&slow)));
         let followers = live::Followers {
             shards,
             deliver: Arc::clone(&deliver),
             limits: Arc::clone(&shared),
             log,
             audit: audit.clone(),
+            watch: Arc::clone(&watch),
         };
         let live = Arc::new(Live::new(effective, sources, followers.follow()));
         let events = Arc::new(Events::new(shards));
@@ -243,7 +245,7 @@ impl Server {
             revoker: keeper.revoker(),
             audit,
             health: Arc::clone(&health),
-            watch: Watch::new(Thresholds::of(settings), Arc::clone(&slow)),
+            watch,
             board: Arc::clone(&board),
             events,
             webhooks: Arc::clone(&webhooks),

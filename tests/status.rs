@@ -7,6 +7,7 @@ mod client;
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 mod process;
 
+use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -150,8 +151,14 @@ fn figures_are_those_that_clients_have_counted() {
 #[test]
 fn what_is_slow_and_what_is_wrong_has_the_shape_of_the_example() {
     for driver in DRIVERS {
-        let flags = ["--slow-join-ms", "1", "--memory-max-bytes", "256MiB", "--alert-memory-percent", "1"];
+        let never = "--slow-acknowledge-ms 0 --slow-deliver-ms 0 --slow-load-ms 0 --slow-sync-ms 0 --slow-turn-ms 0";
+        let mut flags = vec!["--slow-join-ms", "1", "--memory-max-bytes", "256MiB", "--alert-memory-percent", "1"];
+        flags.extend(never.split(' '));
         let mut server = Server::start(driver, &Folder::new(), &flags);
+        let events = thread::spawn({
+            let address = control(&server);
+            move || events_until(address, "event: alert")
+        });
         let mut writer = Client::upgrade(server.address, "/yjs/slowly%20joined");
         writer.send_binary(&update_message(&letter(7, 0)));
         writer.wait_for(|message| carries(message, &letter(7, 0)));
@@ -167,11 +174,34 @@ fn what_is_slow_and_what_is_wrong_has_the_shape_of_the_example() {
         let alert = &status["alerts"][0];
         assert_eq!((&alert["name"], &alert["threshold"]), (&Value::from("memory_use"), &Value::from(1.0)));
         assert!(alert["recommendation"].as_str().is_some_and(|text| text.contains("memory_max_bytes")), "{alert}");
+        let metrics = get(control(&server), "/metrics", "").1;
+        for line in [
+            "selvedge_alert{name=\"memory_use\",severity=\"warning\"} 1",
+            "selvedge_alert{name=\"memory_use\",severity=\"critical\"} 0",
+            "selvedge_slow_operations_total 1",
+        ] {
+            assert!(metrics.lines().any(|it| it == line), "{line} is not in {metrics}");
+        }
         same_shape("", &serde_json::from_str(EXAMPLE).expect("it is JSON"), &status);
+        let told = events.join().expect("it comes");
+        assert!(told.contains("event: status") && told.contains("memory_use"), "{told}");
         server.terminate();
         let (_, log) = server.end();
         assert!(log.contains("slow operation") && log.contains("alert raised"), "{log}");
     }
+}
+
+/// What listeners are told up to this, to the end of its event.
+fn events_until(address: SocketAddr, wanted: &str) -> String {
+    let mut stream = client::socket(address);
+    stream.write_all(b"GET /v1/events HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").expect("the server listens");
+    let (mut told, mut piece) = (String::new(), [0; 4_096]);
+    while !told.split_once(wanted).is_some_and(|(_, rest)| rest.contains("\n\n")) {
+        let count = stream.read(&mut piece).expect("something is told every second");
+        assert!(count > 0 && told.len() < 1 << 20, "{told}");
+        told.push_str(&String::from_utf8_lossy(&piece[..count]));
+    }
+    told
 }
 
 /// The same fields with the same kinds of values. What is nothing in one of them may be anything in the other, and what is only sometimes there is
@@ -256,4 +286,23 @@ fn both_ports_say_the_same_of_health_and_a_drain_is_no_readiness() {
         drop(client);
         assert_eq!(server.exit_code(), Some(0));
     }
+}
+
+#[test]
+fn thresholds_change_while_the_server_runs() {
+    let server = Server::start("monoio", &Folder::new(), &["--memory-max-bytes", "256MiB"]);
+    let set = |percent: u8| {
+        let body = format!("{{\"alert_memory_percent\":{percent}}}");
+        let length = body.len();
+        let head =
+            format!("PATCH /v1/settings HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {length}");
+        let answer = http(control(&server), format!("{head}\r\n\r\n{body}").as_bytes());
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    };
+    let count = |status: &Value| status["alerts"].as_array().map(Vec::len);
+    assert_eq!(count(&status_with(&server, |_| true)), Some(0));
+    set(1);
+    status_with(&server, |status| status["alerts"][0]["name"] == "memory_use");
+    set(99);
+    status_with(&server, |status| count(status) == Some(0));
 }

@@ -91,6 +91,8 @@ impl Bench {
                 | Effect::Stateless { .. }
                 | Effect::CatchUp { .. }
                 | Effect::Snapshot { .. }
+                | Effect::Delete { .. }
+                | Effect::Answer { .. }
                 | Effect::Evicted { .. }
                 | Effect::Envelope { .. } => {}
             }

@@ -52,7 +52,7 @@ pub struct Context {
     /// Who is told of it elsewhere, and how that goes.
     pub webhooks: Arc<Webhooks>,
     /// What is found by looking every second.
-    pub watch: Watch,
+    pub watch: Arc<Watch>,
     /// How writing goes.
     pub writing: Arc<persister::Health>,
     /// What is read.

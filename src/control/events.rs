@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use axum::Router;
 use axum::extract::State;
@@ -14,7 +14,7 @@ use axum::response::sse::{KeepAlive, Sse};
 use axum::routing::get;
 use futures_util::Stream;
 use futures_util::stream;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
@@ -137,8 +137,10 @@ impl Listener {
                 }
                 _ = self.ticks.tick() => {
                     self.context.authority().uphold(&self.caller.0, SystemTime::now()).ok()?;
-                    if self.types.status {
-                        self.waiting.push_back(sse::Event::default().event(STATUS).data(status(&self.context).to_string()));
+                    if self.types.status
+                        && let Some(status) = super::status::json(&self.context)
+                    {
+                        self.waiting.push_back(sse::Event::default().event(STATUS).data(status));
                     }
                 }
             }
@@ -158,21 +160,4 @@ impl Listener {
             }
         }
     }
-}
-
-/// How the process is.
-fn status(context: &Context) -> Value {
-    let (mut sessions, mut documents) = (0, 0);
-    for counted in context.board.read() {
-        sessions += counted.shard.sessions;
-        documents += counted.shard.documents;
-    }
-    json!({
-        "uptime_ms": u64::try_from(Instant::now().saturating_duration_since(context.started).as_millis()).unwrap_or(u64::MAX),
-        "connections": context.health.connections(),
-        "sessions": sessions,
-        "documents": documents,
-        "ready": context.health.unready().is_none(),
-        "webhooks": super::webhooks::states(context),
-    })
 }

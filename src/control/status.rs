@@ -35,6 +35,13 @@ async fn performance(_: Admin, State(context): State<Arc<Context>>) -> Result<Re
     Ok(([(CACHE_CONTROL, "no-store")], Json(Performance::of(&context, &findings))).into_response())
 }
 
+/// What `/status` says, in a line; nothing in the first second.
+pub(super) fn json(context: &Context) -> Option<String> {
+    let findings = context.watch.latest()?;
+    let report = serde_json::to_string(&Report::of(context, &findings));
+    Some(report.expect("its keys are text, and its figures are finite or nothing"))
+}
+
 fn too_early() -> Problem {
     Problem::unavailable("the server has just started: nothing was measured yet", 1)
 }

@@ -6,11 +6,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use selvedge_storage::{Catalog, DocumentKey, Figures};
-use tokio::sync::broadcast;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Context;
+use super::status::rounded;
 use crate::alerts::{Live, Severity, Thresholds, Transition};
+use crate::events::{self, Event, Events};
 use crate::instruments::{Timed, Timings};
 use crate::profiler::{Findings, Profiler};
 use crate::slow::{Cause, Collected, Log, Slow};
@@ -21,9 +22,6 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// The store is asked in one look of so many: it looks at files.
 const STORE_EVERY: u32 = 5;
 
-/// Changes that wait for somebody who is told of them; who is slower misses the oldest.
-const CHANGES_MAX: usize = 256;
-
 /// What was found last, and by what it is judged.
 #[derive(Debug)]
 pub struct Watch {
@@ -31,20 +29,8 @@ pub struct Watch {
     began: SystemTime,
     thresholds: Live,
     latest: RwLock<Option<Arc<Findings>>>,
-    changes: broadcast::Sender<Changed>,
     slow: Collected,
     store: RwLock<Option<Figures>>,
-}
-
-/// An alert was raised, became worse or less bad, or is over.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Changed {
-    /// What changed.
-    pub transition: Transition,
-    /// When.
-    pub at: SystemTime,
-    /// Since when it is raised.
-    pub since: SystemTime,
 }
 
 impl Watch {
@@ -56,7 +42,6 @@ impl Watch {
             began: SystemTime::now(),
             thresholds: Live::new(thresholds),
             latest: RwLock::default(),
-            changes: broadcast::Sender::new(CHANGES_MAX),
             slow: Collected::new(slow),
             store: RwLock::default(),
         }
@@ -91,12 +76,6 @@ impl Watch {
         &self.slow
     }
 
-    /// Changes of alerts from now on.
-    #[must_use]
-    pub fn changes(&self) -> broadcast::Receiver<Changed> {
-        self.changes.subscribe()
-    }
-
     /// A moment of the profiler as a time of day.
     pub(super) fn at(&self, ms: u64) -> SystemTime {
         self.began + Duration::from_millis(ms)
@@ -112,13 +91,10 @@ impl Watch {
         }
     }
 
-    fn found(&self, findings: Findings, transitions: Vec<Transition>) {
+    fn found(&self, findings: Findings, transitions: Vec<Transition>, events: &Events) {
         for transition in transitions {
             say(&transition);
-            let changed =
-                Changed { transition, at: self.at(findings.at_ms), since: self.at(transition.alert.since_ms) };
-            // Nobody may be listening.
-            drop(self.changes.send(changed));
+            events.tell(event(&transition));
         }
         *self.latest.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(findings));
     }
@@ -138,7 +114,7 @@ pub(super) async fn watch(context: Arc<Context>) {
             u64::try_from(context.started.elapsed().as_millis()).expect("no process runs for 2^64 milliseconds");
         let watch = &context.watch;
         let (findings, transitions) = profiler.take(now_ms, gather::sample(&context), &watch.thresholds());
-        watch.found(findings, transitions);
+        watch.found(findings, transitions, &context.events);
         let now_written = context.writing.timings();
         watch.look_at_disk(&now_written.since(&written));
         written = now_written;
@@ -165,10 +141,29 @@ fn name_of(context: &Context, slow: &Slow) -> Option<String> {
     context.store.describe(document).ok().flatten().map(|description| description.name)
 }
 
+fn event(transition: &Transition) -> Event {
+    let Transition { alert, resolved, .. } = transition;
+    let (value, threshold) = (rounded(alert.value), rounded(alert.threshold));
+    let message = format!(
+        "{value} {unit}; the threshold is {threshold}. {recommendation}",
+        unit = alert.kind.unit(),
+        recommendation = alert.kind.recommendation()
+    );
+    Event::Alert {
+        alert: alert.kind.name().into(),
+        severity: match alert.severity {
+            Severity::Warning => events::Severity::Warning,
+            Severity::Critical => events::Severity::Critical,
+        },
+        raised: !resolved,
+        message: message.into(),
+    }
+}
+
 fn say(transition: &Transition) {
     let Transition { alert, before, resolved } = *transition;
     let (name, unit, value, threshold) = (alert.kind.name(), alert.kind.unit(), alert.value, alert.threshold);
-    let [value, threshold] = [value, threshold].map(super::status::rounded);
+    let [value, threshold] = [value, threshold].map(rounded);
     match (resolved, alert.severity) {
         (true, _) => tracing::info!(alert = name, value, unit, "alert resolved"),
         (false, _) if before > Some(alert.severity) => {

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use selvedge_shards::{Config, ShardId};
 
 use super::limits;
+use crate::alerts::Thresholds;
 use crate::audit::{Audit, Event, SettingHow};
+use crate::control::Watch;
 use crate::inbox::{Deliver, Note};
 use crate::limits::{Budget, LimitRules, Limits};
 use crate::logging::Log;
@@ -23,6 +25,7 @@ struct Derived {
     limits: LimitRules,
     budget: Budget,
     log_level: LogLevel,
+    thresholds: Thresholds,
 }
 
 impl Derived {
@@ -33,6 +36,7 @@ impl Derived {
             limits: limits::shared(settings),
             budget: Budget(settings.memory_max_bytes),
             log_level: settings.log_level,
+            thresholds: Thresholds::of(settings),
         }
     }
 }
@@ -44,6 +48,7 @@ pub(super) struct Followers {
     pub(super) limits: Arc<Limits>,
     pub(super) log: Log,
     pub(super) audit: Audit,
+    pub(super) watch: Arc<Watch>,
 }
 
 impl Followers {
@@ -58,8 +63,9 @@ impl Followers {
     }
 
     fn tell(&self, settings: &Settings) {
-        let Derived { rules, shard, limits, budget, log_level } = Derived::of(settings, self.shards);
+        let Derived { rules, shard, limits, budget, log_level, thresholds } = Derived::of(settings, self.shards);
         self.log.set_level(log_level);
+        self.watch.set_thresholds(thresholds);
         self.limits.set(limits);
         self.limits.pressure.set_budget(budget);
         for core in 0..self.shards {

@@ -98,7 +98,7 @@ settings! {
     "View workers" {
         /// Processes that look into documents for the control plane, at once.
         /// They are started when they are needed, and may do nothing but compute.
-        view_workers: Count { default: 2, min: 1, max: 64, unit: "processes" };
+        view_workers: Count { default: 2, min: 1, max: 64, unit: "workers" };
 
         /// Requests that may wait for such a process; further ones are answered with 503.
         view_waiting_max: Count { default: 64, min: 0, max: 65_536, unit: "requests" };
@@ -280,59 +280,59 @@ settings! {
 
     "Alerts" {
         /// An alert is raised where 99 % of the acknowledgements of the last minute are not done within this time; critical at twice that.
-        alert_acknowledge_p99_ms: Milliseconds { default: 250, min: 1, max: 600_000 };
+        alert_acknowledge_p99_ms: Milliseconds { default: 250, min: 1, max: 600_000 } live;
 
         /// The same of deliveries to others.
-        alert_deliver_p99_ms: Milliseconds { default: 250, min: 1, max: 600_000 };
+        alert_deliver_p99_ms: Milliseconds { default: 250, min: 1, max: 600_000 } live;
 
         /// Updates refused and documents that could not be read, of all in a minute, from which on there is a warning.
-        alert_error_warning_percent: Count { default: 1, min: 1, max: 100, unit: "percent" };
+        alert_error_warning_percent: Count { default: 1, min: 1, max: 100, unit: "percent" } live;
 
         /// The same, critical.
-        alert_error_critical_percent: Count { default: 5, min: 1, max: 100, unit: "percent" };
+        alert_error_critical_percent: Count { default: 5, min: 1, max: 100, unit: "percent" } live;
 
         /// Memory in use, of memory_max_bytes, from which on there is a warning; critical from 90 % on, where nobody new is let in.
-        alert_memory_percent: Count { default: 80, min: 1, max: 100, unit: "percent" };
+        alert_memory_percent: Count { default: 80, min: 1, max: 100, unit: "percent" } live;
 
         /// A warning is raised where memory grows so that it will be used up within this time; critical at a quarter of it.
-        alert_memory_full_ms: Milliseconds { default: 3_600_000, min: 60_000, max: 86_400_000 };
+        alert_memory_full_ms: Milliseconds { default: 3_600_000, min: 60_000, max: 86_400_000 } live;
 
         /// Sessions that are behind, of all, from which on there is a warning; critical at four times that. Below 10 sessions there is none.
-        alert_sessions_behind_percent: Count { default: 5, min: 1, max: 100, unit: "percent" };
+        alert_sessions_behind_percent: Count { default: 5, min: 1, max: 100, unit: "percent" } live;
 
         /// Writes and syncs that failed within a minute, from which on there is a warning; critical at five times that.
-        alert_sync_failures: Count { default: 1, min: 1, max: 1_000_000, unit: "failures" };
+        alert_sync_failures: Count { default: 1, min: 1, max: 1_000_000, unit: "failures" } live;
 
         /// How much longer an operation takes than in the five minutes before, from which on there is a warning.
         /// Compared is the time within which 95 % of a minute's operations are done.
-        alert_degradation_warning_percent: Count { default: 15, min: 1, max: 10_000, unit: "percent" };
+        alert_degradation_warning_percent: Count { default: 15, min: 1, max: 10_000, unit: "percent" } live;
 
         /// The same, critical.
-        alert_degradation_critical_percent: Count { default: 30, min: 1, max: 10_000, unit: "percent" };
+        alert_degradation_critical_percent: Count { default: 30, min: 1, max: 10_000, unit: "percent" } live;
 
         /// How much longer it has to take besides, so that nobody is alarmed by what nobody feels.
-        alert_degradation_floor_ms: Milliseconds { default: 5, min: 0, max: 60_000 };
+        alert_degradation_floor_ms: Milliseconds { default: 5, min: 0, max: 60_000 } live;
 
         /// An acknowledgement that takes so long is kept among the slow operations; 0 for none.
-        slow_acknowledge_ms: Milliseconds { default: 250, min: 0, max: 600_000 };
+        slow_acknowledge_ms: Milliseconds { default: 250, min: 0, max: 600_000 } live;
 
         /// The same of a delivery to others.
-        slow_deliver_ms: Milliseconds { default: 250, min: 0, max: 600_000 };
+        slow_deliver_ms: Milliseconds { default: 250, min: 0, max: 600_000 } live;
 
         /// The same of a join, from attaching to the answer.
-        slow_join_ms: Milliseconds { default: 1_000, min: 0, max: 600_000 };
+        slow_join_ms: Milliseconds { default: 1_000, min: 0, max: 600_000 } live;
 
         /// The same of loading a document, or reading what a session lacks.
-        slow_load_ms: Milliseconds { default: 500, min: 0, max: 600_000 };
+        slow_load_ms: Milliseconds { default: 500, min: 0, max: 600_000 } live;
 
         /// The same of compacting a document into a snapshot.
-        slow_snapshot_ms: Milliseconds { default: 5_000, min: 0, max: 600_000 };
+        slow_snapshot_ms: Milliseconds { default: 5_000, min: 0, max: 600_000 } live;
 
         /// The same of one write or sync of the disk.
-        slow_sync_ms: Milliseconds { default: 250, min: 0, max: 600_000 };
+        slow_sync_ms: Milliseconds { default: 250, min: 0, max: 600_000 } live;
 
         /// The same of one turn of a core's loop, in which it serves nobody else.
-        slow_turn_ms: Milliseconds { default: 100, min: 0, max: 600_000 };
+        slow_turn_ms: Milliseconds { default: 100, min: 0, max: 600_000 } live;
     }
 
     "Durability" {

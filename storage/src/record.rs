@@ -43,7 +43,7 @@ struct LogValue<'a> {
 }
 
 #[derive(Archive)]
-#[expect(dead_code, reason = "earlier builds wrote it; this one only reads it")]
+#[allow(dead_code, reason = "earlier builds wrote it; this one only reads it")]
 struct TimelessLogValue<'a> {
     #[rkyv(with = InlineAsBox)]
     update: &'a [u8],

@@ -19,7 +19,8 @@ pub(super) struct Limit {
 }
 
 pub(super) fn of(context: &Context) -> Vec<Limit> {
-    let settings = context.settings();
+    let revision = context.live.current();
+    let settings = &revision.effective.settings;
     let cores: Vec<Counted> = context.board.read().collect();
     let sum = |of: fn(&Counted) -> u64| cores.iter().map(of).sum::<u64>();
     let most = |of: fn(&Counted) -> u64| cores.iter().map(of).max();

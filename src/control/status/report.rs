@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::time::SystemTime;
 
 use serde::Serialize;
+use serde_json::Value;
 
 use super::super::Context;
 use super::latency::Latency;
@@ -42,6 +43,10 @@ pub(super) struct Report {
     memory: Memory,
     storage: Storage,
     quality: Quality,
+    /// Processes that read documents as text and JSON.
+    view: View,
+    /// Each target, as `/v1/webhooks` says it.
+    webhooks: Value,
     slow_operations_total: u64,
     /// The latest first.
     slow_operations: Vec<SlowOperation>,
@@ -149,6 +154,20 @@ struct Quality {
 }
 
 #[derive(Serialize)]
+struct View {
+    requests: u64,
+    answered: u64,
+    busy: u64,
+    timed_out: u64,
+    died: u64,
+    waiting: usize,
+    workers_busy: usize,
+    workers_idle: usize,
+    workers_started: u64,
+    workers_lost: u64,
+}
+
+#[derive(Serialize)]
 struct SlowOperation {
     at: String,
     operation: &'static str,
@@ -201,6 +220,8 @@ impl Report {
             memory: Memory::of(context, findings),
             storage: Storage::of(context),
             quality: Quality::of(context),
+            view: View::of(context),
+            webhooks: super::super::webhooks::states(context),
             slow_operations_total: context.watch.slow().total(),
             slow_operations: context.watch.slow().latest().into_iter().map(SlowOperation::of).collect(),
             alerts: findings.alerts.iter().map(|alert| RaisedAlert::of(context, alert)).collect(),
@@ -235,7 +256,7 @@ impl Cache {
             misses: lookups.misses,
             hit_rate: hit_rate(lookups),
             used_bytes: context.reader.cached_bytes(),
-            max_bytes: context.settings().state_cache_bytes,
+            max_bytes: context.live.current().effective.settings.state_cache_bytes,
         }
     }
 }
@@ -311,6 +332,24 @@ impl Quality {
             unknown: sum(|it| it.unknown),
             excellent_within_ms: EXCELLENT_MS_MAX,
             good_within_ms: GOOD_MS_MAX,
+        }
+    }
+}
+
+impl View {
+    fn of(context: &Context) -> Self {
+        let counters = context.view.counters();
+        Self {
+            requests: counters.requests,
+            answered: counters.answered,
+            busy: counters.busy,
+            timed_out: counters.timed_out,
+            died: counters.died,
+            waiting: counters.waiting,
+            workers_busy: counters.workers_busy,
+            workers_idle: counters.workers_idle,
+            workers_started: counters.workers_started,
+            workers_lost: counters.workers_lost,
         }
     }
 }

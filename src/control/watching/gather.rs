@@ -10,9 +10,9 @@ use crate::reactor::Counted;
 pub(super) fn sample(context: &Context) -> Sample {
     let stuck: Vec<usize> = context.health.turning().stuck(Instant::now()).collect();
     let writing = &context.writing;
-    let mut sample = Sample::default();
     let cores: Vec<Counted> = context.board.read().collect();
-    *sample.timings = context.timings();
+    let mut sample = Sample::default();
+    *sample.timings = context.timings_with(&cores);
     sample.traffic.records = writing.records();
     for (core, counted) in cores.iter().enumerate() {
         sample.cores.push(of_core(counted, !stuck.contains(&core)));
@@ -22,7 +22,7 @@ pub(super) fn sample(context: &Context) -> Sample {
     let allocator = Allocator::latest();
     sample.memory = Memory {
         used_bytes: context.health.memory_used_bytes() as u64,
-        budget_bytes: context.settings().memory_max_bytes as u64,
+        budget_bytes: context.live.current().effective.settings.memory_max_bytes as u64,
         allocated_bytes: allocator.allocated as u64,
         resident_bytes: allocator.resident as u64,
         by_purpose: by_purpose(context, &cores),

@@ -352,7 +352,7 @@ impl Database {
     pub(super) fn checkpoint(&self, path: &Path) -> Result<(), StoreError> {
         let made = Checkpoint::new(&self.db).and_then(|checkpoint| checkpoint.create_checkpoint(path));
         made.map_err(|error| match error.kind() {
-            _any if is_full(&error.to_string()) => StoreError::Full,
+            _any if is_full(error.as_ref()) => StoreError::Full,
             _other => StoreError::NotAccessible { path: path.to_owned(), why: error.to_string() },
         })
     }
