@@ -67,7 +67,7 @@ fn every_route_is_described_and_every_description_answered() {
     assert_eq!(known, described.keys().cloned().collect(), "routes and what is described");
 
     for (path, methods) in &described {
-        let path = path.replace('{', "").replace('}', "");
+        let path = path.replace(['{', '}'], "");
         let refused = plane.ask(&format!("EXPLODE {path}"), &[], &[]).expect(405);
         let allowed = refused.header("allow").split(',').filter(|method| *method != "HEAD");
         assert_eq!(&allowed.map(str::to_owned).collect::<BTreeSet<_>>(), methods, "{path}");
