@@ -22,7 +22,8 @@ fn view(requests_per_worker_max: u32) -> View {
     View::new(Options {
         program: env!("CARGO_BIN_EXE_selvedge").into(),
         workers_max: 1,
-        waiting_max: 0,
+        // The worker of the request before may still be ending.
+        waiting_max: 1,
         timeout: Duration::from_secs(60),
         memory_bytes: 512 << 20,
         answer_bytes_max: 64 << 20,
