@@ -246,7 +246,7 @@ fn hostile_targets_keep_nobody_else_and_what_they_do_not_take_is_written_down() 
         }
         while states()["Floods"]["delivered"] != 6 {}
         let metrics = plane::text(control(&server), "/metrics");
-        assert!(metrics.contains("selvedge_webhook_delivered_total{target=\"good\"} 6\n"), "{metrics}");
+        assert!(metrics.contains("selvedge_webhook_deliveries_total{target=\"good\"} 6\n"), "{metrics}");
         // The cores have noticed nothing.
         let mut client = Client::upgrade(server.address, "/yjs/after");
         write(&mut client);
