@@ -168,6 +168,8 @@ impl Server {
         let doorbells: Vec<Arc<Doorbell>> = (0..shards).map(|_| Arc::default()).collect();
         let inboxes: Arc<[Inbox]> = doorbells.iter().map(|doorbell| Inbox::new(Arc::clone(doorbell))).collect();
         let deliver = inbox::deliver(Arc::clone(&inboxes));
+        let events = Arc::new(Events::new(shards));
+        let versions = Versions::new(Arc::clone(&rocks) as _, limits::versions_room(settings), Arc::clone(&events));
         let changes = settings.versions.then(|| Arc::new(Changes::new(limits::versions_pace(settings))));
         let told = match &changes {
             Some(changes) => versions::watch(Arc::clone(changes), Arc::clone(&deliver)),
@@ -206,12 +208,12 @@ impl Server {
             deliver: Arc::clone(&deliver),
             limits: Arc::clone(&shared),
             log,
-            audit: audit.clone(),
             watch: Arc::clone(&watch),
+            versions: versions.clone(),
+            changes: changes.clone(),
+            audit: audit.clone(),
         };
         let live = Arc::new(Live::new(effective, sources, followers.follow()));
-        let events = Arc::new(Events::new(shards));
-        let versions = Versions::new(Arc::clone(&rocks) as _, limits::versions_room(settings), Arc::clone(&events));
         let listening = (!webhooks.is_empty()).then(|| events.listen());
         let offered = Arc::clone(&webhooks);
         let collector = events::collect(&events, Box::new(move |told| offered.offer(told))).map_err(Failed::Thread)?;
@@ -347,10 +349,10 @@ impl Server {
         if let Some((_, control)) = self.control {
             control.stop();
         }
+        self.webhooks.stop(deadline);
         if let Some(keeper) = self.version_keeper {
             keeper.stop();
         }
-        self.webhooks.stop(deadline);
         self.readers.stop();
         self.keeper.stop();
         committed.map_err(Failed::Drain)?;

@@ -41,11 +41,16 @@ pub struct Versions {
 }
 
 impl Versions {
-    /// The versions in this store. What is kept is told.
+    /// The versions in this store. Of each that is made those are told who listen.
     #[must_use]
     pub fn new(store: Arc<dyn Catalog>, room: Room, events: Arc<Events>) -> Self {
         let keeping = Arc::new(Keeping::new(Arc::clone(&store), room, events));
         Self { store, keeping }
+    }
+
+    /// From the next version of each document on, its versions may take so much.
+    pub fn set_room(&self, room: Room) {
+        self.keeping.set_room(room);
     }
 
     /// All of a document, ascending.

@@ -63,14 +63,14 @@ pub struct Context {
     pub checkpoints: Checkpoints,
     /// The way to the cores.
     pub deliver: Deliver,
-    /// What is kept of them.
-    pub versions: Versions,
     /// What was asked of the control plane.
     pub requests: Requests,
-    /// Documents as a real CRDT, in processes of their own.
-    pub view: View,
     /// The way to documents, stored and live.
     pub documents: Documents,
+    /// What is kept of them.
+    pub versions: Versions,
+    /// Documents as a real CRDT, in processes of their own.
+    pub view: View,
 }
 
 impl Context {

@@ -39,7 +39,7 @@ struct Inner {
 /// The changed documents.
 #[derive(Debug)]
 pub struct Changes {
-    pace: Pace,
+    pace: Mutex<Pace>,
     inner: Mutex<Inner>,
     stopped: Condvar,
 }
@@ -48,7 +48,12 @@ impl Changes {
     /// None yet.
     #[must_use]
     pub fn new(pace: Pace) -> Self {
-        Self { pace, inner: Mutex::default(), stopped: Condvar::new() }
+        Self { pace: Mutex::new(pace), inner: Mutex::default(), stopped: Condvar::new() }
+    }
+
+    /// When a version is due from here on.
+    pub fn set_pace(&self, pace: Pace) {
+        *self.pace.lock().unwrap_or_else(PoisonError::into_inner) = pace;
     }
 
     /// Records are durable. Takes a lock for a moment.
@@ -76,7 +81,7 @@ impl Changes {
 
     /// Takes out those that are due.
     pub fn take_due(&self, now: Instant) -> Vec<DocumentId> {
-        let pace = self.pace;
+        let pace = *self.pace.lock().unwrap_or_else(PoisonError::into_inner);
         let is_due = |changed: &Changed| {
             let age = now.saturating_duration_since(changed.first);
             age >= pace.interval || (changed.last.0 - changed.before.0 >= pace.updates && age >= APART)

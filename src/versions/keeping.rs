@@ -1,6 +1,6 @@
 //! Makes a version of what is stored, and room for it. Waits for the disk; does not know who wants the version.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use selvedge_shards::DocumentId;
@@ -57,33 +57,40 @@ impl From<StoreError> for NotKept {
 /// Where versions are made, one at a time: each is a whole document in memory.
 pub(super) struct Keeping {
     store: Arc<dyn Catalog>,
-    room: Room,
+    room: RwLock<Room>,
+    /// Who is told of each.
     events: Arc<Events>,
     one_at_a_time: Mutex<()>,
 }
 
 impl Keeping {
     pub(super) fn new(store: Arc<dyn Catalog>, room: Room, events: Arc<Events>) -> Self {
-        Self { store, room, events, one_at_a_time: Mutex::new(()) }
+        Self { store, room: RwLock::new(room), events, one_at_a_time: Mutex::new(()) }
+    }
+
+    /// From the next version of each document on.
+    pub(super) fn set_room(&self, room: Room) {
+        *self.room.write().unwrap_or_else(PoisonError::into_inner) = room;
     }
 
     /// Keeps a version of what is committed. `None` where a rule wants it and the last one is the same.
     pub(super) fn keep(&self, document: DocumentId, wish: &Wish) -> Result<Option<Version>, NotKept> {
         let _one_at_a_time = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = *self.room.read().unwrap_or_else(PoisonError::into_inner);
         let stored = self.store.load(key(document))?.ok_or(NotKept::NoDocument)?;
         let created_ms = stored.created_ms;
         let state = assemble(&stored, last(&stored)).map_err(NotKept::Unreadable)?;
-        let called: Arc<str> = stored.name.into();
-        drop((stored.snapshot, stored.log));
+        let document_name: Arc<str> = stored.name.as_str().into();
+        drop(stored);
         let versions = self.store.versions(key(document))?;
         let is_last = versions.last().is_some_and(|version| version.sequence == state.sequence.0);
         if wish.is_automatic && is_last {
             return Ok(None);
         }
         let bytes = state.update().len() as u64;
-        let gone = thin(&versions, now_ms(), self.room, Some(bytes));
-        if !has_room(&versions, &gone, self.room, bytes) {
-            return Err(NotKept::NoRoom(self.room));
+        let gone = thin(&versions, now_ms(), room, Some(bytes));
+        if !has_room(&versions, &gone, room, bytes) {
+            return Err(NotKept::NoRoom(room));
         }
         let new = NewVersion {
             document: key(document),
@@ -96,9 +103,9 @@ impl Keeping {
         };
         let version = self.store.save_version(new)?;
         self.events.tell(Event::Version {
-            document: called,
+            document: document_name,
             version: version.id.to_string().into(),
-            name: (!version.name.is_empty()).then(|| version.name.as_str().into()),
+            name: (!wish.name.is_empty()).then(|| wish.name.as_str().into()),
             sequence: version.sequence,
         });
         // Only when the new one is there. Where this fails there is one too many until the next time.

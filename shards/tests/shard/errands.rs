@@ -58,17 +58,27 @@ fn what_cannot_be_taken_is_said_to_who_asked_and_hurts_nobody() {
     let (mut host, a, b) = two(1);
     host.errand(0, 1, edit(&[0xff]));
     host.errand(0, 2, edit(&typed(7, 5, "without what comes before")));
-    host.errand(0, 3, edit(&typed(7, 0, &"x".repeat(2_000))));
     let answers = host.answers();
     assert!(answers[0].contains("Failed(Refused("), "{answers:?}");
     assert_eq!(answers[1], "2: Failed(Lacks { client: 7, clock: 4 })");
-    assert_eq!(answers[2], "3: Failed(DocumentFull { bytes_max: 2000 })");
     host.handle(0, Input::CommitFailed { reason: "full".into() });
     host.errand(0, 4, edit(&typed(7, 0, "x")));
     host.errand(0, 5, Errand::Create);
     host.errand(0, 6, Errand::Delete { stored: true });
     assert_eq!(host.answers(), ["4: Failed(Stalled(\"full\"))", "5: Failed(Stalled(\"full\"))", "6: Deleted(false)"]);
     assert_eq!((host.got(a), host.got(b), host.closed.len()), (Vec::new(), Vec::new(), 0));
+}
+
+#[test]
+fn a_document_takes_no_more_than_it_may_and_nor_does_a_slow_disk() {
+    let mut host = Host::with(1, |config| (config.document_bytes_max, config.uncommitted_bytes_max) = (60, 20));
+    host.errand(0, 1, edit(&typed(7, 0, "first, and as long as this")));
+    host.errand(0, 2, edit(&typed(8, 0, "x")));
+    assert_eq!(host.answers(), ["2: Failed(Congested)"]);
+    host.commit();
+    host.errand(0, 3, edit(&typed(8, 0, "more than there is room for")));
+    let answers = host.answers();
+    assert_eq!(answers[1], "3: Failed(DocumentFull { bytes_max: 60 })", "{answers:?}");
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn versions_come_back_as_they_were_kept_until_they_or_their_document_go() {
             assert_eq!((version.name.as_str(), version.author.as_deref(), version.sequence), ("named", Some("ada"), 3));
             assert!(store.version(document(1), version.id) == Ok(Some((version.clone(), state.clone()))));
         }
-        store.delete_versions(document(1), &[kept[4].id, kept[1].id, 5]).expect("deletes");
+        store.delete_versions(document(1), &[kept[4].id, kept[1].id, 1]).expect("deletes");
         assert_eq!(store.version(document(1), kept[4].id), Ok(None));
         assert_eq!(store.versions(document(1)).map(|versions| versions.len()), Ok(3));
         let again = store.save_version(new(document(1), created[0], b"again")).expect("kept");
