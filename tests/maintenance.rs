@@ -115,6 +115,11 @@ fn a_backup_beside_a_server_has_what_was_acknowledged() {
             "127.0.0.1:1",
         ]);
         assert!(elsewhere.contains("control plane at 127.0.0.1:1"), "{elsewhere}");
+        let (other_folder, nothing) = (Folder::new(), folder.path().join("nothing"));
+        let other = Server::start(driver, &other_folder, &[]);
+        let there = ["--data-dir", text(&data), "--control-listen", &other.control.to_string()];
+        let elsewhere = fails(&[&["backup", text(&nothing)], &there[..]].concat());
+        assert!(elsewhere.contains("it serves other data") && !nothing.exists(), "{elsewhere}");
         server.terminate();
         assert_eq!(server.exit_code(), Some(0));
         succeeds(&["restore", text(&backup), "--data-dir", text(&again)]);

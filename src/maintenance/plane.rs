@@ -67,7 +67,7 @@ impl Plane {
         format!("http://{}{path}", self.address)
     }
 
-    fn failed(&self, why: String) -> Failed {
+    pub(super) fn failed(&self, why: String) -> Failed {
         Failed::Plane { address: self.address.to_string(), why }
     }
 }

@@ -1,6 +1,7 @@
 //! A store that does not change while it is read: the data itself where nobody works on it, a checkpoint where a server does.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use selvedge_storage::{Examination, RocksOptions, RocksStore, StoreError};
@@ -50,7 +51,13 @@ impl<'a> Source<'a> {
             }
             Err(StoreError::Locked { .. }) => {
                 let checkpoint = plane.checkpoint()?;
-                Ok(Self { path: checkpoint.path.clone(), kept: Kept::Server(plane, checkpoint) })
+                let source = Self { path: checkpoint.path.clone(), kept: Kept::Server(plane, checkpoint) };
+                // Of two servers on one machine the wrong one may have been asked.
+                let folder = data_dir.join(CHECKPOINTS);
+                if !is_same(source.path.parent(), &folder) {
+                    return Err(plane.failed(format!("it serves other data than those in {}", data_dir.display())));
+                }
+                Ok(source)
             }
             Err(error) => Err(error.into()),
         }
@@ -73,4 +80,10 @@ impl Drop for Source<'_> {
             Kept::Server(plane, checkpoint) => plane.release(checkpoint),
         }
     }
+}
+
+/// Whether both are one folder, by whichever path.
+fn is_same(one: Option<&Path>, other: &Path) -> bool {
+    let identity = |path: &Path| fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+    one.and_then(identity).is_some_and(|one| identity(other) == Some(one))
 }
