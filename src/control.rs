@@ -30,7 +30,9 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
+use socket2::SockRef;
 use tokio::sync::watch;
 
 pub use checkpoints::Checkpoints;
@@ -88,18 +90,21 @@ impl fmt::Display for StartError {
 #[derive(Debug)]
 pub struct Claimed(TcpListener);
 
-/// Takes the address.
+/// Takes the address. Who takes nothing of what is sent for `user_timeout` is gone (TCP_USER_TIMEOUT): nobody keeps one of the places for
+/// connections by not reading.
 ///
 /// # Errors
 ///
 /// It cannot be had, or must not be.
-pub fn claim(listen: SocketAddr, is_open: bool) -> Result<Claimed, StartError> {
+pub fn claim(listen: SocketAddr, is_open: bool, user_timeout: Duration) -> Result<Claimed, StartError> {
     if is_open && !listen.ip().to_canonical().is_loopback() {
         return Err(StartError::Unprotected { listen });
     }
     let refused = |error| StartError::Refused { listen, error };
     let listener = TcpListener::bind(listen).map_err(refused)?;
     listener.set_nonblocking(true).map_err(refused)?;
+    // Sockets that are accepted have it from their listener.
+    SockRef::from(&listener).set_tcp_user_timeout(Some(user_timeout)).map_err(refused)?;
     Ok(Claimed(listener))
 }
 

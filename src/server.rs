@@ -153,7 +153,9 @@ impl Server {
         let address = listeners[0]
             .local_addr()
             .map_err(|error| Failed::Listen(ListenError::Refused { address: settings.listen, error }))?;
-        let claimed = settings.control.then(|| control::claim(settings.control_listen, keys.is_open())).transpose();
+        let user_timeout = limits::listening(settings).user_timeout;
+        let claim = || control::claim(settings.control_listen, keys.is_open(), user_timeout);
+        let claimed = settings.control.then(claim).transpose();
         let claimed = claimed.map_err(Failed::Control)?;
         // Then what the kernel may refuse: from here on threads work on the data, and must be stopped in order.
         let wanted = limits::driver(settings);

@@ -7,8 +7,8 @@ mod client;
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 mod process;
 
-use std::io::{Read, Write};
-use std::net::SocketAddr;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -305,4 +305,22 @@ fn thresholds_change_while_the_server_runs() {
     status_with(&server, |status| status["alerts"][0]["name"] == "memory_use");
     set(99);
     status_with(&server, |status| count(status) == Some(0));
+}
+
+#[test]
+fn who_takes_nothing_does_not_keep_the_server_from_ending() {
+    let folder = Folder::new();
+    let mut server = Server::start("uring", &folder, &["--control-connections-max", "1", "--control-streams-max", "1"]);
+    let mut deaf = TcpStream::connect(control(&server)).expect("the control plane listens");
+    // So many that their answers fill what the kernel holds for it, and then the requests what it holds for the server.
+    deaf.set_write_timeout(Some(Duration::from_secs(1))).expect("a socket");
+    let requests = "GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(1_000);
+    let refused = loop {
+        if let Err(error) = deaf.write_all(requests.as_bytes()) {
+            break error;
+        }
+    };
+    assert_eq!(refused.kind(), ErrorKind::WouldBlock);
+    server.terminate();
+    assert_eq!(server.exit_code(), Some(0));
 }

@@ -54,10 +54,14 @@ pub(super) async fn serve(
     let room = Arc::new(Semaphore::new(rules.connections_max));
     let mut connections = JoinSet::new();
     loop {
-        // Who finds no room waits in the kernel's queue.
-        let place = Arc::clone(&room).acquire_owned().await.expect("it is never closed");
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
+        let accept = async {
+            // Who finds no room waits in the kernel's queue.
+            let place = Arc::clone(&room).acquire_owned().await.expect("it is never closed");
+            (listener.accept().await, place)
+        };
+        let (accepted, place) = tokio::select! {
+            accepted = accept => accepted,
+            // Also where there is no room: those who have it may take nothing of what they are sent.
             () = until(&mut stopped) => break,
         };
         // Those that have ended.
