@@ -12,6 +12,7 @@ use axum::http::StatusCode;
 use axum::routing::{delete, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
@@ -94,27 +95,29 @@ async fn make(_: Admin, State(context): State<Arc<Context>>) -> Result<(StatusCo
             60,
         ));
     };
-    // What is not made is forgotten again, also where whoever asked has gone.
     let working = Arc::clone(&context);
-    let made = spawn_blocking(move || {
+    let making = spawn_blocking(move || {
         let checkpoints = &working.checkpoints;
-        let made = fs::create_dir_all(&checkpoints.folder).map_err(|error| error.to_string()).and_then(|()| {
-            let path = checkpoints.path(id);
-            working.store.checkpoint(&path).map_err(|error| error.to_string())?;
-            path.canonicalize().map_err(|error| error.to_string())
-        });
-        if made.is_err() {
-            forget(checkpoints, id);
-        }
-        made
+        fs::create_dir_all(&checkpoints.folder).map_err(|error| error.to_string())?;
+        let path = checkpoints.path(id);
+        working.store.checkpoint(&path).map_err(|error| error.to_string())?;
+        path.canonicalize().map_err(|error| error.to_string())
     });
-    let path = made.await.map_err(|error| Problem::internal(&error))?.map_err(|why| Problem::unavailable(why, 10))?;
-    let expiring = Arc::clone(&context);
+    // Apart from the request: also where whoever asked has gone meanwhile, it is forgotten, when its time has come or it was not made.
+    let (tell, told) = oneshot::channel();
     tokio::spawn(async move {
-        sleep(KEPT).await;
-        // It cannot fail to be spawned, and there is nobody to tell of a panic.
-        drop(spawn_blocking(move || forget(&expiring.checkpoints, id)).await);
+        let made = making.await;
+        let is_made = matches!(made, Ok(Ok(_)));
+        // Nobody hears it who has gone.
+        drop(tell.send(made));
+        if is_made {
+            sleep(KEPT).await;
+        }
+        // There is nobody to tell of a panic.
+        drop(spawn_blocking(move || forget(&context.checkpoints, id)).await);
     });
+    let made = told.await.map_err(|_| Problem::unavailable("the server stops", 1))?;
+    let path = made.map_err(|error| Problem::internal(&error))?.map_err(|why| Problem::unavailable(why, 10))?;
     Ok((StatusCode::CREATED, Json(json!({ "id": id.to_string(), "path": path }))))
 }
 
