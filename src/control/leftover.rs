@@ -16,9 +16,14 @@ use futures_util::StreamExt;
 use hyper::body::{Frame, SizeHint};
 use tokio::time::timeout;
 
+use super::documents::body::JSON_BYTES_MAX;
+
 /// So much is read for nothing, and so long; then the connection closes.
-const LEFTOVER_BYTES_MAX: usize = 256 << 10;
-const PATIENCE: Duration = Duration::from_secs(1);
+const LEFTOVER_BYTES_MAX: usize = 4 << 20;
+const PATIENCE: Duration = Duration::from_secs(2);
+
+// Who sends JSON that is a little too large is to read that it is.
+const _: () = assert!(LEFTOVER_BYTES_MAX >= 2 * JSON_BYTES_MAX);
 
 /// Where a body comes back to that nobody has read to its end.
 type Shelf = Arc<Mutex<Option<Body>>>;
