@@ -141,7 +141,7 @@ pub(super) async fn watch(context: Arc<Context>) {
 fn name_of(context: &Context, slow: &Slow) -> Option<String> {
     let document = DocumentKey(slow.document?.0);
     // Without a name it is a slow operation all the same.
-    context.store.describe(document).ok().flatten().map(|description| description.name)
+    context.store.name(document).ok().flatten()
 }
 
 fn say(transition: &Transition) {

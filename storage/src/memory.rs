@@ -80,6 +80,10 @@ impl Catalog for MemoryStore {
         self.disk().describe(document)
     }
 
+    fn name(&self, document: DocumentKey) -> Result<Option<String>, StoreError> {
+        Ok(self.disk().describe(document)?.map(|description| description.name))
+    }
+
     fn contains(&self, document: DocumentKey) -> Result<bool, StoreError> {
         self.disk().contains(document)
     }

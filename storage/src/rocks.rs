@@ -220,6 +220,10 @@ impl Catalog for RocksStore {
         self.read(|database| database.describe(document))
     }
 
+    fn name(&self, document: DocumentKey) -> Result<Option<String>, StoreError> {
+        self.read(|database| Ok(database.meta(document)?.map(|meta| meta.name)))
+    }
+
     fn contains(&self, document: DocumentKey) -> Result<bool, StoreError> {
         self.read(|database| database.contains(document))
     }

@@ -167,6 +167,9 @@ pub trait Catalog: Store {
     /// What is known of a document without its updates, which are read to find out; `None` where nothing was ever appended to it.
     fn describe(&self, document: DocumentKey) -> Result<Option<Description>, StoreError>;
 
+    /// The name of a document; `None` where nothing is stored of it. Its updates are not read.
+    fn name(&self, document: DocumentKey) -> Result<Option<String>, StoreError>;
+
     /// Whether anything is stored of a document, be it damaged or not.
     fn contains(&self, document: DocumentKey) -> Result<bool, StoreError>;
 

@@ -53,10 +53,11 @@ fn documents_are_listed_by_the_bytes_of_their_names() {
 #[test]
 fn a_description_says_what_there_is() {
     check(|store| {
-        assert_eq!(store.describe(document(1)), Ok(None));
+        assert_eq!((store.describe(document(1)), store.name(document(1))), (Ok(None), Ok(None)));
         append(store, document(1), 1, 9, Synced).expect("appends");
         store.snapshot(document(1), 6, &snapshot(document(1), 6)).expect("takes a snapshot");
         let described = store.describe(document(1)).expect("readable").expect("there");
+        assert_eq!(store.name(document(1)), Ok(Some(name(document(1)))));
         assert_eq!((described.name, described.sequence, described.log_records), (name(document(1)), 9, 3));
         assert_eq!(described.outline.snapshot_bytes, snapshot(document(1), 6).len() as u64);
         let stored = store.load(document(1)).expect("readable").expect("there");
