@@ -96,8 +96,7 @@ impl Documents {
         // Behind the cores: one that was stored meanwhile is shown as that.
         for Listed { name, outline } in stored.await? {
             let created_ms = outline.map(|outline| outline.created_ms);
-            let snapshot_bytes = outline.map_or(0, |outline| outline.snapshot_bytes);
-            documents.insert(name.clone(), Entry { name, created_ms, snapshot_bytes, is_stored: true });
+            documents.insert(name.clone(), Entry { name, created_ms });
         }
         let more = documents.len() > limit;
         let documents: Vec<Entry> = documents.into_values().take(limit).collect();
@@ -122,29 +121,16 @@ impl Documents {
         }
         let mut description = Description {
             name: name.as_str().to_owned(),
-            is_open: live.is_some(),
             sessions: live.map_or(0, |live| live.sessions),
             ..Description::default()
         };
         if let Some(stored) = stored {
             description.sequence = stored.sequence;
-            description.snapshot_bytes = stored.outline.snapshot_bytes;
             description.bytes = stored.outline.snapshot_bytes + stored.log_bytes;
-            description.log_records = stored.log_records;
             description.created_ms = Some(stored.outline.created_ms);
             description.updated_ms = Some(stored.updated_ms).filter(|&updated_ms| updated_ms > 0);
         }
         Ok(Some(description))
-    }
-
-    /// Where a document stands: the last durable record. `None` where nothing is stored of it.
-    ///
-    /// # Errors
-    ///
-    /// The store.
-    pub async fn sequence(&self, name: &DocumentName) -> Result<Option<u64>, Failed> {
-        let id = DocumentId::of(name.as_str());
-        Ok(self.blocking(move |store| store.describe(key(id))).await?.map(|stored| stored.sequence))
     }
 
     /// All that is committed, as one update; `None` where nothing is stored.
@@ -154,7 +140,7 @@ impl Documents {
     /// The store.
     pub async fn state(&self, name: &DocumentName) -> Result<Option<State>, Failed> {
         let id = DocumentId::of(name.as_str());
-        let _place = Arc::clone(&self.loads).acquire_owned().await.map_err(|_| Failed::Draining)?;
+        let place = Arc::clone(&self.loads).acquire_owned().await.map_err(|_| Failed::Draining)?;
         // What can be read is committed: RocksDB shows a batch only when it is as durable as it was wanted.
         let read = move |store: &dyn Catalog| -> Result<Option<State>, Failed> {
             let Some(stored) = store.load(key(id))? else { return Ok(None) };
@@ -164,7 +150,12 @@ impl Documents {
             Ok(Some(State { sequence: state.sequence.0, update: Bytes::from(state.update().to_vec()), created_ms }))
         };
         let store = Arc::clone(&self.parts.store);
-        spawn_blocking(move || read(&*store)).await.map_err(|_| Failed::Draining)?
+        // Whoever asks may be gone before it is read: the place is taken as long as that goes on.
+        let read = move || {
+            let _place = place;
+            read(&*store)
+        };
+        spawn_blocking(read).await.map_err(|_| Failed::Draining)?
     }
 
     /// Puts an update in, as an author that is no session: accepted, numbered, stored, and sent to all who have the document open. Returns when
@@ -293,7 +284,7 @@ impl Documents {
     // --- ways ---
 
     /// Something that waits for the store, away from this thread.
-    pub(crate) async fn blocking<T: Send + 'static>(
+    async fn blocking<T: Send + 'static>(
         &self,
         act: impl FnOnce(&dyn Catalog) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Failed> {

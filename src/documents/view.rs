@@ -23,10 +23,6 @@ pub struct Entry {
     pub name: String,
     /// When its first record was written, in milliseconds since 1970. Nothing where none is stored, or what is stored is damaged.
     pub created_ms: Option<u64>,
-    /// Bytes of its snapshot.
-    pub snapshot_bytes: u64,
-    /// Something is stored of it; otherwise it is only open.
-    pub is_stored: bool,
 }
 
 /// A document at a closer look.
@@ -38,16 +34,10 @@ pub struct Description {
     pub sequence: u64,
     /// Bytes of snapshot and log.
     pub bytes: u64,
-    /// Bytes of its snapshot.
-    pub snapshot_bytes: u64,
-    /// Records after the snapshot.
-    pub log_records: u64,
     /// When its first record was written, in milliseconds since 1970.
     pub created_ms: Option<u64>,
     /// When its last record was written, in milliseconds since 1970.
     pub updated_ms: Option<u64>,
-    /// It is in memory.
-    pub is_open: bool,
     /// Sessions on all cores.
     pub sessions: usize,
 }
