@@ -13,6 +13,7 @@ mod import;
 mod list;
 mod metadata;
 pub(super) mod name;
+mod parts;
 mod places;
 mod pump;
 mod sessions;

@@ -128,7 +128,7 @@ fn each_bad_entry_gets_its_line_and_nothing_else_is_touched() {
 }
 
 #[test]
-fn a_document_larger_than_a_message_goes_out_and_in() {
+fn a_document_larger_than_a_message_is_copied_and_goes_out_and_in() {
     let arguments = ["--message-bytes-max", "8KiB", "--update-chunk-bytes", "4KiB"];
     let Fixture { plane, .. } = &Fixture::start(&arguments);
     for number in 0..20 {
@@ -137,10 +137,18 @@ fn a_document_larger_than_a_message_goes_out_and_in() {
         plane.ask("PUT /v1/documents/large", &[], &[]);
         plane.tell("PATCH /v1/documents/large/content", &operations).expect(200);
     }
-    let content = |plane: &Plane| {
-        plane.ask("GET /v1/documents/large/content", &[("accept", "application/json")], &[]).expect(200).body
+    let content_of = |plane: &Plane, document: &str| {
+        let path = format!("GET /v1/documents/{document}/content");
+        plane.ask(&path, &[("accept", "application/json")], &[]).expect(200).body
     };
-    let exported = plane.get("/v1/export").expect(200).body;
+    let content = |plane: &Plane| content_of(plane, "large");
+    let exported = plane.get("/v1/documents/large/export").expect(200).body;
+    plane.update("copy", &letter(1, b'x')).expect(200);
+    for (overwrite, status) in [(false, 409), (true, 200)] {
+        let wanted = json!({"to": "copy", "overwrite": overwrite});
+        plane.tell("POST /v1/documents/large/copy", &wanted).expect(status);
+    }
+    assert_eq!(content_of(plane, "copy"), content(plane));
     let Fixture { plane: other, .. } = &Fixture::start(&arguments);
     let lines = import(other, "", &exported).expect(200).lines();
     assert_eq!(lines[0]["result"], "created", "{lines:?}");

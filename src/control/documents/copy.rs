@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::IntoResponse;
@@ -13,6 +13,7 @@ use super::body::{self, Held};
 use super::failure::failed;
 use super::metadata::Metadata;
 use super::name::Named;
+use super::parts::parts;
 use super::state::{EMPTY_UPDATE, describe, state};
 use super::tag::Tag;
 use crate::audit::Action;
@@ -67,13 +68,11 @@ pub(super) async fn copy(
         let state = state(&context, &name).await?;
         let mut held = Held::none();
         held.grow(state.update.len())?;
+        let is_empty = state.update == EMPTY_UPDATE;
+        // Before anything is deleted: what cannot be cut is not copied.
+        let parts = parts(&context, state.update).await?;
         let replaced = overwrite && context.documents.delete(&to).await.map_err(failed)?;
-        let is_made = if state.update == EMPTY_UPDATE {
-            context.documents.create(&to).await
-        } else {
-            // Bound to there being nothing: who is first of two that copy to one name has it.
-            context.documents.edit(&to, state.update, Some(0)).await.map(|_| true)
-        };
+        let is_made = if is_empty { context.documents.create(&to).await } else { put(&context, &to, parts).await };
         match is_made {
             Ok(true) => {}
             Ok(false) | Err(Failed::PreconditionFailed { .. }) => {
@@ -87,4 +86,13 @@ pub(super) async fn copy(
         Ok(Metadata::from(described).made(status, tag))
     };
     act.run(work).await
+}
+
+/// Puts these parts of one state into a document, where there is none: who is first of two that copy to one name has it.
+async fn put(context: &Context, to: &DocumentName, parts: Vec<Bytes>) -> Result<bool, Failed> {
+    let mut expected = Some(0);
+    for part in parts {
+        context.documents.edit(to, part, expected.take()).await?;
+    }
+    Ok(true)
 }

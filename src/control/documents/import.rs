@@ -8,12 +8,12 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use selvedge_protocol::document_name::DocumentName;
-use selvedge_protocol::update::split;
 use serde::Serialize;
 
 use super::archive::{Archive, Broken, Item};
 use super::body;
-use super::failure::{blocking, failed};
+use super::failure::failed;
+use super::parts::parts;
 use super::places::place;
 use super::pump::{Gone, Pump};
 use super::state::{EMPTY_UPDATE, tag};
@@ -85,7 +85,7 @@ pub(super) async fn import(
     body::expect(&headers, &["application/x-tar", "application/tar", "application/octet-stream"])?;
     let place = place()?;
     let (pump, answer) = Pump::new(LINES_MAX);
-    let archive = Archive::new(body.into_data_stream(), context.settings().document_bytes_max);
+    let archive = Archive::new(body.into_data_stream(), context.live.current().effective.settings.document_bytes_max);
     let import = Import { context, actor, on_conflict, pump, sum: Sum::default() };
     tokio::spawn(async move {
         import.run(archive).await;
@@ -186,7 +186,7 @@ impl Import {
         // Bound to there being nothing, unless it may join what is there.
         let mut expected = (self.on_conflict != OnConflict::Merge).then_some(0);
         let mut sequence = 0;
-        for part in self.parts(update).await? {
+        for part in parts(&self.context, update).await? {
             match documents.edit(name, part, expected.take()).await {
                 Ok(edited) => sequence = edited.sequence,
                 Err(Failed::PreconditionFailed { .. }) => return Ok(None),
@@ -194,17 +194,6 @@ impl Import {
             }
         }
         Ok(Some((taken, sequence)))
-    }
-
-    /// An update as clients could have sent it.
-    async fn parts(&self, update: Bytes) -> Result<Vec<Bytes>, Problem> {
-        let bytes_max = self.context.settings().message_bytes_max;
-        if update.len() <= bytes_max {
-            return Ok(vec![update]);
-        }
-        let parts = blocking(move || split(&update, bytes_max)).await?;
-        let refused = |refused| Problem::unprocessable(format!("the update is refused: {refused}"));
-        Ok(parts.map_err(refused)?.into_iter().map(Bytes::from).collect())
     }
 
     async fn told(&mut self, name: &DocumentName, result: Result<Option<(Taken, u64)>, Problem>) -> Step {

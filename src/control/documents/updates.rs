@@ -13,6 +13,7 @@ use serde::Serialize;
 use super::body;
 use super::failure::failed;
 use super::name::Named;
+use super::parts::bytes_max;
 use super::state::tag;
 use super::tag::{Conditions, Representation, Tag};
 use crate::audit::Action;
@@ -44,7 +45,7 @@ pub(super) async fn apply(
         actor.caller.require(name.as_str(), Right::Write)?;
         Parameters::read(&uri, &[])?;
         let conditions = Conditions::read(&headers)?;
-        let bytes_max = context.settings().message_bytes_max.min(context.settings().control_body_bytes_max);
+        let bytes_max = bytes_max(&context).min(context.settings().control_body_bytes_max);
         let (update, _held) = body::read(&headers, body, &["application/octet-stream"], bytes_max).await?;
         let expected = expected(&context, &name, &conditions).await?;
         edit(&context, &name, update, expected).await
