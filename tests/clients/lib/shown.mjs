@@ -1,23 +1,42 @@
 // What a document is as JSON, said by Yjs: the other half of what the server says of it. And edits of every kind of it, by chance.
+import { isDeepStrictEqual } from 'node:util'
 import * as Y from 'yjs'
 
-const MARKS = ['$map', '$array', '$text', '$xml', '$document', '$value', '$binary', '$bigint', '$number', '$undefined', '$object']
+const MAX = BigInt(Number.MAX_SAFE_INTEGER)
 
-const entries = object => Object.fromEntries(Object.entries(object).map(([key, value]) => [key, shown(value)]))
+/** In the order of their keys, so that equal ones are equal as strings too. */
+const sorted = pairs => Object.fromEntries([...pairs].sort(([one], [other]) => one < other ? -1 : 1).map(([key, value]) => [key, shown(value)]))
 
-const delta = text => text.toDelta().map(({ insert, attributes }) => attributes === undefined
-  ? { insert: shown(insert) }
-  : { insert: shown(insert), attributes: entries(attributes) })
+const entries = object => sorted(Object.entries(object))
+
+/** How text was written is not seen: neighbours that look the same are one. */
+function delta (text) {
+  const pieces = []
+  for (const { insert, attributes } of text.toDelta()) {
+    const piece = { insert: shown(insert), ...(attributes ? { attributes: entries(attributes) } : {}) }
+    const last = pieces.at(-1)
+    if (last && typeof insert === 'string' && typeof last.insert === 'string' && isDeepStrictEqual(last.attributes, piece.attributes)) {
+      last.insert += insert
+    } else pieces.push(piece)
+  }
+  return pieces
+}
+
+/** An object whose only key would give it another meaning is wrapped. */
+const wrapped = object => Object.keys(object).length === 1 && Object.keys(object)[0].startsWith('$') ? { $object: object } : object
+
+const ofMap = map => sorted(map.entries())
 
 function node (one) {
   if (one instanceof Y.XmlText) return { text: delta(one) }
-  return { name: one.nodeName, attributes: entries(one.getAttributes()), children: one.toArray().map(node) }
+  const attributes = entries(one.getAttributes())
+  return { name: one.nodeName, children: one.toArray().map(node), ...(Object.keys(attributes).length > 0 ? { attributes } : {}) }
 }
 
 /** A value as it stands inside others. */
 export function shown (value) {
   if (value === undefined) return { $undefined: true }
-  if (typeof value === 'bigint') return { $bigint: String(value) }
+  if (typeof value === 'bigint') return value >= -MAX && value <= MAX ? Number(value) : { $bigint: String(value) }
   if (typeof value === 'number' && !Number.isFinite(value)) return { $number: String(value) }
   if (value instanceof Uint8Array) return { $binary: Buffer.from(value).toString('base64') }
   if (value instanceof Y.Doc) return { $document: value.guid }
@@ -26,13 +45,17 @@ export function shown (value) {
     const pieces = delta(value)
     return pieces.every(({ insert, attributes }) => typeof insert === 'string' && !attributes) ? value.toString() : { $text: pieces }
   }
-  if (value instanceof Y.Map) return Object.fromEntries([...value.entries()].map(([key, inner]) => [key, shown(inner)]))
+  if (value instanceof Y.Map) return wrapped(ofMap(value))
   if (value instanceof Y.Array) return value.toArray().map(shown)
   if (Array.isArray(value)) return value.map(shown)
   if (value === null || typeof value !== 'object') return value
-  const keys = Object.keys(value)
-  const object = entries(value)
-  return keys.length === 1 && MARKS.includes(keys[0]) ? { $object: object } : object
+  return wrapped(entries(value))
+}
+
+/** Nothing where Yjs makes nonsense of a value: of one that is embedded `[object Object]`, of formatting by a string `0="x" 1="y"`. */
+function markup (xml) {
+  const string = xml.toString()
+  return /\[object Object\]| 0="/.test(string) ? null : string
 }
 
 /** All roots of a document whose types are known by their names: `text`, `map`, `array`, `xml`. */
@@ -42,9 +65,9 @@ export function content (doc) {
   return {
     roots: {
       text: of('text', text.toDelta().length === 0, () => ({ value: text.toString(), delta: delta(text) })),
-      map: of('map', map.size === 0, () => ({ value: shown(map) })),
+      map: of('map', map.size === 0, () => ({ value: ofMap(map) })),
       array: of('array', array.length === 0, () => ({ value: shown(array) })),
-      xml: of('xml_fragment', xml.length === 0, () => ({ value: xml.toString(), nodes: xml.toArray().map(node) }))
+      xml: of('xml_fragment', xml.length === 0, () => ({ value: markup(xml), nodes: xml.toArray().map(node) }))
     }
   }
 }
@@ -62,7 +85,7 @@ export const equal = (one, other) => Y.equalSnapshots(Y.snapshot(one), Y.snapsho
 const WORDS = ['word', 'ü', '😀', '👩‍👩‍👧', '\u202e', ' ', 'a\nb', '"\\', '中文']
 
 const scalar = random => random.pick([
-  null, true, false, 0, -1, 1.5, 2 ** 40, -(2 ** 31), 1e300, '', ...WORDS, NaN, Infinity, { big: 10n ** 15n, none: undefined }, new Uint8Array([0, 255]), [],
+  null, true, false, 0, -1, 1.5, 2 ** 40, -(2 ** 31), 1e300, '', ...WORDS, NaN, Infinity, { big: -(2n ** 60n), none: undefined }, new Uint8Array([0, 255]), [],
   {}, [1, [null]], { a: { b: '😀' } }, { $binary: 'no' }, { $map: 1, b: 2 }
 ])
 
