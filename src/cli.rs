@@ -18,7 +18,7 @@ pub(crate) enum Parsed {
     /// Look at documents for the server that started this process.
     ViewWorker(Bounds),
     /// What a person wants, with what the settings are read from.
-    Task(Task, Sources),
+    Task(Box<(Task, Sources)>),
 }
 
 /// What the process was started to do.
@@ -92,7 +92,8 @@ pub(crate) enum ConfigFormat {
 ///
 /// What to print and the exit code, also where that is the help or the version that was asked for.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Parsed, clap::Error> {
-    let matches = command().try_get_matches_from(arguments)?;
+    // Known here only: neither the man page nor completions are to name it.
+    let matches = command().subcommand(view_worker_command()).try_get_matches_from(arguments)?;
     let task = match matches.subcommand() {
         Some(("config", config)) => Task::Config(config_format(config)),
         Some(("doctor", doctor)) => Task::Doctor(doctor_task(doctor)),
@@ -127,7 +128,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Par
         environment: std::env::vars_os().collect(),
         command_line: SETTINGS.iter().filter_map(given).collect(),
     };
-    Ok(Parsed::Task(task, sources))
+    Ok(Parsed::Task(Box::new((task, sources))))
 }
 
 fn bounds(worker: &ArgMatches) -> Bounds {
@@ -352,7 +353,6 @@ fn command() -> Command {
                     .help("Write the pages of all commands here instead"),
             ),
         )
-        .subcommand(view_worker_command())
         .arg(
             Arg::new("config")
                 .long("config")

@@ -35,7 +35,7 @@ const PLACES: usize = 1_024;
 const PLACE_BYTES: usize = 128 << 10;
 
 // Any update that a record can hold finds room.
-const _: () = assert!(1 + selvedge_storage::UPDATE_BYTES_MAX / PLACE_BYTES <= PLACES);
+const _: () = assert!(selvedge_storage::UPDATE_BYTES_MAX / PLACE_BYTES < PLACES);
 
 /// Documents that are read whole at once.
 const LOADS: usize = 2;
@@ -117,7 +117,7 @@ impl Documents {
         let answered = self.ask_owner(&place, name, Errand::Inspect).await?;
         let Answer::Inspected(inspection) = answered.answer else { return Err(Failed::TimedOut) };
         let live = inspection.standing;
-        if stored.is_none() && live.is_none() {
+        if stored.is_none() && live.is_none_or(|live| live.sessions == 0) {
             return Ok(None);
         }
         let mut description = Description {

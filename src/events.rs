@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 pub use collector::Collector;
-pub use event::{Dialect, Event, Kind, KindSet, SessionAt, Severity, Told};
+pub use event::{Dialect, Event, Kind, KindSet, SessionAt, Told};
 pub use feed::{Feed, News, Reading};
 pub use gatherer::{Gatherer, Who};
 

@@ -135,6 +135,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn cores_that_stand_still_are_named() {
+        let started = Instant::now().checked_sub(2 * SILENCE_MAX).expect("the machine has run for some seconds");
+        let health = Health { turning: Turning::new(3, started), ..Health::default() };
+        health.turning().turned(1, Instant::now());
+        let checked = health.liveness();
+        assert!(!checked.is_well);
+        assert_eq!(checked.body, "{\"status\":\"failing\",\"cores_not_turning\":[0,2],\"persister_ended\":false}\n");
+        for core in [0, 2] {
+            health.turning().turned(core, Instant::now());
+        }
+        assert!(health.liveness().is_well);
+    }
+
+    #[test]
     fn a_process_without_trouble_is_alive_and_ready() {
         let health = Health::new(Arc::default(), Arc::default(), 2);
         assert!(health.liveness().is_well && health.readiness().is_well);

@@ -34,5 +34,6 @@ pub mod settings;
 pub mod slow;
 pub mod timers;
 pub mod tls;
+pub mod versions;
 pub mod view;
 pub mod webhooks;

@@ -25,7 +25,7 @@ fn main() -> ExitCode {
     let (task, sources) = match cli::parse(std::env::args_os()) {
         // It reads no settings, and begins with giving up what it could do harm with.
         Ok(Parsed::ViewWorker(bounds)) => return view::worker::run(bounds),
-        Ok(Parsed::Task(task, sources)) => (task, sources),
+        Ok(Parsed::Task(task)) => *task,
         Err(error) => error.exit(),
     };
     let effective = match Effective::read(&sources) {

@@ -40,6 +40,7 @@ use crate::reader::Readers;
 use crate::settings::live::Live;
 use crate::settings::{DescriptorsChoice, Effective, Literal, SETTINGS, Settings, Sources};
 use crate::slow;
+use crate::versions::{self, Changes, Versions};
 use crate::view::{self, View};
 use crate::webhooks::{self, Webhooks};
 use cores::{Cores, Start, StartFailed};
@@ -121,6 +122,7 @@ struct Server {
     persister: Persister,
     readers: Readers,
     keeper: Keeper,
+    version_keeper: Option<versions::Keeper>,
     control: Option<(SocketAddr, Control)>,
     collector: Collector,
     webhooks: Arc<Webhooks>,
@@ -166,7 +168,14 @@ impl Server {
         let doorbells: Vec<Arc<Doorbell>> = (0..shards).map(|_| Arc::default()).collect();
         let inboxes: Arc<[Inbox]> = doorbells.iter().map(|doorbell| Inbox::new(Arc::clone(doorbell))).collect();
         let deliver = inbox::deliver(Arc::clone(&inboxes));
-        let persister = Persister::spawn(Arc::clone(&store), settings.fsync, Arc::clone(&deliver));
+        let events = Arc::new(Events::new(shards));
+        let versions = Versions::new(Arc::clone(&rocks) as _, limits::versions_room(settings), Arc::clone(&events));
+        let changes = settings.versions.then(|| Arc::new(Changes::new(limits::versions_pace(settings))));
+        let told = match &changes {
+            Some(changes) => versions::watch(Arc::clone(changes), Arc::clone(&deliver)),
+            None => Arc::clone(&deliver),
+        };
+        let persister = Persister::spawn(Arc::clone(&store), settings.fsync, told);
         let persister = persister.map_err(Failed::Thread)?;
         let slow = Arc::new(slow::Log::new(usize::from(shards)));
         let readers = Readers::spawn(store, limits::reading(settings), Arc::clone(&deliver), Arc::clone(&slow));
@@ -199,11 +208,12 @@ impl Server {
             deliver: Arc::clone(&deliver),
             limits: Arc::clone(&shared),
             log,
-            audit: audit.clone(),
             watch: Arc::clone(&watch),
+            versions: versions.clone(),
+            changes: changes.clone(),
+            audit: audit.clone(),
         };
         let live = Arc::new(Live::new(effective, sources, followers.follow()));
-        let events = Arc::new(Events::new(shards));
         let listening = (!webhooks.is_empty()).then(|| events.listen());
         let offered = Arc::clone(&webhooks);
         let collector = events::collect(&events, Box::new(move |told| offered.offer(told))).map_err(Failed::Thread)?;
@@ -250,12 +260,15 @@ impl Server {
                 users,
                 patience: limits::patience(settings),
             }),
+            versions: versions.clone(),
             store: rocks,
             checkpoints: Checkpoints::new(&settings.data_dir),
             deliver,
             requests: control::Requests::default(),
             view: View::new(view::Options::of(settings)),
         });
+        let version_keeper = changes.map(|changes| versions::Keeper::spawn(&versions, changes)).transpose();
+        let version_keeper = version_keeper.map_err(Failed::Thread)?;
         let control = claimed.map(|claimed| {
             let listen = settings.control_listen;
             let at = claimed.address().map_err(|error| control::StartError::Refused { listen, error })?;
@@ -276,6 +289,7 @@ impl Server {
             _sampler: sampler,
             audit_log,
             keeper,
+            version_keeper,
             control,
             collector,
             webhooks,
@@ -336,6 +350,9 @@ impl Server {
             control.stop();
         }
         self.webhooks.stop(deadline);
+        if let Some(keeper) = self.version_keeper {
+            keeper.stop();
+        }
         self.readers.stop();
         self.keeper.stop();
         committed.map_err(Failed::Drain)?;

@@ -7,6 +7,9 @@ mod archives;
 mod client;
 #[path = "documents/conditions.rs"]
 mod conditions;
+#[path = "view/hostile.rs"]
+#[allow(dead_code, reason = "shared with tests that need more of it")]
+mod corpus;
 #[path = "documents/description.rs"]
 mod description;
 #[path = "documents/edits.rs"]
@@ -14,6 +17,8 @@ mod edits;
 #[path = "auth/forge.rs"]
 #[allow(dead_code, reason = "shared with tests that need more of it")]
 mod forge;
+#[path = "documents/hostile.rs"]
+mod hostile;
 #[path = "documents/names.rs"]
 mod names;
 #[path = "documents/plane.rs"]
@@ -25,6 +30,9 @@ mod process;
 mod rights;
 #[path = "documents/sessions.rs"]
 mod sessions;
+
+#[path = "documents/versions.rs"]
+mod versions;
 
 use plane::Plane;
 use process::{Folder, Server};

@@ -87,7 +87,11 @@ fn stdout(output: &Output) -> String {
 fn names_are_unique_in_every_spelling_and_not_taken_by_others() {
     let mut spellings = BTreeSet::new();
     for setting in SETTINGS {
-        assert!(setting.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'), "{}", setting.name);
+        assert!(
+            setting.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_'),
+            "{}",
+            setting.name
+        );
         for spelling in [setting.name.to_string(), setting.flag(), setting.variable()] {
             assert!(spellings.insert(spelling.clone()), "{spelling} is there twice");
         }

@@ -151,7 +151,9 @@ fn figures_are_those_that_clients_have_counted() {
 #[test]
 fn what_is_slow_and_what_is_wrong_has_the_shape_of_the_example() {
     for driver in DRIVERS {
-        let flags = ["--slow-join-ms", "1", "--memory-max-bytes", "256MiB", "--alert-memory-percent", "1"];
+        let never = "--slow-acknowledge-ms 0 --slow-deliver-ms 0 --slow-load-ms 0 --slow-sync-ms 0 --slow-turn-ms 0";
+        let mut flags = vec!["--slow-join-ms", "1", "--memory-max-bytes", "256MiB", "--alert-memory-percent", "1"];
+        flags.extend(never.split(' '));
         let mut server = Server::start(driver, &Folder::new(), &flags);
         let events = thread::spawn({
             let address = control(&server);
@@ -172,6 +174,14 @@ fn what_is_slow_and_what_is_wrong_has_the_shape_of_the_example() {
         let alert = &status["alerts"][0];
         assert_eq!((&alert["name"], &alert["threshold"]), (&Value::from("memory_use"), &Value::from(1.0)));
         assert!(alert["recommendation"].as_str().is_some_and(|text| text.contains("memory_max_bytes")), "{alert}");
+        let metrics = get(control(&server), "/metrics", "").1;
+        for line in [
+            "selvedge_alert{name=\"memory_use\",severity=\"warning\"} 1",
+            "selvedge_alert{name=\"memory_use\",severity=\"critical\"} 0",
+            "selvedge_slow_operations_total 1",
+        ] {
+            assert!(metrics.lines().any(|it| it == line), "{line} is not in {metrics}");
+        }
         same_shape("", &serde_json::from_str(EXAMPLE).expect("it is JSON"), &status);
         let told = events.join().expect("it comes");
         assert!(told.contains("event: status") && told.contains("memory_use"), "{told}");
@@ -276,4 +286,23 @@ fn both_ports_say_the_same_of_health_and_a_drain_is_no_readiness() {
         drop(client);
         assert_eq!(server.exit_code(), Some(0));
     }
+}
+
+#[test]
+fn thresholds_change_while_the_server_runs() {
+    let server = Server::start("monoio", &Folder::new(), &["--memory-max-bytes", "256MiB"]);
+    let set = |percent: u8| {
+        let body = format!("{{\"alert_memory_percent\":{percent}}}");
+        let length = body.len();
+        let head =
+            format!("PATCH /v1/settings HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: {length}");
+        let answer = http(control(&server), format!("{head}\r\n\r\n{body}").as_bytes());
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    };
+    let count = |status: &Value| status["alerts"].as_array().map(Vec::len);
+    assert_eq!(count(&status_with(&server, |_| true)), Some(0));
+    set(1);
+    status_with(&server, |status| status["alerts"][0]["name"] == "memory_use");
+    set(99);
+    status_with(&server, |status| count(status) == Some(0));
 }

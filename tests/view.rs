@@ -222,6 +222,8 @@ fn a_comparison_says_what_changed_where_and_by_whom() {
         assert_eq!(shown[0]["values"], json!([{ "set": { "path": ["k"], "after": 1 } }]));
         assert_eq!(shown[1]["root"], json!("text"));
         assert_eq!(comparison.roots[1].state, RootState::Changed);
+        assert_eq!(comparison.roots[1].clients, [77]);
+        assert!(matches!(comparison.roots[0].clients.as_slice(), [made] if *made != 77 && *made != 5));
         assert_eq!(
             shown[1]["text"],
             json!([

@@ -46,9 +46,9 @@ pub enum Measured {
 /// When the updates came that are on their way together. Empty where nobody measures.
 #[derive(Debug, Default)]
 pub(crate) struct Arrivals {
-    /// Apart, because mostly there is no other.
-    first: Option<Arrival>,
-    more: Vec<Arrival>,
+    /// Apart, because mostly there is no other, and each update comes by here.
+    last: Option<Arrival>,
+    before: Vec<Arrival>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -59,9 +59,12 @@ struct Arrival {
 
 impl Arrivals {
     /// An update came in this turn.
+    #[inline]
     pub(crate) fn note(&mut self, now: Option<Moment>) {
-        if let Some(since) = now {
-            self.add(Arrival { since, updates: 1 });
+        match (&mut self.last, now) {
+            (Some(last), Some(now)) if last.since == now => last.updates += 1,
+            (Some(_) | None, Some(since)) => self.add(Arrival { since, updates: 1 }),
+            (Some(_) | None, None) => {}
         }
     }
 
@@ -70,17 +73,19 @@ impl Arrivals {
         others.iter().for_each(|arrival| self.add(arrival));
     }
 
+    /// Once a turn and document: apart from what each update comes by.
+    #[cold]
     fn add(&mut self, arrival: Arrival) {
-        let full = self.more.len() + 1 >= ARRIVALS_MAX;
-        match self.more.last_mut().or(self.first.as_mut()) {
-            None => self.first = Some(arrival),
+        let full = self.before.len() + 1 >= ARRIVALS_MAX;
+        match &mut self.last {
             Some(last) if last.since == arrival.since || full => last.updates += arrival.updates,
-            Some(_) => self.more.push(arrival),
+            Some(last) => self.before.push(std::mem::replace(last, arrival)),
+            None => self.last = Some(arrival),
         }
     }
 
     fn iter(&self) -> impl Iterator<Item = Arrival> + '_ {
-        self.first.into_iter().chain(self.more.iter().copied())
+        self.before.iter().copied().chain(self.last)
     }
 }
 

@@ -226,6 +226,7 @@ impl Shard {
         self.look_after(slot);
     }
 
+    #[inline]
     fn look_after(&mut self, slot: u32) {
         let document = &mut self.documents[slot];
         if document.is_dirty() && !std::mem::replace(&mut document.listed.dirty, true) {

@@ -127,6 +127,12 @@ pub enum Action {
     UpdateDocument,
     /// Operations are applied.
     PatchDocument,
+    /// A version is kept.
+    SaveVersion,
+    /// A version is removed.
+    DeleteVersion,
+    /// A document is brought back to a version.
+    RestoreVersion,
     /// A document is made from another.
     CopyDocument,
     /// A message is sent to all sessions of a document.
@@ -152,6 +158,9 @@ impl Action {
             Self::DeleteDocument => "delete-document",
             Self::UpdateDocument => "update-document",
             Self::PatchDocument => "patch-document",
+            Self::SaveVersion => "save-version",
+            Self::DeleteVersion => "delete-version",
+            Self::RestoreVersion => "restore-version",
             Self::CopyDocument => "copy-document",
             Self::SendStateless => "send-stateless",
             Self::DismissSession => "dismiss-session",

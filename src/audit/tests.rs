@@ -100,8 +100,8 @@ fn every_event_is_one_line_that_says_when_and_what() {
     assert_eq!(events[1]["subject"], "ada \"a\" \n");
     assert_eq!(events[1]["expires_at"], "1970-01-01T00:00:00.000Z");
     assert_eq!(events[2]["detail"], "the token has expired");
-    assert_eq!((&events[6]["action"], &events[6]["outcome"]), (&"copy-document".into(), &"failed".into()));
-    assert_eq!((&events[6]["target"], &events[6]["status"]), (&"notes/2".into(), &412.into()));
+    assert_eq!((&events[7]["action"], &events[7]["outcome"]), (&"copy-document".into(), &"failed".into()));
+    assert_eq!((&events[7]["target"], &events[7]["status"]), (&"notes/2".into(), &412.into()));
     assert_eq!(fs::metadata(&path).expect("it is there").permissions().mode() & 0o777, 0o600);
 }
 

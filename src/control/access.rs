@@ -45,6 +45,12 @@ impl Caller {
         Err(Problem::forbidden("the token has no admin claim (selvedge.admin: true)"))
     }
 
+    /// Refuses those whose token has ended, or who were revoked, while what they asked for goes on.
+    pub(super) fn uphold(&self, context: &Context) -> Result<(), Problem> {
+        let upheld = context.authority().uphold(&self.0, SystemTime::now());
+        upheld.map_err(|denied| Problem::new(StatusCode::UNAUTHORIZED, denied.to_string()))
+    }
+
     /// Who it is, for the audit log; nobody where no tokens are asked for.
     pub(super) fn subject(&self) -> Option<&Arc<str>> {
         self.0.subject.as_ref()

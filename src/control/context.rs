@@ -21,6 +21,7 @@ use crate::reactor::{Board, Counted};
 use crate::reader::Reader;
 use crate::settings::Settings;
 use crate::settings::live::Live;
+use crate::versions::Versions;
 use crate::view::View;
 use crate::webhooks::Webhooks;
 
@@ -64,10 +65,12 @@ pub struct Context {
     pub deliver: Deliver,
     /// What was asked of the control plane.
     pub requests: Requests,
-    /// Documents as a real CRDT, in processes of their own.
-    pub view: View,
     /// The way to documents, stored and live.
     pub documents: Documents,
+    /// What is kept of them.
+    pub versions: Versions,
+    /// Documents as a real CRDT, in processes of their own.
+    pub view: View,
 }
 
 impl Context {

@@ -2,25 +2,24 @@
 
 mod accept;
 mod archive;
-mod body;
-mod content;
+pub(super) mod body;
+pub(super) mod content;
 mod copy;
 mod cursor;
 mod entry_name;
 mod export;
-mod failure;
+pub(super) mod failure;
 mod import;
 mod list;
 mod metadata;
-mod name;
-mod parameters;
+pub(super) mod name;
 mod places;
 mod pump;
 mod sessions;
-mod state;
-mod tag;
-mod times;
-mod updates;
+pub(super) mod state;
+pub(super) mod tag;
+pub(super) mod times;
+pub(super) mod updates;
 mod users;
 
 use std::sync::Arc;

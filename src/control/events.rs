@@ -7,20 +7,20 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use axum::Router;
-use axum::extract::{Query, State};
-use axum::http::HeaderMap;
+use axum::extract::State;
+use axum::http::{HeaderMap, Uri};
 use axum::response::sse;
 use axum::response::sse::{KeepAlive, Sse};
 use axum::routing::get;
 use futures_util::Stream;
 use futures_util::stream;
-use serde::Deserialize;
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use super::Context;
 use super::access::{Admin, Caller};
+use super::parameters::Parameters;
 use super::problem::Problem;
 use crate::events::{Kind, KindSet, Listening, Reading};
 
@@ -38,18 +38,11 @@ const STATUS: &str = "status";
 
 pub(super) fn routes(streams_max: usize) -> Router<Arc<Context>> {
     let room = Arc::new(Semaphore::new(streams_max));
-    let answer = move |admin: Admin, State(context): State<Arc<Context>>, query: Query<Wanted>, headers: HeaderMap| {
+    let answer = move |admin: Admin, State(context): State<Arc<Context>>, uri: Uri, headers: HeaderMap| {
         let room = Arc::clone(&room);
-        async move { listen(admin, &context, &query, &headers, room) }
+        async move { listen(admin, &context, &uri, &headers, room) }
     };
     Router::new().route("/v1/events", get(answer))
-}
-
-/// The query.
-#[derive(Deserialize)]
-struct Wanted {
-    /// Words of kinds with commas between them; all where there are none.
-    types: Option<String>,
 }
 
 /// What one stream tells.
@@ -59,8 +52,10 @@ struct Types {
     status: bool,
 }
 
-fn types(wanted: &Wanted) -> Result<Types, Problem> {
-    let Some(words) = &wanted.types else { return Ok(Types { kinds: KindSet::ALL, status: true }) };
+/// Words of kinds with commas between them; all where there are none.
+fn types(uri: &Uri) -> Result<Types, Problem> {
+    let parameters = Parameters::read(uri, &["types"])?;
+    let Some(words) = parameters.text("types") else { return Ok(Types { kinds: KindSet::ALL, status: true }) };
     let mut status = false;
     // That something is missing is told to all.
     let mut kinds = vec![Kind::Lost];
@@ -81,11 +76,11 @@ fn types(wanted: &Wanted) -> Result<Types, Problem> {
 fn listen(
     Admin(caller): Admin,
     context: &Arc<Context>,
-    wanted: &Wanted,
+    uri: &Uri,
     headers: &HeaderMap,
     room: Arc<Semaphore>,
 ) -> Result<Sse<impl Stream<Item = Result<sse::Event, Infallible>> + use<>>, Problem> {
-    let types = types(wanted)?;
+    let types = types(uri)?;
     let place = room
         .try_acquire_owned()
         .map_err(|_| Problem::unavailable("there are as many streams as allowed (control_streams_max)", 5))?;

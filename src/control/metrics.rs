@@ -16,6 +16,8 @@ mod storage;
 mod text;
 mod times;
 mod updates;
+mod view;
+mod webhooks;
 
 use std::fmt;
 use std::sync::Arc;
@@ -50,7 +52,7 @@ const PLAIN_TEXT: HeaderValue = HeaderValue::from_static("text/plain; version=0.
 type Part = fn(&Seen, &mut Page<'_>) -> fmt::Result;
 
 /// All parts whose families begin with `selvedge_`, in the order of the page.
-const PARTS: [Part; 11] = [
+const PARTS: [Part; 13] = [
     process::put,
     connections::put,
     documents::put,
@@ -62,6 +64,8 @@ const PARTS: [Part; 11] = [
     limits::put,
     requests::put,
     alerts::put,
+    view::put,
+    webhooks::put,
 ];
 
 pub(super) fn routes() -> Router<Arc<Context>> {

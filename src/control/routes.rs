@@ -17,9 +17,11 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::timeout::TimeoutLayer;
 
 use super::guard::guard;
+use super::leftover::leftover;
 use super::problem::Problem;
 use super::{
-    Context, checkpoints, documents, events, health, metrics, openapi, playground, settings, status, web, webhooks,
+    Context, checkpoints, documents, events, health, metrics, openapi, playground, settings, status, versions, web,
+    webhooks,
 };
 use crate::settings::Settings;
 
@@ -54,6 +56,7 @@ pub(super) fn all(context: Arc<Context>) -> Router {
             )
         })
         .layer(middleware::from_fn_with_state(Arc::clone(&context), guard))
+        .layer(middleware::from_fn(leftover))
         .layer(CompressionLayer::new().compress_when(compressed))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(middleware::from_fn_with_state(Arc::clone(&context), metrics::count))
@@ -74,6 +77,7 @@ fn ordinary() -> Router<Arc<Context>> {
         .merge(playground::routes())
         .merge(settings::routes())
         .merge(status::routes())
+        .merge(versions::routes())
         .merge(web::routes())
         .merge(webhooks::routes())
 }

@@ -6,12 +6,13 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime};
 
 use selvedge_storage::{Catalog, DocumentKey, Figures};
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Context;
 use super::status::rounded;
 use crate::alerts::{Live, Severity, Thresholds, Transition};
-use crate::events::{self, Event, Events};
+use crate::events::{Event, Events};
 use crate::instruments::{Timed, Timings};
 use crate::profiler::{Findings, Profiler};
 use crate::slow::{Cause, Collected, Log, Slow};
@@ -81,6 +82,15 @@ impl Watch {
         self.began + Duration::from_millis(ms)
     }
 
+    /// Reads what may have to come from the disk: figures of the store, and names of documents.
+    fn read(&self, context: &Context, looks_at_store: bool) {
+        if looks_at_store {
+            let figures = context.store.figures();
+            *self.store.write().unwrap_or_else(PoisonError::into_inner) = figures;
+        }
+        self.slow.collect(|slow| name_of(context, slow));
+    }
+
     /// The slowest write of the last second. A batch that is synced with its write counts as a sync.
     fn look_at_disk(&self, written: &Timings) {
         let slowest = [Timed::Sync, Timed::Commit].map(|timed| (timed, written.of(timed).largest().unwrap_or(0)));
@@ -94,7 +104,7 @@ impl Watch {
     fn found(&self, findings: Findings, transitions: Vec<Transition>, events: &Events) {
         for transition in transitions {
             say(&transition);
-            events.tell(event(&transition));
+            events.tell(Event::of_alert(&transition));
         }
         *self.latest.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(findings));
     }
@@ -105,6 +115,7 @@ pub(super) async fn watch(context: Arc<Context>) {
     let mut profiler = Profiler::default();
     let mut written = context.writing.timings();
     let mut looks: u32 = 0;
+    let mut reading: Option<JoinHandle<()>> = None;
     let mut ticks = interval(INTERVAL);
     // Two looks in one moment would see nothing between them.
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -118,19 +129,11 @@ pub(super) async fn watch(context: Arc<Context>) {
         let now_written = context.writing.timings();
         watch.look_at_disk(&now_written.since(&written));
         written = now_written;
-        // Names and figures may have to be read.
-        let reading = Arc::clone(&context);
-        let looks_at_store = looks.is_multiple_of(STORE_EVERY);
-        looks = looks.wrapping_add(1);
-        let read = tokio::task::spawn_blocking(move || {
-            if looks_at_store {
-                let figures = reading.store.figures();
-                *reading.watch.store.write().unwrap_or_else(PoisonError::into_inner) = figures;
-            }
-            reading.watch.slow.collect(|slow| name_of(&reading, slow));
-        });
-        if let Err(error) = read.await {
-            tracing::error!(%error, "slow operations were not collected");
+        // A disk that hangs must not keep the look at it from being taken.
+        if reading.as_ref().is_none_or(JoinHandle::is_finished) {
+            let (context, looks_at_store) = (Arc::clone(&context), looks.is_multiple_of(STORE_EVERY));
+            reading = Some(spawn_blocking(move || context.watch.read(&context, looks_at_store)));
+            looks = looks.wrapping_add(1);
         }
     }
 }
@@ -139,25 +142,6 @@ fn name_of(context: &Context, slow: &Slow) -> Option<String> {
     let document = DocumentKey(slow.document?.0);
     // Without a name it is a slow operation all the same.
     context.store.describe(document).ok().flatten().map(|description| description.name)
-}
-
-fn event(transition: &Transition) -> Event {
-    let Transition { alert, resolved, .. } = transition;
-    let (value, threshold) = (rounded(alert.value), rounded(alert.threshold));
-    let message = format!(
-        "{value} {unit}; the threshold is {threshold}. {recommendation}",
-        unit = alert.kind.unit(),
-        recommendation = alert.kind.recommendation()
-    );
-    Event::Alert {
-        alert: alert.kind.name().into(),
-        severity: match alert.severity {
-            Severity::Warning => events::Severity::Warning,
-            Severity::Critical => events::Severity::Critical,
-        },
-        raised: !resolved,
-        message: message.into(),
-    }
 }
 
 fn say(transition: &Transition) {

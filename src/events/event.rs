@@ -9,6 +9,7 @@ use humantime::format_rfc3339_millis;
 use selvedge_shards::SessionId;
 use serde_json::{Map, Value, json};
 
+use crate::alerts::{Severity, Transition};
 use crate::audit::{self, Address, Reason};
 
 /// One thing that happened.
@@ -74,13 +75,19 @@ pub enum Event {
     /// An alert was raised, or is over.
     Alert {
         /// Which.
-        alert: Cow<'static, str>,
+        alert: &'static str,
         /// How bad.
         severity: Severity,
         /// It is raised, and not over.
         raised: bool,
-        /// What is the matter, and what to do about it.
-        message: Arc<str>,
+        /// The figure that it is about.
+        value: f64,
+        /// The bound of its severity.
+        threshold: f64,
+        /// What both count.
+        unit: &'static str,
+        /// What to do about it.
+        recommendation: &'static str,
     },
     /// Somebody was not let in, or had to go. As the audit log has it.
     Refused {
@@ -145,24 +152,6 @@ impl Dialect {
         match self {
             Self::YWebsocket => "y-websocket",
             Self::Hocuspocus => "hocuspocus",
-        }
-    }
-}
-
-/// How bad an alert is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Severity {
-    /// To be looked at.
-    Warning,
-    /// To be looked at now.
-    Critical,
-}
-
-impl Severity {
-    fn word(self) -> &'static str {
-        match self {
-            Self::Warning => "warning",
-            Self::Critical => "critical",
         }
     }
 }
@@ -274,6 +263,21 @@ impl Event {
         }
     }
 
+    /// An alert has changed.
+    #[must_use]
+    pub fn of_alert(transition: &Transition) -> Self {
+        let alert = transition.alert;
+        Self::Alert {
+            alert: alert.kind.name(),
+            severity: alert.severity,
+            raised: !transition.resolved,
+            value: alert.value,
+            threshold: alert.threshold,
+            unit: alert.kind.unit(),
+            recommendation: alert.kind.recommendation(),
+        }
+    }
+
     /// Of which kind it is.
     #[must_use]
     pub fn kind(&self) -> Kind {
@@ -312,7 +316,7 @@ impl Event {
             Self::Opened { document, subject, .. } => document.len() + length(subject),
             Self::Closed { document, subject, reason, .. } => length(document) + length(subject) + reason.len(),
             Self::Version { document, version, name, .. } => document.len() + version.len() + length(name),
-            Self::Alert { alert, message, .. } => alert.len() + message.len(),
+            Self::Alert { recommendation, .. } => recommendation.len(),
             Self::Refused { subject, detail, .. } => length(subject) + length(detail),
             Self::Stateless { document, subject, payload, .. } => {
                 length(document) + length(subject) + payload.as_ref().map_or(0, |payload| payload.len())
@@ -351,11 +355,14 @@ impl Event {
                 "name": name.as_deref(),
                 "sequence": sequence,
             }),
-            Self::Alert { alert, severity, raised, message } => json!({
+            Self::Alert { alert, severity, raised, value, threshold, unit, recommendation } => json!({
                 "alert": alert,
-                "severity": severity.word(),
+                "severity": severity.name(),
                 "raised": raised,
-                "message": &**message,
+                "value": value,
+                "threshold": threshold,
+                "unit": unit,
+                "recommendation": recommendation,
             }),
             Self::Refused { address: from, subject, reason, detail } => json!({
                 "address": address(from),

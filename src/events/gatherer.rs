@@ -133,10 +133,12 @@ impl Gatherer {
         }
     }
 
-    /// Records up to this one are durable.
-    pub fn committed(&mut self, document: DocumentId, sequence: Sequence) {
+    /// Records up to these are durable.
+    pub fn committed(&mut self, commits: &[(DocumentId, Sequence)]) {
         if self.is_wanted() {
-            self.growths.committed(document, sequence);
+            for &(document, sequence) in commits {
+                self.growths.committed(document, sequence);
+            }
         }
     }
 

@@ -36,15 +36,20 @@ impl Growths {
     /// A record is on its way to the disk. Says whether there was room to follow its document.
     pub(super) fn appended(&mut self, document: DocumentId, name: &Arc<str>, sequence: Sequence, bytes: usize) -> bool {
         let is_full = self.0.len() >= DOCUMENTS_MAX;
+        let before = Sequence(sequence.0 - 1);
         let growth = match self.0.get_mut(&document) {
             Some(growth) => growth,
             None if is_full => return false,
             None => {
-                let told = Sequence(sequence.0 - 1);
+                let told = before;
                 let (name, bytes, told_at) = (Arc::clone(name), 0, None);
                 self.0.entry(document).or_insert(Growth { name, told, appended: told, committed: told, bytes, told_at })
             }
         };
+        if sequence <= growth.appended {
+            // It was deleted, and begins anew.
+            *growth = Growth { told: before, committed: before, bytes: 0, name: Arc::clone(name), ..*growth };
+        }
         growth.appended = sequence;
         growth.bytes += bytes as u64;
         true
@@ -127,6 +132,18 @@ mod tests {
         assert_eq!(growths.0.len(), 1);
         assert!(told(&mut growths, 3_250).is_empty());
         assert!(growths.0.is_empty());
+    }
+
+    #[test]
+    fn a_document_that_was_deleted_is_created_once_more() {
+        let mut growths = Growths::default();
+        let (document, name) = (DocumentId([1; 16]), Arc::<str>::from("a"));
+        growths.appended(document, &name, Sequence(7), 1);
+        growths.committed(document, Sequence(7));
+        assert_eq!(told(&mut growths, 0), ["a 7 1 1"]);
+        growths.appended(document, &name, Sequence(1), 2);
+        growths.committed(document, Sequence(1));
+        assert_eq!(told(&mut growths, 1_000), ["a created", "a 1 1 2"]);
     }
 
     #[test]

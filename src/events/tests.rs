@@ -22,7 +22,7 @@ fn a_core_gathers_while_somebody_listens_and_not_otherwise() {
     core.closed_unseen(SESSION, None, who(), "left".into());
     core.opened(SESSION, &"a".into(), who(), Now(10));
     core.appended(DocumentId([1; 16]), &"a".into(), Sequence(1), 3);
-    core.committed(DocumentId([1; 16]), Sequence(1));
+    core.committed(&[(DocumentId([1; 16]), Sequence(1))]);
     core.stateless(SESSION, None, "hello".into());
     core.closed(SESSION, "left".into(), Now(25));
     core.lay_out(Now(30));

@@ -9,7 +9,7 @@ use super::Event;
 const EVENTS_MAX: usize = 4_096;
 
 /// Bytes that wait at most, as far as events vary in size.
-const BYTES_MAX: usize = 1 << 20;
+const BYTES_MAX: usize = 2 << 20;
 
 /// Refusals get no further than this: a flood of them leaves room for what happens to those who were let in.
 const REFUSALS_MAX: usize = 256;

@@ -15,7 +15,8 @@ pub enum Timed {
     /// From a session's attachment on its own core to the first answer to its SyncStep1 handed to the driver: loading the document is in it, and so
     /// is how long the client takes to ask.
     Join,
-    /// Handling one message of a session, to the end of what follows from it at once. One message in 64 is timed, by lot.
+    /// Handling one message of a session, to the end of what follows from it at once. Timed is the first message of one receive in 16, by lot: where many
+    /// come together, the one that finds the caches cold.
     Message,
     /// Time to durable: from the turn in which an update was read to the commit that holds it, told to whoever waits for it (handed to the driver, or to
     /// the core that has the author). One for each update that was accepted.

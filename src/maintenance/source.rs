@@ -23,7 +23,7 @@ pub(super) struct Source<'a> {
 enum Kept<'a> {
     /// Nobody else works on it as long as this is open.
     Own {
-        _store: RocksStore,
+        _store: Box<RocksStore>,
     },
     Server(&'a Plane, Checkpoint),
 }
@@ -46,7 +46,7 @@ impl<'a> Source<'a> {
                 let folder = data_dir.join(CHECKPOINTS);
                 fs::create_dir_all(&folder).map_err(Failed::file(&folder))?;
                 store.checkpoint(&path)?;
-                Ok(Self { path, kept: Kept::Own { _store: store } })
+                Ok(Self { path, kept: Kept::Own { _store: Box::new(store) } })
             }
             Err(StoreError::Locked { .. }) => {
                 let checkpoint = plane.checkpoint()?;

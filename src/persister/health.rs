@@ -59,16 +59,20 @@ impl Health {
     /// How long the write or sync at hand has been going on.
     #[must_use]
     pub fn busy_for(&self) -> Duration {
-        match self.busy_since_ms.load(Ordering::Relaxed) {
-            0 => Duration::ZERO,
-            since_ms => Duration::from_millis(self.elapsed_ms().saturating_sub(since_ms - 1)),
-        }
+        self.busy_at(self.elapsed_ms())
     }
 
     /// The disk does not answer.
     #[must_use]
     pub fn is_stuck(&self) -> bool {
         self.busy_for() > STUCK
+    }
+
+    fn busy_at(&self, elapsed_ms: u64) -> Duration {
+        match self.busy_since_ms.load(Ordering::Relaxed) {
+            0 => Duration::ZERO,
+            since_ms => Duration::from_millis(elapsed_ms.saturating_sub(since_ms - 1)),
+        }
     }
 
     /// Records handed over and not committed.
@@ -114,7 +118,11 @@ impl Health {
     }
 
     pub(super) fn begins(&self) {
-        self.busy_since_ms.store(self.elapsed_ms() + 1, Ordering::Relaxed);
+        self.begins_at(self.elapsed_ms());
+    }
+
+    fn begins_at(&self, elapsed_ms: u64) {
+        self.busy_since_ms.store(elapsed_ms + 1, Ordering::Relaxed);
     }
 
     pub(super) fn rests(&self) {
@@ -167,4 +175,24 @@ impl Health {
 
 fn micros(took: Duration) -> u64 {
     u64::try_from(took.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_that_does_not_end_is_seen_and_so_is_its_end() {
+        let health = Health::default();
+        assert_eq!(health.busy_at(60_000), Duration::ZERO, "nothing is written");
+        for began_ms in [0, 7_000] {
+            health.begins_at(began_ms);
+            assert_eq!(health.busy_at(began_ms + 10_500), Duration::from_millis(10_500));
+        }
+        assert!(health.busy_at(17_500) > STUCK);
+        health.rests();
+        assert!(!health.is_stuck());
+        health.ends();
+        assert!(health.has_ended() && !health.is_writable());
+    }
 }

@@ -300,9 +300,7 @@ impl Core {
             Note::Rules(rules) => self.take_rules(*rules),
             note => {
                 if let Note::Committed(commits) = &note {
-                    for &(document, sequence) in commits {
-                        self.events().committed(document, sequence);
-                    }
+                    self.events().committed(commits);
                 }
                 note.visit(&mut |input| self.handle(input));
             }

@@ -15,6 +15,7 @@ use crate::limits::{AddressRules, LimitRules, Networks, Rate, UpgradeRules, User
 use crate::reactor::Rules;
 use crate::reader;
 use crate::settings::{DescriptorsChoice, DriverChoice, History, Settings};
+use crate::versions;
 
 /// Frames of one message. Browsers do not fragment; proxies that do cut at some kilobytes.
 const FRAGMENTS_MAX: u32 = 1 << 14;
@@ -60,6 +61,22 @@ pub(super) fn driver(settings: &Settings) -> Wanted {
         DescriptorsChoice::Direct => Descriptors::DIRECT,
     };
     Wanted { kind, descriptors }
+}
+
+/// What the versions of one document may take.
+pub(super) fn versions_room(settings: &Settings) -> versions::Room {
+    versions::Room {
+        versions_max: settings.versions_per_document_max,
+        bytes_max: settings.versions_bytes_per_document_max as u64,
+    }
+}
+
+/// When a changing document gets a version.
+pub(super) fn versions_pace(settings: &Settings) -> versions::Pace {
+    versions::Pace {
+        interval: Duration::from_millis(settings.versions_interval_ms),
+        updates: settings.versions_updates as u64,
+    }
 }
 
 /// How long cores may take to answer the control plane: it is to say what has become of a request before the request is given up.

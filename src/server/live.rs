@@ -15,6 +15,7 @@ use crate::logging::Log;
 use crate::reactor::{NewRules, Rules};
 use crate::settings::live::{Cause, Change, Changed, Follow};
 use crate::settings::{Literal, LogLevel, Settings};
+use crate::versions::{Changes, Pace, Room, Versions};
 
 /// Everything that follows from settings that can change, and from no others.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ struct Derived {
     budget: Budget,
     log_level: LogLevel,
     thresholds: Thresholds,
+    versions_room: Room,
+    versions_pace: Pace,
 }
 
 impl Derived {
@@ -37,6 +40,8 @@ impl Derived {
             budget: Budget(settings.memory_max_bytes),
             log_level: settings.log_level,
             thresholds: Thresholds::of(settings),
+            versions_room: limits::versions_room(settings),
+            versions_pace: limits::versions_pace(settings),
         }
     }
 }
@@ -47,8 +52,11 @@ pub(super) struct Followers {
     pub(super) deliver: Deliver,
     pub(super) limits: Arc<Limits>,
     pub(super) log: Log,
-    pub(super) audit: Audit,
     pub(super) watch: Arc<Watch>,
+    pub(super) versions: Versions,
+    /// None where no version is kept by itself.
+    pub(super) changes: Option<Arc<Changes>>,
+    pub(super) audit: Audit,
 }
 
 impl Followers {
@@ -63,9 +71,14 @@ impl Followers {
     }
 
     fn tell(&self, settings: &Settings) {
-        let Derived { rules, shard, limits, budget, log_level, thresholds } = Derived::of(settings, self.shards);
+        let Derived { rules, shard, limits, budget, log_level, thresholds, versions_room, versions_pace } =
+            Derived::of(settings, self.shards);
         self.log.set_level(log_level);
         self.watch.set_thresholds(thresholds);
+        self.versions.set_room(versions_room);
+        if let Some(changes) = &self.changes {
+            changes.set_pace(versions_pace);
+        }
         self.limits.set(limits);
         self.limits.pressure.set_budget(budget);
         for core in 0..self.shards {

@@ -78,6 +78,23 @@ settings! {
         control_body_bytes_max: Bytes { default: 64 * MIB, min: KIB, max: GIB };
     }
 
+    "Versions" {
+        /// Whether versions of documents are kept by themselves as they change. Those that are kept by hand need no setting.
+        versions: Switch { default: true };
+
+        /// A document that changes gets a version so long after its first change since the last one.
+        versions_interval_ms: Milliseconds { default: 600_000, min: 10_000, max: 604_800_000 } live;
+
+        /// Or after so many updates, as they are stored, but not sooner than a minute after the one before.
+        versions_updates: Count { default: 1_000, min: 1, max: 1 << 30, unit: "updates" } live;
+
+        /// Versions of one document. Above, the oldest automatic ones go; where all were kept by hand, no further one is.
+        versions_per_document_max: Count { default: 200, min: 1, max: 10_000, unit: "versions" } live;
+
+        /// Bytes of the versions of one document, each of which is a whole state. What happens above is the same.
+        versions_bytes_per_document_max: Bytes { default: 64 * MIB, min: KIB, max: 64 * GIB } live;
+    }
+
     "View workers" {
         /// Processes that look into documents for the control plane, at once.
         /// They are started when they are needed, and may do nothing but compute.
@@ -89,9 +106,9 @@ settings! {
         /// How long a request may take, waiting included, before its process is ended and it is answered with an error.
         view_timeout_ms: Milliseconds { default: 2_000, min: 100, max: 600_000 };
 
-        /// Address space of such a process, of which the program itself takes about a quarter of the smallest that is allowed.
+        /// Address space of such a process, of which the program itself takes 35 MiB.
         /// A document may have an eighth of it as an update.
-        view_memory_bytes: Bytes { default: 512 * MIB, min: 256 * MIB, max: 64 * GIB };
+        view_memory_bytes: Bytes { default: 512 * MIB, min: 128 * MIB, max: 64 * GIB };
 
         /// Largest answer of such a process. As JSON values it takes several times as much memory here.
         view_answer_bytes_max: Bytes { default: 16 * MIB, min: 64 * KIB, max: GIB };

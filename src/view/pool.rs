@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use axum::body::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -16,6 +17,9 @@ use super::process::{Broken, End, Process};
 
 /// What a response has beside an answer: the reason of a refusal.
 const REFUSAL_BYTES_MAX: usize = 4 << 10;
+
+/// After the deadline, how long it may take to end a worker and find out why it gave no answer. The kernel may be slow to end a process.
+const GRACE: Duration = Duration::from_millis(500);
 
 /// At most so many workers as there are permits; those that have nothing to do are kept.
 #[derive(Debug)]
@@ -62,7 +66,11 @@ impl Pool {
         let (answer, answered) = oneshot::channel();
         let pool = Arc::clone(self);
         tokio::spawn(async move { pool.serve(Asked { request, header, deadline, answer }, permit).await });
-        answered.await.unwrap_or_else(|_| Err(ViewError::Unavailable { why: "the server is ending".into() }))
+        match timeout_at(deadline + GRACE, answered).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(ViewError::Unavailable { why: "the server is ending".into() }),
+            Err(_) => Err(self.timed_out()),
+        }
     }
 
     /// The right to a worker, in the order of asking.

@@ -111,7 +111,7 @@ impl Process {
         if part.len() == length { Ok(part) } else { Err(Broken::Closed) }
     }
 
-    /// Whether it is there and has said nothing unasked.
+    /// Whether it is still there.
     pub(super) fn is_fit(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }

@@ -189,24 +189,24 @@ impl Schedule {
     /// What to do now. To be asked until there is nothing.
     pub(super) fn poll(&mut self, now: u64) -> Next {
         self.release_due(now);
-        loop {
-            if let Some(letter) = self.dead.pop_front() {
-                return Next::GiveUp(letter);
+        if let Some(letter) = self.dead.pop_front() {
+            return Next::GiveUp(letter);
+        }
+        if !self.lanes.has_ready(now) {
+            let dues = [self.debounce.next_due(), self.lanes.next_due()];
+            return Next::Wait(dues.into_iter().flatten().min());
+        }
+        match self.breaker.ask(now) {
+            May::Send => {}
+            May::Wait(until) => {
+                let due = self.debounce.next_due().map_or(until, |due| due.min(until));
+                return Next::Wait(Some(due));
             }
-            if !self.lanes.has_ready(now) {
-                let dues = [self.debounce.next_due(), self.lanes.next_due()];
-                return Next::Wait(dues.into_iter().flatten().min());
-            }
-            match self.breaker.ask(now) {
-                May::Send => {}
-                May::Wait(until) => {
-                    let due = self.debounce.next_due().map_or(until, |due| due.min(until));
-                    return Next::Wait(Some(due));
-                }
-                May::WaitForAnswer => return Next::Wait(self.debounce.next_due()),
-            }
-            let Some((key, delivery)) = self.lanes.take() else { return Next::Wait(None) };
-            return Next::Send(key, delivery);
+            May::WaitForAnswer => return Next::Wait(self.debounce.next_due()),
+        }
+        match self.lanes.take() {
+            Some((key, delivery)) => Next::Send(key, delivery),
+            None => Next::Wait(None),
         }
     }
 

@@ -141,6 +141,8 @@ impl Shared {
                 }
                 Next::Send(key, delivery) => {
                     drop(state);
+                    // While this one is away, another has to see what is due next.
+                    self.news.notify_one();
                     let outcome = self.send(&delivery);
                     if let Err(failure) = &outcome {
                         let (target, attempt) = (&*self.target.name, delivery.attempts + 1);

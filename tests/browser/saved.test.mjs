@@ -53,7 +53,8 @@ test('what was marked saved is there after kill -9 in that moment', { timeout: T
     const tab = await playground(person, server)
     await tab.stands('saved')
     await watch(tab)
-    const killed = new Promise(resolve => { kill = () => resolve(server.kill()) })
+    let isDead = false
+    kill = async () => { await server.kill(); isDead = true }
     // The first two rounds at the first sight of it, the last one somewhere in the middle of typing.
     if (round < 2) {
       await tab.page.evaluate(() => new MutationObserver((_, observer) => {
@@ -67,7 +68,7 @@ test('what was marked saved is there after kill -9 in that moment', { timeout: T
       await tab.stands('saved')
       await Promise.all([tab.type('x'.repeat(50)), new Promise(resolve => setTimeout(resolve, random.below(300))).then(() => kill())])
     }
-    await killed
+    await eventually(() => isDead, true)
     await tab.stands('stopped', 'connecting')
     const saved = (await marks(tab)).filter(({ kind }) => kind === 'saved')
     assert.ok(saved.length > 0, 'it was saved once')

@@ -78,6 +78,9 @@ for (const driver of drivers) {
     await until(async () => await status(server, '/readyz') === 200, 'readiness')
     await until(async () => !await raised(), 'the end of the alert')
     assert.match(server.log(), /alert resolved/)
+    const slow = (await (await fetch(server.control + '/status')).json()).slow_operations
+    const stalled = slow.find(operation => operation.cause === 'writes_stalled')
+    assert.deepEqual([stalled?.operation, stalled?.document], ['acknowledge', 'full'])
     a.doc.getText('text').insert(17, 'after')
     const all = doc => ({ text: text(doc), map: Object.keys(doc.getMap('map').toJSON()).sort() })
     await converged([a.doc, b.doc, late.doc], all)

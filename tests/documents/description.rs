@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::*;
 
 /// Paths that are for browsers, not for programs: the file leaves them out.
-const PAGES: [&str; 6] = ["/", "/play", "/assets/{*path}", "/play/", "/{*path}", "/assets/{*file}"];
+const PAGES: [&str; 4] = ["/", "/play", "/play/", "/assets/{name}"];
 
 /// Paths of routes in the sources of a folder.
 fn routes(folder: &Path, found: &mut BTreeSet<String>) {
@@ -67,7 +67,7 @@ fn every_route_is_described_and_every_description_answered() {
     assert_eq!(known, described.keys().cloned().collect(), "routes and what is described");
 
     for (path, methods) in &described {
-        let path = path.replace('{', "").replace('}', "");
+        let path = path.replace(['{', '}'], "");
         let refused = plane.ask(&format!("EXPLODE {path}"), &[], &[]).expect(405);
         let allowed = refused.header("allow").split(',').filter(|method| *method != "HEAD");
         assert_eq!(&allowed.map(str::to_owned).collect::<BTreeSet<_>>(), methods, "{path}");
@@ -93,7 +93,9 @@ fn every_operation_says_what_it_is_and_how_it_fails() {
             for (status, response) in responses {
                 let response = resolve(&file, response);
                 assert!(response["description"].is_string(), "{what} {status}");
-                if status.as_str() >= "400" && status != "408" {
+                // A timeout has no body, and health has one of its own.
+                let is_problem = response["content"].get("application/json").is_none();
+                if status.as_str() >= "400" && status != "408" && is_problem {
                     assert!(response["content"]["application/problem+json"]["example"].is_object(), "{what} {status}");
                 }
             }

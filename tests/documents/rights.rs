@@ -43,6 +43,9 @@ enum For {
     Admin,
 }
 
+/// What is asked, its headers and body, and who may.
+type Request<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a [u8], For);
+
 #[test]
 fn each_request_needs_its_right_and_tokens_need_to_be_good() {
     let Fixture { plane, .. } = &with_tokens();
@@ -51,7 +54,7 @@ fn each_request_needs_its_right_and_tokens_need_to_be_good() {
     let tar = admin.get("/v1/documents/a/export").expect(200).body;
     let json = &[("content-type", "application/json")][..];
     let octets = &[("content-type", "application/octet-stream")][..];
-    let requests: [(&str, &[(&str, &str)], &[u8], For); 14] = [
+    let requests: [Request<'_>; 14] = [
         ("GET /v1/documents/a", &[], &[], For::Reader),
         ("GET /v1/documents/a/content", &[], &[], For::Reader),
         ("GET /v1/documents/a/sessions", &[], &[], For::Reader),

@@ -19,6 +19,9 @@ schemathesis.openapi.format(
     "entity-tags", strategies.just("*") | strategies.lists(tags, min_size=1, max_size=3).map(", ".join)
 )
 
+# Revisions of the settings.
+schemathesis.openapi.format("revision", strategies.just("*") | strategies.integers(0, 99).map('"{}"'.format))
+
 
 def insertion(client, text):
     """A text of ASCII at the start of the root `body`, as Yjs writes it."""

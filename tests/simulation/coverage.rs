@@ -47,6 +47,7 @@ pub(crate) const WANTED: &[&str] = &[
     "errand: undecided deletion",
     "errand: was there",
     "late joiner",
+    "limits: changed",
     "promise: by echo",
     "promise: by answer",
     "server: crash with power loss",

@@ -58,6 +58,10 @@ pub(crate) enum Fault {
     ClockJump {
         ms: u64,
     },
+    /// No fault of anybody's: from now on other limits hold, those of this place in the plan.
+    OtherLimits {
+        which: usize,
+    },
 }
 
 #[derive(Clone, Debug)]
@@ -65,6 +69,8 @@ pub(crate) struct Plan {
     pub(crate) shards: u16,
     pub(crate) documents: Vec<String>,
     pub(crate) config: Config,
+    /// Limits that hold later on, one after the other.
+    pub(crate) other_limits: Vec<Config>,
     pub(crate) pace: Pace,
     pub(crate) fsync: Fsync,
     pub(crate) compaction: usize,
@@ -106,7 +112,7 @@ impl Plan {
             _ => Fsync::Always,
         };
         let faults = faults(random, busy_ms, fsync);
-        let config = config(random, shards, clients.len(), hostiles, documents);
+        let config = limits(random, shards, clients.len(), hostiles, documents);
         let errands_ms = random.pick(&[None, Some(100), Some(1_000), Some(5_000)]);
         let deletes = errands_ms.is_some() && random.percent(50);
         if config.document_bytes_max < 1 << 20 || deletes {
@@ -114,8 +120,9 @@ impl Plan {
             // server's back.
             clients.iter_mut().for_each(|client| client.tab = None);
         }
-        Self {
+        let mut plan = Self {
             shards,
+            other_limits: Vec::new(),
             documents: (0..documents).map(|number| format!("document {number} of {}", random.below(1000))).collect(),
             config,
             pace: Pace::new(10_000, 20_000, 60_000, random.pick(&[12_000, 30_000, 120_000])),
@@ -136,6 +143,18 @@ impl Plan {
             busy_ms,
             errands_ms,
             deletes,
+        };
+        // Behind all other chances, so that those stay what they were.
+        plan.change_limits(random);
+        plan
+    }
+
+    fn change_limits(&mut self, random: &mut Random) {
+        for which in 0..random.pick(&[0, 0, 1, 3]) {
+            self.faults.push((random.between(500, self.busy_ms), Fault::OtherLimits { which }));
+            let other = limits(random, self.shards, self.clients.len(), self.hostiles, self.documents.len());
+            // Who was refused for a full document is not looked for once there is room.
+            self.other_limits.push(Config { document_bytes_max: self.config.document_bytes_max, ..other });
         }
     }
 }
@@ -197,7 +216,7 @@ fn faults(random: &mut Random, busy_ms: u64, fsync: Fsync) -> Vec<(u64, Fault)> 
 }
 
 /// Limits so small that most of them are reached; but for those that, reached by one, could never be made up for to the others.
-fn config(random: &mut Random, shards: u16, clients: usize, hostiles: usize, documents: usize) -> Config {
+fn limits(random: &mut Random, shards: u16, clients: usize, hostiles: usize, documents: usize) -> Config {
     let sessions = u32::try_from(clients + hostiles + 1).expect("few");
     // Honest clients send up to thirty a second, and must have sent all before they are looked at in the end.
     let author_updates_per_second_max = random.pick(&[40, 200, 1_000_000]);

@@ -13,8 +13,8 @@ use selvedge_protocol::sync;
 use selvedge_protocol::websocket::{Inflater, Limits};
 use selvedge_shards::reading::CatchUpFrom;
 use selvedge_shards::{
-    Access, CloseReason, Counters, Dialect, DocumentId, Effect, Envelope, Input, Load, Now, SessionId, Shard, ShardId,
-    TICK_MS,
+    Access, CloseReason, Config, Counters, Dialect, DocumentId, Effect, Envelope, Input, Load, Now, SessionId, Shard,
+    ShardId, TICK_MS,
 };
 
 use crate::agenda::Event;
@@ -220,6 +220,15 @@ impl Server {
     /// Somebody who is no session wants something.
     pub(crate) fn errand(&mut self, core: usize, errand: Input<'static>, stage: &mut Stage) {
         self.tell(core, errand, stage);
+    }
+
+    /// Other limits hold from here on.
+    pub(crate) fn configure(&mut self, config: &Config, stage: &mut Stage) {
+        for core in 0..self.cores.len() {
+            let shard = ShardId(u16::try_from(core).expect("few"));
+            let config = Box::new(Config { shard, ..config.clone() });
+            self.tell(core, Input::Configured { config }, stage);
+        }
     }
 
     fn tell(&mut self, core: usize, input: Input<'static>, stage: &mut Stage) {

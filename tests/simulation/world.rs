@@ -1,7 +1,7 @@
 //! One seed's world: carries it through its faults, mends everything, lets it become quiet, and asks whether all is as it must be.
 
 use selvedge::persister::Fsync;
-use selvedge_shards::{Access, Dialect, DocumentId};
+use selvedge_shards::{Access, Config, Dialect, DocumentId};
 use yrs::updates::decoder::Decode;
 use yrs::{Transact, Update};
 
@@ -328,6 +328,16 @@ impl World {
                     stage.network.stall(link);
                     stage.agenda.after(ms, Event::Unstall { link });
                 }
+            }
+            Fault::OtherLimits { which } => {
+                stage.coverage.count("limits: changed");
+                let config = stage.plan.other_limits[which].clone();
+                if let Some(server) = &mut self.server {
+                    server.configure(&config, stage);
+                }
+                // What was taken under the old ones stays.
+                let uncommitted_bytes_max = config.uncommitted_bytes_max.max(stage.plan.config.uncommitted_bytes_max);
+                stage.plan.config = Config { uncommitted_bytes_max, ..config };
             }
             Fault::ClockJump { ms } => {
                 stage.coverage.count("clock: jump");

@@ -1,11 +1,12 @@
 /** This tab's document and its connection: what is sent, what is acknowledged, who else is here. Knows nothing of what the document holds. */
-import { HocuspocusProvider, HocuspocusProviderWebsocket } from '@hocuspocus/provider'
+import { HocuspocusProvider } from '@hocuspocus/provider'
 import { computed, signal } from '@preact/signals'
 import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { type Endpoint, socketUrl } from './address'
 import { distinguish, identity } from './identity'
 import { type Place, peersOf, type TextPosition } from './peers'
+import { Socket } from './socket'
 import { type Facts, isFinal, standingOf } from './standing'
 import type { Point } from './strokes'
 
@@ -17,16 +18,6 @@ const lookAroundMs = 400
 
 /** So often others hear of a pointer. */
 const pointerMs = 50
-
-/**
- * Keeps nothing for later: what cannot be sent now the next handshake brings. The queue that this replaces would be sent after that handshake,
- * and its acknowledgements taken for those of later changes.
- */
-class Socket extends HocuspocusProviderWebsocket {
-  override send(message: Uint8Array): void {
-    if (this.webSocket?.readyState === WebSocket.OPEN) super.send(message)
-  }
-}
 
 export class Session {
   readonly doc = new Y.Doc()

@@ -45,9 +45,9 @@ pub(super) struct Deletion {
 }
 
 impl Document {
-    /// It is open, and nothing of it is stored or on its way there.
+    /// Somebody has it open, and nothing of it is stored or on its way there. What an errand that failed has left in memory is no document.
     pub(crate) fn is_unstored(&self) -> bool {
-        !self.is_waiting() && self.last() == Sequence(0)
+        !self.is_waiting() && self.last() == Sequence(0) && self.sessions_len() > 0
     }
 
     /// The last record, or the next where something has come that is none yet.

@@ -100,10 +100,8 @@ pub(crate) struct Host {
     /// Stateless messages of clients.
     pub(crate) outward: Vec<(DocumentId, At, String)>,
     pub(crate) evicted: Vec<DocumentId>,
-    /// Documents that are to be deleted.
     pub(crate) deletions: VecDeque<(usize, DocumentId)>,
-    /// What came of errands.
-    answers: Vec<(u64, Answer)>,
+    pub(crate) answers: Vec<(u64, Answer)>,
 }
 
 impl Host {
@@ -328,24 +326,24 @@ impl Host {
         self.turn();
     }
 
-    /// Somebody who is no session wants something of the document on a shard.
+    /// Somebody who is no session wants something of a shard.
     pub(crate) fn errand(&mut self, shard: usize, job: u64, errand: Errand) {
-        let (document, name) = (DocumentId::of(NAME), Arc::from(NAME));
-        self.handle(shard, Input::Errand { job, document, name, errand });
+        let document = DocumentId::of(NAME);
+        self.handle(shard, Input::Errand { job, document, name: Arc::from(NAME), errand });
         self.turn();
     }
 
-    /// What came of errands since this was asked last.
-    pub(crate) fn answers(&mut self) -> Vec<(u64, Answer)> {
-        std::mem::take(&mut self.answers)
-    }
-
-    /// The oldest deletion is durable.
-    pub(crate) fn delete(&mut self) {
-        let (shard, document) = self.deletions.pop_front().expect("a deletion was asked for");
+    /// Nothing is stored any more.
+    pub(crate) fn finish_deletion(&mut self) {
+        let (shard, document) = self.deletions.pop_front().expect("a deletion was ordered");
         self.stored.clear();
         self.handle(shard, Input::Deleted { document });
         self.turn();
+    }
+
+    /// What was answered since this was asked last.
+    pub(crate) fn answers(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.answers).into_iter().map(|(job, answer)| format!("{job}: {answer:?}")).collect()
     }
 
     pub(crate) fn fail_load(&mut self) {

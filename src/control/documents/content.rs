@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, ETAG, VARY};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
@@ -14,7 +14,6 @@ use super::accept::choose;
 use super::body::{self, Held};
 use super::failure::not_viewed;
 use super::name::Named;
-use super::parameters::Parameters;
 use super::state::state;
 use super::tag::{Conditions, Representation, Tag};
 use super::updates::{self, Answer};
@@ -23,6 +22,7 @@ use crate::auth::Right;
 use crate::control::Context;
 use crate::control::access::Caller;
 use crate::control::act::Actor;
+use crate::control::parameters::Parameters;
 use crate::control::problem::Problem;
 use crate::view::Operation;
 
@@ -42,11 +42,8 @@ pub(super) async fn read(
 ) -> Result<Response, Problem> {
     caller.require(name.as_str(), Right::Read)?;
     let parameters = Parameters::read(&uri, &["root"])?;
-    let root = parameters.text("root");
-    // Of one root there is the text alone.
-    let offers = if root.is_some() { &OFFERS[2..] } else { &OFFERS };
-    let media_types: Vec<&str> = offers.iter().map(|&(media_type, _)| media_type).collect();
-    let (media_type, representation) = offers[choose(&headers, &media_types)?];
+    let wanted = wanted(&headers, parameters.text("root"))?;
+    let representation = wanted.representation;
     let conditions = Conditions::read(&headers)?;
     let mut held = Held::none();
     let state = state(&context, &name).await?;
@@ -56,20 +53,41 @@ pub(super) async fn read(
         return Ok((StatusCode::NOT_MODIFIED, about).into_response());
     }
     held.grow(state.update.len())?;
-    let content = match representation {
-        Representation::Update => state.update,
-        Representation::Json => context.view.json_bytes(state.update).await.map_err(not_viewed)?,
-        Representation::Text => {
-            context.view.text(state.update, root.map(str::to_owned)).await.map_err(not_viewed)?.into()
-        }
-    };
-    let media_type = match representation {
-        Representation::Update | Representation::Json => media_type,
-        Representation::Text => "text/plain; charset=utf-8",
-    };
+    let (media_type, content) = represent(&context, state.update, wanted).await?;
     let length = HeaderValue::from(content.len());
     let headers = [(CONTENT_TYPE, HeaderValue::from_static(media_type)), (CONTENT_LENGTH, length)];
     Ok((about, headers, held.body(content)?).into_response())
+}
+
+/// What of a state is wanted.
+pub(in crate::control) struct Wanted {
+    pub(in crate::control) representation: Representation,
+    root: Option<String>,
+}
+
+/// What a request wants to have: `root` is that of which alone the text is wanted.
+pub(in crate::control) fn wanted(headers: &HeaderMap, root: Option<&str>) -> Result<Wanted, Problem> {
+    // Of one root there is the text alone.
+    let offers = if root.is_some() { &OFFERS[2..] } else { &OFFERS };
+    let media_types: Vec<&str> = offers.iter().map(|&(media_type, _)| media_type).collect();
+    let (_, representation) = offers[choose(headers, &media_types)?];
+    Ok(Wanted { representation, root: root.map(str::to_owned) })
+}
+
+/// A state as it is wanted, with its media type.
+pub(in crate::control) async fn represent(
+    context: &Context,
+    update: Bytes,
+    wanted: Wanted,
+) -> Result<(&'static str, Bytes), Problem> {
+    Ok(match wanted.representation {
+        Representation::Update => ("application/octet-stream", update),
+        Representation::Json => ("application/json", context.view.json_bytes(update).await.map_err(not_viewed)?),
+        Representation::Text => {
+            let text = context.view.text(update, wanted.root).await.map_err(not_viewed)?;
+            ("text/plain; charset=utf-8", text.into())
+        }
+    })
 }
 
 pub(super) async fn patch(

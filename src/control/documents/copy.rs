@@ -13,13 +13,13 @@ use super::body::{self, Held};
 use super::failure::failed;
 use super::metadata::Metadata;
 use super::name::Named;
-use super::parameters::Parameters;
 use super::state::{EMPTY_UPDATE, describe, state};
 use super::tag::Tag;
 use crate::audit::Action;
 use crate::auth::Right;
 use crate::control::Context;
 use crate::control::act::Actor;
+use crate::control::parameters::Parameters;
 use crate::control::problem::Problem;
 use crate::documents::Failed;
 

@@ -15,7 +15,6 @@ use super::body::Held;
 use super::entry_name;
 use super::list::prefix;
 use super::name::Named;
-use super::parameters::Parameters;
 use super::places::place;
 use super::pump::{Gone, Pump};
 use super::state::state;
@@ -24,6 +23,7 @@ use crate::auth::Right;
 use crate::control::Context;
 use crate::control::access::Caller;
 use crate::control::act::Actor;
+use crate::control::parameters::Parameters;
 use crate::control::problem::Problem;
 use crate::documents::{PAGE_DOCUMENTS_MAX, State as DocumentState};
 
@@ -114,6 +114,8 @@ enum Broken {
     Gone,
     /// The names cannot be read.
     Unlisted,
+    /// Who asks may not any longer.
+    NotUpheld,
 }
 
 impl From<Gone> for Broken {
@@ -136,6 +138,7 @@ async fn write(context: &Context, caller: &Caller, prefix: &str, pump: &Pump) ->
             if !caller.may(name.as_str(), Right::Read) {
                 continue;
             }
+            caller.uphold(context).map_err(|_| Broken::NotUpheld)?;
             let mut held = Held::none();
             match context.documents.state(&name).await {
                 Ok(Some(state)) => match held.grow(state.update.len()) {

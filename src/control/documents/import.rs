@@ -14,7 +14,6 @@ use serde::Serialize;
 use super::archive::{Archive, Broken, Item};
 use super::body;
 use super::failure::{blocking, failed};
-use super::parameters::Parameters;
 use super::places::place;
 use super::pump::{Gone, Pump};
 use super::state::{EMPTY_UPDATE, tag};
@@ -22,6 +21,7 @@ use crate::audit::Action;
 use crate::auth::Right;
 use crate::control::Context;
 use crate::control::act::Actor;
+use crate::control::parameters::Parameters;
 use crate::control::problem::Problem;
 use crate::documents::Failed;
 
@@ -144,7 +144,7 @@ impl Import {
             }
             Some(Ended::Gone) => return,
             Some(Ended::Conflict) => {
-                self.sum.detail = Some("it ends at a document that is there (on_conflict=fail)".to_owned())
+                self.sum.detail = Some("it ends at a document that is there (on_conflict=fail)".to_owned());
             }
             Some(Ended::Broken(broken)) => self.sum.detail = Some(broken.to_string()),
         }
@@ -170,19 +170,21 @@ impl Import {
 
     /// Puts a document in, or finds that it is there; then nothing.
     async fn put(&self, name: &DocumentName, update: Bytes) -> Result<Option<(Taken, u64)>, Problem> {
+        self.actor.caller.uphold(&self.context)?;
         self.actor.caller.require(name.as_str(), Right::Write)?;
         let documents = &self.context.documents;
+        let there = match self.on_conflict {
+            OnConflict::Skip | OnConflict::Fail => None,
+            OnConflict::Merge => tag(&self.context, name).await?.filter(|tag| tag.sequence > 0),
+        };
         if update == EMPTY_UPDATE {
             let is_new = documents.create(name).await.map_err(failed)?;
-            return Ok(is_new.then_some((Taken::Created, 1)));
+            let taken = there.map(|tag| (Taken::Merged, tag.sequence));
+            return Ok(if is_new { Some((Taken::Created, 1)) } else { taken });
         }
-        let (mut expected, taken) = match self.on_conflict {
-            OnConflict::Skip | OnConflict::Fail => (Some(0), Taken::Created),
-            OnConflict::Merge => match tag(&self.context, name).await? {
-                Some(tag) if tag.sequence > 0 => (None, Taken::Merged),
-                Some(_) | None => (None, Taken::Created),
-            },
-        };
+        let taken = if there.is_some() { Taken::Merged } else { Taken::Created };
+        // Bound to there being nothing, unless it may join what is there.
+        let mut expected = (self.on_conflict != OnConflict::Merge).then_some(0);
         let mut sequence = 0;
         for part in self.parts(update).await? {
             match documents.edit(name, part, expected.take()).await {

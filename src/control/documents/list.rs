@@ -10,11 +10,11 @@ use serde::Serialize;
 
 use super::cursor;
 use super::failure::failed;
-use super::parameters::Parameters;
 use super::times::rfc_3339;
 use crate::auth::Right;
 use crate::control::Context;
 use crate::control::access::Caller;
+use crate::control::parameters::Parameters;
 use crate::control::problem::Problem;
 use crate::documents::PAGE_DOCUMENTS_MAX;
 

@@ -13,7 +13,6 @@ use serde::Serialize;
 use super::body;
 use super::failure::failed;
 use super::name::{self, Named};
-use super::parameters::Parameters;
 use super::state;
 use super::tag::{Conditions, Representation, Tag};
 use super::times::rfc_3339;
@@ -22,6 +21,7 @@ use crate::auth::Right;
 use crate::control::Context;
 use crate::control::access::Caller;
 use crate::control::act::Actor;
+use crate::control::parameters::Parameters;
 use crate::control::problem::Problem;
 use crate::documents::Description;
 

@@ -13,7 +13,6 @@ use serde_json::Value;
 use super::body;
 use super::failure::failed;
 use super::name::Named;
-use super::parameters::Parameters;
 use super::state::describe;
 use super::times::rfc_3339;
 use crate::audit::Action;
@@ -21,6 +20,7 @@ use crate::auth::Right;
 use crate::control::Context;
 use crate::control::access::Caller;
 use crate::control::act::Actor;
+use crate::control::parameters::Parameters;
 use crate::control::problem::Problem;
 use crate::documents::{SessionName, SessionView};
 

@@ -34,18 +34,12 @@ pub(in crate::control) async fn state(context: &Context, name: &DocumentName) ->
 
 /// What is known of a document that is there.
 pub(in crate::control) async fn describe(context: &Context, name: &DocumentName) -> Result<Description, Problem> {
-    find(context, name).await?.ok_or_else(not_there)
-}
-
-async fn find(context: &Context, name: &DocumentName) -> Result<Option<Description>, Problem> {
-    let found = context.documents.describe(name).await.map_err(failed)?;
-    // A shard may hold one in memory for a while that nobody has open, and of which nothing was ever stored.
-    Ok(found.filter(|found| found.created_ms.is_some() || found.sessions > 0))
+    context.documents.describe(name).await.map_err(failed)?.ok_or_else(not_there)
 }
 
 /// The state that a document is in; nothing where there is none.
 pub(in crate::control) async fn tag(context: &Context, name: &DocumentName) -> Result<Option<Tag>, Problem> {
-    Ok(find(context, name).await?.as_ref().map(Tag::of))
+    Ok(context.documents.describe(name).await.map_err(failed)?.as_ref().map(Tag::of))
 }
 
 pub(in crate::control) fn not_there() -> Problem {

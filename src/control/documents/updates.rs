@@ -13,13 +13,13 @@ use serde::Serialize;
 use super::body;
 use super::failure::failed;
 use super::name::Named;
-use super::parameters::Parameters;
 use super::state::tag;
 use super::tag::{Conditions, Representation, Tag};
 use crate::audit::Action;
 use crate::auth::Right;
 use crate::control::Context;
 use crate::control::act::Actor;
+use crate::control::parameters::Parameters;
 use crate::control::problem::Problem;
 
 /// What came of an edit.
@@ -30,7 +30,7 @@ pub(in crate::control) struct Edited {
 }
 
 /// An answer with the tag of the state that it led to.
-pub(super) type Answer = ([(HeaderName, HeaderValue); 1], Json<Edited>);
+pub(in crate::control) type Answer = ([(HeaderName, HeaderValue); 1], Json<Edited>);
 
 pub(super) async fn apply(
     State(context): State<Arc<Context>>,
@@ -67,7 +67,7 @@ pub(super) async fn expected(
     Ok(is_bound.then(|| tag.map_or(0, |tag| tag.sequence)))
 }
 
-pub(super) async fn edit(
+pub(in crate::control) async fn edit(
     context: &Context,
     name: &DocumentName,
     update: Bytes,

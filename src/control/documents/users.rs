@@ -10,11 +10,11 @@ use selvedge_protocol::http::percent_decode;
 use serde::Serialize;
 
 use super::failure::blocking;
-use super::parameters::Parameters;
 use crate::audit::Action;
 use crate::auth::{RevokeError, SUBJECT_BYTES_MAX, is_subject};
 use crate::control::Context;
 use crate::control::act::Actor;
+use crate::control::parameters::Parameters;
 use crate::control::problem::Problem;
 
 /// Which segment of `/v1/users/{subject}` it is, where the first one is empty.

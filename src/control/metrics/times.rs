@@ -51,7 +51,7 @@ fn described(timed: Timed) -> (&'static str, &'static str) {
             "join_duration",
             "From a session attached to the first answer to its SyncStep1; loading the document, and how long the client takes to ask, are in it.",
         ),
-        Timed::Message => ("message_duration", "Handling one message of a session; one in 64 is timed."),
+        Timed::Message => ("message_duration", "Handling one message of a session: the first of one receive in 16."),
         Timed::Acknowledge => (
             "acknowledgement_latency",
             "Time to durable: from an update read to its commit told to those who wait for it. One for each update accepted.",

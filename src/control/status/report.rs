@@ -6,7 +6,7 @@ use std::time::SystemTime;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::super::Context;
+use super::super::{Context, webhooks};
 use super::latency::Latency;
 use super::limits::{self, Limit};
 use super::{hit_rate, rounded};
@@ -45,13 +45,13 @@ pub(super) struct Report {
     quality: Quality,
     /// Processes that read documents as text and JSON.
     view: View,
-    /// Each target, as `/v1/webhooks` says it.
-    webhooks: Value,
     slow_operations_total: u64,
     /// The latest first.
     slow_operations: Vec<SlowOperation>,
     /// The worst first.
     alerts: Vec<RaisedAlert>,
+    /// Each target, as `/v1/webhooks` says it, in the order of their file.
+    webhooks: Value,
 }
 
 #[derive(Serialize)]
@@ -221,10 +221,10 @@ impl Report {
             storage: Storage::of(context),
             quality: Quality::of(context),
             view: View::of(context),
-            webhooks: super::super::webhooks::states(context),
             slow_operations_total: context.watch.slow().total(),
             slow_operations: context.watch.slow().latest().into_iter().map(SlowOperation::of).collect(),
             alerts: findings.alerts.iter().map(|alert| RaisedAlert::of(context, alert)).collect(),
+            webhooks: webhooks::states(context),
         }
     }
 }

@@ -151,6 +151,7 @@ impl Core {
         }
         // By the message that was dealt with last.
         let mut taken = None;
+        let mut drawn = self.measuring.draw();
         loop {
             let Some(connection) = self.table.get(key) else { return };
             if let Some(Taken { share_bytes, messages, bytes }) = taken {
@@ -210,7 +211,7 @@ impl Core {
                         }
                         Route::Hocuspocus { .. } => {
                             let Some(many) = self.many.get_mut(&key) else { return };
-                            let since = self.measuring.message_begins();
+                            let since = self.measuring.message_begins(&mut drawn);
                             match many.hear(payload, self.now) {
                                 Ok(Step::Said(input)) => {
                                     self.busy = true;
@@ -230,7 +231,7 @@ impl Core {
                             }
                         }
                         Route::Session => {
-                            let since = self.measuring.message_begins();
+                            let since = self.measuring.message_begins(&mut drawn);
                             match sync::parse(payload) {
                                 Ok(message) => {
                                     self.busy = true;

@@ -1,8 +1,8 @@
 //! What changed between two states of a document: who wrote is read from the updates, what differs from what both show.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use selvedge_protocol::update::{Limits, Verdict, accept};
+use selvedge_protocol::update::{self, Limits, Verdict, accept};
 use serde_json::Value;
 use yrs::Transact as _;
 
@@ -21,9 +21,14 @@ pub(super) fn compare(before: &[u8], after: &[u8], bytes_max: usize) -> Result<V
     let (before, after) = (whole(before)?, whole(after)?);
     let mut comparison = who(&before, &after)?;
     let (was, is) = (content(&before)?, content(&after)?);
-    let names = was.keys().chain(is.keys()).collect::<std::collections::BTreeSet<_>>();
+    let writers = writers(&before, &after)?;
+    let names: BTreeSet<&String> = was.keys().chain(is.keys()).collect();
     for name in names {
-        comparison.roots.extend(root(name, was.get(name), is.get(name)));
+        let change = root(name, was.get(name), is.get(name));
+        comparison.roots.extend(change.map(|change| RootChange {
+            clients: writers.get(name).into_iter().flatten().copied().collect(),
+            ..change
+        }));
     }
     let mut answer = Vec::new();
     serde_json::to_writer(Within { bytes: &mut answer, bytes_max }, &comparison)
@@ -59,6 +64,21 @@ fn who(before: &Whole<'_>, after: &Whole<'_>) -> Result<Comparison, Refusal> {
         deleted: news.deletes.ranges().iter().map(|range| u64::from(range.end - range.start)).sum(),
         roots: Vec::new(),
     })
+}
+
+/// Who wrote since, by root.
+fn writers(before: &Whole<'_>, after: &Whole<'_>) -> Result<BTreeMap<String, BTreeSet<u64>>, Refusal> {
+    let mut writers: BTreeMap<String, BTreeSet<u64>> = BTreeMap::new();
+    let shown = update::roots(&after.update, &Limits::UNLIMITED, |root, span| {
+        if span.end <= before.known.clocks().clock(span.client) {
+            return;
+        }
+        match writers.get_mut(root) {
+            Some(clients) => drop(clients.insert(span.client)),
+            None => drop(writers.insert(root.to_owned(), [span.client].into())),
+        }
+    });
+    shown.map(|()| writers).map_err(|_| Refusal::Malformed)
 }
 
 fn root(name: &str, before: Option<&(Kind, Value)>, after: Option<&(Kind, Value)>) -> Option<RootChange> {

@@ -90,3 +90,95 @@ fn filter() -> Result<BpfProgram, seccompiler::Error> {
         SeccompFilter::new(rules.into_iter().collect(), SeccompAction::KillProcess, SeccompAction::Allow, here)?;
     Ok(filter.try_into()?)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs::File;
+    use std::net::{TcpListener, TcpStream, UdpSocket};
+    use std::os::unix::net::UnixStream;
+    use std::os::unix::process::ExitStatusExt as _;
+    use std::process::{Command, Stdio};
+    use std::{env, io, thread};
+
+    use super::*;
+
+    /// The variable that says what a child of the test below is to try.
+    const ATTEMPT: &str = "SANDBOX_ATTEMPT";
+
+    /// The signal of a call that the filter forbids.
+    const SIGSYS: i32 = 31;
+
+    const ATTEMPTS: [&str; 11] = [
+        "open",
+        "listen",
+        "connect",
+        "datagram",
+        "pair",
+        "thread",
+        "program",
+        "signal",
+        "limits",
+        "parent",
+        "directory",
+    ];
+
+    fn attempt(what: &str) {
+        match what {
+            "open" => drop(File::open("/proc/self/stat")),
+            "listen" => drop(TcpListener::bind("127.0.0.1:0")),
+            "connect" => drop(TcpStream::connect("127.0.0.1:1")),
+            "datagram" => drop(UdpSocket::bind("127.0.0.1:0")),
+            "pair" => drop(UnixStream::pair()),
+            "thread" => drop(thread::Builder::new().spawn(|| ())),
+            "program" => drop(Command::new("/bin/true").spawn()),
+            "signal" => {
+                let parent = rustix::process::getppid().expect("it has one");
+                let _ = rustix::process::test_kill_process(parent);
+            }
+            "limits" => {
+                let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+            }
+            "parent" => {
+                let _ = set_parent_process_death_signal(None);
+            }
+            "directory" => {
+                let _ = env::set_current_dir("/tmp");
+            }
+            other => panic!("{other} is not known"),
+        }
+    }
+
+    /// Does nothing but in a child of the test below.
+    #[test]
+    fn try_what_is_forbidden() {
+        let Ok(what) = env::var(ATTEMPT) else { return };
+        enter(Bounds { memory_bytes: 8 << 30, cpu_seconds: 10, answer_bytes_max: 0 }).expect("this kernel has it all");
+        let allowed = vec![0_u8; 10 << 20];
+        assert_eq!(allowed.iter().filter(|&&byte| byte == 0).count(), allowed.len());
+        if what != "nothing" {
+            attempt(&what);
+        }
+        io::Write::write_all(&mut io::stderr(), b"still here").expect("this is allowed");
+    }
+
+    #[test]
+    fn whatever_else_is_tried_ends_the_process() {
+        let name = "view::worker::sandbox::tests::try_what_is_forbidden";
+        let run = |what: &str| {
+            let mut command = Command::new(env::current_exe().expect("it is running"));
+            command.args(["--exact", name, "--nocapture", "--test-threads", "1"]).env(ATTEMPT, what);
+            command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            let output = command.output().expect("it can be started");
+            let said = String::from_utf8_lossy(&output.stderr).into_owned();
+            (output.status, said)
+        };
+        // What the child is ended by is the attempt, not what is done before it.
+        let (_, said) = run("nothing");
+        assert!(said.contains("still here"), "{said}");
+        for what in ATTEMPTS {
+            let (status, said) = run(what);
+            assert_eq!(status.signal(), Some(SIGSYS), "{what}: {status:?} {said}");
+            assert!(!said.contains("still here"), "{what}");
+        }
+    }
+}

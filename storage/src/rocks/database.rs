@@ -352,7 +352,7 @@ impl Database {
     pub(super) fn checkpoint(&self, path: &Path) -> Result<(), StoreError> {
         let made = Checkpoint::new(&self.db).and_then(|checkpoint| checkpoint.create_checkpoint(path));
         made.map_err(|error| match error.kind() {
-            _any if is_full(&error.to_string()) => StoreError::Full,
+            _any if is_full(error.as_ref()) => StoreError::Full,
             _other => StoreError::NotAccessible { path: path.to_owned(), why: error.to_string() },
         })
     }
@@ -412,7 +412,7 @@ impl Database {
             (Some(value), _) => match value.as_ref().try_into().map(u32::from_le_bytes) {
                 Ok(directory::FORMAT) => Ok(()),
                 Ok(directory::FORMAT_WITHOUT_NAMES) if access == Access::Read => Ok(()),
-                Ok(directory::FORMAT_WITHOUT_NAMES) if access == Access::Upgrade => {
+                Ok(directory::FORMAT_WITHOUT_NAMES) if matches!(access, Access::Upgrade | Access::Create) => {
                     self.index_names()?;
                     self.put_format()
                 }

@@ -34,11 +34,13 @@ impl Database {
         for entry in self.db.iterator_cf_opt(self.family(family), options, mode) {
             match entry {
                 Ok((key, _)) if (found.len() as u64) < TRIM_POINTS_MAX => found.push(key),
-                Ok(_) => return Ok(batch.delete_range_cf(self.family(family), &keys.start, &keys.end)),
-                Err(error) if matches!(error.kind(), ErrorKind::Incomplete | ErrorKind::Corruption) => {
-                    return Ok(batch.delete_range_cf(self.family(family), &keys.start, &keys.end));
+                Err(error) if !matches!(error.kind(), ErrorKind::Incomplete | ErrorKind::Corruption) => {
+                    return Err(reading(document, 0, &error));
                 }
-                Err(error) => return Err(reading(document, 0, &error)),
+                Ok(_) | Err(_) => {
+                    batch.delete_range_cf(self.family(family), &keys.start, &keys.end);
+                    return Ok(());
+                }
             }
         }
         for key in found {

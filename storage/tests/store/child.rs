@@ -8,12 +8,12 @@ use std::{
 };
 
 use selvedge_storage::{
-    DocumentKey,
+    Catalog, Deletion, DocumentKey,
     Durability::{self, Synced, Written},
-    Store, StoreError,
+    NewVersion, Store, StoreError,
 };
 
-use crate::support::{Random, append, check_document, document, open, snapshot};
+use crate::support::{Random, append, check_document, document, name, open, snapshot};
 
 pub(crate) const DIRECTORY: &str = "SELVEDGE_CHILD_DIRECTORY";
 const DURABILITY: &str = "SELVEDGE_CHILD_DURABILITY";
@@ -80,6 +80,40 @@ impl Appender {
     }
 }
 
+/// A child that makes and deletes documents until it is killed.
+pub(crate) struct Deleter {
+    child: Child,
+    lines: BufReader<ChildStdout>,
+}
+
+impl Deleter {
+    pub(crate) fn start(directory: &Path) -> Deleter {
+        let mut child = command("child::deletes")
+            .env(DIRECTORY, directory)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .expect("this binary can be started again");
+        let lines = BufReader::new(child.stdout.take().expect("piped"));
+        Deleter { child, lines }
+    }
+
+    /// Waits for this many deletions.
+    pub(crate) fn wait(&mut self, mut deletions: u64) {
+        while deletions > 0 {
+            let mut line = String::new();
+            assert!(self.lines.read_line(&mut line).expect("the child writes text") > 0, "the child ended by itself");
+            deletions -= u64::from(line.trim() == "deleted");
+        }
+    }
+
+    /// Ends the child, as `kill -9` does.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("the child is ours");
+        self.child.wait().expect("the child is ours");
+    }
+}
+
 /// Starts one of the tests below in a process of its own.
 pub(crate) fn command(test: &str) -> Command {
     let mut command = Command::new(env::current_exe().expect("this binary has a path"));
@@ -115,6 +149,38 @@ fn appends() {
         {
             return;
         }
+    }
+}
+
+#[test]
+#[ignore = "the child of the crash tests"]
+fn deletes() {
+    let store = open(&directory()).expect("opens");
+    for round in 0.. {
+        let document = numbered(round % u64::from(DOCUMENTS));
+        let last = 1 + round % 40;
+        let first = check_document(&store, document) + 1;
+        if first <= last {
+            append(&store, document, first, last, Written).expect("the disk is well");
+        }
+        let created_ms = store.load(document).expect("readable").expect("there").created_ms;
+        let last = check_document(&store, document);
+        store.snapshot(document, last, &snapshot(document, last)).expect("the disk is well");
+        let update = snapshot(document, last);
+        let version = NewVersion {
+            document,
+            created_ms,
+            name: "",
+            author: None,
+            is_automatic: true,
+            sequence: last,
+            update: &update,
+        };
+        store.save_version(version).expect("the disk is well");
+        let name = name(document);
+        store.delete(&[Deletion { document, name: &name }]).expect("the disk is well");
+        println!("deleted");
+        append(&store, document, 1, 1 + round % 7, Synced).expect("the disk is well");
     }
 }
 

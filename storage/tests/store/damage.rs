@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use rocksdb::{DB, Options};
-use selvedge_storage::{Corruption, DocumentKey, Durability::Synced, Store, StoreError};
+use selvedge_storage::{Catalog, Corruption, Deletion, DocumentKey, Durability::Synced, Listing, Store, StoreError};
 
-use crate::support::{Scratch, append, check_document, document, open, snapshot};
+use crate::support::{Scratch, append, check_document, document, name, open, snapshot};
 
 /// Opens what the store keeps behind its back.
 fn behind(store: &Path, act: impl FnOnce(&DB)) {
-    let families = ["default", "log", "snapshot", "meta"];
+    let families = ["default", "log", "snapshot", "meta", "names", "version", "version part"];
     let db = DB::open_cf(&Options::default(), store.join("rocksdb"), families).expect("the database is closed");
     act(&db);
 }
@@ -66,7 +66,7 @@ fn a_cut_record_is_found() {
 #[test]
 fn a_record_that_points_elsewhere_is_found() {
     let point = |value: &mut Vec<u8>| {
-        let pointer = value.len() - 14;
+        let pointer = value.len() - 22;
         value[pointer..pointer + 8].copy_from_slice(&[0xff; 8]);
     };
     check(|db| change(db, "log", &log_key(document(1), 7), point), 7, &Corruption::Malformed);
@@ -87,9 +87,9 @@ fn a_record_of_another_document_or_sequence_is_found() {
 fn a_record_of_a_later_format_is_found() {
     let later = |value: &mut Vec<u8>| {
         let format = value.len() - 2;
-        value[format] = 2;
+        value[format] = 3;
     };
-    check(|db| change(db, "log", &log_key(document(1), 7), later), 7, &Corruption::Format { found: 2 });
+    check(|db| change(db, "log", &log_key(document(1), 7), later), 7, &Corruption::Format { found: 3 });
 }
 
 #[test]
@@ -129,4 +129,42 @@ fn a_changed_or_missing_meta_record_is_found() {
     // Without it the records after the snapshot seem to begin at the wrong sequence.
     let remove = |db: &DB| db.delete_cf(db.cf_handle("meta").expect("there"), key).expect("writable");
     check(remove, 0, &Corruption::Missing);
+}
+
+#[test]
+fn what_is_damaged_is_listed_and_can_be_deleted_and_begun_anew() {
+    let key = document(1).0;
+    let damages: [&dyn Fn(&DB); 5] = [
+        &|db| change(db, "log", &log_key(document(1), 7), |value| value[3] ^= 1),
+        &|db| change(db, "meta", &key, |value| value[0] ^= 1),
+        &|db| db.delete_cf(db.cf_handle("meta").expect("there"), key).expect("writable"),
+        &|db| change(db, "snapshot", &part_key(document(1), 1), |value| value[0] ^= 1),
+        // Left over from before a snapshot: it would be a record of the document that comes next.
+        &|db| {
+            let value = db.get_cf(db.cf_handle("log").expect("there"), log_key(document(1), 9)).expect("readable");
+            let value = value.expect("there");
+            db.put_cf(db.cf_handle("log").expect("there"), log_key(document(1), 2), value).expect("writable");
+        },
+    ];
+    for damage in damages {
+        let scratch = Scratch::new();
+        let store = open(&scratch.store()).expect("opens");
+        append(&store, document(1), 1, 9, Synced).expect("appends");
+        append(&store, document(2), 1, 9, Synced).expect("appends");
+        store.snapshot(document(1), 4, &vec![1; 300_000]).expect("takes a snapshot");
+        drop(store);
+        behind(&scratch.store(), damage);
+        let store = open(&scratch.store()).expect("opens");
+        let listed =
+            store.list(Listing { prefix: "", after: None, limit: 9 }).expect("one document's damage is its own");
+        assert_eq!(listed.len(), 2);
+        assert_eq!(store.contains(document(1)), Ok(true));
+        let name = name(document(1));
+        store.delete(&[Deletion { document: document(1), name: &name }]).expect("deletes");
+        assert_eq!((store.load(document(1)), store.contains(document(1))), (Ok(None), Ok(false)));
+        append(&store, document(1), 1, 3, Synced).expect("begins anew");
+        drop(store);
+        let store = open(&scratch.store()).expect("opens");
+        assert_eq!((check_document(&store, document(1)), check_document(&store, document(2))), (3, 9));
+    }
 }

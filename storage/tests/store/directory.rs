@@ -74,13 +74,13 @@ fn a_directory_in_use_is_refused() {
 fn a_newer_format_is_refused() {
     let scratch = Scratch::new();
     drop(open(&scratch.store()).expect("opens"));
-    fs::write(scratch.store().join("SELVEDGE"), "selvedge storage 2 whatever\n").expect("the directory is ours");
-    assert_eq!(refused(&scratch.store()), StoreError::Version { found: 2, supported: 1 });
+    fs::write(scratch.store().join("SELVEDGE"), "selvedge storage 3 whatever\n").expect("the directory is ours");
+    assert_eq!(refused(&scratch.store()), StoreError::Version { found: 3, supported: 2 });
 }
 
 #[test]
 fn a_foreign_marker_is_refused() {
-    for marker in [&b"something else\n"[..], b"selvedge storage", b"selvedge storage 1 odd\n", &[0xff; 99]] {
+    for marker in [&b"something else\n"[..], b"selvedge storage", b"selvedge storage 2 odd\n", &[0xff; 99]] {
         let scratch = Scratch::new();
         drop(open(&scratch.store()).expect("opens"));
         fs::write(scratch.store().join("SELVEDGE"), marker).expect("the directory is ours");
@@ -106,8 +106,12 @@ fn a_database_without_its_marker_is_refused() {
 
 #[test]
 fn a_beginning_that_was_interrupted_begins_again() {
-    for (marker, database) in [("", false), ("selvedge storage 1 new  \n", false), ("selvedge storage 1 new  \n", true)]
-    {
+    for (marker, database) in [
+        ("", false),
+        ("selvedge storage 1 new  \n", true),
+        ("selvedge storage 2 new  \n", false),
+        ("selvedge storage 2 new  \n", true),
+    ] {
         let scratch = Scratch::new();
         drop(open(&scratch.store()).expect("opens"));
         fs::write(scratch.store().join("SELVEDGE"), marker).expect("the directory is ours");

@@ -2,12 +2,12 @@
 
 use proptest::{collection::vec, prelude::*};
 use selvedge_storage::{
-    DocumentKey,
+    Deletion, DocumentKey,
     Durability::{self, Synced, Written},
     MemoryStore, RocksStore, Store, StoreError,
 };
 
-use crate::support::{Scratch, append, check_document, document, open, snapshot};
+use crate::support::{Scratch, append, check_document, document, name, open, snapshot};
 
 const DOCUMENTS: u8 = 3;
 
@@ -16,6 +16,7 @@ enum Step {
     Append { document: u8, count: u64, synced: bool },
     Sync,
     Snapshot { document: u8 },
+    Delete { document: u8 },
     FailWrite,
     FailSync,
     Crash,
@@ -27,7 +28,8 @@ fn step() -> impl Strategy<Value = Step> {
         8 => (document.clone(), 1_u64..5, any::<bool>())
             .prop_map(|(document, count, synced)| Step::Append { document, count, synced }),
         1 => Just(Step::Sync),
-        2 => document.prop_map(|document| Step::Snapshot { document }),
+        2 => document.clone().prop_map(|document| Step::Snapshot { document }),
+        1 => document.prop_map(|document| Step::Delete { document }),
         1 => Just(Step::FailWrite),
         1 => Just(Step::FailSync),
         1 => Just(Step::Crash),
@@ -130,6 +132,14 @@ fn check(mut subject: impl Subject, steps: &[Step]) {
                 if sequence > 0 {
                     take_snapshot(&subject, &mut model, document(number), sequence);
                 }
+            }
+            Step::Delete { document: number } => {
+                let mut lasts = model.last();
+                lasts[usize::from(number)] = 0;
+                model.unsynced.push(lasts);
+                let name = name(document(number));
+                let result = subject.store().delete(&[Deletion { document: document(number), name: &name }]);
+                settle(&subject, &mut model, result, Synced);
             }
             Step::FailWrite => subject.fail_write(),
             Step::FailSync => subject.fail_sync(),

@@ -5,9 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use selvedge_storage::{Durability::Synced, Store};
+use selvedge_storage::{Catalog, Durability::Synced, Listing, Store};
 
-use crate::support::{Scratch, append, check_document, document, open, snapshot};
+use crate::support::{Scratch, append, check_document, document, name, open, snapshot};
 
 fn kept() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/old_database/format_1")
@@ -39,6 +39,19 @@ fn a_database_of_format_1_is_read_and_written() {
     assert!(large.update == vec![3; 600_000], "the large snapshot is another");
     append(&store, document(1), 21, 22, Synced).expect("appends");
     assert_eq!(check_document(&store, document(1)), 22);
+    drop(store);
+    let marker = || fs::read_to_string(scratch.store().join("SELVEDGE")).expect("readable");
+    assert_eq!(marker(), "selvedge storage 2 ready\n");
+    // As if the process had died between the database and the marker.
+    fs::write(scratch.store().join("SELVEDGE"), "selvedge storage 1 ready\n").expect("writable");
+    let store = open(&scratch.store()).expect("opens again");
+    assert_eq!(marker(), "selvedge storage 2 ready\n");
+    let listed = store.list(Listing { prefix: "", after: None, limit: 9 }).expect("readable");
+    let names: Vec<String> = listed.into_iter().map(|listed| listed.name).collect();
+    assert_eq!(names, [1, 2, 3].map(|number| name(document(number))), "what it did not have was made");
+    let described = store.describe(document(2)).expect("readable").expect("there");
+    assert_eq!((described.sequence, described.log_records, described.updated_ms), (30, 5, 0), "nobody wrote down when");
+    assert!(store.describe(document(1)).expect("readable").expect("there").updated_ms > 0, "this build did");
 }
 
 /// Writes what the test above reads. To be run once for each format, with the last build that writes it, as

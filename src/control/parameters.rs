@@ -6,15 +6,15 @@ use std::str::FromStr;
 use axum::extract::Query;
 use axum::http::Uri;
 
-use crate::control::problem::Problem;
+use super::problem::Problem;
 
 /// Names and values, each name once.
 #[derive(Debug)]
-pub(in crate::control) struct Parameters(Vec<(String, String)>);
+pub(super) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
     /// Reads them.
-    pub(in crate::control) fn read(uri: &Uri, known: &[&str]) -> Result<Self, Problem> {
+    pub(super) fn read(uri: &Uri, known: &[&str]) -> Result<Self, Problem> {
         let Query(given) = Query::<Vec<(String, String)>>::try_from_uri(uri)
             .map_err(|error| Problem::bad_request(error.body_text()))?;
         for (index, (name, _)) in given.iter().enumerate() {
@@ -32,16 +32,12 @@ impl Parameters {
     }
 
     /// A value as it was given.
-    pub(in crate::control) fn text(&self, name: &str) -> Option<&str> {
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
     /// A value that is to be of a kind; the error ends with what is allowed.
-    pub(in crate::control) fn value<T: FromStr>(
-        &self,
-        name: &str,
-        allowed: impl Display,
-    ) -> Result<Option<T>, Problem> {
+    pub(super) fn value<T: FromStr>(&self, name: &str, allowed: impl Display) -> Result<Option<T>, Problem> {
         let Some(text) = self.text(name) else { return Ok(None) };
         text.parse().map(Some).map_err(|_| Problem::bad_request(format!("{name}: {allowed}, not {text:?}")))
     }

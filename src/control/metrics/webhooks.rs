@@ -1,0 +1,23 @@
+//! Webhooks: what is sent to each target, and what becomes of it. Targets have the names that the operator gave them.
+
+use std::fmt;
+
+use super::Seen;
+use super::page::{In, Page};
+use crate::webhooks::TargetState;
+
+pub(super) fn put(seen: &Seen, page: &mut Page<'_>) -> fmt::Result {
+    let targets = seen.context.webhooks.states();
+    let each = |of: fn(&TargetState) -> u64| targets.iter().map(move |target| (&*target.name, of(target)));
+    let family = ("webhook_deliveries", In::Count, "Events that a webhook target took.");
+    page.counter_by(family, "target", each(|target| target.delivered))?;
+    let family = ("webhook_failures", In::Count, "Attempts that failed; each is tried again, or given up.");
+    page.counter_by(family, "target", each(|target| target.failed))?;
+    let family =
+        ("webhook_dead", In::Count, "Events given up, which are in the file of dead letters as far as it took them.");
+    page.counter_by(family, "target", each(|target| target.dead))?;
+    let family = ("webhook_breaker_opened", In::Count, "Times that a target was given a rest because it kept failing.");
+    page.counter_by(family, "target", each(|target| target.opened))?;
+    let family = ("webhook_waiting", In::Count, "Events now that wait for a target.");
+    page.gauge_by(family, "target", each(|target| target.waiting as u64))
+}
