@@ -226,18 +226,40 @@ impl FanOut {
         effects: &mut VecDeque<Effect>,
     ) {
         sessions.catch_up(id, frames, effects);
-        // One that fell behind before it asked was taken to have everything when it came, and what was not committed then is not in
-        // the answer.
-        if let Some(Delivery::Behind(cursor)) = sessions.get(id).map(|session| session.delivery()) {
-            sessions.set_delivery(id, Delivery::Behind(cursor.min(through)));
-        }
-        if let Some(Delivery::CatchingUp) = sessions.get(id).map(|session| session.delivery()) {
-            self.catching_up.retain(|&(other, _)| other != id);
-            // Not from where it was: what was published before it came, and was not committed, it has not seen.
-            if self.go_on(id, through, &mut None, sessions, effects) {
-                self.held.push(id);
+        // A session is taken to have everything when it comes. What was published by then and not committed it has not seen, and that is not in the
+        // answer: not if it fell behind before it asked, nor if it has got out of that since.
+        match sessions.get(id).map(|session| session.delivery()) {
+            Some(Delivery::CatchingUp) => {
+                self.catching_up.retain(|&(other, _)| other != id);
+                if self.go_on(id, through, &mut None, sessions, effects) {
+                    self.held.push(id);
+                }
+                self.trim();
             }
-            self.trim();
+            Some(Delivery::Behind(cursor)) => sessions.set_delivery(id, Delivery::Behind(cursor.min(through))),
+            Some(Delivery::Held(cursor)) => self.repeat(id, (through, cursor), sessions, effects),
+            Some(Delivery::Live) => self.repeat(id, (through, self.sent), sessions, effects),
+            None => {}
+        }
+    }
+
+    /// Gives a session once more what it perhaps never saw.
+    fn repeat(
+        &self,
+        id: SessionId,
+        (after, until): (Sequence, Sequence),
+        sessions: &mut Sessions,
+        effects: &mut VecDeque<Effect>,
+    ) {
+        if after >= until {
+            return;
+        }
+        if self.reaches_back_to(after) {
+            let made = self.gather(after, until);
+            sessions.update(id, after.next(), (&made.frame, made.updates), effects);
+        } else {
+            sessions.set_delivery(id, Delivery::Behind(after));
+            self.nudge(id, sessions, effects);
         }
     }
 

@@ -1370,3 +1370,33 @@ fn stateless_messages_reach_those_who_understand_them() {
         assert!(dropped > 10, "{dropped}");
     }
 }
+
+#[test]
+fn who_fell_behind_before_it_asked_and_got_out_of_it_gets_what_was_not_committed_when_it_came() {
+    let (mut host, a, _) = two(1);
+    host.update(a, &typed(1, 0, "a"));
+    let late = at(0, 3);
+    host.attach(late);
+    drop(host.got(late));
+    host.sockets_take = false;
+    // More than its outbox takes while its socket takes nothing.
+    for clock in 1..8 {
+        host.update(a, &typed(1, clock, "b"));
+    }
+    host.step_1(late, EMPTY_STEP_1);
+    host.sockets_take = true;
+    host.take(late);
+    // Nothing is committed, so nothing is in the answer.
+    host.catch_up();
+    let updates: Vec<Vec<u8>> = host
+        .got(late)
+        .into_iter()
+        .filter_map(|got| match got {
+            Got::Update(update) | Got::Step2(update) => Some(update),
+            Got::Step1(_) | Got::Awareness(_) | Got::Denied(_) | Got::Status(_) | Got::Stateless(_) => None,
+        })
+        .collect();
+    let all = merge(&updates.iter().map(Vec::as_slice).collect::<Vec<_>>()).expect("updates");
+    let known = Known::of(&all).expect("all of it is there");
+    assert_eq!(*known.clocks(), state_vector(&[(1, 8)]));
+}

@@ -16,8 +16,8 @@ const path = name => `/v1/documents/${encodeURIComponent(name)}`
 /** A control plane with one document of each kind of trouble. */
 function world (more = {}) {
   const versions = [
-    { id: 3, name: `before ${EVIL}`, author: EVIL, at: since, taken_at: since, sequence: 120, bytes: 2_000, automatic: false },
-    { id: 2, name: '', author: null, at: since, taken_at: since, sequence: 80, bytes: 1_500, automatic: true }
+    { id: 3, name: `before ${EVIL}`, author: EVIL, created_at: since, sequence: 120, bytes: 2_000, automatic: false },
+    { id: 2, name: '', author: null, created_at: since, sequence: 80, bytes: 1_500, automatic: true }
   ]
   return {
     status: statusOf({
@@ -51,7 +51,7 @@ function world (more = {}) {
       }),
       [`GET ${path(EVIL)}/versions`]: () => ({ status: 200, body: { versions } }),
       [`POST ${path(EVIL)}/versions`]: ({ body }) => {
-        versions.unshift({ id: 4, name: body.name, author: 'me', at: since, taken_at: since, sequence: 121, bytes: 2_100, automatic: false })
+        versions.unshift({ id: 4, name: body.name, author: 'me', created_at: since, sequence: 121, bytes: 2_100, automatic: false })
         return { status: 201, body: versions[0] }
       },
       [`GET ${path(EVIL)}/versions/3/compare`]: {

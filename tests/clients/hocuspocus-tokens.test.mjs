@@ -2,14 +2,13 @@
 // stays without effect for all others.
 import assert from 'node:assert/strict'
 import { createServer } from 'node:http'
-import { createHmac, createSign, generateKeyPairSync, randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { createSign, generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import * as Y from 'yjs'
 import { provider as yProvider, synced, until } from './lib/clients.mjs'
 import { provider, saved, socket, urlOf } from './lib/hocuspocus.mjs'
 import { dataFolder, drivers, start } from './lib/server.mjs'
+import { guarded, issuer } from './lib/tokens.mjs'
 
 /** What does not come within this never comes. */
 const TEST_MS = 120_000
@@ -18,25 +17,6 @@ const text = doc => doc.getText('text').toString()
 const type = (one, words) => one.document.getText('text').insert(one.document.getText('text').length, words)
 const part = value => Buffer.from(JSON.stringify(value)).toString('base64url')
 const seconds = () => Math.floor(Date.now() / 1000)
-
-/** Makes tokens that a secret signs. `documents` is like `{ 'notes/*': 'write' }`, `ttl` in seconds. */
-const issuer = secret => (documents, { sub = 'user-1', ttl = 3_600 } = {}) => {
-  const said = `${part({ alg: 'HS256', typ: 'JWT' })}.${part({ sub, exp: seconds() + ttl, selvedge: { documents } })}`
-  return `${said}.${createHmac('sha256', secret).update(said).digest('base64url')}`
-}
-
-/** A server with a secret, and what makes tokens for it. */
-async function guarded (t, settings = {}) {
-  const dataDir = dataFolder(t)
-  const secret = randomBytes(32).toString('hex')
-  const [secretFile, revoked] = [join(dataDir, 'secret'), join(dataDir, 'revoked')]
-  writeFileSync(secretFile, secret + '\n')
-  writeFileSync(revoked, '')
-  const server = await start(t, {
-    dataDir: join(dataDir, 'data'), shards: 3, authSecretFile: secretFile, authRevokedFile: revoked, authLeewayMs: 0, ...settings
-  })
-  return { server, issue: issuer(secret), revoke: sub => writeFileSync(revoked, sub + '\n') }
-}
 
 /** The server has dealt with everything that this provider said before. */
 async function settled (one) {

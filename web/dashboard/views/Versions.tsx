@@ -34,7 +34,7 @@ export function parse(value: unknown): Version[] {
         id,
         name: name === '' ? null : name,
         author: one.text('author'),
-        takenMs: one.number('taken_ms'),
+        takenMs: one.time('created_at'),
         sequence: one.number('sequence'),
         bytes: one.number('bytes'),
         isAutomatic: one.flag('automatic') ?? false,
@@ -156,8 +156,8 @@ export function Versions({ document, turn, restored }: { document: string; turn:
           }}
         >
           <p>
-            The document becomes what it was then, as a new edit that everybody who has it open receives. What came since stays in its
-            history.
+            The document becomes what it was then, as a new edit that everybody who has it open receives. What it is now is kept as a
+            version first.
           </p>
         </Confirm>
       )}
