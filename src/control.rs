@@ -162,3 +162,18 @@ impl Control {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_keys_nobody_beyond_this_machine_reaches_it() {
+        let claim = |listen: &str| claim(listen.parse().expect("an address"), true, Duration::from_secs(30));
+        for others in ["0.0.0.0:0", "[::]:0", "192.0.2.1:0", "[::ffff:0.0.0.0]:0", "[2001:db8::1]:0"] {
+            assert!(matches!(claim(others), Err(StartError::Unprotected { .. })), "{others}");
+        }
+        let claimed = claim("127.0.0.1:0").expect("a free port");
+        assert_ne!(claimed.address().expect("it is bound").port(), 0);
+    }
+}

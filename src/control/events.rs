@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
@@ -136,7 +136,7 @@ impl Listener {
                     }
                 }
                 _ = self.ticks.tick() => {
-                    self.context.authority().uphold(&self.caller.0, SystemTime::now()).ok()?;
+                    self.caller.uphold(&self.context).ok()?;
                     if self.types.status
                         && let Some(status) = super::status::json(&self.context)
                     {
