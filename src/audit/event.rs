@@ -147,6 +147,10 @@ pub enum Action {
     Export,
     /// A document is taken in from an archive.
     Import,
+    /// All data are copied, for a backup.
+    MakeCheckpoint,
+    /// That copy is removed.
+    RemoveCheckpoint,
 }
 
 impl Action {
@@ -168,6 +172,8 @@ impl Action {
             Self::RevokeUser => "revoke-user",
             Self::Export => "export",
             Self::Import => "import",
+            Self::MakeCheckpoint => "make-checkpoint",
+            Self::RemoveCheckpoint => "remove-checkpoint",
         }
     }
 }

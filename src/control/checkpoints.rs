@@ -17,8 +17,10 @@ use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
 use super::Context;
-use super::access::Admin;
+use super::act::Actor;
+use super::documents::failure::blocking;
 use super::problem::Problem;
+use crate::audit::Action;
 use crate::maintenance::CHECKPOINTS;
 
 /// A checkpoint keeps files that would be removed otherwise: who does not come back for it in this time has forgotten it.
@@ -88,14 +90,24 @@ impl Checkpoints {
     }
 }
 
-async fn make(_: Admin, State(context): State<Arc<Context>>) -> Result<(StatusCode, Json<Value>), Problem> {
-    let Some(id) = context.checkpoints.begin() else {
-        return Err(Problem::unavailable(
-            format!("there are {CHECKPOINTS_MAX} checkpoints already; each goes by itself within an hour"),
-            60,
-        ));
+async fn make(State(context): State<Arc<Context>>, actor: Actor) -> Result<(StatusCode, Json<Value>), Problem> {
+    let work = async {
+        actor.caller.require_admin()?;
+        let Some(id) = context.checkpoints.begin() else {
+            return Err(Problem::unavailable(
+                format!("there are {CHECKPOINTS_MAX} checkpoints already; each goes by itself within an hour"),
+                60,
+            ));
+        };
+        let path = checkpoint(&context, id).await?;
+        Ok((StatusCode::CREATED, Json(json!({ "id": id.to_string(), "path": path }))))
     };
-    let working = Arc::clone(&context);
+    actor.act(Action::MakeCheckpoint, None).run(work).await
+}
+
+/// Makes it, and says where it is. It is forgotten when its time has come or it was not made, also where whoever asked has gone meanwhile.
+async fn checkpoint(context: &Arc<Context>, id: u64) -> Result<PathBuf, Problem> {
+    let working = Arc::clone(context);
     let making = spawn_blocking(move || {
         let checkpoints = &working.checkpoints;
         fs::create_dir_all(&checkpoints.folder).map_err(|error| error.to_string())?;
@@ -103,8 +115,8 @@ async fn make(_: Admin, State(context): State<Arc<Context>>) -> Result<(StatusCo
         working.store.checkpoint(&path).map_err(|error| error.to_string())?;
         path.canonicalize().map_err(|error| error.to_string())
     });
-    // Apart from the request: also where whoever asked has gone meanwhile, it is forgotten, when its time has come or it was not made.
     let (tell, told) = oneshot::channel();
+    let context = Arc::clone(context);
     tokio::spawn(async move {
         let made = making.await;
         let is_made = matches!(made, Ok(Ok(_)));
@@ -117,19 +129,25 @@ async fn make(_: Admin, State(context): State<Arc<Context>>) -> Result<(StatusCo
         drop(spawn_blocking(move || forget(&context.checkpoints, id)).await);
     });
     let made = told.await.map_err(|_| Problem::unavailable("the server stops", 1))?;
-    let path = made.map_err(|error| Problem::internal(&error))?.map_err(|why| Problem::unavailable(why, 10))?;
-    Ok((StatusCode::CREATED, Json(json!({ "id": id.to_string(), "path": path }))))
+    made.map_err(|error| Problem::internal(&error))?.map_err(|why| Problem::unavailable(why, 10))
 }
 
-async fn remove(_: Admin, State(context): State<Arc<Context>>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
+async fn remove(
+    State(context): State<Arc<Context>>,
+    actor: Actor,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
     let unknown = || Problem::not_found("there is no such checkpoint");
     let id: u64 = id.parse().map_err(|_| unknown())?;
-    let removed = spawn_blocking(move || context.checkpoints.remove(id)).await;
-    match removed.map_err(|error| Problem::internal(&error))? {
-        Ok(true) => Ok(StatusCode::NO_CONTENT),
-        Ok(false) => Err(unknown()),
-        Err(error) => Err(Problem::internal(&error)),
-    }
+    let work = async {
+        actor.caller.require_admin()?;
+        match blocking(move || context.checkpoints.remove(id)).await? {
+            Ok(true) => Ok(StatusCode::NO_CONTENT),
+            Ok(false) => Err(unknown()),
+            Err(error) => Err(Problem::internal(&error)),
+        }
+    };
+    actor.act(Action::RemoveCheckpoint, None).with_target(&id.to_string()).run(work).await
 }
 
 fn forget(checkpoints: &Checkpoints, id: u64) {

@@ -123,6 +123,9 @@ fn what_is_done_and_what_is_denied_is_written_down() {
     let tar = admin.get("/v1/documents/a/export").expect(200).body;
     admin.ask("POST /v1/import?on_conflict=skip", &[("content-type", "application/x-tar")], &tar).expect(200);
     admin.ask("DELETE /v1/documents/a", &[], &[]).expect(204);
+    let checkpoint = admin.ask("POST /v1/checkpoints", &[], &[]).expect(201).json()["id"].clone();
+    let checkpoint = checkpoint.as_str().expect("a name");
+    admin.ask(&format!("DELETE /v1/checkpoints/{checkpoint}"), &[], &[]).expect(204);
 
     let Fixture { mut server, folder, .. } = fixture;
     server.terminate();
@@ -156,6 +159,8 @@ fn what_is_done_and_what_is_denied_is_written_down() {
         "root export a - done",
         "root import a - done",
         "root delete-document a - done",
+        "root make-checkpoint - - done",
+        &format!("root remove-checkpoint - {checkpoint} done"),
     ];
     assert_eq!(acted, expected);
     let repeated = lines.iter().find(|line| line["reason"] == "delete-document").expect("the others are counted");
