@@ -12,6 +12,7 @@ use axum::http::StatusCode;
 use axum::routing::{delete, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
+use tokio::sync::oneshot;
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
@@ -94,28 +95,31 @@ async fn make(_: Admin, State(context): State<Arc<Context>>) -> Result<(StatusCo
             60,
         ));
     };
-    // What is not made is forgotten again, also where whoever asked has gone.
+    // In a task of its own: whoever asked may go before it is made, and it must go then too.
+    let (answer, made) = oneshot::channel();
+    tokio::spawn(keep(Arc::clone(&context), id, answer));
+    let path = made.await.map_err(|error| Problem::internal(&error))?.map_err(|why| Problem::unavailable(why, 10))?;
+    Ok((StatusCode::CREATED, Json(json!({ "id": id.to_string(), "path": path }))))
+}
+
+/// Makes one, says where it is, and removes it when its time has come.
+async fn keep(context: Arc<Context>, id: u64, answer: oneshot::Sender<Result<PathBuf, String>>) {
     let working = Arc::clone(&context);
     let made = spawn_blocking(move || {
         let checkpoints = &working.checkpoints;
-        let made = fs::create_dir_all(&checkpoints.folder).map_err(|error| error.to_string()).and_then(|()| {
-            let path = checkpoints.path(id);
-            working.store.checkpoint(&path).map_err(|error| error.to_string())?;
-            path.canonicalize().map_err(|error| error.to_string())
-        });
-        if made.is_err() {
-            forget(checkpoints, id);
-        }
-        made
+        fs::create_dir_all(&checkpoints.folder).map_err(|error| error.to_string())?;
+        let path = checkpoints.path(id);
+        working.store.checkpoint(&path).map_err(|error| error.to_string())?;
+        path.canonicalize().map_err(|error| error.to_string())
     });
-    let path = made.await.map_err(|error| Problem::internal(&error))?.map_err(|why| Problem::unavailable(why, 10))?;
-    let expiring = Arc::clone(&context);
-    tokio::spawn(async move {
+    let made = made.await.unwrap_or_else(|error| Err(error.to_string()));
+    let is_made = made.is_ok();
+    // Nobody knows of one whose answer nobody waits for.
+    if answer.send(made).is_ok() && is_made {
         sleep(KEPT).await;
-        // It cannot fail to be spawned, and there is nobody to tell of a panic.
-        drop(spawn_blocking(move || forget(&expiring.checkpoints, id)).await);
-    });
-    Ok((StatusCode::CREATED, Json(json!({ "id": id.to_string(), "path": path }))))
+    }
+    // It cannot fail to be spawned, and there is nobody to tell of a panic.
+    drop(spawn_blocking(move || forget(&context.checkpoints, id)).await);
 }
 
 async fn remove(_: Admin, State(context): State<Arc<Context>>, Path(id): Path<String>) -> Result<StatusCode, Problem> {
