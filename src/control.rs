@@ -20,6 +20,7 @@ mod routes;
 mod serve;
 mod settings;
 mod status;
+mod taken;
 mod versions;
 mod watching;
 mod web;

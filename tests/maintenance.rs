@@ -5,15 +5,22 @@
 mod process;
 
 use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use process::{Folder, Server};
 use selvedge_shards::DocumentId;
 use selvedge_storage::{Append, DocumentKey, Durability, RocksOptions, RocksStore, Store};
 use serde_json::Value;
 use yrs::{Doc, Text, Transact};
+
+/// A bound for tests that hang, not a measure.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 fn selvedge(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
@@ -88,6 +95,33 @@ fn a_backup_without_a_server_is_restored_whole() {
             _ => fails(&["restore", text(&backup), "--data-dir", text(filled)]),
         };
         assert!(said.contains("not empty"), "{said}");
+    }
+}
+
+#[test]
+fn a_checkpoint_whose_request_was_given_up_takes_no_place() {
+    let folder = Folder::new();
+    let data = folder.path().join("data");
+    fill(&data, 1);
+    let server = Server::start("uring", &folder, &[]);
+    let head = format!("POST /v1/checkpoints HTTP/1.1\r\nHost: {}\r\nContent-Length: 0\r\n\r\n", server.control);
+    // More than there are places.
+    for _ in 0..16 {
+        let mut gone = TcpStream::connect(server.control).expect("it listens");
+        gone.write_all(head.as_bytes()).expect("there is room");
+    }
+    let head = head.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n");
+    let made = || {
+        let mut asking = TcpStream::connect(server.control).expect("it listens");
+        asking.write_all(head.as_bytes()).expect("there is room");
+        let mut answer = String::new();
+        asking.read_to_string(&mut answer).expect("an answer");
+        answer.starts_with("HTTP/1.1 201")
+    };
+    let begun = Instant::now();
+    while !made() {
+        assert!(begun.elapsed() < PATIENCE, "no place is given back");
+        thread::sleep(Duration::from_millis(20));
     }
 }
 

@@ -17,11 +17,15 @@ use tokio::time::{sleep, timeout};
 use super::Context;
 use super::peer::Peer;
 use super::routes;
+use super::taken::Taken;
 use super::watching::watch;
 use crate::settings::Settings;
 
 /// From the first byte of a head, or the end of the request before, to the end of the head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// For a client that takes nothing of an answer: a place is for those who read.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long answers that have begun may take when the server ends.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -102,7 +106,7 @@ async fn answer(
     // A connection without it is only slower.
     let _ = socket.set_nodelay(true);
     let connection = http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).serve_connection(
-        TokioIo::new(socket),
+        TokioIo::new(Taken::new(socket, WRITE_TIMEOUT)),
         service_fn(|mut request| {
             request.extensions_mut().insert(peer);
             service.call(request)
