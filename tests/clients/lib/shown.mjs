@@ -85,7 +85,7 @@ export const equal = (one, other) => Y.equalSnapshots(Y.snapshot(one), Y.snapsho
 const WORDS = ['word', 'ü', '😀', '👩‍👩‍👧', '\u202e', ' ', 'a\nb', '"\\', '中文']
 
 const scalar = random => random.pick([
-  null, true, false, 0, -1, 1.5, 2 ** 40, -(2 ** 31), 1e300, '', ...WORDS, NaN, Infinity, { big: -(2n ** 60n), none: undefined }, new Uint8Array([0, 255]), [],
+  null, true, false, 0, -1, 1.5, 2 ** 40, -(2 ** 31), 1e300, '', ...WORDS, NaN, Infinity, { big: -(2n ** 60n) - 1n, none: undefined }, new Uint8Array([0, 255]), [],
   {}, [1, [null]], { a: { b: '😀' } }, { $binary: 'no' }, { $map: 1, b: 2 }
 ])
 
