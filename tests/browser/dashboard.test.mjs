@@ -77,9 +77,9 @@ test('a document is found, with who is there and what it says, and a session can
 })
 
 test('a version is saved, compared and restored, and clients receive what it was', { timeout: TEST_MS }, async t => {
-  const { server, page } = await open(t, `documents/${encodeURIComponent(NAME)}`)
+  const { server, page } = await open(t, 'overview')
   const client = await writer(t, server)
-  await page.reload()
+  await page.goto(`${server.control}/#/documents/${encodeURIComponent(NAME)}`)
   await page.getByLabel('Name of a version').fill('the beginning')
   await page.getByRole('button', { name: 'Save version' }).click()
   await page.getByRole('rowheader', { name: 'the beginning' }).waitFor()

@@ -184,9 +184,11 @@ function Quality({ quality }: { quality: Status['quality'] }) {
       ) : (
         <>
           <div class="stack" aria-hidden="true">
-            {kinds.map(([label, number, style]) => (
-              <span key={label} class={style} style={{ flexGrow: number }} />
-            ))}
+            {kinds
+              .filter(([, number]) => number > 0)
+              .map(([label, number, style]) => (
+                <span key={label} class={style} style={{ flexGrow: number }} />
+              ))}
           </div>
           <dl class="facts">
             {kinds.map(([label, number, style]) => (
