@@ -7,7 +7,7 @@
 //!
 //! What was sent before a SyncStep1 the client has forgotten, as a rule: an acknowledgement of that would be taken for one of something
 //! else. But a SyncStep1 that had to wait at the client for a connection comes behind Updates that are counted. So what is due by then
-//! comes late: when the session has been quiet for a while and nothing else is due to it. A number that is right already stays, as it
+//! comes late: when the session has been quiet for a while, nothing else is due to it, and nothing of it waits for what it refers to. A number that is right already stays, as it
 //! does not fall below zero; one that is too high becomes right.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -106,13 +106,14 @@ impl Acknowledgements {
         !self.late.is_empty()
     }
 
-    /// Takes out what comes late for those who are quiet.
-    pub(crate) fn take_late(&mut self, now: Now) -> Vec<(SessionRef, u32)> {
+    /// Takes out what comes late for those who are quiet. `lacks`: something that the session has sent is not in the document yet, and
+    /// counted by its client, who would take what comes late for the acknowledgement of that.
+    pub(crate) fn take_late(&mut self, now: Now, lacks: impl Fn(SessionRef) -> bool) -> Vec<(SessionRef, u32)> {
         let (counts, mut taken) = (&mut self.counts, Vec::new());
         self.late.retain(|&session| {
             let Some(count) = counts.get_mut(&session) else { return false };
             let settled = count.due.is_empty() && count.owed == 0 && !count.counts_anew;
-            let is_quiet = settled && now.since(count.heard) >= QUIET_MS;
+            let is_quiet = settled && now.since(count.heard) >= QUIET_MS && !lacks(session);
             if is_quiet {
                 taken.push((session, std::mem::take(&mut count.late)));
             }
@@ -193,6 +194,10 @@ mod tests {
 
     const SESSION: SessionRef = SessionRef { shard: ShardId(0), session: SessionId { index: 3, generation: 1 } };
 
+    fn nothing(_: SessionRef) -> bool {
+        false
+    }
+
     fn one() -> Acknowledgements {
         let mut acknowledgements = Acknowledgements::default();
         acknowledgements.add(SESSION);
@@ -221,14 +226,15 @@ mod tests {
         assert!(!acknowledgements.begins_anew(SESSION, 4, Now(0)));
         acknowledgements.was_asked(SESSION);
         assert_eq!(due(&mut acknowledgements, 9), 0);
-        assert_eq!(acknowledgements.take_late(Now(QUIET_MS)), [], "it counts anew");
+        assert_eq!(acknowledgements.take_late(Now(QUIET_MS), nothing), [], "it counts anew");
         assert_eq!(acknowledgements.worth_of_sync_step_2(SESSION, Now(500)), 1);
         acknowledgements.becomes_due(SESSION, 1, Sequence(10));
-        assert_eq!(acknowledgements.take_late(Now(500 + QUIET_MS)), [], "something is due");
+        assert_eq!(acknowledgements.take_late(Now(500 + QUIET_MS), nothing), [], "something is due");
         assert_eq!(due(&mut acknowledgements, 10), 1);
         assert_eq!(acknowledgements.worth_of_update(SESSION, Now(900)), Some(1));
-        assert_eq!(acknowledgements.take_late(Now(899 + QUIET_MS)), [], "it is not quiet");
-        assert_eq!(acknowledgements.take_late(Now(900 + QUIET_MS)), [(SESSION, 7)]);
+        assert_eq!(acknowledgements.take_late(Now(899 + QUIET_MS), nothing), [], "it is not quiet");
+        assert_eq!(acknowledgements.take_late(Now(900 + QUIET_MS), |_| true), [], "something of it waits");
+        assert_eq!(acknowledgements.take_late(Now(900 + QUIET_MS), nothing), [(SESSION, 7)]);
         assert!(!acknowledgements.has_late());
     }
 
@@ -252,7 +258,7 @@ mod tests {
             acknowledgements.was_asked(SESSION);
         }
         assert_eq!([(); 2].map(|()| acknowledgements.worth_of_sync_step_2(SESSION, Now(0))), [1, 0]);
-        assert_eq!(acknowledgements.take_late(Now(QUIET_MS)), [(SESSION, 1)]);
+        assert_eq!(acknowledgements.take_late(Now(QUIET_MS), nothing), [(SESSION, 1)]);
     }
 
     #[test]

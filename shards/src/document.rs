@@ -1187,7 +1187,9 @@ impl Document {
 
     pub(crate) fn tick(&mut self, core: &mut Core) {
         self.presence.expire_claims(core.now);
-        for (session, worth) in self.acknowledgements.take_late(core.now) {
+        let waiting = self.waiting.as_ref();
+        let lacks = |session| waiting.is_some_and(|waiting| waiting.lacks_of(session));
+        for (session, worth) in self.acknowledgements.take_late(core.now, lacks) {
             self.acknowledge(session, worth, core);
         }
         let Some(waiting) = &mut self.waiting else { return };

@@ -1263,6 +1263,26 @@ fn what_waits_is_acknowledged_when_it_is_committed_and_the_sync_step_2_that_brin
 }
 
 #[test]
+fn what_comes_late_is_not_taken_for_the_acknowledgement_of_what_waits() {
+    for shards in [1, 2] {
+        let (mut host, a, b) = one_that_counts(shards, Access::ReadWrite);
+        // It refers to what another client typed and nobody has brought.
+        let refers = [1, 1, 1, 0, 0x84, 2, 0, 1, b'a', 0];
+        host.update(a, &refers);
+        host.step_1(a, EMPTY_STEP_1);
+        host.got(a);
+        step_2(&mut host, a, &refers);
+        host.pass(3_000);
+        assert_eq!(host.got(a).iter().filter(|got| **got == SAVED).count(), 0, "nothing of it is stored");
+        host.update(b, &typed(2, 0, "b"));
+        host.commit();
+        assert_eq!(host.got(a).iter().filter(|got| **got == SAVED).count(), 1, "its SyncStep2");
+        host.pass(3_000);
+        assert_eq!(host.got(a), [SAVED], "what it sent before its SyncStep1");
+    }
+}
+
+#[test]
 fn what_found_no_room_is_not_saved_and_acknowledged_with_the_sync_step_2_that_brings_it() {
     for shards in [1, 2] {
         let (mut host, a, _) = one_that_counts(shards, Access::ReadWrite);

@@ -53,6 +53,8 @@ struct Wire {
     asked: VecDeque<(usize, usize)>,
     /// Updates sent.
     handed: Vec<Vec<u8>>,
+    /// Those of them that are in the number of one that counts.
+    counted: Vec<Vec<u8>>,
     /// What was handed before is not known to be taken.
     unsure_before: usize,
     /// The server takes no changes at present.
@@ -68,6 +70,8 @@ struct Wire {
 struct Counting {
     /// Its number of changes that are not.
     unsynced: u32,
+    /// It has sent SyncStep1, and the next SyncStep2 of its own is in the number.
+    counts_anew: bool,
     /// It began anew while acknowledgements may have been on their way, which it then takes for others: its number is too low.
     doubtful: bool,
 }
@@ -190,6 +194,7 @@ impl Client {
             synced: false,
             asked: VecDeque::new(),
             handed: Vec::new(),
+            counted: Vec::new(),
             unsure_before: 0,
             refused: false,
             greeted: false,
@@ -277,6 +282,11 @@ impl Client {
         wire.handed.push(update.to_vec());
         if let Some(counting) = &mut wire.counting {
             counting.unsynced += u32::from(live);
+            // A SyncStep2 for which the server asked on its own account is in no number. Beside what was counted before, it has what the
+            // client knows of others: what they have deleted, and what it deleted itself when it took in two values of one key.
+            if live || std::mem::take(&mut counting.counts_anew) {
+                wire.counted.push(update.to_vec());
+            }
         }
         let message = if live { Message::Update { update } } else { Message::SyncStep2 { update } };
         self.say(message, stage);
@@ -300,6 +310,7 @@ impl Client {
         if let Some(counting) = &mut wire.counting {
             counting.doubtful |= counting.unsynced > 0;
             counting.unsynced = 1;
+            counting.counts_anew = true;
             wire.asked.push_back((0, 0));
         } else {
             wire.asked.push_back((wire.unsure_before, until));
@@ -365,7 +376,7 @@ impl Client {
             let writes = self.plan.access == selvedge_shards::Access::ReadWrite;
             if counting.unsynced == 0 && !counting.doubtful && writes {
                 stage.coverage.count("client: all changes acknowledged");
-                stage.checks.promise(self.plan.document, wire.epoch, &wire.handed, &mut stage.coverage);
+                stage.checks.promise(self.plan.document, wire.epoch, &wire.counted, &mut stage.coverage);
             }
         }
     }
