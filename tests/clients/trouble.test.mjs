@@ -235,7 +235,7 @@ test('a damaged file costs the documents in it, and nobody else', { timeout: 120
     assert.equal(await status(server, '/readyz'), 200, server.log())
     writers.forEach(writer => writer.close())
     assert.equal((await server.stop()).code, 0, server.log())
-    const stalled = server.log().match(/commits stall/g)?.length ?? 0
+    const stalled = server.log().match(/ERROR commits stall/g)?.length ?? 0
     assert.ok(stalled <= 1, server.log())
     stalls += stalled
   }
