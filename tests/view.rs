@@ -475,9 +475,15 @@ fn a_worker_that_died_while_it_waited_costs_nobody_a_request() {
         let options = Options { requests_per_worker_max: 100, answer_bytes_max: 1_234_569, ..options() };
         let view = View::new(options.clone());
         view.json(hex("0000")).await.expect("empty");
-        let pid = rustix::process::Pid::from_raw(Worker::of(&options)[0].pid()).expect("a pid");
+        let number = Worker::of(&options)[0].pid();
+        let pid = rustix::process::Pid::from_raw(number).expect("a pid");
         rustix::process::kill_process(pid, rustix::process::Signal::KILL).expect("it is ours");
-        eventually(|| Worker::of(&options).is_empty()).await;
+        // One that is being ended has no command line any more, and has not ended yet: its parent is told when it is a zombie.
+        let has_ended = || {
+            let stat = std::fs::read_to_string(format!("/proc/{number}/stat")).unwrap_or_default();
+            stat.rsplit_once(") ").is_none_or(|(_, rest)| rest.starts_with('Z'))
+        };
+        eventually(has_ended).await;
         view.json(hex("0000")).await.expect("empty");
         let counters = view.counters();
         assert_eq!((counters.workers_started, counters.workers_lost, counters.died), (2, 1, 0));
