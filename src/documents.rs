@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use axum::body::Bytes;
 use selvedge_protocol::document_name::DocumentName;
-use selvedge_shards::{Answer, DocumentId, Errand, Inspection, Sequence, SessionRef, ShardId, Unstored};
+use selvedge_shards::{Answer, DocumentId, Errand, Expected, Inspection, SessionRef, ShardId, Unstored};
 use selvedge_storage::{Catalog, Listed, Listing, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::spawn_blocking;
@@ -159,14 +159,14 @@ impl Documents {
     }
 
     /// Puts an update in, as an author that is no session: accepted, numbered, stored, and sent to all who have the document open. Returns when
-    /// it is durable. `expected`: only if this is the last record, and nothing has come since.
+    /// it is durable. `expected`: where the document has to stand.
     ///
     /// # Errors
     ///
     /// It was not put in; or nothing is known of that, after [`Failed::TimedOut`] and [`Failed::Draining`].
-    pub async fn edit(&self, name: &DocumentName, update: Bytes, expected: Option<u64>) -> Result<Edited, Failed> {
+    pub async fn edit(&self, name: &DocumentName, update: Bytes, expected: Expected) -> Result<Edited, Failed> {
         let place = self.place(update.len()).await?;
-        let errand = Errand::Edit { update: update.into(), expected: expected.map(Sequence) };
+        let errand = Errand::Edit { update: update.into(), expected };
         match self.ask_owner(&place, name, errand).await?.answer {
             Answer::Edited { sequence, is_new } => Ok(Edited { sequence: sequence.0, is_new }),
             other => Err(unexpected(other)),

@@ -21,8 +21,8 @@ pub enum Errand {
     Edit {
         /// As a client would send it.
         update: Vec<u8>,
-        /// Only if the last record is this one, and nothing has come since.
-        expected: Option<Sequence>,
+        /// Where the document has to stand.
+        expected: Expected,
     },
     /// Make an empty document where there is none: its first record says nothing. Answered when it is durable.
     Create,
@@ -43,6 +43,17 @@ pub enum Errand {
         /// Which.
         session: SessionId,
     },
+}
+
+/// Where a document has to stand to be edited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expected {
+    /// Anywhere; it need not be there.
+    Any,
+    /// The last record is this one, and nothing has come since.
+    Exactly(Sequence),
+    /// The last record is this one or a later one: it has not been deleted since.
+    AtLeast(Sequence),
 }
 
 /// Names of documents that are open and have nothing stored.

@@ -31,8 +31,8 @@ pub use counters::Counters;
 pub use effect::{CloseReason, Effect};
 pub use envelope::Envelope;
 pub use errand::{
-    Answer, Errand, ErrandFailed, INSPECTED_SESSIONS_MAX, INSPECTED_STATE_BYTES_MAX, InspectedSession, InspectedState,
-    Inspection, Standing, Unstored,
+    Answer, Errand, ErrandFailed, Expected, INSPECTED_SESSIONS_MAX, INSPECTED_STATE_BYTES_MAX, InspectedSession,
+    InspectedState, Inspection, Standing, Unstored,
 };
 pub use frame::Frame;
 pub use id::{DocumentId, Moment, Now, Sequence, SessionId, SessionRef, ShardId};

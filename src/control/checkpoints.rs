@@ -120,9 +120,8 @@ async fn checkpoint(context: &Arc<Context>, id: u64) -> Result<PathBuf, Problem>
     tokio::spawn(async move {
         let made = making.await;
         let is_made = matches!(made, Ok(Ok(_)));
-        // Nobody hears it who has gone.
-        drop(tell.send(made));
-        if is_made {
+        // Who has gone does not come back for it.
+        if tell.send(made).is_ok() && is_made {
             sleep(KEPT).await;
         }
         // There is nobody to tell of a panic.

@@ -245,8 +245,7 @@ async fn restore(
         conditions.check_change(Some(tag))?;
         held.grow(wanted.len() + now.update.len())?;
         let update = context.view.restore(now.update, wanted).await.map_err(not_viewed)?;
-        let expected = conditions.name_states().then_some(tag.sequence);
-        updates::edit(&context, &name, update, expected).await
+        updates::edit(&context, &name, update, updates::made_from(tag, &conditions)).await
     };
     actor.act(Action::RestoreVersion, Some(name.as_str())).with_target(&id.to_string()).run(work).await
 }

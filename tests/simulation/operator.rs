@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use selvedge_shards::{Answer, DocumentId, Errand, ErrandFailed, Input, Sequence, SessionId};
+use selvedge_shards::{Answer, DocumentId, Errand, ErrandFailed, Expected, Input, Sequence, SessionId};
 
 use crate::checks::Checks;
 use crate::coverage::Coverage;
@@ -63,11 +63,11 @@ impl Operator {
             4 => (Pending::Create, Errand::Create),
             5 => {
                 let update = (0..self.random.between(1, 20)).map(|_| 0xff).collect();
-                (Pending::Garbage, Errand::Edit { update, expected: None })
+                (Pending::Garbage, Errand::Edit { update, expected: Expected::Any })
             }
             6 => {
                 let (_, update) = self.edit(document)?;
-                (Pending::Outdated, Errand::Edit { update, expected: Some(Sequence(u64::MAX)) })
+                (Pending::Outdated, Errand::Edit { update, expected: Expected::Exactly(Sequence(u64::MAX)) })
             }
             _ => {
                 let (document, update) = match self.last_update.take() {
@@ -76,7 +76,10 @@ impl Operator {
                 };
                 self.last_update = Some((document, update.clone()));
                 let epoch = checks.epoch(document);
-                (Pending::Edit { document, update: update.clone(), epoch }, Errand::Edit { update, expected: None })
+                (
+                    Pending::Edit { document, update: update.clone(), epoch },
+                    Errand::Edit { update, expected: Expected::Any },
+                )
             }
         };
         if let Errand::Edit { update, .. } = &errand {

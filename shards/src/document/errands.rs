@@ -9,7 +9,8 @@ use crate::core::Core;
 use crate::effect::{CloseReason, Effect};
 use crate::envelope::Envelope;
 use crate::errand::{
-    Answer, ErrandFailed, INSPECTED_SESSIONS_MAX, INSPECTED_STATE_BYTES_MAX, InspectedSession, Inspection, Standing,
+    Answer, ErrandFailed, Expected, INSPECTED_SESSIONS_MAX, INSPECTED_STATE_BYTES_MAX, InspectedSession, Inspection,
+    Standing,
 };
 use crate::flow::Flow;
 use crate::id::{Sequence, SessionId, SessionRef, ShardId};
@@ -23,7 +24,7 @@ const NOTHING: [u8; 2] = [0, 0];
 /// What only the document itself can do.
 #[derive(Debug)]
 pub(crate) enum Task {
-    Edit { update: Vec<u8>, expected: Option<Sequence> },
+    Edit { update: Vec<u8>, expected: Expected },
     Create,
     Delete,
 }
@@ -107,10 +108,11 @@ impl Document {
 
     // --- edits ---
 
-    fn edit(&mut self, job: u64, update: &[u8], expected: Option<Sequence>, core: &mut Core) {
+    fn edit(&mut self, job: u64, update: &[u8], expected: Expected, core: &mut Core) {
         let last = self.last();
         let accepted = match (expected, update::accept(&self.known, update, &core.config.update)) {
-            (Some(expected), _) if expected != last => Err(ErrandFailed::Changed { sequence: last }),
+            (Expected::Exactly(expected), _) if expected != last => Err(ErrandFailed::Changed { sequence: last }),
+            (Expected::AtLeast(expected), _) if expected > last => Err(ErrandFailed::Changed { sequence: last }),
             (_, Verdict::Duplicate) => {
                 core.counters.updates_duplicate += 1;
                 return self.answer_when_durable(last, job, Answer::Edited { sequence: last, is_new: false }, core);

@@ -1,13 +1,13 @@
 //! What somebody wants who is no session.
 
 use selvedge_protocol::update::merge;
-use selvedge_shards::{CloseReason, Errand, Input, Sequence, Unstored};
+use selvedge_shards::{CloseReason, Errand, Expected, Input, Sequence, Unstored};
 
 use super::host::{Got, Host, NAME, at, state_vector, typed};
 use super::two;
 
 fn edit(update: &[u8]) -> Errand {
-    Errand::Edit { update: update.to_vec(), expected: None }
+    Errand::Edit { update: update.to_vec(), expected: Expected::Any }
 }
 
 #[test]
@@ -41,8 +41,10 @@ fn an_edit_of_what_is_not_durable_yet_is_answered_when_it_is() {
 #[test]
 fn an_edit_is_only_made_to_the_state_that_was_meant() {
     let (mut host, a, _) = two(1);
-    let expecting =
-        |client, sequence| Errand::Edit { update: typed(client, 0, "x"), expected: Some(Sequence(sequence)) };
+    let expecting = |client, sequence| Errand::Edit {
+        update: typed(client, 0, "x"),
+        expected: Expected::Exactly(Sequence(sequence)),
+    };
     host.errand(0, 1, expecting(7, 1));
     assert_eq!(host.answers(), ["1: Failed(Changed { sequence: Sequence(0) })"]);
     host.errand(0, 2, expecting(7, 0));
@@ -51,6 +53,27 @@ fn an_edit_is_only_made_to_the_state_that_was_meant() {
     host.update(a, &typed(8, 0, "not durable"));
     host.errand(0, 3, expecting(9, 1));
     assert_eq!(host.answers(), ["3: Failed(Changed { sequence: Sequence(2) })"]);
+}
+
+#[test]
+fn an_edit_of_what_was_there_does_not_bring_it_back() {
+    let (mut host, a, _) = two(1);
+    let at_least = |client, sequence| Errand::Edit {
+        update: typed(client, 0, "x"),
+        expected: Expected::AtLeast(Sequence(sequence)),
+    };
+    host.update(a, &typed(1, 0, "a"));
+    host.update(a, &typed(1, 1, "b"));
+    host.commit();
+    // It has moved on, and is there.
+    host.errand(0, 1, at_least(7, 1));
+    host.commit();
+    assert_eq!(host.answers(), ["1: Edited { sequence: Sequence(3), is_new: true }"]);
+    host.errand(0, 2, Errand::Delete { stored: true });
+    host.finish_deletion();
+    host.errand(0, 3, at_least(8, 3));
+    assert_eq!(host.answers(), ["2: Deleted(true)", "3: Failed(Changed { sequence: Sequence(0) })"]);
+    assert!(host.appended.is_empty());
 }
 
 #[test]

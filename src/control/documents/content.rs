@@ -109,8 +109,7 @@ pub(super) async fn patch(
         let mut held = Held::none();
         held.grow(state.update.len())?;
         let update = context.view.patch(state.update, operations).await.map_err(not_viewed)?;
-        let expected = conditions.name_states().then_some(tag.sequence);
-        updates::edit(&context, &name, update, expected).await
+        updates::edit(&context, &name, update, updates::made_from(tag, &conditions)).await
     };
     actor.act(Action::PatchDocument, Some(name.as_str())).run(work).await
 }

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::IntoResponse;
 use selvedge_protocol::document_name::DocumentName;
+use selvedge_shards::{Expected, Sequence};
 use serde::Deserialize;
 
 use super::body::{self, Held};
@@ -90,9 +91,9 @@ pub(super) async fn copy(
 
 /// Puts these parts of one state into a document, where there is none: who is first of two that copy to one name has it.
 async fn put(context: &Context, to: &DocumentName, parts: Vec<Bytes>) -> Result<bool, Failed> {
-    let mut expected = Some(0);
+    let mut expected = Expected::Exactly(Sequence(0));
     for part in parts {
-        context.documents.edit(to, part, expected.take()).await?;
+        context.documents.edit(to, part, std::mem::replace(&mut expected, Expected::Any)).await?;
     }
     Ok(true)
 }

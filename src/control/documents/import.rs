@@ -8,6 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use selvedge_protocol::document_name::DocumentName;
+use selvedge_shards::{Expected, Sequence};
 use serde::Serialize;
 
 use super::archive::{Archive, Broken, Item};
@@ -184,10 +185,13 @@ impl Import {
         }
         let taken = if there.is_some() { Taken::Merged } else { Taken::Created };
         // Bound to there being nothing, unless it may join what is there.
-        let mut expected = (self.on_conflict != OnConflict::Merge).then_some(0);
+        let mut expected = match self.on_conflict {
+            OnConflict::Merge => Expected::Any,
+            OnConflict::Skip | OnConflict::Fail => Expected::Exactly(Sequence(0)),
+        };
         let mut sequence = 0;
         for part in parts(&self.context, update).await? {
-            match documents.edit(name, part, expected.take()).await {
+            match documents.edit(name, part, std::mem::replace(&mut expected, Expected::Any)).await {
                 Ok(edited) => sequence = edited.sequence,
                 Err(Failed::PreconditionFailed { .. }) => return Ok(None),
                 Err(error) => return Err(failed(error)),

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::header::ETAG;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri};
 use selvedge_protocol::document_name::DocumentName;
+use selvedge_shards::{Expected, Sequence};
 use serde::Serialize;
 
 use super::body;
@@ -22,6 +23,7 @@ use crate::control::Context;
 use crate::control::act::Actor;
 use crate::control::parameters::Parameters;
 use crate::control::problem::Problem;
+use crate::documents::Failed;
 
 /// What came of an edit.
 #[derive(Debug, Serialize)]
@@ -58,23 +60,36 @@ pub(super) async fn expected(
     context: &Context,
     name: &DocumentName,
     conditions: &Conditions,
-) -> Result<Option<u64>, Problem> {
+) -> Result<Expected, Problem> {
     if conditions.are_none() {
-        return Ok(None);
+        return Ok(Expected::Any);
     }
     let tag = tag(context, name).await?;
     conditions.check_change(tag)?;
     let is_bound = conditions.name_states() || conditions.need_none();
-    Ok(is_bound.then(|| tag.map_or(0, |tag| tag.sequence)))
+    let bound = || Expected::Exactly(Sequence(tag.map_or(0, |tag| tag.sequence)));
+    Ok(if is_bound { bound() } else { Expected::Any })
+}
+
+/// Where a document has to stand for a change that was made from a state of it. Without a condition it may have moved on, but not be gone: what
+/// was deleted does not come back because of what was changed in it.
+pub(in crate::control) fn made_from(tag: Tag, conditions: &Conditions) -> Expected {
+    let state = Sequence(tag.sequence);
+    if conditions.name_states() { Expected::Exactly(state) } else { Expected::AtLeast(state) }
 }
 
 pub(in crate::control) async fn edit(
     context: &Context,
     name: &DocumentName,
     update: Bytes,
-    expected: Option<u64>,
+    expected: Expected,
 ) -> Result<Answer, Problem> {
-    let edited = context.documents.edit(name, update, expected).await.map_err(failed)?;
+    let edited = context.documents.edit(name, update, expected).await.map_err(|failure| match (expected, failure) {
+        (Expected::AtLeast(_), Failed::PreconditionFailed { .. }) => {
+            Problem::not_found("the document was deleted meanwhile")
+        }
+        (Expected::Any | Expected::Exactly(_) | Expected::AtLeast(_), failure) => failed(failure),
+    })?;
     let tag = tag(context, name).await?;
     // Whoever deletes it in the same moment leaves nothing to name.
     let tag = Tag { sequence: edited.sequence, created_ms: tag.map_or(0, |tag| tag.created_ms) };
