@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 /// Operations of one edit.
-pub const OPERATIONS_MAX: usize = 10_000;
+pub const OPERATIONS_MAX: usize = 1_000;
 
 /// One level of a path.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
