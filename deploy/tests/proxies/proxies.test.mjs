@@ -1,6 +1,7 @@
 // The examples for nginx and HAProxy as they are in the tree, but for ports and servers.
 import assert from 'node:assert/strict'
 import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -34,7 +35,8 @@ const proxies = {
       ['server 127.0.0.1:8420;', `server 127.0.0.1:${one.port};`],
       ['#server 10.0.0.2:8420;', `server 127.0.0.1:${two.port};`]
     ])
-    writeFileSync(join(folder, 'nginx.conf'), `daemon off; pid ${folder}/pid; error_log stderr; events {} http { access_log off; ` +
+    // One process: workers would outlive a master that is killed, and hold the output open.
+    writeFileSync(join(folder, 'nginx.conf'), `daemon off; master_process off; pid ${folder}/pid; error_log stderr; events {} http { access_log off; ` +
       ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(name => `${name}_temp_path ${folder}/${name};`).join(' ') + `\n${site}\n}`)
     return { check: ['nginx', '-t', '-c', `${folder}/nginx.conf`], run: ['nginx', '-c', `${folder}/nginx.conf`] }
   },
@@ -61,7 +63,8 @@ for (const [name, configure] of Object.entries(proxies)) {
     assert.equal(checked.status, 0, checked.stderr)
     assert.doesNotMatch(checked.stderr, /\[(WARNING|warn)/i, checked.stderr)
     const proxy = spawn(run[0], run.slice(1), { stdio: ['ignore', 'inherit', 'inherit'] })
-    t.after(() => proxy.kill('SIGKILL'))
+    const ended = once(proxy, 'exit')
+    t.after(() => { proxy.kill('SIGKILL'); return ended })
     await until(() => fetch(`http://127.0.0.1:${port}/yjs/x`).then(response => response.status === 426 || response.status === 400, () => false), 'the proxy')
 
     const names = Array.from({ length: DOCUMENTS }, (_, number) => `notes/${number} ü`)
