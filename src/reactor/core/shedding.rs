@@ -76,7 +76,11 @@ impl Core {
                 let documents = self.many.get(&key).into_iter().flat_map(|many| many.sessions());
                 let sessions = documents.chain([session_of(key)]);
                 let outbox_bytes: usize = sessions.map(|session| self.shard.outbox_bytes(session)).sum();
-                held.push((self.unfinished_bytes(key) + outbox_bytes, key));
+                let bytes = self.unfinished_bytes(key) + outbox_bytes;
+                // Who holds nothing has nothing to give back, however long the others' memory takes to be seen free.
+                if bytes > 0 {
+                    held.push((bytes, key));
+                }
             }
         }
         let count = held.len().min(SHED_CONNECTIONS_MAX);
