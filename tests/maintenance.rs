@@ -4,6 +4,7 @@
 #[expect(dead_code, reason = "other tests use the rest")]
 mod process;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -11,7 +12,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use process::{Folder, Server};
 use selvedge_shards::DocumentId;
@@ -79,7 +80,6 @@ fn a_backup_without_a_server_is_restored_whole() {
     fill(&data, 20);
     succeeds(&["backup", text(&backup), "--data-dir", text(&data)]);
     assert_eq!(fs::metadata(&backup).expect("it is there").permissions().mode() & 0o777, 0o700);
-    assert!(!data.join("checkpoints/offline").exists(), "nothing stays in the data");
     assert_eq!(json(&succeeds(&["verify", text(&backup), "--json"]))["documents"], 20);
     succeeds(&["restore", text(&backup), "--data-dir", text(&again)]);
     let verified = json(&succeeds(&["verify", "--json", "--data-dir", text(&again)]));
@@ -95,6 +95,53 @@ fn a_backup_without_a_server_is_restored_whole() {
             _ => fails(&["restore", text(&backup), "--data-dir", text(filled)]),
         };
         assert!(said.contains("not empty"), "{said}");
+    }
+}
+
+/// All below a folder: lengths and times.
+fn tree(folder: &Path) -> BTreeMap<PathBuf, (u64, SystemTime)> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder).expect("it can be read") {
+            let path = entry.expect("it can be read").path();
+            let metadata = fs::metadata(&path).expect("it is there");
+            found.insert(path.clone(), (metadata.len(), metadata.modified().expect("Linux keeps it")));
+            if metadata.is_dir() {
+                folders.push(path);
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn nothing_is_written_into_data_that_are_only_looked_at() {
+    let old = Path::new(env!("CARGO_MANIFEST_DIR")).join("storage/tests/old_database/format_1");
+    let folder = Folder::new();
+    let [data, backup, again] = ["data", "backup", "again"].map(|name| folder.path().join(name));
+    for is_old in [false, true] {
+        let [data, backup, again] = [&data, &backup, &again].map(|path| path.with_extension(is_old.to_string()));
+        if is_old {
+            fs::create_dir_all(data.join("rocksdb")).expect("room");
+            for (path, _) in selvedge_storage::files(&old).expect("a store") {
+                fs::copy(old.join(&path), data.join(&path)).expect("room");
+            }
+        } else {
+            fill(&data, 3);
+        }
+        let before = tree(&data);
+        // Of the documents in the old database none has the key of its name: they are found, and named as faults.
+        let verify = |data: &Path| String::from_utf8(selvedge(&["verify", "--json", "--data-dir", text(data)]).stdout);
+        let verified = verify(&data).expect("text");
+        assert_eq!(json(&verified)["documents"], if is_old { 0 } else { 3 }, "{verified}");
+        assert_eq!(json(&verified)["faults"].as_array().map(Vec::len), Some(if is_old { 3 } else { 0 }), "{verified}");
+        succeeds(&["backup", text(&backup), "--data-dir", text(&data)]);
+        assert_eq!(tree(&data), before, "format 1: {is_old}");
+        succeeds(&["restore", text(&backup), "--data-dir", text(&again)]);
+        assert_eq!(verify(&again), Ok(verified));
+        // The copy is brought to this format, and is served.
+        drop(RocksStore::open(&again, RocksOptions::default()).expect("a store"));
     }
 }
 
@@ -201,6 +248,8 @@ fn what_was_changed_is_found_and_not_restored() {
     let folder = Folder::new();
     let [data, backup] = ["data", "backup"].map(|name| folder.path().join(name));
     fill(&data, 50);
+    // Sorts what is in logs into tables.
+    drop(RocksStore::open(&data, RocksOptions::default()).expect("a store"));
     succeeds(&["backup", text(&backup), "--data-dir", text(&data)]);
     let manifest = backup.join("backup.json");
     let kept = fs::read(&manifest).expect("it is there");

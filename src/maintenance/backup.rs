@@ -19,7 +19,7 @@ pub fn backup(data_dir: &Path, to: &Path, plane: &Plane) -> Result<u64, Failed> 
     let created = format_rfc3339_seconds(SystemTime::now()).to_string();
     let source = Source::of(data_dir, plane)?;
     copy::begin(to)?;
-    let files = copy::files(source.path())?;
+    let files = selvedge_storage::files(source.path())?;
     let progress = bar_of_bytes(files.iter().map(|(_, bytes)| bytes).sum());
     let copied: Result<Vec<_>, Failed> =
         files.iter().map(|(path, _)| copy::file(source.path(), to, path, &progress)).collect();

@@ -21,27 +21,6 @@ pub(super) fn begin(folder: &Path) -> Result<(), Failed> {
     if entries.next().is_some() { Err(Failed::NotEmpty { path: folder.to_owned() }) } else { Ok(()) }
 }
 
-/// All files below a folder, by their paths in it, in order; and their bytes.
-pub(super) fn files(folder: &Path) -> Result<Vec<(String, u64)>, Failed> {
-    let mut found = Vec::new();
-    let mut folders = vec![PathBuf::new()];
-    while let Some(below) = folders.pop() {
-        let at = folder.join(&below);
-        for entry in fs::read_dir(&at).map_err(Failed::file(&at))? {
-            let entry = entry.map_err(Failed::file(&at))?;
-            let path = below.join(entry.file_name());
-            let metadata = entry.metadata().map_err(Failed::file(&entry.path()))?;
-            if metadata.is_dir() {
-                folders.push(path);
-            } else if let Some(name) = path.to_str() {
-                found.push((name.to_owned(), metadata.len()));
-            }
-        }
-    }
-    found.sort();
-    Ok(found)
-}
-
 /// Copies one file, and says what it is. What lies above it is made.
 pub(super) fn file(from: &Path, to: &Path, path: &str, progress: &ProgressBar) -> Result<Entry, Failed> {
     let (source, target) = (from.join(path), to.join(path));

@@ -4,16 +4,13 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use selvedge_storage::{Examination, RocksOptions, RocksStore, StoreError};
+use selvedge_storage::{HeldStore, StoreError};
 
 use super::plane::Checkpoint;
 use super::{Failed, Plane};
 
-/// Where checkpoints are made, in the folder of the data: on the same file system, so that files are linked.
+/// Where a server makes checkpoints, in the folder of the data: on the same file system, so that files are linked.
 pub const CHECKPOINTS: &str = "checkpoints";
-
-/// The checkpoint of a command that has found no server.
-const OFFLINE: &str = "offline";
 
 /// Given back when dropped.
 pub(super) struct Source<'a> {
@@ -22,9 +19,9 @@ pub(super) struct Source<'a> {
 }
 
 enum Kept<'a> {
-    /// Nobody else works on it as long as this is open.
+    /// No server can begin on it as long as this is held.
     Own {
-        _store: Box<RocksStore>,
+        _held: HeldStore,
     },
     Server(&'a Plane, Checkpoint),
 }
@@ -32,23 +29,8 @@ enum Kept<'a> {
 impl<'a> Source<'a> {
     /// Finds one for the data in this folder.
     pub(super) fn of(data_dir: &Path, plane: &'a Plane) -> Result<Self, Failed> {
-        // Opening for writing would begin a store where there is none.
-        drop(Examination::open(data_dir)?);
-        match RocksStore::open(data_dir, RocksOptions::default()) {
-            Ok(store) => {
-                let path = data_dir.join(CHECKPOINTS).join(OFFLINE);
-                // Of a command that did not come to its end.
-                match fs::remove_dir_all(&path) {
-                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                        return Err(Failed::File { path, error });
-                    }
-                    Ok(()) | Err(_) => {}
-                }
-                let folder = data_dir.join(CHECKPOINTS);
-                fs::create_dir_all(&folder).map_err(Failed::file(&folder))?;
-                store.checkpoint(&path)?;
-                Ok(Self { path, kept: Kept::Own { _store: Box::new(store) } })
-            }
+        match HeldStore::hold(data_dir) {
+            Ok(held) => Ok(Self { path: data_dir.to_owned(), kept: Kept::Own { _held: held } }),
             Err(StoreError::Locked { .. }) => {
                 let checkpoint = plane.checkpoint()?;
                 let source = Self { path: checkpoint.path.clone(), kept: Kept::Server(plane, checkpoint) };
@@ -72,11 +54,7 @@ impl<'a> Source<'a> {
 impl Drop for Source<'_> {
     fn drop(&mut self) {
         match &self.kept {
-            Kept::Own { .. } => {
-                if let Err(error) = fs::remove_dir_all(&self.path) {
-                    eprintln!("warning: {} could not be removed: {error}", self.path.display());
-                }
-            }
+            Kept::Own { .. } => {}
             Kept::Server(plane, checkpoint) => plane.release(checkpoint),
         }
     }

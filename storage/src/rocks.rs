@@ -6,6 +6,7 @@ mod deletion;
 mod directory;
 mod examine;
 mod figures;
+mod held;
 mod keys;
 mod names;
 mod options;
@@ -28,6 +29,7 @@ use database::{Access, Database, Merging};
 use directory::Directory;
 pub use examine::{Examination, Found};
 pub use figures::{FamilyFigures, Figures, LEVELS};
+pub use held::{HeldStore, files};
 pub use options::RocksOptions;
 
 /// A store in a directory of its own, which it holds locked as long as it lives.

@@ -15,7 +15,7 @@ pub(super) const FORMAT_WITHOUT_NAMES: u32 = 1;
 
 /// The marker file: one line that says that the directory is ours, its format, and whether the store in it is complete.
 /// It is locked as long as the store is open.
-const MARKER: &str = "SELVEDGE";
+pub(super) const MARKER: &str = "SELVEDGE";
 const MARKER_WORDS: &str = "selvedge storage";
 /// A new store, of which nothing was ever acknowledged. As long as the other, so that one overwrites the other in place.
 const STATE_NEW: &str = "new  ";
@@ -55,11 +55,7 @@ impl Directory {
             Err(error) if error.kind() == ErrorKind::NotFound => begin(path, &marker_path)?,
             Err(error) => return Err(not_accessible(&marker_path, &error)),
         };
-        match marker.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(StoreError::Locked { path: path.to_owned() }),
-            Err(TryLockError::Error(error)) => return Err(not_accessible(&marker_path, &error)),
-        }
+        lock(path, &marker)?;
         let mut text = String::new();
         match (&marker).take(MARKER_BYTES_MAX).read_to_string(&mut text) {
             Ok(_) => {}
@@ -170,6 +166,22 @@ pub(super) fn look(path: &Path) -> Result<PathBuf, StoreError> {
     match parse_marker(path, &text)? {
         (State::Ready, _) => Ok(path.join(DATABASE)),
         (State::New, _) => Err(foreign(path, "the store in it was never completed")),
+    }
+}
+
+/// Locks the directory for somebody who only reads it.
+pub(super) fn hold(path: &Path) -> Result<File, StoreError> {
+    let marker_path = path.join(MARKER);
+    let marker = File::open(&marker_path).map_err(|error| not_accessible(&marker_path, &error))?;
+    lock(path, &marker)?;
+    Ok(marker)
+}
+
+fn lock(path: &Path, marker: &File) -> Result<(), StoreError> {
+    match marker.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(not_accessible(&path.join(MARKER), &error)),
     }
 }
 
