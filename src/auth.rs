@@ -31,7 +31,7 @@ pub use key::{
     Algorithm, KEY_ID_BYTES_MAX, KEYS_MAX, KeyFault, RSA_BITS_MAX, RSA_BITS_MIN, SECRET_BYTES_MIN, SetFault,
 };
 pub use revoked::{REVOKED_MAX, RevokedFault};
-pub use sources::Sources;
+pub use sources::{Sources, is_for_this_machine_only};
 pub use start_error::{FileFault, StartError};
 pub use token::TOKEN_BYTES_MAX;
 

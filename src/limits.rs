@@ -21,7 +21,7 @@ pub use address::AddressKey;
 pub use addresses::{AddressRules, Addresses, LoginFailed, Refused, Ticket};
 pub use allocator::Allocator;
 pub use counters::Counters;
-pub use door::{Door, Seen, TurnedAway, UpgradeRules};
+pub use door::{Door, Pages, Seen, TurnedAway, UpgradeRules};
 pub use meter::{Meter, Rate};
 pub use networks::{Networks, Peer};
 pub use pressure::{Budget, Pressure, Stage};
@@ -46,7 +46,7 @@ pub struct Limits {
 }
 
 /// What limits are set to.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct LimitRules {
     /// Who may connect at all, and whose word counts.
     pub networks: Networks,

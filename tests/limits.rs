@@ -240,6 +240,22 @@ fn pages_of_other_origins_are_refused_and_told_why() {
 }
 
 #[test]
+fn without_tokens_only_pages_of_this_machine_are_let_in_unless_it_is_said_otherwise() {
+    let from = |server: &Server, origin: &str| knock(server, 1, b"", "/yjs/a", &format!("Origin: {origin}\r\n"));
+    let mut server = start(&[]);
+    for origin in ["http://localhost:5173", "http://127.0.0.1:8421", "https://[::1]"] {
+        assert_eq!(from(&server, origin).1, Answer::Open, "{origin}");
+    }
+    for origin in ["https://app.example", "null", "http://localhost.evil.example"] {
+        let (_, answer, said) = from(&server, origin);
+        assert_eq!(answer, Answer::Status(403), "{origin}: {said}");
+        assert!(said.contains("allowed_origins") && said.contains("auth = none"), "{said}");
+    }
+    wait_for_count(&mut server, "origins_refused", 3);
+    assert_eq!(from(&start(&["--auth", "none"]), "https://app.example").1, Answer::Open);
+}
+
+#[test]
 fn who_sends_too_much_is_read_later_and_loses_nothing() {
     for driver in DRIVERS {
         let args = ["--conformance", "--connection-messages-per-second-max", "200", "--connection-burst-ms", "0"];

@@ -36,6 +36,16 @@ pub(super) struct Known {
     called: Revoked,
 }
 
+fn has_keys(settings: &Settings) -> bool {
+    settings.auth_secret_file.is_some() || settings.auth_keys_file.is_some() || settings.auth_jwks_url.is_some()
+}
+
+/// Whether nobody is asked for a token because only this machine can connect, and not because somebody wants it so.
+#[must_use]
+pub fn is_for_this_machine_only(settings: &Settings) -> bool {
+    settings.auth == AuthChoice::Auto && !has_keys(settings)
+}
+
 impl Sources {
     /// Reads what the settings name.
     ///
@@ -45,9 +55,7 @@ impl Sources {
     pub fn read(settings: &Settings) -> Result<Self, StartError> {
         let listen = settings.listen;
         let is_loopback = listen.ip().to_canonical().is_loopback();
-        let has_keys = settings.auth_secret_file.is_some()
-            || settings.auth_keys_file.is_some()
-            || settings.auth_jwks_url.is_some();
+        let has_keys = has_keys(settings);
         let asks_for_tokens = match settings.auth {
             AuthChoice::Jwt if !has_keys => return Err(StartError::NoKeys),
             AuthChoice::Auto if !has_keys && !is_loopback => return Err(StartError::Unprotected { listen }),

@@ -11,10 +11,46 @@ use super::forwarded::{Forwarded, client_of};
 use super::{Limits, Peer, Reception, Refused, Stage, Ticket};
 
 /// What is asked of upgrades beyond who asks.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct UpgradeRules {
-    /// Pages that may open connections; all where there are none.
-    pub allowed_origins: Vec<String>,
+    /// Pages that may open connections.
+    pub pages: Pages,
+}
+
+/// Web pages, by the `Origin` that their browser gives them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Pages {
+    /// Every one.
+    All,
+    /// Those that this machine serves to itself. Any other page that somebody here has open could reach what only this machine can.
+    Local,
+    /// These.
+    Listed(Vec<String>),
+}
+
+impl Pages {
+    /// Bytes are compared as they are.
+    fn include(&self, origin: &[u8]) -> bool {
+        match self {
+            Self::All => true,
+            Self::Local => is_local(origin),
+            Self::Listed(origins) => origins.iter().any(|listed| listed.as_bytes() == origin),
+        }
+    }
+}
+
+/// Whether the host of an origin is this machine whatever a name server says (RFC 6761, section 6.3).
+fn is_local(origin: &[u8]) -> bool {
+    let Some((_, authority)) = std::str::from_utf8(origin).ok().and_then(|origin| origin.split_once("://")) else {
+        return false;
+    };
+    let host = match authority.strip_prefix('[') {
+        Some(rest) => rest.split_once(']').map_or("", |(host, _)| host),
+        None => authority.split_once(':').map_or(authority, |(host, _)| host),
+    };
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 /// Why an upgrade is refused whatever token comes with it.
@@ -24,6 +60,8 @@ pub enum TurnedAway {
     Network,
     /// The page may not open connections here.
     Origin,
+    /// The page is not of this machine, and nothing was said of others.
+    RemoteOrigin,
     /// A trusted proxy does not say understandably for whom it speaks.
     Forwarded,
     /// The address has had its share.
@@ -42,7 +80,7 @@ impl TurnedAway {
     #[must_use]
     pub fn status(&self) -> Status {
         match self {
-            Self::Network | Self::Origin => Status::Forbidden,
+            Self::Network | Self::Origin | Self::RemoteOrigin => Status::Forbidden,
             Self::Forwarded => Status::BadRequest,
             Self::Address { .. } => Status::TooManyRequests,
             Self::Memory => Status::ServiceUnavailable,
@@ -53,7 +91,7 @@ impl TurnedAway {
     #[must_use]
     pub fn retry_after_s(&self) -> Option<u64> {
         match self {
-            Self::Network | Self::Origin | Self::Forwarded => None,
+            Self::Network | Self::Origin | Self::RemoteOrigin | Self::Forwarded => None,
             Self::Address { retry_after_s, .. } => Some(*retry_after_s),
             Self::Memory => Some(5),
         }
@@ -65,6 +103,10 @@ impl fmt::Display for TurnedAway {
         f.write_str(match self {
             Self::Network => "this network may not connect",
             Self::Origin => "pages of this origin may not connect: it is not one of allowed_origins",
+            Self::RemoteOrigin => {
+                "pages of other machines may not connect as long as no tokens are asked for: name them in allowed_origins, \
+                 or let in everybody with auth = none"
+            }
             Self::Forwarded => "the last address in X-Forwarded-For cannot be read",
             Self::Address { refused: Refused::TooMany, .. } => "too many connections from this address",
             Self::Address { refused: Refused::TooFast, .. } => "too many new connections from this address",
@@ -153,14 +195,14 @@ impl<'a> Door<'a> {
         }
     }
 
-    /// Programs send no `Origin`; what browsers send, pages cannot change. Bytes are compared as they are.
+    /// Programs send no `Origin`; what browsers send, pages cannot change.
     fn check_origin(&self, request: &Request<'_>) -> Result<(), TurnedAway> {
-        let upgrades = self.limits.upgrades();
-        let allowed = &upgrades.allowed_origins;
+        let pages = &self.limits.upgrades().pages;
         match request.origin() {
-            Some(origin) if !allowed.is_empty() && !allowed.iter().any(|allowed| allowed.as_bytes() == origin) => {
-                Err(TurnedAway::Origin)
-            }
+            Some(origin) if !pages.include(origin) => match pages {
+                Pages::Local => Err(TurnedAway::RemoteOrigin),
+                Pages::All | Pages::Listed(_) => Err(TurnedAway::Origin),
+            },
             Some(_) | None => Ok(()),
         }
     }
@@ -182,7 +224,7 @@ mod tests {
     use super::*;
     use crate::limits::{AddressRules, Budget, LimitRules, Networks, Pressure, UserRules};
 
-    fn limits(allowed_origins: &[&str]) -> Limits {
+    fn limits(pages: Pages) -> Limits {
         let network = |text: &str| vec![text.parse().expect("a network")];
         let rules = LimitRules {
             networks: Networks {
@@ -192,7 +234,7 @@ mod tests {
             },
             addresses: AddressRules { connections_max: 1, ..AddressRules::default() },
             users: UserRules::default(),
-            upgrades: UpgradeRules { allowed_origins: allowed_origins.iter().map(ToString::to_string).collect() },
+            upgrades: UpgradeRules { pages },
         };
         let pressure = Pressure::default();
         pressure.set_budget(Budget(100_000));
@@ -208,8 +250,37 @@ mod tests {
     }
 
     #[test]
+    fn pages_of_this_machine_are_known_by_names_that_no_name_server_can_change() {
+        for (origin, included) in [
+            ("http://localhost", true),
+            ("http://localhost:5173", true),
+            ("https://app.localhost:5173", true),
+            ("http://127.0.0.1:8421", true),
+            ("http://127.9.9.9", true),
+            ("http://[::1]:8421", true),
+            ("http://[::ffff:127.0.0.1]", true),
+            ("null", false),
+            ("", false),
+            ("localhost", false),
+            ("http://localhost.evil.example", false),
+            ("http://notlocalhost", false),
+            ("http://203.0.113.7", false),
+            ("http://[::1", false),
+            ("http://evil.example/http://localhost", false),
+            ("https://app.example", false),
+        ] {
+            assert_eq!(Pages::Local.include(origin.as_bytes()), included, "{origin}");
+        }
+        assert!(Pages::All.include(b"null"));
+        let limits = limits(Pages::Local);
+        let (checked, _) = check(&limits, Reception::Welcome, "Origin: https://app.example\r\n");
+        assert_eq!(checked, Err(TurnedAway::RemoteOrigin));
+        assert_eq!(check(&limits, Reception::Welcome, "").0, Ok(()));
+    }
+
+    #[test]
     fn origins_are_compared_exactly_and_programs_are_let_in() {
-        let limits = limits(&["https://app.example", "null"]);
+        let limits = limits(Pages::Listed(["https://app.example", "null"].map(str::to_owned).into()));
         for (headers, expected) in [
             ("", Ok(())),
             ("Origin: https://app.example\r\n", Ok(())),
@@ -222,12 +293,12 @@ mod tests {
         ] {
             assert_eq!(check(&limits, Reception::Welcome, headers).0, expected, "{headers}");
         }
-        assert_eq!(check(&self::limits(&[]), Reception::Welcome, "Origin: https://a.example\r\n").0, Ok(()));
+        assert_eq!(check(&self::limits(Pages::All), Reception::Welcome, "Origin: https://a.example\r\n").0, Ok(()));
     }
 
     #[test]
     fn a_proxy_is_believed_and_nobody_else() {
-        let limits = limits(&[]);
+        let limits = limits(Pages::All);
         let (_, first) = check(&limits, Reception::Forwarded, "X-Forwarded-For: 192.0.2.1\r\n");
         assert_eq!(first.client.as_ref().map(|(client, _)| client.to_string()), Some("192.0.2.1".into()));
         let (result, second) = check(&limits, Reception::Forwarded, "X-Forwarded-For: 192.0.2.1, 10.0.0.1\r\n");
@@ -246,7 +317,7 @@ mod tests {
 
     #[test]
     fn nobody_new_is_let_in_while_memory_is_short() {
-        let limits = limits(&[]);
+        let limits = limits(Pages::All);
         limits.pressure.measured(90_000);
         assert_eq!(check(&limits, Reception::Welcome, "").0, Err(TurnedAway::Memory));
         limits.pressure.measured(10_000);

@@ -188,7 +188,8 @@ settings! {
         /// Connections from trusted proxies begin with a PROXY header (version 1 or 2), in front of TLS and HTTP; those from anywhere else may not.
         proxy_protocol: Switch { default: false } live;
 
-        /// Web pages that may open connections (`Origin`); programs that send none are let in.
+        /// Web pages that may open connections (`Origin`); programs that send none are let in. Where none is named, all may; but where auth is
+        /// auto and there are no keys, those of this machine only (localhost).
         allowed_origins: Origins {} live;
     }
 

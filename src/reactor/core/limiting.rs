@@ -253,7 +253,7 @@ impl Core {
                 counters.networks_denied += 1;
                 Reason::Network
             }
-            TurnedAway::Origin => {
+            TurnedAway::Origin | TurnedAway::RemoteOrigin => {
                 counters.origins_refused += 1;
                 Reason::Origin
             }

@@ -82,7 +82,7 @@ impl Kind for Origins {
     }
 
     fn allowed(&self) -> String {
-        "origins, such as https://a.example,http://localhost:3000; empty for all".into()
+        "origins, such as https://a.example,http://localhost:3000".into()
     }
 }
 
