@@ -7,6 +7,7 @@ mod difference;
 mod document;
 mod edit;
 mod kind;
+mod markup;
 mod restore;
 mod sandbox;
 mod show;

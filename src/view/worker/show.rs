@@ -12,6 +12,7 @@ use yrs::{
 use super::Refusal;
 use super::document::{Deleted, whole};
 use super::kind::{Kind, roots};
+use super::markup::markup;
 use super::value::{self, TooDeep, deeper};
 use crate::view::Size;
 
@@ -22,6 +23,20 @@ pub(super) const XML: &str = "$xml";
 pub(super) const DOCUMENT: &str = "$document";
 /// An embedded value that is no object.
 pub(super) const VALUE: &str = "$value";
+
+/// Where a root of XML has its nodes.
+const NODES: &str = "nodes";
+
+/// The keys of an XML node.
+pub(super) struct Node;
+
+impl Node {
+    pub(super) const NAME: &str = "name";
+    pub(super) const ATTRIBUTES: &str = "attributes";
+    pub(super) const CHILDREN: &str = "children";
+    pub(super) const TEXT: &str = "text";
+    pub(super) const VALUE: &str = "value";
+}
 
 /// How shared types inside others are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,7 +100,7 @@ pub(super) fn text(update: &[u8], root: Option<&str>) -> Result<Vec<u8>, Refusal
     let &root = roots.get(name).ok_or(Refusal::NoSuchRoot)?;
     match Kind::of(root, &transaction) {
         Kind::Text => Ok(TextRef::from(root).get_string(&transaction).into()),
-        Kind::Xml => Ok(XmlFragmentRef::from(root).get_string(&transaction).into()),
+        Kind::Xml => Ok(markup(&Show { transaction: &transaction, form: Form::Plain }.fragment(root)?).into()),
         Kind::Empty => Ok(Vec::new()),
         Kind::Map | Kind::Array => Err(Refusal::NoSuchRoot),
     }
@@ -100,9 +115,9 @@ pub(super) fn described(root: BranchPtr, transaction: &impl ReadTxn) -> Result<V
         Kind::Text => {
             object.insert("value".into(), TextRef::from(root).get_string(transaction).into());
         }
-        // Only what has been found not to lie too deep is walked without looking.
         Kind::Xml => {
-            object.insert("value".into(), XmlFragmentRef::from(root).get_string(transaction).into());
+            let written = markup(&object[NODES]);
+            object.insert("value".into(), written.into());
         }
         Kind::Map | Kind::Array | Kind::Empty => {}
     }
@@ -118,7 +133,7 @@ pub(super) fn exact(root: BranchPtr, kind: Kind, form: Form, transaction: &impl 
         Kind::Map => ("value", Value::Object(show.entries(&MapRef::from(root), 2)?)),
         Kind::Array => ("value", show.items(&ArrayRef::from(root), 2)?),
         Kind::Text => ("delta", show.delta(&TextRef::from(root), 2)?),
-        Kind::Xml => ("nodes", show.nodes(&XmlFragmentRef::from(root), 2)?),
+        Kind::Xml => (NODES, show.fragment(root)?),
     };
     object.insert(key.into(), value);
     if kind != Kind::Map && MapRef::from(root).len(transaction) > 0 {
@@ -133,6 +148,11 @@ struct Show<'a, T> {
 }
 
 impl<T: ReadTxn> Show<'_, T> {
+    /// The nodes of a root.
+    fn fragment(&self, root: BranchPtr) -> Result<Value, TooDeep> {
+        self.nodes(&XmlFragmentRef::from(root), 2)
+    }
+
     fn out(&self, out: &Out, depth: usize) -> Result<Value, TooDeep> {
         Ok(match out {
             Out::Any(any) => value::show(any, depth)?,
@@ -242,27 +262,27 @@ impl<T: ReadTxn> Show<'_, T> {
         let mut shown = Map::new();
         let attributes = match node {
             Out::YXmlElement(element) => {
-                shown.insert("name".into(), name(element).into());
-                shown.insert("children".into(), self.nodes(element.as_ref(), depth)?);
+                shown.insert(Node::NAME.into(), name(element).into());
+                shown.insert(Node::CHILDREN.into(), self.nodes(element.as_ref(), depth)?);
                 Some(branch_of(node))
             }
             Out::YXmlText(text) => {
-                shown.insert("text".into(), self.delta(text.as_ref(), depth)?);
+                shown.insert(Node::TEXT.into(), self.delta(text.as_ref(), depth)?);
                 Some(branch_of(node))
             }
             Out::YXmlFragment(fragment) => {
-                shown.insert("children".into(), self.nodes(fragment, depth)?);
+                shown.insert(Node::CHILDREN.into(), self.nodes(fragment, depth)?);
                 None
             }
             Out::Any(_) | Out::YText(_) | Out::YArray(_) | Out::YMap(_) | Out::YDoc(_) | Out::UndefinedRef(_) => {
-                shown.insert("value".into(), self.out(node, depth)?);
+                shown.insert(Node::VALUE.into(), self.out(node, depth)?);
                 None
             }
         };
         if let Some(branch) = attributes {
             let entries = self.entries(&MapRef::from(branch), depth)?;
             if !entries.is_empty() {
-                shown.insert("attributes".into(), entries.into());
+                shown.insert(Node::ATTRIBUTES.into(), entries.into());
             }
         }
         Ok(shown.into())
