@@ -38,6 +38,7 @@ use tokio::sync::watch;
 
 pub use checkpoints::Checkpoints;
 pub use context::{Context, Latest};
+pub use documents::room::Room;
 pub use metrics::Requests;
 pub use watching::Watch;
 

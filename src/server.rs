@@ -199,6 +199,7 @@ impl Server {
             Sampler::spawn(Arc::clone(&pressure), Budget(settings.memory_max_bytes)).map_err(Failed::Thread)?;
         let shared = Arc::new(Limits::new(limits::shared(settings), Arc::clone(&pressure), Arc::clone(&deliver)));
         let users = Arc::clone(&shared.users);
+        let room = Arc::new(control::Room::new(Arc::clone(&pressure)));
         let health = Arc::new(Health::new(persister.health(), pressure, usize::from(shards)));
         let drain = Arc::new(Drain::new(doorbells.clone()));
         let board = Arc::new(Board::new(usize::from(shards)));
@@ -240,6 +241,7 @@ impl Server {
         let spin = starts.len() < cpus.len();
         let cores = Cores::start(starts, wanted, Clock::start(), spin).map_err(Failed::Cores)?;
         let context = Arc::new(Context {
+            room,
             settings: Arc::new(settings.clone()),
             live: Arc::clone(&live),
             started: Instant::now(),

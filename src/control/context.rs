@@ -7,6 +7,7 @@ use std::time::Instant;
 use selvedge_storage::RocksStore;
 
 use super::Checkpoints;
+use super::Room;
 use super::metrics::Requests;
 use super::watching::Watch;
 use crate::audit::Audit;
@@ -65,6 +66,8 @@ pub struct Context {
     pub deliver: Deliver,
     /// What was asked of the control plane.
     pub requests: Requests,
+    /// Where requests hold what they read and are about to send.
+    pub room: Arc<Room>,
     /// The way to documents, stored and live.
     pub documents: Documents,
     /// What is kept of them.

@@ -16,6 +16,7 @@ pub(super) mod name;
 mod parts;
 mod places;
 mod pump;
+pub(super) mod room;
 mod sessions;
 pub(super) mod state;
 pub(super) mod tag;

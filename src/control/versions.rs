@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use super::Context;
 use super::access::Caller;
 use super::act::Actor;
-use super::documents::body::{self, Held};
+use super::documents::body;
 use super::documents::content::{represent, wanted};
 use super::documents::failure::{failed, not_viewed};
 use super::documents::name::{Named, escape};
@@ -120,7 +120,7 @@ async fn save(
     let work = async {
         actor.caller.require(name.as_str(), Right::Write)?;
         Parameters::read(&uri, &[])?;
-        let New { name: called } = body::read_json(&headers, body).await?;
+        let New { name: called } = body::read_json(&context.room, &headers, body).await?;
         if called.len() > VERSION_TEXT_BYTES_MAX || called.chars().any(char::is_control) {
             let detail = format!("a name has at most {VERSION_TEXT_BYTES_MAX} bytes and no control characters");
             return Err(Problem::unprocessable(detail));
@@ -180,7 +180,7 @@ async fn read(
     let parameters = Parameters::read(&uri, &["root"])?;
     let wanted = wanted(&headers, parameters.text("root"))?;
     let conditions = Conditions::read(&headers)?;
-    let mut held = Held::none();
+    let mut held = context.room.enter()?;
     let (version, update) = version(&context, &name, id).await?;
     // A version never changes: its number says which one it is.
     let tag = Tag { created_ms: version.id, sequence: version.sequence };
@@ -208,7 +208,7 @@ async fn compare(
         None | Some("current") => None,
         Some(_) => parameters.value::<u64>("to", "current, or the number of a version")?,
     };
-    let mut held = Held::none();
+    let mut held = context.room.enter()?;
     let (_, before) = version(&context, &name, id).await?;
     held.grow(before.len())?;
     let after = match to {
@@ -234,7 +234,7 @@ async fn restore(
         Parameters::read(&uri, &[])?;
         body::expect_none(body).await?;
         let conditions = Conditions::read(&headers)?;
-        let mut held = Held::none();
+        let mut held = context.room.enter()?;
         let (_, wanted) = version(&context, &name, id).await?;
         held.grow(wanted.len())?;
         // Whatever comes of it, there is a way back. It is kept before the state is read that is changed.

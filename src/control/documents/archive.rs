@@ -2,6 +2,7 @@
 //! nothing is believed before it is there. Knows no store.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
@@ -10,8 +11,8 @@ use selvedge_protocol::document_name::DocumentName;
 use tar::{EntryType, Header, PaxExtensions};
 use tokio::time::timeout;
 
-use super::body::Held;
 use super::entry_name;
+use super::room::{Held, Room};
 
 /// The unit of the format.
 const BLOCK_BYTES: usize = 512;
@@ -80,6 +81,7 @@ struct Entry {
 /// An archive that arrives.
 pub(super) struct Archive<S> {
     body: S,
+    room: Arc<Room>,
     /// What has come and is not read yet.
     rest: Bytes,
     document_bytes_max: usize,
@@ -93,8 +95,8 @@ where
     S: Stream<Item = Result<Bytes, E>> + Unpin,
     E: fmt::Display,
 {
-    pub(super) fn new(body: S, document_bytes_max: usize) -> Self {
-        Self { body, rest: Bytes::new(), document_bytes_max, received: 0, waited: Duration::ZERO }
+    pub(super) fn new(body: S, room: Arc<Room>, document_bytes_max: usize) -> Self {
+        Self { body, room, rest: Bytes::new(), document_bytes_max, received: 0, waited: Duration::ZERO }
     }
 
     /// The next document, or what is there in the place of one; `None` at the end.
@@ -117,7 +119,7 @@ where
                     Some(Item::Refused { path: said(), why })
                 }
                 entry_name::Parsed::Document(name) => {
-                    let mut held = Held::none();
+                    let mut held = self.enter()?;
                     let update = self.read(entry.size, &mut held).await?;
                     return Ok(Some(Item::Document { name, update: update.into(), held }));
                 }
@@ -144,7 +146,7 @@ where
                     if own_size > EXTENDED_BYTES_MAX {
                         return Err(Broken::Header("an extended header is too long"));
                     }
-                    let bytes = self.read(own_size, &mut Held::none()).await?;
+                    let bytes = self.read(own_size, &mut self.enter()?).await?;
                     match kind {
                         EntryType::XHeader => extend(&bytes, &mut path, &mut size)?,
                         EntryType::GNULongName => path = Some(until_zero(&bytes).to_vec()),
@@ -162,7 +164,7 @@ where
     }
 
     async fn header(&mut self) -> Result<Option<Header>, Broken> {
-        let block = self.read(BLOCK_BYTES as u64, &mut Held::none()).await?;
+        let block = self.read(BLOCK_BYTES as u64, &mut self.enter()?).await?;
         if block.iter().all(|&byte| byte == 0) {
             return Ok(None);
         }
@@ -174,6 +176,10 @@ where
             Ok(given) if given == expected => Ok(Some(header)),
             Ok(_) | Err(_) => Err(Broken::Header("a checksum is wrong")),
         }
+    }
+
+    fn enter(&self) -> Result<Held, Broken> {
+        self.room.enter().map_err(|_| Broken::Room)
     }
 
     /// So many bytes, and what fills their last block up.

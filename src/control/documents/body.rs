@@ -1,4 +1,6 @@
-//! Bodies of requests, read whole within their limits. What all of them hold at once is bounded, and so is what is held to be sent.
+//! Bodies of requests, read whole within their limits.
+
+use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE};
@@ -6,64 +8,16 @@ use axum::http::{HeaderMap, StatusCode};
 use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
-use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::pump::Pump;
+use super::room::{Held, Room};
 use crate::control::problem::Problem;
 
 /// A body of JSON: it is read on the control plane's thread, and takes many times its bytes in memory.
 pub(in crate::control) const JSON_BYTES_MAX: usize = 1 << 20;
 
-/// What is counted at once.
-const UNIT_BYTES: usize = 1 << 10;
-
-/// Bodies and documents that are held at once, in [`UNIT_BYTES`]: one of the largest that the settings allow, or several of the usual size. Who
-/// finds no room is told to try again.
-const UNITS_MAX: usize = (1 << 30) / UNIT_BYTES;
-
-/// Pieces that are on their way to a connection.
-const PIECES_MAX: usize = 2;
-
-static ROOM: Semaphore = Semaphore::const_new(UNITS_MAX);
-
-/// Room that is taken as long as it lives.
-#[derive(Debug)]
-pub(in crate::control) struct Held {
-    permit: SemaphorePermit<'static>,
-}
-
-impl Held {
-    /// None yet.
-    pub(in crate::control) fn none() -> Self {
-        Self { permit: ROOM.try_acquire_many(0).expect("none is always there") }
-    }
-
-    /// Takes room for so many bytes in all, where it has not as much.
-    pub(in crate::control) fn grow(&mut self, bytes: usize) -> Result<(), Problem> {
-        let units = bytes.div_ceil(UNIT_BYTES).min(UNITS_MAX);
-        let more = u32::try_from(units.saturating_sub(self.permit.num_permits())).expect("there are not so many");
-        let more =
-            ROOM.try_acquire_many(more).map_err(|_| Problem::unavailable("too much is read and written at once", 1))?;
-        self.permit.merge(more);
-        Ok(())
-    }
-
-    /// A body of these bytes, which gives the room back when it is sent or nobody takes it any more.
-    pub(in crate::control) fn body(mut self, bytes: Bytes) -> Result<Body, Problem> {
-        self.grow(bytes.len())?;
-        let (pump, body) = Pump::new(PIECES_MAX);
-        tokio::spawn(async move {
-            if pump.send(bytes).await.is_ok() {
-                pump.finish();
-            }
-            drop(self);
-        });
-        Ok(body)
-    }
-}
-
 /// Reads a body of this media type, at most so long.
 pub(in crate::control) async fn read(
+    room: &Arc<Room>,
     headers: &HeaderMap,
     body: Body,
     media_types: &[&str],
@@ -75,7 +29,7 @@ pub(in crate::control) async fn read(
     if announced.is_some_and(|bytes| bytes > bytes_max) {
         return Err(too_large());
     }
-    let mut held = Held::none();
+    let mut held = room.enter()?;
     // What is only announced takes no room.
     let mut whole = Vec::new();
     let mut pieces = body.into_data_stream();
@@ -91,8 +45,12 @@ pub(in crate::control) async fn read(
 }
 
 /// Reads a body of JSON.
-pub(in crate::control) async fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, Problem> {
-    let (bytes, _held) = read(headers, body, &["application/json"], JSON_BYTES_MAX).await?;
+pub(in crate::control) async fn read_json<T: DeserializeOwned>(
+    room: &Arc<Room>,
+    headers: &HeaderMap,
+    body: Body,
+) -> Result<T, Problem> {
+    let (bytes, _held) = read(room, headers, body, &["application/json"], JSON_BYTES_MAX).await?;
     serde_json::from_slice(&bytes).map_err(|error| match error.classify() {
         Category::Data => Problem::unprocessable(format!("the body is not what this path takes: {error}")),
         Category::Io | Category::Syntax | Category::Eof => {

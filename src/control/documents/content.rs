@@ -11,7 +11,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
 use super::accept::choose;
-use super::body::{self, Held};
+use super::body;
 use super::failure::not_viewed;
 use super::name::Named;
 use super::state::state;
@@ -45,7 +45,7 @@ pub(super) async fn read(
     let wanted = wanted(&headers, parameters.text("root"))?;
     let representation = wanted.representation;
     let conditions = Conditions::read(&headers)?;
-    let mut held = Held::none();
+    let mut held = context.room.enter()?;
     let state = state(&context, &name).await?;
     let tag = Tag::of_state(&state);
     let about = [(ETAG, tag.header(representation)), (VARY, HeaderValue::from_static("Accept"))];
@@ -102,11 +102,11 @@ pub(super) async fn patch(
         actor.caller.require(name.as_str(), Right::Write)?;
         Parameters::read(&uri, &[])?;
         let conditions = Conditions::read(&headers)?;
-        let operations: Vec<Operation> = body::read_json(&headers, body).await?;
+        let operations: Vec<Operation> = body::read_json(&context.room, &headers, body).await?;
         let state = state(&context, &name).await?;
         let tag = Tag::of_state(&state);
         conditions.check_change(Some(tag))?;
-        let mut held = Held::none();
+        let mut held = context.room.enter()?;
         held.grow(state.update.len())?;
         let update = context.view.patch(state.update, operations).await.map_err(not_viewed)?;
         updates::edit(&context, &name, update, updates::made_from(tag, &conditions)).await

@@ -10,7 +10,7 @@ use selvedge_protocol::document_name::DocumentName;
 use selvedge_shards::{Expected, Sequence};
 use serde::Deserialize;
 
-use super::body::{self, Held};
+use super::body;
 use super::failure::failed;
 use super::metadata::Metadata;
 use super::name::Named;
@@ -46,7 +46,7 @@ pub(super) async fn copy(
     let read = async {
         actor.caller.require(name.as_str(), Right::Read)?;
         Parameters::read(&uri, &[])?;
-        let wanted: Wanted = body::read_json(&headers, body).await?;
+        let wanted: Wanted = body::read_json(&context.room, &headers, body).await?;
         let to = DocumentName::new(&wanted.to).map_err(|error| Problem::unprocessable(format!("to: {error}")))?;
         Ok((to, wanted.overwrite))
     };
@@ -67,7 +67,7 @@ pub(super) async fn copy(
             return Err(Problem::new(StatusCode::CONFLICT, "a document is no copy of itself"));
         }
         let state = state(&context, &name).await?;
-        let mut held = Held::none();
+        let mut held = context.room.enter()?;
         held.grow(state.update.len())?;
         let is_empty = state.update == EMPTY_UPDATE;
         // Before anything is deleted: what cannot be cut is not copied.

@@ -11,7 +11,6 @@ use selvedge_protocol::document_name::DocumentName;
 use serde::Serialize;
 use tar::{EntryType, Header};
 
-use super::body::Held;
 use super::entry_name;
 use super::list::prefix;
 use super::name::Named;
@@ -63,7 +62,7 @@ pub(super) async fn one(
     let work = async {
         actor.caller.require(name.as_str(), Right::Read)?;
         Parameters::read(&uri, &[])?;
-        let mut held = Held::none();
+        let mut held = context.room.enter()?;
         let state = state(&context, &name).await?;
         held.grow(state.update.len())?;
         let (pump, body) = Pump::new(PIECES_MAX);
@@ -139,10 +138,10 @@ async fn write(context: &Context, caller: &Caller, prefix: &str, pump: &Pump) ->
                 continue;
             }
             caller.uphold(context).map_err(|_| Broken::NotUpheld)?;
-            let mut held = Held::none();
+            let held = context.room.enter();
             match context.documents.state(&name).await {
-                Ok(Some(state)) => match held.grow(state.update.len()) {
-                    Ok(()) => {
+                Ok(Some(state)) => match held.and_then(|mut held| held.grow(state.update.len()).map(|()| held)) {
+                    Ok(_held) => {
                         put(pump, &entry_name::write(&name), Some(&state), state.update.clone()).await?;
                         manifest.documents += 1;
                         manifest.bytes += state.update.len() as u64;

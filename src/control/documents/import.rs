@@ -86,7 +86,8 @@ pub(super) async fn import(
     body::expect(&headers, &["application/x-tar", "application/tar", "application/octet-stream"])?;
     let place = place()?;
     let (pump, answer) = Pump::new(LINES_MAX);
-    let archive = Archive::new(body.into_data_stream(), context.live.current().effective.settings.document_bytes_max);
+    let document_bytes_max = context.live.current().effective.settings.document_bytes_max;
+    let archive = Archive::new(body.into_data_stream(), Arc::clone(&context.room), document_bytes_max);
     let import = Import { context, actor, on_conflict, pump, sum: Sum::default() };
     tokio::spawn(async move {
         import.run(archive).await;

@@ -150,7 +150,7 @@ pub(super) async fn tell(
     let work = async {
         actor.caller.require(name.as_str(), Right::Comment)?;
         Parameters::read(&uri, &[])?;
-        let Message { payload } = body::read_json(&headers, body).await?;
+        let Message { payload } = body::read_json(&context.room, &headers, body).await?;
         let bytes_max = context.live.current().effective.settings.message_bytes_max;
         if payload.len() > bytes_max {
             let detail = format!("payload: at most {bytes_max} bytes (message_bytes_max)");

@@ -48,7 +48,8 @@ pub(super) async fn apply(
         Parameters::read(&uri, &[])?;
         let conditions = Conditions::read(&headers)?;
         let bytes_max = bytes_max(&context).min(context.settings().control_body_bytes_max);
-        let (update, _held) = body::read(&headers, body, &["application/octet-stream"], bytes_max).await?;
+        let (update, _held) =
+            body::read(&context.room, &headers, body, &["application/octet-stream"], bytes_max).await?;
         let expected = expected(&context, &name, &conditions).await?;
         edit(&context, &name, update, expected).await
     };

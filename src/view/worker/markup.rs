@@ -97,7 +97,10 @@ mod tests {
                 ] }]),
                 "plain <a href=\"h\" title=\"t\"><strong>both</strong></a> red",
             ),
-            (json!([{ "children": [{ "text": [{ "insert": "in" }] }] }, { "value": "bare" }, { "value": 7 }]), "inbare7"),
+            (
+                json!([{ "children": [{ "text": [{ "insert": "in" }] }] }, { "value": "bare" }, { "value": 7 }]),
+                "inbare7",
+            ),
         ] {
             assert_eq!(markup(&nodes), expected, "{nodes}");
         }

@@ -14,7 +14,7 @@ const DOCUMENT_BYTES_MAX: usize = 4_000;
 fn read(archive: &[u8], piece_bytes: usize) -> (Vec<String>, Option<Broken>) {
     let pieces: Vec<_> =
         archive.chunks(piece_bytes).map(|piece| Ok::<_, Infallible>(Bytes::copy_from_slice(piece))).collect();
-    let mut archive = Archive::new(stream::iter(pieces), DOCUMENT_BYTES_MAX);
+    let mut archive = Archive::new(stream::iter(pieces), Arc::new(Room::new(Arc::default())), DOCUMENT_BYTES_MAX);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime");
     runtime.block_on(async {
         let mut found = Vec::new();
