@@ -99,6 +99,20 @@ test('a version is saved, compared and restored, and clients receive what it was
   await page.getByRole('rowheader', { name: 'before restoring' }).waitFor()
 })
 
+test('what is shown of now follows what is written', { timeout: TEST_MS }, async t => {
+  const { server, page } = await open(t, 'overview')
+  const client = await writer(t, server)
+  await page.goto(`${server.control}/#/documents/${encodeURIComponent(NAME)}`)
+  await page.getByLabel('Name of a version').fill('the beginning')
+  await page.getByRole('button', { name: 'Save version' }).click()
+  await page.getByRole('button', { name: 'Text', exact: true }).click()
+  await page.getByRole('button', { name: 'Compare the beginning' }).click()
+  await page.getByText('The content is the same.').waitFor()
+  client.document.getText('text').insert(0, 'and more than ')
+  await page.locator('pre.content', { hasText: 'and more than the first words' }).waitFor()
+  await page.locator('ins', { hasText: 'and more than' }).waitFor()
+})
+
 test('a setting is changed while the server runs, and back', { timeout: TEST_MS }, async t => {
   const { server, page } = await open(t, 'settings', { connectionsMax: 1_000 })
   const inForce = async () => {

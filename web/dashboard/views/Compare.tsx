@@ -11,19 +11,22 @@ interface Props {
   path: string
   version: Version
   versions: readonly Version[]
-  turn: string
+  /** Of the document as it is now: what is compared with now is compared anew when this changes. */
+  sequence: number | null
   close: () => void
 }
 
-export function Compare({ path, version, versions, turn, close }: Props) {
-  const [to, setTo] = useState('current')
+const current = 'current'
+
+export function Compare({ path, version, versions, sequence, close }: Props) {
+  const [to, setTo] = useState(current)
   const id = useId()
   const title = useRef<HTMLHeadingElement>(null)
   const query = new URLSearchParams({ to })
   const comparison = useLoaded(
     async signal => parse(await json(`${path}/${encodeURIComponent(version.id)}/compare?${query}`, { signal })),
     `${path} ${version.id} ${to}`,
-    turn,
+    to === current ? `${sequence}` : '',
   )
   const { value } = comparison
 
@@ -46,7 +49,7 @@ export function Compare({ path, version, versions, turn, close }: Props) {
               setTo(event.currentTarget.value)
             }}
           >
-            <option value="current">now</option>
+            <option value={current}>now</option>
             {versions
               .filter(other => other.id !== version.id)
               .map(other => (

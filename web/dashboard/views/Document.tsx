@@ -17,15 +17,25 @@ import { Versions } from './Versions'
 /** How often it is looked at who is there. Presence has no events: it changes with each key that somebody types. */
 const nowMs = 3_000
 
-function parse(value: unknown): Fact[] {
+interface Metadata {
+  /** Grows with each change of the content. */
+  sequence: number | null
+  facts: Fact[]
+}
+
+export function parse(value: unknown): Metadata {
   const of = new Fields(value)
-  return [
-    { label: 'Size on disk', value: bytes(of.number('bytes')) },
-    { label: 'Sequence', value: count(of.number('sequence')) },
-    { label: 'Sessions', value: count(of.number('sessions')) },
-    { label: 'Created', value: date(of.time('created_at')) },
-    { label: 'Changed', value: date(of.time('updated_at')) },
-  ]
+  const sequence = of.number('sequence')
+  return {
+    sequence,
+    facts: [
+      { label: 'Size on disk', value: bytes(of.number('bytes')) },
+      { label: 'Sequence', value: count(sequence) },
+      { label: 'Sessions', value: count(of.number('sessions')) },
+      { label: 'Created', value: date(of.time('created_at')) },
+      { label: 'Changed', value: date(of.time('updated_at')) },
+    ],
+  }
 }
 
 export function DocumentPage({ name }: { name: string }) {
@@ -70,13 +80,14 @@ export function DocumentPage({ name }: { name: string }) {
       {metadata.value !== null && (
         <>
           <section class="panel" aria-label="Metadata">
-            <Facts facts={metadata.value} isWide />
+            <Facts facts={metadata.value.facts} isWide />
           </section>
           <Sessions document={name} turn={`${turn} ${nowTurn}`} />
-          <Preview document={name} turn={turn} />
+          <Preview document={name} turn={`${turn} ${metadata.value.sequence}`} />
           <Versions
             document={name}
             turn={`${turn} ${versionTurn}`}
+            sequence={metadata.value.sequence}
             restored={() => {
               setTurn(turn + 1)
             }}

@@ -15,7 +15,7 @@ const kinds = [
 ] as const
 type Kind = (typeof kinds)[number][0]
 
-export function Preview({ document, turn }: { document: string; turn: number }) {
+export function Preview({ document, turn }: { document: string; turn: string }) {
   const [kind, setKind] = useState<Kind | null>(null)
   return (
     <section aria-labelledby="preview-title">
@@ -41,7 +41,7 @@ export function Preview({ document, turn }: { document: string; turn: number }) 
   )
 }
 
-function Content({ document, kind, turn }: { document: string; kind: Kind; turn: number }) {
+function Content({ document, kind, turn }: { document: string; kind: Kind; turn: string }) {
   const id = useId()
   const accept = kinds.find(([name]) => name === kind)?.[2] ?? 'application/json'
   const content = useLoaded(

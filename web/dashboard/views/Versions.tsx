@@ -47,7 +47,15 @@ export function label(version: Version): string {
   return version.name ?? `version ${version.id}`
 }
 
-export function Versions({ document, turn, restored }: { document: string; turn: string; restored: () => void }) {
+interface Props {
+  document: string
+  turn: string
+  /** Of the document as it is now. */
+  sequence: number | null
+  restored: () => void
+}
+
+export function Versions({ document, turn, sequence, restored }: Props) {
   const path = `${documentPath(document)}/versions`
   const versions = useLoaded(async signal => parse(await json(path, { signal })), document, turn)
   const [restoring, setRestoring] = useState<Version | null>(null)
@@ -136,7 +144,7 @@ export function Versions({ document, turn, restored }: { document: string; turn:
           path={path}
           version={comparing}
           versions={all}
-          turn={turn}
+          sequence={sequence}
           close={() => {
             setComparing(null)
           }}
