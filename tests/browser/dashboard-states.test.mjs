@@ -40,8 +40,8 @@ function world (more = {}) {
       [`GET ${path(EVIL)}/sessions`]: {
         count: 2,
         sessions: [
-          { id: '1-9', access: 'write', dialect: 'y-websocket', seconds: 70, awareness: [{ client: 7, state: { user: { name: EVIL, color: 'red;background:url(//evil)' } } }] },
-          { id: '0-3', access: 'read', dialect: 'hocuspocus', seconds: 7_000, awareness: [{ client: 8, state: { user: { name: 'Anna', color: '#30bced' } } }, { client: 9, state: null }] }
+          { id: '1-9', access: 'write', dialect: 'y-websocket', since, subject: EVIL, address: '10.0.0.1', awareness: [{ client: 7, state: { user: { name: EVIL, color: 'red;background:url(//evil)' } } }] },
+          { id: '0-3', access: 'read', dialect: 'hocuspocus', since, awareness: [{ client: 8, state: { user: { name: 'Anna', color: '#30bced' } } }, { client: 9, state: null }] }
         ]
       },
       [`DELETE ${path(EVIL)}/sessions/1-9`]: { sessions: 1 },
@@ -268,7 +268,11 @@ test('what others feel is asked first, with keys alone', { timeout: TEST_MS }, a
   await page.getByText('Restored before').waitFor()
   assert.equal(served.asked('POST', `${path(EVIL)}/versions/3/restore`).length, 1)
 
+  await page.getByRole('button', { name: 'Disconnect session 0-3' }).click()
+  await dialog.getByText('does not open the document again by itself').waitFor()
+  await page.keyboard.press('Escape')
   await page.getByRole('button', { name: 'Disconnect session 1-9' }).click()
+  await dialog.getByText('comes back by itself').waitFor()
   await dialog.getByRole('button', { name: 'Disconnect' }).click()
   await dialog.waitFor({ state: 'detached' })
   assert.equal(served.asked('DELETE', `${path(EVIL)}/sessions/1-9`).length, 1)

@@ -2,10 +2,11 @@
 import { useState } from 'preact/hooks'
 import { documentPath, json } from '../api/client'
 import { Fields } from '../api/fields'
-import { count, duration } from '../format'
+import { count, date, duration } from '../format'
 import { Confirm } from '../parts/Confirm'
 import { Empty, Failed, Loading } from '../parts/Notice'
 import { useLoaded } from '../parts/loaded'
+import { now } from '../state/clock'
 import { clip, colour, written } from '../text'
 
 const sessionsMax = 500
@@ -28,7 +29,10 @@ interface Session {
   id: string
   access: string
   dialect: string
-  seconds: number | null
+  sinceMs: number | null
+  /** Whose it is, where tokens are asked for. */
+  subject: string | null
+  address: string | null
   presence: Presence[]
 }
 
@@ -60,7 +64,9 @@ export function parse(value: unknown): Page {
         id,
         access: one.text('access') ?? '–',
         dialect: one.text('dialect') ?? '–',
-        seconds: one.number('seconds'),
+        sinceMs: one.time('since'),
+        subject: one.text('subject'),
+        address: one.text('address', 60),
         presence: one.list('awareness', presencesMax).map(parsePresence),
       },
     ]
@@ -87,6 +93,8 @@ export function Sessions({ document, turn }: { document: string; turn: string })
             <thead>
               <tr>
                 <th scope="col">Presence</th>
+                <th scope="col">User</th>
+                <th scope="col">Address</th>
                 <th scope="col">Session</th>
                 <th scope="col">Access</th>
                 <th scope="col">Protocol</th>
@@ -105,10 +113,14 @@ export function Sessions({ document, turn }: { document: string; turn: string })
                       <PresenceMark key={one.client} presence={one} />
                     ))}
                   </td>
+                  <td class="name">{session.subject ?? '–'}</td>
+                  <td class="nowrap">{session.address ?? '–'}</td>
                   <td class="nowrap">{session.id}</td>
                   <td>{session.access}</td>
                   <td>{session.dialect}</td>
-                  <td class="nowrap">{duration(session.seconds)}</td>
+                  <td class="nowrap" title={date(session.sinceMs)}>
+                    {session.sinceMs === null ? '–' : duration(Math.max(0, now.value - session.sinceMs) / 1_000)}
+                  </td>
                   <td class="end">
                     <button
                       type="button"
@@ -141,13 +153,20 @@ export function Sessions({ document, turn }: { document: string; turn: string })
           }}
         >
           <p>
-            {leaving.presence[0]?.name ?? `Session ${leaving.id}`} is disconnected. Most clients come back by themselves after a moment, and
-            nothing they wrote is lost.
+            {leaving.presence[0]?.name ?? `Session ${leaving.id}`} is disconnected. {afterwards(leaving.dialect)} What has reached the
+            server stays.
           </p>
         </Confirm>
       )}
     </section>
   )
+}
+
+/** What clients do whose session has ended: docs/PROTOCOL.md, "Close codes". */
+function afterwards(dialect: string): string {
+  return dialect === 'hocuspocus'
+    ? 'A Hocuspocus client does not open the document again by itself: its page has to, or be loaded again.'
+    : 'A y-websocket client comes back by itself after a moment.'
 }
 
 function PresenceMark({ presence }: { presence: Presence }) {
