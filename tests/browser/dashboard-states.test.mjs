@@ -178,10 +178,70 @@ test('an outage is said, and is over by itself', { timeout: TEST_MS }, async t =
   // What was known stays, with its age.
   await page.getByText(/Figures from \d+ s ago/).waitFor()
   assert.equal(await tile(page, '1,234').count(), 1)
+  await page.getByText(/last seen \d+ s ago/).waitFor()
+  await accessible(page, 'what was')
+  // Whether it is ready nobody knows.
+  assert.equal(await page.locator('.view-head').getByText('ready').count(), 0)
   served.status = statusOf({ connections: 4_321 })
   await served.listen()
   await page.getByText('Live', { exact: true }).waitFor()
   await tile(page, '4,321').waitFor()
+  assert.equal(await page.getByText('last seen').count(), 0)
+})
+
+test('of a document in an outage nothing is said twice, and what is known stays', { timeout: TEST_MS }, async t => {
+  const { served, page, main } = await open(t, { outages: true, view: `documents/${encodeURIComponent(EVIL)}` })
+  await page.getByText('Live', { exact: true }).waitFor()
+  await page.getByRole('button', { name: 'Compare before' }).click()
+  await main.getByText('old words').waitFor()
+  const spoken = await page.evaluateHandle(() => {
+    const texts = []
+    new MutationObserver(changes => {
+      for (const { addedNodes } of changes) for (const node of addedNodes) if (node.role === 'alert') texts.push(node.textContent)
+    }).observe(document.querySelector('main'), { childList: true, subtree: true })
+    return texts
+  })
+  await served.stop()
+  await page.getByText('Disconnected', { exact: true }).waitFor()
+  // Long enough for all that is asked for every few seconds.
+  await page.getByText(/Figures from (?:[89]|\d\d+) s ago/).waitFor()
+  assert.equal(await main.getByText('The server cannot be reached.').count(), 0)
+  assert.equal(await main.getByText('old words').count(), 1)
+  // While the loss was not known yet a request may have failed, and said so, each once.
+  const texts = await spoken.jsonValue()
+  assert.ok(texts.length <= 2, JSON.stringify(texts))
+  // What is asked for meanwhile is there when the server is.
+  await page.getByRole('button', { name: 'Text', exact: true }).click()
+  await main.getByText('The server cannot be asked for the content now.').waitFor()
+  await served.listen()
+  await main.getByText('plain <img').waitFor()
+})
+
+test('what fails again and again is said once', { timeout: TEST_MS }, async t => {
+  const says = world()
+  let failures = 0
+  says.answers[`GET ${path(EVIL)}/sessions`] = () => {
+    failures++
+    return { status: 503, body: 'not now' }
+  }
+  const { person, page, main } = await open(t, { says, view: `documents/${encodeURIComponent(EVIL)}` })
+  const box = main.getByRole('alert')
+  await box.getByText('not now').waitFor()
+  await box.evaluate(element => { element.isTheFirst = true })
+  const before = failures
+  await eventually(() => failures, count => count > before + 1)
+  assert.ok(await box.evaluate(element => element.isTheFirst))
+  says.answers[`GET ${path(EVIL)}/sessions`] = { count: 0, sessions: [] }
+  await main.getByText('Nobody has this document open.').waitFor()
+  assert.equal(await box.count(), 0)
+  forgive(person, 503)
+})
+
+test('a document that nobody has written says so', { timeout: TEST_MS }, async t => {
+  const { person, page } = await open(t, { view: 'documents/new' })
+  await page.getByText('Nothing is stored under this name yet.').waitFor()
+  assert.equal(await page.getByRole('alert').count(), 0)
+  forgive(person, 404)
 })
 
 test('a stream that says nothing more is given up', { timeout: TEST_MS }, async t => {

@@ -3,7 +3,8 @@ import { words } from '../facts'
 import { ago, date, seconds } from '../format'
 import { Empty, NoFigures } from '../parts/Notice'
 import { now } from '../state/clock'
-import { status } from '../state/live'
+import { isAway } from '../state/feed'
+import { status, statusAt } from '../state/live'
 import { address } from '../state/route-address'
 import type { Alert, Operation, SlowOperation } from '../status'
 import { clip } from '../text'
@@ -14,11 +15,12 @@ export function Alerts() {
     <>
       <div class="view-head">
         <h1>Alerts</h1>
+        {isAway.value && statusAt.value !== null && <p class="error">as they were {ago(now.value - statusAt.value)}</p>}
       </div>
       {current === null ? (
         <NoFigures />
       ) : (
-        <>
+        <div class={isAway.value ? 'figures past' : 'figures'}>
           <section aria-label="Open alerts">
             {current.alerts.length === 0 ? (
               <Empty>Nothing is wrong: no threshold is passed, and nothing is slower than its baseline.</Empty>
@@ -32,7 +34,7 @@ export function Alerts() {
           </section>
           <Operations operations={current.operations} />
           <SlowOperations operations={current.slow} />
-        </>
+        </div>
       )}
     </>
   )

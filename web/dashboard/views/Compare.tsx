@@ -3,7 +3,7 @@ import { useEffect, useId, useRef, useState } from 'preact/hooks'
 import { json } from '../api/client'
 import { parse, type RootChange, type TextPiece, type ValueChange } from '../comparison'
 import { count } from '../format'
-import { Empty, Failed, Loading } from '../parts/Notice'
+import { Empty, Standing } from '../parts/Notice'
 import { useLoaded } from '../parts/loaded'
 import { label, type Version } from './Versions'
 
@@ -63,8 +63,7 @@ export function Compare({ path, version, versions, sequence, close }: Props) {
           </button>
         </div>
       </div>
-      {comparison.error !== null && <Failed error={comparison.error} again={comparison.again} />}
-      {value === null && comparison.isLoading && <Loading what="the comparison" />}
+      <Standing of={comparison} what="the comparison" />
       {value?.roots.length === 0 && <Empty>The content is the same.</Empty>}
       {value && (value.clients.length > 0 || value.deleted > 0) && (
         <p class="soft">

@@ -1,11 +1,11 @@
 /** One document: what is known of it, who is in it, what it says, and its versions. */
 import { useEffect, useState } from 'preact/hooks'
-import { documentPath, json } from '../api/client'
+import { documentPath, Failure, json } from '../api/client'
 import { Fields } from '../api/fields'
 import type { Fact } from '../facts'
 import { bytes, count, date } from '../format'
 import { Facts } from '../parts/Facts'
-import { Failed, Loading } from '../parts/Notice'
+import { Empty, Standing } from '../parts/Notice'
 import { useLoaded } from '../parts/loaded'
 import { versionSaved } from '../state/live'
 import { address } from '../state/route-address'
@@ -38,13 +38,24 @@ export function parse(value: unknown): Metadata {
   }
 }
 
+/** Nothing where nothing is stored: somebody may have opened it and not written yet. */
+async function load(path: string, signal: AbortSignal): Promise<{ metadata: Metadata | null }> {
+  try {
+    return { metadata: parse(await json(path, { signal })) }
+  } catch (failure) {
+    if (failure instanceof Failure && failure.status === 404) return { metadata: null }
+    throw failure
+  }
+}
+
 export function DocumentPage({ name }: { name: string }) {
   /** What is loaded anew when these change: all, what is true of the document now, its versions. */
   const [turn, setTurn] = useState(0)
   const [nowTurn, setNowTurn] = useState(0)
   const [versionTurn, setVersionTurn] = useState(0)
   const path = documentPath(name)
-  const metadata = useLoaded(async signal => parse(await json(path, { signal })), name, `${turn} ${nowTurn}`)
+  const loaded = useLoaded(signal => load(path, signal), name, `${turn} ${nowTurn}`)
+  const metadata = loaded.value?.metadata ?? null
 
   useEffect(() => {
     const timer = setInterval(() => {
@@ -75,19 +86,19 @@ export function DocumentPage({ name }: { name: string }) {
           Refresh
         </button>
       </div>
-      {metadata.error !== null && <Failed error={metadata.error} again={metadata.again} />}
-      {metadata.value === null && metadata.isLoading && <Loading what="the document" />}
-      {metadata.value !== null && (
+      <Standing of={loaded} what="the document" />
+      {loaded.value !== null && metadata === null && <Empty>Nothing is stored under this name yet.</Empty>}
+      {metadata !== null && (
         <>
           <section class="panel" aria-label="Metadata">
-            <Facts facts={metadata.value.facts} isWide />
+            <Facts facts={metadata.facts} isWide />
           </section>
           <Sessions document={name} turn={`${turn} ${nowTurn}`} />
-          <Preview document={name} turn={`${turn} ${metadata.value.sequence}`} />
+          <Preview document={name} turn={`${turn} ${metadata.sequence}`} />
           <Versions
             document={name}
             turn={`${turn} ${versionTurn}`}
-            sequence={metadata.value.sequence}
+            sequence={metadata.sequence}
             restored={() => {
               setTurn(turn + 1)
             }}

@@ -3,7 +3,7 @@ import { useEffect, useId, useState } from 'preact/hooks'
 import { json } from '../api/client'
 import { Fields } from '../api/fields'
 import { ago, date } from '../format'
-import { Empty, Failed, Loading } from '../parts/Notice'
+import { Empty, Standing } from '../parts/Notice'
 import { useLoaded } from '../parts/loaded'
 import { now } from '../state/clock'
 import { address } from '../state/route-address'
@@ -86,8 +86,7 @@ export function Documents() {
           Refresh
         </button>
       </div>
-      {page.error !== null && <Failed error={page.error} again={page.again} />}
-      {page.value === null && page.isLoading && <Loading what="documents" />}
+      <Standing of={page} what="documents" />
       {page.value?.rows.length === 0 && (
         <Empty>
           {prefix === '' ? (

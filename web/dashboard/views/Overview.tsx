@@ -1,13 +1,15 @@
 /** How the server is, at a glance. */
 import { useId } from 'preact/hooks'
-import { bytes, count, duration, percent, rate, seconds } from '../format'
+import { ago, bytes, count, duration, percent, rate, seconds } from '../format'
 import { Chart, type Line } from '../parts/Chart'
 import { words } from '../facts'
 import { Facts } from '../parts/Facts'
 import { Meter } from '../parts/Meter'
 import { Empty, NoFigures } from '../parts/Notice'
 import { Spark } from '../parts/Spark'
-import { type Series, status } from '../state/live'
+import { now as clock } from '../state/clock'
+import { isAway } from '../state/feed'
+import { type Series, status, statusAt } from '../state/live'
 import { address } from '../state/route-address'
 import type { Status } from '../status'
 
@@ -41,13 +43,23 @@ export function Overview() {
         <h1>Overview</h1>
         {now && (
           <p class="soft">
-            {now.version !== null && <>Version {now.version} · </>}up {duration(now.uptimeSeconds)}
-            {' · '}
-            <span class={now.isWell ? '' : 'error'}>{now.state}</span>
+            {now.version !== null && <>Version {now.version} · </>}
+            {!isAway.value && <>up {duration(now.uptimeSeconds)} · </>}
+            {isAway.value ? (
+              <span class="error">last seen {ago(clock.value - (statusAt.value ?? clock.value))}</span>
+            ) : (
+              <span class={now.isWell ? '' : 'error'}>{now.state}</span>
+            )}
           </p>
         )}
       </div>
-      {now === null ? <NoFigures /> : <Figures now={now} />}
+      {now === null ? (
+        <NoFigures />
+      ) : (
+        <div class={isAway.value ? 'figures past' : 'figures'}>
+          <Figures now={now} />
+        </div>
+      )}
     </>
   )
 }

@@ -1,7 +1,7 @@
 /** What a document says now, as JSON or as text. Loaded when somebody asks: building a document is work. */
 import { useId, useState } from 'preact/hooks'
 import { documentPath, text } from '../api/client'
-import { Failed, Loading } from '../parts/Notice'
+import { Standing } from '../parts/Notice'
 import { useLoaded } from '../parts/loaded'
 import { clip } from '../text'
 
@@ -49,12 +49,12 @@ function Content({ document, kind, turn }: { document: string; kind: Kind; turn:
     `${document} ${kind}`,
     turn,
   )
-  if (content.error !== null) return <Failed error={content.error} again={content.again} />
-  if (content.value === null) return <Loading what="the content" />
+  if (content.value === null) return <Standing of={content} what="the content" />
   const whole = kind === 'json' ? indented(content.value.text) : content.value.text
   const shown = clip(whole, shownCharactersMax, true)
   return (
     <>
+      <Standing of={content} what="the content" />
       <pre class="content" tabIndex={0} role="group" aria-label={`Content as ${kind === 'json' ? 'JSON' : 'text'}`} aria-describedby={id}>
         {shown === '' ? 'It is empty.' : shown}
       </pre>

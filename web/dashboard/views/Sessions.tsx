@@ -4,7 +4,7 @@ import { documentPath, json } from '../api/client'
 import { Fields } from '../api/fields'
 import { count, date, duration } from '../format'
 import { Confirm } from '../parts/Confirm'
-import { Empty, Failed, Loading } from '../parts/Notice'
+import { Empty, Standing } from '../parts/Notice'
 import { useLoaded } from '../parts/loaded'
 import { now } from '../state/clock'
 import { clip, colour, written } from '../text'
@@ -83,8 +83,7 @@ export function Sessions({ document, turn }: { document: string; turn: string })
   return (
     <section aria-labelledby="sessions-title">
       <h2 id="sessions-title">Live sessions</h2>
-      {sessions.error !== null && <Failed error={sessions.error} again={sessions.again} />}
-      {all === null && sessions.isLoading && <Loading what="sessions" />}
+      <Standing of={sessions} what="sessions" />
       {all?.length === 0 && <Empty>Nobody has this document open.</Empty>}
       {all && all.length > 0 && (
         <div class="scroll" tabIndex={0} role="group" aria-labelledby="sessions-title">

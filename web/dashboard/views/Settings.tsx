@@ -3,7 +3,7 @@ import { useId, useState } from 'preact/hooks'
 import { json } from '../api/client'
 import { Fields } from '../api/fields'
 import { Confirm } from '../parts/Confirm'
-import { Empty, Failed, Loading } from '../parts/Notice'
+import { Empty, Standing } from '../parts/Notice'
 import { useLoaded } from '../parts/loaded'
 import { clip, written } from '../text'
 
@@ -122,8 +122,7 @@ export function Settings() {
       <p class="soft" role="status">
         {said}
       </p>
-      {page.error !== null && <Failed error={page.error} again={page.again} />}
-      {page.value === null && page.isLoading && <Loading what="settings" />}
+      <Standing of={page} what="settings" />
       {page.value && page.value.pending.length > 0 && (
         <p class="banner">The settings file has changed; after a restart other values hold of {page.value.pending.join(', ')}.</p>
       )}

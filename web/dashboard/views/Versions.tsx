@@ -4,7 +4,7 @@ import { documentPath, json } from '../api/client'
 import { Fields } from '../api/fields'
 import { ago, bytes, count, date } from '../format'
 import { Confirm } from '../parts/Confirm'
-import { Empty, Failed, Loading } from '../parts/Notice'
+import { Empty, Standing } from '../parts/Notice'
 import { useLoaded } from '../parts/loaded'
 import { now } from '../state/clock'
 import { Compare } from './Compare'
@@ -75,8 +75,7 @@ export function Versions({ document, turn, sequence, restored }: Props) {
       <p class="soft" role="status">
         {said}
       </p>
-      {versions.error !== null && <Failed error={versions.error} again={versions.again} />}
-      {all === null && versions.isLoading && <Loading what="versions" />}
+      <Standing of={versions} what="versions" />
       {all?.length === 0 && <Empty>No version has been saved yet.</Empty>}
       {all && all.length > 0 && (
         <div class="scroll" tabIndex={0} role="group" aria-labelledby="versions-title">
