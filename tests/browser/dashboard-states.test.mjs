@@ -254,6 +254,29 @@ test('a stream that says nothing more is given up', { timeout: TEST_MS }, async 
   await page.getByText('Live', { exact: true }).waitFor()
 })
 
+test('tabs that nobody looks at leave the connections of the browser to the others', { timeout: TEST_MS }, async t => {
+  const served = await plane(t, world())
+  const person = await somebody(t)
+  await person.context.addInitScript(() => {
+    let isHidden = false
+    Object.defineProperty(document, 'hidden', { get: () => isHidden })
+    window.hide = value => { isHidden = value; document.dispatchEvent(new Event('visibilitychange')) }
+  })
+  const tabs = []
+  // As many as a browser opens connections to one server by HTTP/1.1.
+  for (let number = 0; number < 6; number++) {
+    tabs.push(await person.open(served.control))
+    await tabs[number].getByText('Live', { exact: true }).waitFor()
+    await tabs[number].evaluate(() => window.hide(true))
+  }
+  const last = await person.open(served.control)
+  await last.getByText('Live', { exact: true }).waitFor()
+  await eventually(() => served.streams.size, 1)
+  await tabs[0].getByText('Paused', { exact: true }).waitFor()
+  await tabs[0].evaluate(() => window.hide(false))
+  await tabs[0].getByText('Live', { exact: true }).waitFor()
+})
+
 test('a token is asked for, kept in the tab, and sent in a header only', { timeout: TEST_MS }, async t => {
   const token = 'header.payload.signature'
   const { served, person, page } = await open(t, { says: world({ token }) })

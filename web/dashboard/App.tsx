@@ -131,7 +131,7 @@ function Freshness() {
   const age = statusAt.value === null ? null : now.value - statusAt.value
   // A second is the pace of the status; three are a hiccup.
   const isStale = age !== null && age > 3_000
-  const shown = { connecting: 'Connecting…', live: 'Live', waiting: 'Disconnected', refused: 'Not allowed' }[state.phase]
+  const shown = { connecting: 'Connecting…', live: 'Live', resting: 'Paused', waiting: 'Disconnected', refused: 'Not allowed' }[state.phase]
   return (
     <div class={`freshness ${state.phase}`}>
       <span class="dot" aria-hidden="true" />

@@ -3,11 +3,14 @@ import { computed, effect, signal } from '@preact/signals'
 import { Failure, failureOf, headers } from '../api/client'
 import { EventStream, type ServerEvent } from '../api/event-stream'
 import { token } from '../api/token'
+import { isWatched } from './watched'
 
 export type Connection =
   /** For the first time, or after it was lost. */
   | { phase: 'connecting'; isAgain: boolean }
   | { phase: 'live' }
+  /** Nobody looks. A browser has few connections for one server, and each stream takes one from all of its tabs. */
+  | { phase: 'resting' }
   /** Another try follows. */
   | { phase: 'waiting'; untilMs: number; why: string }
   /** Nothing changes until somebody gives another token. */
@@ -43,11 +46,15 @@ export function retryNow(): void {
   wake()
 }
 
-/** Reads events for as long as the page is there. */
+/** Reads events for as long as somebody may look at the page. */
 export function follow(take: (event: ServerEvent) => void): void {
   effect(() => {
     // Another token is another stream.
     void token.value
+    if (!isWatched.value) {
+      connection.value = { phase: 'resting' }
+      return
+    }
     const stop = new AbortController()
     void keepOpen(take, stop.signal)
     return () => {
