@@ -54,11 +54,15 @@ function world (more = {}) {
         versions.unshift({ id: 4, name: body.name, author: 'me', created_at: since, sequence: 121, bytes: 2_100, automatic: false })
         return { status: 201, body: versions[0] }
       },
+      [`GET ${path(EVIL)}/versions/3/content`]: ({ headers }) => ({
+        status: 200,
+        body: headers.accept.includes('json') ? { roots: { body: { type: 'text', value: `then ${EVIL}` } } } : `then ${EVIL}`
+      }),
       [`GET ${path(EVIL)}/versions/3/compare`]: {
-        clients: [{ client: 42, inserted: 12 }],
+        clients: [{ client: 42, inserted: 12 }, { client: 8, inserted: 1 }],
         deleted: 3,
         roots: [
-          { root: EVIL, type: 'text', state: 'changed', clients: [42], text: [{ retain: 5 }, { delete: { value: 'old words', attributes: {} } }, { insert: { value: `new ${EVIL}`, attributes: {} } }], values: [] },
+          { root: EVIL, type: 'text', state: 'changed', clients: [42], text: [{ retain: 5, text: 'some ' }, { retain: 5_000 }, { delete: { value: 'old words', attributes: {} } }, { insert: { value: `new ${EVIL}`, attributes: {} } }], values: [] },
           { root: 'todo', type: 'array', state: 'changed', clients: [], text: [], values: [{ splice: { path: [], index: 2, removed: [{ done: false }], inserted: [{ done: true }] } }] }
         ]
       },
@@ -130,6 +134,9 @@ for (const colorScheme of ['light', 'dark']) {
     await page.getByRole('button', { name: `Compare before ${SHOWN}` }).click()
     await page.getByText('old words').waitFor()
     await accessible(page, 'a comparison')
+    await page.getByRole('button', { name: `View before ${SHOWN}` }).click()
+    await page.getByText('then <img').waitFor()
+    await accessible(page, 'a version')
     await page.getByRole('button', { name: `Restore before ${SHOWN}` }).click()
     await page.getByRole('dialog').waitFor()
     await accessible(page, 'a question')
@@ -162,6 +169,12 @@ test('words of strangers are words', { timeout: TEST_MS }, async t => {
   }
   await page.getByRole('button', { name: /^Compare before/ }).click()
   await page.locator('ins', { hasText: 'onerror' }).waitFor()
+  await shows()
+  await page.getByRole('button', { name: /^View before/ }).click()
+  for (const kind of ['Text', 'JSON']) {
+    await page.locator('.sheet').getByRole('button', { name: kind, exact: true }).click()
+    await page.locator('.sheet pre.content', { hasText: 'then <img' }).waitFor()
+  }
   await shows()
   await page.getByRole('link', { name: 'Refusals' }).click()
   served.say('refused', { time: since, reason: EVIL, detail: EVIL.repeat(1_000), subject: EVIL, address: EVIL })
@@ -364,6 +377,29 @@ test('what others feel is asked first, with keys alone', { timeout: TEST_MS }, a
   await page.keyboard.press('Enter')
   await page.getByRole('rowheader', { name: 'a milestone' }).waitFor()
   assert.deepEqual(served.asked('POST', `${path(EVIL)}/versions`).at(-1).body, { name: 'a milestone' })
+})
+
+test('a comparison says who, how much and what stayed; a version is looked at, and focus comes back', { timeout: TEST_MS }, async t => {
+  const { page } = await open(t, { view: `documents/${encodeURIComponent(EVIL)}` })
+  const isFocused = locator => eventually(() => locator.evaluate(element => element === document.activeElement), true)
+  const compare = page.getByRole('button', { name: /^Compare before/ })
+  await compare.focus()
+  await page.keyboard.press('Enter')
+  const sheet = page.locator('.sheet')
+  await isFocused(sheet.getByRole('heading', { name: /^What changed since before/ }))
+  await sheet.getByText('Written by client 42: 12 characters or values, Anna (client 8): 1 character or value. 3 characters or values deleted.').waitFor()
+  await expectText(() => sheet.locator('pre').first().textContent(), /^some  … 5,000 as before … old words/)
+  // Versions that have no name are told apart by their time.
+  await expectText(() => sheet.getByRole('combobox').locator('option').nth(1).textContent(), /^version 2 \(.*\d\d.*\)$/)
+  await sheet.getByRole('button', { name: 'Close' }).focus()
+  await page.keyboard.press('Enter')
+  await sheet.waitFor({ state: 'detached' })
+  await isFocused(compare)
+  const view = page.getByRole('button', { name: /^View before/ })
+  await view.click()
+  await sheet.getByText('then <img').waitFor()
+  await sheet.getByRole('button', { name: 'Close' }).click()
+  await isFocused(view)
 })
 
 test('a setting is changed as it was seen, or said why not', { timeout: TEST_MS }, async t => {

@@ -1,5 +1,6 @@
 /** What changed between two states of a document, as the server tells it, in bounded pieces of text for people. */
 import { Fields } from './api/fields'
+import { count } from './format'
 import { clip, written } from './text'
 
 const rootsMax = 200
@@ -26,7 +27,8 @@ export interface RootChange {
   left: number
 }
 
-export type TextPiece = { kind: 'same'; length: number } | { kind: 'added' | 'removed'; text: string }
+/** Of what stayed as it was a server may tell the text, or its ends. */
+export type TextPiece = { kind: 'same'; length: number; text: string | null } | { kind: 'added' | 'removed'; text: string }
 
 export interface ValueChange {
   /** Where in the root. */
@@ -64,7 +66,7 @@ function root(of: Fields): RootChange {
 
 function piece(of: Fields): TextPiece[] {
   const length = of.number('retain')
-  if (length !== null) return [{ kind: 'same', length }]
+  if (length !== null) return [{ kind: 'same', length, text: of.text('text', pieceMax, true) }]
   if (of.has('insert')) return [{ kind: 'added', text: shown(of.fields('insert').raw('value')) }]
   if (of.has('delete')) return [{ kind: 'removed', text: shown(of.fields('delete').raw('value')) }]
   return []
@@ -102,4 +104,10 @@ function place(of: Fields): string {
 
 function shown(value: unknown): string {
   return clip(typeof value === 'string' ? value : written(value), pieceMax, true)
+}
+
+/** How much was written or deleted. Yjs counts characters of text and values of anything else alike. */
+export function units(number: number, roots: readonly RootChange[]): string {
+  const one = roots.length > 0 && roots.every(({ type }) => type === 'text') ? 'character' : 'character or value'
+  return `${count(number)} ${number === 1 ? one : one.replace('character', 'characters').replace('value', 'values')}`
 }

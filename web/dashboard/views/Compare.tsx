@@ -1,9 +1,10 @@
 /** What changed between a version and another, or now. */
-import { useEffect, useId, useRef, useState } from 'preact/hooks'
+import { useId, useState } from 'preact/hooks'
 import { json } from '../api/client'
-import { parse, type RootChange, type TextPiece, type ValueChange } from '../comparison'
+import { type Comparison, parse, type RootChange, type TextPiece, units, type ValueChange } from '../comparison'
 import { count } from '../format'
 import { Empty, Standing } from '../parts/Notice'
+import { Sheet } from '../parts/Sheet'
 import { useLoaded } from '../parts/loaded'
 import { label, type Version } from './Versions'
 
@@ -13,15 +14,16 @@ interface Props {
   versions: readonly Version[]
   /** Of the document as it is now: what is compared with now is compared anew when this changes. */
   sequence: number | null
+  /** Of clients that are there now. */
+  names: ReadonlyMap<string, string>
   close: () => void
 }
 
 const current = 'current'
 
-export function Compare({ path, version, versions, sequence, close }: Props) {
+export function Compare({ path, version, versions, sequence, names, close }: Props) {
   const [to, setTo] = useState(current)
   const id = useId()
-  const title = useRef<HTMLHeadingElement>(null)
   const query = new URLSearchParams({ to })
   const comparison = useLoaded(
     async signal => parse(await json(`${path}/${encodeURIComponent(version.id)}/compare?${query}`, { signal })),
@@ -29,18 +31,11 @@ export function Compare({ path, version, versions, sequence, close }: Props) {
     to === current ? `${sequence}` : '',
   )
   const { value } = comparison
-
-  useEffect(() => {
-    title.current?.focus()
-  }, [])
-
   return (
-    <section class="panel compare" aria-labelledby={`${id}-title`}>
-      <div class="section-head">
-        <h3 id={`${id}-title`} ref={title} tabIndex={-1}>
-          What changed since {label(version)}
-        </h3>
-        <div class="actions">
+    <Sheet
+      title={`What changed since ${label(version)}`}
+      tools={
+        <>
           <label for={id}>up to</label>
           <select
             id={id}
@@ -58,25 +53,34 @@ export function Compare({ path, version, versions, sequence, close }: Props) {
                 </option>
               ))}
           </select>
-          <button type="button" onClick={close}>
-            Close
-          </button>
-        </div>
-      </div>
+        </>
+      }
+      close={close}
+    >
       <Standing of={comparison} what="the comparison" />
       {value?.roots.length === 0 && <Empty>The content is the same.</Empty>}
-      {value && (value.clients.length > 0 || value.deleted > 0) && (
-        <p class="soft">
-          {value.clients.length > 0 && (
-            <>Written by {value.clients.map(({ client, inserted }) => `client ${client} (${count(inserted)})`).join(', ')}. </>
-          )}
-          {value.deleted > 0 && <>{count(value.deleted)} deleted.</>}
-        </p>
-      )}
+      {value && <Authors comparison={value} names={names} />}
       {value?.roots.map(root => (
         <Root key={root.root} change={root} />
       ))}
-    </section>
+    </Sheet>
+  )
+}
+
+/** A client is known by what it says of itself while it is there, and by a number afterwards. */
+function Authors({ comparison: { clients, deleted, roots }, names }: { comparison: Comparison; names: ReadonlyMap<string, string> }) {
+  if (clients.length === 0 && deleted === 0) return null
+  const named = (client: string) => {
+    const name = names.get(client)
+    return name === undefined ? `client ${client}` : `${name} (client ${client})`
+  }
+  return (
+    <p class="soft">
+      {clients.length > 0 && (
+        <>Written by {clients.map(({ client, inserted }) => `${named(client)}: ${units(inserted, roots)}`).join(', ')}. </>
+      )}
+      {deleted > 0 && <>{units(deleted, roots)} deleted.</>}
+    </p>
   )
 }
 
@@ -106,7 +110,7 @@ function Root({ change }: { change: RootChange }) {
 function Piece({ piece }: { piece: TextPiece }) {
   switch (piece.kind) {
     case 'same':
-      return <span class="unchanged">{` … ${count(piece.length)} as before … `}</span>
+      return <span class="unchanged">{piece.text ?? ` … ${count(piece.length)} as before … `}</span>
     case 'added':
       return <ins>{piece.text}</ins>
     case 'removed':

@@ -11,7 +11,7 @@ import { versionSaved } from '../state/live'
 import { address } from '../state/route-address'
 import { clip } from '../text'
 import { Preview } from './Preview'
-import { Sessions } from './Sessions'
+import { names, Sessions, useSessions } from './Sessions'
 import { Versions } from './Versions'
 
 /** How often it is looked at who is there. Presence has no events: it changes with each key that somebody types. */
@@ -56,6 +56,7 @@ export function DocumentPage({ name }: { name: string }) {
   const path = documentPath(name)
   const loaded = useLoaded(signal => load(path, signal), name, `${turn} ${nowTurn}`)
   const metadata = loaded.value?.metadata ?? null
+  const sessions = useSessions(name, `${turn} ${nowTurn}`)
 
   useEffect(() => {
     const timer = setInterval(() => {
@@ -93,12 +94,13 @@ export function DocumentPage({ name }: { name: string }) {
           <section class="panel" aria-label="Metadata">
             <Facts facts={metadata.facts} isWide />
           </section>
-          <Sessions document={name} turn={`${turn} ${nowTurn}`} />
+          <Sessions document={name} sessions={sessions} />
           <Preview document={name} turn={`${turn} ${metadata.sequence}`} />
           <Versions
             document={name}
             turn={`${turn} ${versionTurn}`}
             sequence={metadata.sequence}
+            names={names(sessions.value)}
             restored={() => {
               setTurn(turn + 1)
             }}

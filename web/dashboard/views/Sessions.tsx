@@ -5,7 +5,7 @@ import { Fields } from '../api/fields'
 import { count, date, duration } from '../format'
 import { Confirm } from '../parts/Confirm'
 import { Empty, Standing } from '../parts/Notice'
-import { useLoaded } from '../parts/loaded'
+import { type Loaded, useLoaded } from '../parts/loaded'
 import { now } from '../state/clock'
 import { clip, colour, written } from '../text'
 
@@ -74,9 +74,18 @@ export function parse(value: unknown): Page {
   return { sessions, count: Math.max(page.number('count') ?? 0, sessions.length) }
 }
 
-export function Sessions({ document, turn }: { document: string; turn: string }) {
-  const path = `${documentPath(document)}/sessions`
-  const sessions = useLoaded(async signal => parse(await json(path, { signal })), document, turn)
+/** Of a document. With another `turn` they are looked for anew. */
+export function useSessions(document: string, turn: string): Loaded<Page> {
+  return useLoaded(async signal => parse(await json(`${documentPath(document)}/sessions`, { signal })), document, turn)
+}
+
+/** What clients call themselves. */
+export function names(page: Page | null): ReadonlyMap<string, string> {
+  const presences = page?.sessions.flatMap(({ presence }) => presence) ?? []
+  return new Map(presences.flatMap(({ client, name }): [string, string][] => (name === null || name === '' ? [] : [[client, name]])))
+}
+
+export function Sessions({ document, sessions }: { document: string; sessions: Loaded<Page> }) {
   const [leaving, setLeaving] = useState<Session | null>(null)
   const all = sessions.value?.sessions ?? null
   const left = (sessions.value?.count ?? 0) - (all?.length ?? 0)
@@ -144,7 +153,7 @@ export function Sessions({ document, turn }: { document: string; turn: string })
           action="Disconnect"
           isDangerous
           act={async () => {
-            await json(`${path}/${encodeURIComponent(leaving.id)}`, { method: 'DELETE' })
+            await json(`${documentPath(document)}/sessions/${encodeURIComponent(leaving.id)}`, { method: 'DELETE' })
             sessions.again()
           }}
           close={() => {

@@ -1,4 +1,4 @@
-/** Versions of a document: kept by hand or by policy, compared, and restored as a new edit. */
+/** Versions of a document: kept by hand or by policy, looked at, compared, and restored as a new edit. */
 import { useId, useState } from 'preact/hooks'
 import { documentPath, json } from '../api/client'
 import { Fields } from '../api/fields'
@@ -8,6 +8,7 @@ import { Empty, Standing } from '../parts/Notice'
 import { useLoaded } from '../parts/loaded'
 import { now } from '../state/clock'
 import { Compare } from './Compare'
+import { View } from './View'
 
 const versionsMax = 500
 
@@ -43,8 +44,13 @@ export function parse(value: unknown): Version[] {
   })
 }
 
-export function label(version: Version): string {
+function title(version: Version): string {
   return version.name ?? `version ${version.id}`
+}
+
+/** Names come again, those that are kept by themselves above all: the time tells them apart. */
+export function label(version: Version): string {
+  return version.takenMs === null ? title(version) : `${title(version)} (${date(version.takenMs)})`
 }
 
 interface Props {
@@ -52,14 +58,19 @@ interface Props {
   turn: string
   /** Of the document as it is now. */
   sequence: number | null
+  /** Of clients that are there now. */
+  names: ReadonlyMap<string, string>
   restored: () => void
 }
 
-export function Versions({ document, turn, sequence, restored }: Props) {
+export function Versions({ document, turn, sequence, names, restored }: Props) {
   const path = `${documentPath(document)}/versions`
   const versions = useLoaded(async signal => parse(await json(path, { signal })), document, turn)
   const [restoring, setRestoring] = useState<Version | null>(null)
-  const [comparing, setComparing] = useState<Version | null>(null)
+  const [opened, setOpened] = useState<{ version: Version; as: 'content' | 'comparison' } | null>(null)
+  const close = () => {
+    setOpened(null)
+  }
   const [said, setSaid] = useState('')
   const all = versions.value
   return (
@@ -101,7 +112,7 @@ export function Versions({ document, turn, sequence, restored }: Props) {
               {all.map(version => (
                 <tr key={version.id}>
                   <th scope="row" class="name">
-                    {label(version)}
+                    {title(version)}
                   </th>
                   <td class="nowrap" title={date(version.takenMs)}>
                     {version.takenMs === null ? '–' : ago(now.value - version.takenMs)}
@@ -113,9 +124,18 @@ export function Versions({ document, turn, sequence, restored }: Props) {
                     <div class="actions">
                       <button
                         type="button"
+                        aria-label={`View ${label(version)}`}
+                        onClick={() => {
+                          setOpened({ version, as: 'content' })
+                        }}
+                      >
+                        View
+                      </button>
+                      <button
+                        type="button"
                         aria-label={`Compare ${label(version)}`}
                         onClick={() => {
-                          setComparing(version)
+                          setOpened({ version, as: 'comparison' })
                         }}
                       >
                         Compare
@@ -137,16 +157,16 @@ export function Versions({ document, turn, sequence, restored }: Props) {
           </table>
         </div>
       )}
-      {comparing && all && (
+      {opened?.as === 'content' && <View key={opened.version.id} path={path} version={opened.version} close={close} />}
+      {opened?.as === 'comparison' && all && (
         <Compare
-          key={comparing.id}
+          key={opened.version.id}
           path={path}
-          version={comparing}
+          version={opened.version}
           versions={all}
           sequence={sequence}
-          close={() => {
-            setComparing(null)
-          }}
+          names={names}
+          close={close}
         />
       )}
       {restoring && (
