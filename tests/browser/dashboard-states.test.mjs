@@ -30,11 +30,12 @@ function world (more = {}) {
     answers: {
       'GET /v1/documents': ({ path }) => {
         const query = new URL(path, 'http://a').searchParams
+        if (query.get('live') === 'true') return { status: 200, body: { documents: [{ name: 'notes/7', created_at: null, sessions: 12 }, { name: EVIL, created_at: since, sessions: 2 }].filter(({ name }) => name.startsWith(query.get('prefix') ?? '')), next: null } }
         const all = [EVIL, ...Array.from({ length: 120 }, (_, at) => `notes/${at}`)].filter(name => name.startsWith(query.get('prefix') ?? ''))
         const from = Number(query.get('cursor') ?? 0)
         const limit = Number(query.get('limit'))
         const next = from + limit < all.length ? String(from + limit) : null
-        return { status: 200, body: { documents: all.slice(from, from + limit).map(name => ({ name, created_at: since })), next } }
+        return { status: 200, body: { documents: all.slice(from, from + limit).map(name => ({ name, created_at: since, sessions: 0 })), next } }
       },
       [`GET ${path(EVIL)}`]: { name: EVIL, sequence: 120, bytes: 4_000, created_at: since, updated_at: since, sessions: 2 },
       [`GET ${path(EVIL)}/sessions`]: {
@@ -343,6 +344,64 @@ test('documents are found by prefix, and shown a page at a time', { timeout: TES
   assert.equal(await page.getByRole('button', { name: 'Next' }).count(), 0)
   await page.getByLabel('Name starts with').fill('nothing')
   await page.getByText('No document has a name that starts so.').waitFor()
+})
+
+test('a list of documents keeps its place: going back, loading anew, and as an address', { timeout: TEST_MS }, async t => {
+  const { person, page } = await open(t, { view: 'documents' })
+  const rows = page.locator('tbody tr')
+  await page.getByLabel('Name starts with').fill('notes/')
+  await eventually(() => page.url().includes('prefix=notes'), true)
+  await page.getByRole('button', { name: 'Next' }).click()
+  await page.getByText('Page 2').waitFor()
+  await page.getByRole('link', { name: 'notes/51', exact: true }).click()
+  await page.getByRole('heading', { level: 1, name: 'notes/51' }).waitFor()
+  assert.equal(await page.title(), 'notes/51 · Selvedge')
+  await page.goBack()
+  await page.getByRole('link', { name: 'notes/51', exact: true }).waitFor()
+  assert.equal(await page.getByLabel('Name starts with').inputValue(), 'notes/')
+  await page.getByRole('link', { name: 'notes/52', exact: true }).click()
+  await page.getByRole('navigation', { name: 'Where this is' }).getByRole('link').click()
+  await page.getByText('Page 2').waitFor()
+  await page.goBack()
+  await page.goBack()
+  await page.reload()
+  await page.getByText('Page 2').waitFor()
+  const other = await person.open(page.url())
+  await other.getByRole('button', { name: 'Next' }).click()
+  await eventually(() => other.locator('tbody tr').count(), 20)
+  await other.reload()
+  await other.getByRole('button', { name: 'First page' }).click()
+  await eventually(() => other.locator('tbody tr').count(), 50)
+  await page.getByRole('button', { name: 'Previous' }).click()
+  await eventually(() => rows.first().textContent(), text => text.startsWith('notes/0'))
+  forgive(person, 404)
+})
+
+test('documents that are open are found, those with most sessions first', { timeout: TEST_MS }, async t => {
+  const { page } = await open(t)
+  await page.getByRole('link', { name: 'live' }).click()
+  const rows = page.locator('tbody tr')
+  await eventually(() => rows.count(), 2)
+  await expectText(() => rows.first().textContent(), /^notes\/7\s*12/)
+  assert.ok(await page.getByLabel('With sessions only').isChecked())
+  await page.getByLabel('Name starts with').fill('x')
+  await page.getByText('Nobody has a document whose name starts so open.').waitFor()
+  await page.getByLabel('Name starts with').fill('')
+  await eventually(() => rows.count(), 2)
+  await page.getByLabel('With sessions only').uncheck()
+  await eventually(() => rows.count(), 50)
+})
+
+test('a page without documents that is not the last says so', { timeout: TEST_MS }, async t => {
+  const says = world()
+  says.answers['GET /v1/documents'] = ({ path }) => ({
+    status: 200,
+    body: path.includes('cursor=more') ? { documents: [{ name: 'mine', created_at: since, sessions: 0 }], next: null } : { documents: [], next: 'more' }
+  })
+  const { page } = await open(t, { view: 'documents', says })
+  await page.getByText('None on this page; there may be some on the next.').waitFor()
+  await page.getByRole('button', { name: 'Next' }).click()
+  await page.getByRole('link', { name: 'mine', exact: true }).waitFor()
 })
 
 test('what others feel is asked first, with keys alone', { timeout: TEST_MS }, async t => {

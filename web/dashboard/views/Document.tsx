@@ -8,6 +8,7 @@ import { Facts } from '../parts/Facts'
 import { Empty, Standing } from '../parts/Notice'
 import { useLoaded } from '../parts/loaded'
 import { versionSaved } from '../state/live'
+import { lastListing } from '../state/route'
 import { address } from '../state/route-address'
 import { clip } from '../text'
 import { Preview } from './Preview'
@@ -75,7 +76,7 @@ export function DocumentPage({ name }: { name: string }) {
     <>
       <div class="view-head">
         <nav aria-label="Where this is">
-          <a href={address({ view: 'documents', name: null })}>Documents</a> /
+          <a href={address({ view: 'documents', listing: lastListing.value })}>Documents</a> /
         </nav>
         <h1 class="document-name">{clip(name, 400)}</h1>
         <button

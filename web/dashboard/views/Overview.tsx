@@ -10,7 +10,7 @@ import { Spark } from '../parts/Spark'
 import { now as clock } from '../state/clock'
 import { isAway } from '../state/feed'
 import { type Series, status, statusAt } from '../state/live'
-import { address } from '../state/route-address'
+import { address, everything } from '../state/route-address'
 import type { Status } from '../status'
 
 const perSecond = (value: number | null) => (value === null ? rate(value) : `${rate(value)}/s`)
@@ -72,7 +72,7 @@ function Figures({ now }: { now: Status }) {
         <p class={`banner ${first.severity}`}>
           <strong>{first.severity === 'critical' ? 'Critical' : 'Warning'}:</strong> {first.title}{' '}
           {first.detail !== '' && `– ${first.detail}`}{' '}
-          <a href={address({ view: 'alerts', name: null })}>{now.alerts.length === 1 ? 'What to do' : `All ${now.alerts.length} alerts`}</a>
+          <a href={address({ view: 'alerts' })}>{now.alerts.length === 1 ? 'What to do' : `All ${now.alerts.length} alerts`}</a>
         </p>
       )}
       <section aria-label="Figures now">
@@ -84,7 +84,7 @@ function Figures({ now }: { now: Status }) {
             {now.sessionsBehind !== null && now.sessionsBehind > 0 && `${count(now.sessionsBehind)} behind`}
           </Tile>
           <Tile label="Documents" value={count(now.documents)} series="documents">
-            live
+            <a href={address({ view: 'documents', listing: { ...everything, isLive: true } })}>live</a>
           </Tile>
           <Tile label="Updates" value={perSecond(now.updatesPerSecond)} series="updates" />
           <Tile label="Deliveries" value={perSecond(now.deliveriesPerSecond)} series="deliveries" />
