@@ -152,6 +152,62 @@ test('a narrow window shows all of every view', { timeout: TEST_MS }, async t =>
   }
 })
 
+test('on a phone whatever can be done is in sight', { timeout: TEST_MS }, async t => {
+  const { served, page } = await open(t, { viewport: { width: 375, height: 740 } })
+  for (const view of Object.keys(views)) {
+    await show(page, served, view)
+    const hidden = await page.locator('nav a, button').evaluateAll(all => all.flatMap(element => {
+      const { left, right } = element.getBoundingClientRect()
+      const frame = (element.closest('.scroll') ?? document.documentElement).getBoundingClientRect()
+      return left >= frame.left && right <= Math.min(frame.right, innerWidth) ? [] : [element.textContent]
+    }))
+    assert.deepEqual(hidden, [], view)
+  }
+})
+
+test('no tile stands alone in a row', { timeout: TEST_MS }, async t => {
+  const { page } = await open(t)
+  await tile(page, '1,234').waitFor()
+  for (const width of [320, 375, 600, 768, 1024, 1280, 1440, 1920]) {
+    await page.setViewportSize({ width, height: 900 })
+    const { tops, cut } = await page.locator('.tile').evaluateAll(tiles => ({
+      tops: tiles.map(one => one.getBoundingClientRect().top),
+      cut: tiles.filter(one => one.querySelector('.tile-value').scrollWidth > one.clientWidth).length
+    }))
+    const rows = [...new Set(tops)].map(top => tops.filter(other => other === top).length)
+    assert.ok(new Set(rows).size === 1 && rows[0] > 1, `${rows} at ${width}`)
+    assert.equal(cut, 0, `a figure is cut at ${width}`)
+  }
+})
+
+test('with forced colours what only a colour says is still seen', { timeout: TEST_MS }, async t => {
+  const { served, page } = await open(t, { forcedColors: 'active' })
+  const colour = locator => locator.first().evaluate(element => getComputedStyle(element).backgroundColor)
+  await show(page, served, 'overview')
+  for (const [part, ground] of [['.meter-part', '.meter-bar'], ['.swatch.poor', 'body'], ['.stack .poor', '.stack .excellent'], ['.freshness .dot', 'body']]) {
+    assert.notEqual(await colour(page.locator(part)), await colour(page.locator(ground)), part)
+  }
+  await show(page, served, `documents/${encodeURIComponent(EVIL)}`)
+  assert.equal(await colour(page.locator('.presence', { hasText: 'Anna' }).locator('.dot')), 'rgb(48, 188, 237)')
+  const button = page.getByRole('button', { name: 'Text', exact: true })
+  const before = await colour(button)
+  await button.click()
+  await page.locator('pre.content').waitFor()
+  assert.notEqual(await colour(button), before)
+})
+
+test('charts go on where they were when the page is loaded anew', { timeout: TEST_MS }, async t => {
+  const rates = updates => ({ over_1_s: { updates, deliveries: 1, bytes_received: 1, bytes_sent: 1 }, over_10_s: {}, over_60_s: {} })
+  const says = world()
+  says.status = statusOf({ per_second: rates(4_321) })
+  const { served, page } = await open(t, { says })
+  const most = page.getByRole('region', { name: 'Updates and deliveries' }).getByRole('row', { name: /^updates/ }).getByRole('cell')
+  await eventually(() => most.allTextContents(), texts => texts[2] === '4,321/s')
+  served.status = statusOf({ per_second: rates(7) })
+  await page.reload()
+  await eventually(() => most.allTextContents(), texts => texts[0] === '7/s' && texts[2] === '4,321/s')
+})
+
 test('words of strangers are words', { timeout: TEST_MS }, async t => {
   const { served, page, main } = await open(t)
   const shows = async () => {
@@ -302,6 +358,8 @@ test('a token is asked for, kept in the tab, and sent in a header only', { timeo
   await field.fill(token)
   await field.press('Enter')
   await tile(page, '1,234').waitFor()
+  // The field is gone; focus is not lost with it.
+  await eventually(() => page.evaluate(() => document.activeElement.id), 'main')
   await page.getByRole('link', { name: 'Documents' }).click()
   await page.getByRole('link', { name: 'notes/3', exact: true }).waitFor()
   assert.ok(!page.url().includes(token))
@@ -469,7 +527,7 @@ test('a setting is changed as it was seen, or said why not', { timeout: TEST_MS 
   await dialog.getByRole('button', { name: 'Change it now' }).click()
   await dialog.getByText('connections_max has to be 1 to 16777216').waitFor()
   await dialog.getByLabel('New value (connections)').fill('5')
-  await dialog.getByRole('button', { name: 'Change it now' }).click()
+  await page.keyboard.press('Enter')
   await page.getByText('connections_max has changed.').waitFor()
   const { body, headers } = served.asked('PATCH', '/v1/settings').at(-1)
   assert.deepEqual(body, { connections_max: '5' })

@@ -49,6 +49,14 @@ export function App() {
     else main.current?.focus()
   }, [view, name])
 
+  const isAsked = asked.value !== null
+  const wasAsked = useRef(isAsked)
+  useEffect(() => {
+    // The field that had the focus is gone with the question.
+    if (wasAsked.current && !isAsked) main.current?.focus()
+    wasAsked.current = isAsked
+  }, [isAsked])
+
   return (
     <>
       <a

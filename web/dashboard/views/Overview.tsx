@@ -87,7 +87,9 @@ function Figures({ now }: { now: Status }) {
             <a href={address({ view: 'documents', listing: { ...everything, isLive: true } })}>live</a>
           </Tile>
           <Tile label="Updates" value={perSecond(now.updatesPerSecond)} series="updates" />
-          <Tile label="Deliveries" value={perSecond(now.deliveriesPerSecond)} series="deliveries" />
+          <Tile label="Deliveries" value={perSecond(now.deliveriesPerSecond)} series="deliveries">
+            frames to sessions, authors too
+          </Tile>
           <Tile label="Sent" value={bytesPerSecond(now.sentBytesPerSecond)} series="sent">
             received {bytesPerSecond(now.receivedBytesPerSecond)}
           </Tile>

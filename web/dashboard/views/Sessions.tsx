@@ -96,7 +96,7 @@ export function Sessions({ document, sessions }: { document: string; sessions: L
       {all?.length === 0 && <Empty>Nobody has this document open.</Empty>}
       {all && all.length > 0 && (
         <div class="scroll" tabIndex={0} role="group" aria-labelledby="sessions-title">
-          <table>
+          <table class="stacked">
             <caption class="visually-hidden">Live sessions of this document</caption>
             <thead>
               <tr>
@@ -115,18 +115,26 @@ export function Sessions({ document, sessions }: { document: string; sessions: L
             <tbody>
               {all.map(session => (
                 <tr key={session.id}>
-                  <td>
+                  <td class="whole">
                     {session.presence.length === 0 && <span class="soft">none</span>}
                     {session.presence.map(one => (
                       <PresenceMark key={one.client} presence={one} />
                     ))}
                   </td>
-                  <td class="name">{session.subject ?? '–'}</td>
-                  <td class="nowrap">{session.address ?? '–'}</td>
-                  <td class="nowrap">{session.id}</td>
-                  <td>{session.access}</td>
-                  <td>{session.dialect}</td>
-                  <td class="nowrap" title={date(session.sinceMs)}>
+                  <td class="name" data-label="User">
+                    {session.subject ?? '–'}
+                  </td>
+                  <td class="nowrap" data-label="Address">
+                    {session.address ?? '–'}
+                  </td>
+                  <td class="nowrap" data-label="Session">
+                    {session.id}
+                  </td>
+                  <td data-label="Access">{session.access}</td>
+                  <td class="nowrap" data-label="Protocol">
+                    {session.dialect}
+                  </td>
+                  <td class="nowrap" title={date(session.sinceMs)} data-label="For">
                     {session.sinceMs === null ? '–' : duration(Math.max(0, now.value - session.sinceMs) / 1_000)}
                   </td>
                   <td class="end">

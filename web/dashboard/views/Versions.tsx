@@ -90,7 +90,7 @@ export function Versions({ document, turn, sequence, names, restored }: Props) {
       {all?.length === 0 && <Empty>No version has been saved yet.</Empty>}
       {all && all.length > 0 && (
         <div class="scroll" tabIndex={0} role="group" aria-labelledby="versions-title">
-          <table>
+          <table class="stacked">
             <caption class="visually-hidden">Versions of this document, the latest first</caption>
             <thead>
               <tr>
@@ -114,12 +114,18 @@ export function Versions({ document, turn, sequence, names, restored }: Props) {
                   <th scope="row" class="name">
                     {title(version)}
                   </th>
-                  <td class="nowrap" title={date(version.takenMs)}>
+                  <td class="nowrap" title={date(version.takenMs)} data-label="Saved">
                     {version.takenMs === null ? '–' : ago(now.value - version.takenMs)}
                   </td>
-                  <td class="name">{version.isAutomatic ? 'policy' : (version.author ?? '–')}</td>
-                  <td class="number">{count(version.sequence)}</td>
-                  <td class="number">{bytes(version.bytes)}</td>
+                  <td class="name" data-label="By">
+                    {version.isAutomatic ? 'policy' : (version.author ?? '–')}
+                  </td>
+                  <td class="number" data-label="Sequence">
+                    {count(version.sequence)}
+                  </td>
+                  <td class="number" data-label="Size">
+                    {bytes(version.bytes)}
+                  </td>
                   <td class="end">
                     <div class="actions">
                       <button
