@@ -156,7 +156,7 @@ test('on a phone whatever can be done is in sight', { timeout: TEST_MS }, async 
   const { served, page } = await open(t, { viewport: { width: 375, height: 740 } })
   for (const view of Object.keys(views)) {
     await show(page, served, view)
-    const hidden = await page.locator('nav a, button').evaluateAll(all => all.flatMap(element => {
+    const hidden = await page.locator('nav a, main a, button').evaluateAll(all => all.flatMap(element => {
       const { left, right } = element.getBoundingClientRect()
       const frame = (element.closest('.scroll') ?? document.documentElement).getBoundingClientRect()
       return left >= frame.left && right <= Math.min(frame.right, innerWidth) ? [] : [element.textContent]

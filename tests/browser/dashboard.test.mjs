@@ -33,7 +33,7 @@ async function writer (t, server, name = NAME) {
 
 test('figures follow what clients do', { timeout: TEST_MS }, async t => {
   const { server, page } = await open(t, 'overview')
-  const tile = name => page.locator('.tile', { hasText: name }).locator('.tile-value')
+  const tile = name => page.locator('.tile', { has: page.locator('.tile-label').getByText(name, { exact: true }) }).locator('.tile-value')
   await page.getByText('Live', { exact: true }).waitFor()
   await eventually(() => tile('Connections').textContent(), '0')
   const client = await writer(t, server)

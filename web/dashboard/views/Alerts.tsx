@@ -123,7 +123,7 @@ function SlowOperations({ operations }: { operations: readonly SlowOperation[] }
         <Empty>No operation took longer than its threshold.</Empty>
       ) : (
         <div class="scroll" tabIndex={0} role="group" aria-labelledby="slow-title">
-          <table>
+          <table class="stacked">
             <caption class="visually-hidden">The latest operations that took longer than their threshold</caption>
             <thead>
               <tr>
@@ -139,17 +139,21 @@ function SlowOperations({ operations }: { operations: readonly SlowOperation[] }
             <tbody>
               {operations.map((operation, at) => (
                 <tr key={at}>
-                  <td class="nowrap">{operation.atMs === null ? '–' : ago(now.value - operation.atMs)}</td>
-                  <td>{operation.operation}</td>
-                  <td class="number">{seconds(operation.seconds)}</td>
-                  <td class="name">
+                  <td class="nowrap" data-label="When">
+                    {operation.atMs === null ? '–' : ago(now.value - operation.atMs)}
+                  </td>
+                  <td data-label="Operation">{operation.operation}</td>
+                  <td class="number" data-label="Took">
+                    {seconds(operation.seconds)}
+                  </td>
+                  <td class="name whole" data-label="Document">
                     {operation.document === null ? (
                       '–'
                     ) : (
                       <a href={address({ view: 'document', name: operation.document })}>{clip(operation.document)}</a>
                     )}
                   </td>
-                  <td>{operation.cause}</td>
+                  <td data-label="Cause">{operation.cause}</td>
                 </tr>
               ))}
             </tbody>
