@@ -64,7 +64,7 @@ function world (more = {}) {
         deleted: 3,
         roots: [
           { root: EVIL, type: 'text', state: 'changed', clients: [42], text: [{ retain: 5, text: 'some ' }, { retain: 5_000 }, { delete: { value: 'old words', attributes: {} } }, { insert: { value: `new ${EVIL}`, attributes: {} } }], values: [] },
-          { root: 'todo', type: 'array', state: 'changed', clients: [], text: [], values: [{ splice: { path: [], index: 2, removed: [{ done: false }], inserted: [{ done: true }] } }] }
+          { root: 'todo', type: 'array', state: 'changed', clients: [], text: [], values: [{ splice: { path: [], index: 2, removed: [{ done: false }], inserted: [{ done: true }] } }, { text: { path: [2, 'title'], pieces: [{ retain: 4, text: 'Go t' }, { insert: { value: `here ${EVIL}`, attributes: {} } }] } }] }
         ]
       },
       [`POST ${path(EVIL)}/versions/3/restore`]: { sequence: 122, changed: true },
@@ -225,7 +225,7 @@ test('words of strangers are words', { timeout: TEST_MS }, async t => {
     await page.locator('pre.content', { hasText: 'onerror' }).waitFor()
   }
   await page.getByRole('button', { name: /^Compare before/ }).click()
-  await page.locator('ins', { hasText: 'onerror' }).waitFor()
+  await page.locator('ins', { hasText: 'onerror' }).first().waitFor()
   await shows()
   await page.getByRole('button', { name: /^View before/ }).click()
   for (const kind of ['Text', 'JSON']) {
@@ -505,7 +505,8 @@ test('a comparison says who, how much and what stayed; a version is looked at, a
   const sheet = page.locator('.sheet')
   await isFocused(sheet.getByRole('heading', { name: /^What changed since before/ }))
   await sheet.getByText('Written by client 42: 12 characters or values, Anna (client 8): 1 character or value. 3 characters or values deleted.').waitFor()
-  await expectText(() => sheet.locator('pre').first().textContent(), /^some  … 5,000 as before … old words/)
+  await expectText(() => sheet.locator('pre').first().textContent(), /^some  … 5,000 characters as before … old words/)
+  await expectText(() => sheet.locator('.value', { hasText: '[2].title' }).textContent(), /Go there <img/)
   // Versions that have no name are told apart by their time.
   await expectText(() => sheet.getByRole('combobox').locator('option').nth(1).textContent(), /^version 2 \(.*\d\d.*\)$/)
   await sheet.getByRole('button', { name: 'Close' }).focus()

@@ -30,6 +30,7 @@ test('a comparison is read into pieces of text and values', () => {
           { set: { path: ['a', 2, 'title'], after: null } },
           { set: { path: ['gone'], before: 'x' } },
           { splice: { path: ['list'], index: 3, removed: [1], inserted: ['a', 'b'] } },
+          { text: { path: ['list', 0], pieces: [{ retain: 2, text: 'ab' }, { insert: { value: 'c', attributes: {} } }] } },
         ],
       },
     ],
@@ -43,9 +44,18 @@ test('a comparison is read into pieces of text and values', () => {
     { kind: 'added', text: '{\n  "image": "x"\n}' },
   ])
   expect(comparison.roots[1]?.values).toEqual([
-    { path: 'a[2].title', before: null, after: 'null' },
-    { path: 'gone', before: 'x', after: null },
-    { path: 'list[3]', before: '1', after: 'a\nb' },
+    { path: 'a[2].title', before: null, after: 'null', pieces: [] },
+    { path: 'gone', before: 'x', after: null, pieces: [] },
+    { path: 'list[3]', before: '1', after: 'a\nb', pieces: [] },
+    {
+      path: 'list[0]',
+      before: null,
+      after: null,
+      pieces: [
+        { kind: 'same', length: 2, text: 'ab' },
+        { kind: 'added', text: 'c' },
+      ],
+    },
   ])
 })
 
@@ -58,8 +68,22 @@ test('what a hostile document makes of it is bounded', () => {
   expect(roots[0]?.text.every(piece => (piece.text ?? '').length <= 4_000)).toBe(true)
 })
 
+test('a text inside of others is bounded, and what is left out is counted', () => {
+  const pieces = Array.from({ length: 60 }, () => ({ insert: { value: 'x', attributes: {} } }))
+  const { roots } = parse({ roots: [{ root: 'r', text: [], values: [{ text: { path: ['t'], pieces } }] }] })
+  expect(roots[0]?.values[0]?.pieces).toHaveLength(50)
+  expect(roots[0]?.left).toBe(10)
+})
+
 test('another shape is nothing, and no error', () => {
-  for (const odd of [null, 7, 'x', [], {}, { roots: [null, 7, { text: [7, {}], values: [{ set: 7 }] }] }]) {
+  for (const odd of [
+    null,
+    7,
+    'x',
+    [],
+    {},
+    { roots: [null, 7, { text: [7, {}], values: [{ set: 7 }, { text: 7 }, { text: { pieces: 7 } }] }] },
+  ]) {
     expect(parse(odd).deleted).toBe(0)
   }
 })

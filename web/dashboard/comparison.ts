@@ -5,6 +5,10 @@ import { clip, written } from './text'
 
 const rootsMax = 200
 const changesMax = 500
+
+/** Of a text inside of others, of which there may be many. */
+const piecesMax = 50
+
 const clientsMax = 50
 
 /** Of one piece of text, and of one value. */
@@ -35,6 +39,8 @@ export interface ValueChange {
   path: string
   before: string | null
   after: string | null
+  /** Of a text inside of other types. */
+  pieces: TextPiece[]
 }
 
 export function parse(json: unknown): Comparison {
@@ -60,7 +66,10 @@ function root(of: Fields): RootChange {
       of.values('text', Infinity).length +
       of.values('values', Infinity).length -
       Math.min(text.length, changesMax) -
-      Math.min(values.length, changesMax),
+      Math.min(values.length, changesMax) +
+      values
+        .slice(0, changesMax)
+        .reduce((sum, value) => sum + Math.max(0, value.fields('text').values('pieces', Infinity).length - piecesMax), 0),
   }
 }
 
@@ -75,7 +84,7 @@ function piece(of: Fields): TextPiece[] {
 function valueChange(of: Fields): ValueChange[] {
   if (of.has('set')) {
     const set = of.fields('set')
-    return [{ path: place(set), before: side(set, 'before'), after: side(set, 'after') }]
+    return [{ path: place(set), before: side(set, 'before'), after: side(set, 'after'), pieces: [] }]
   }
   if (of.has('splice')) {
     const splice = of.fields('splice')
@@ -83,7 +92,11 @@ function valueChange(of: Fields): ValueChange[] {
       const values = splice.values(name, changesMax)
       return values.length === 0 ? null : clip(values.map(shown).join('\n'), pieceMax, true)
     }
-    return [{ path: `${place(splice)}[${splice.number('index') ?? 0}]`, before: row('removed'), after: row('inserted') }]
+    return [{ path: `${place(splice)}[${splice.number('index') ?? 0}]`, before: row('removed'), after: row('inserted'), pieces: [] }]
+  }
+  if (of.has('text')) {
+    const text = of.fields('text')
+    return [{ path: place(text), before: null, after: null, pieces: text.list('pieces', piecesMax).flatMap(piece) }]
   }
   return []
 }

@@ -92,13 +92,7 @@ function Root({ change }: { change: RootChange }) {
         <code>{root === '' ? '(no name)' : root}</code> <span class="soft">{type.replaceAll('_', ' ')}</span>{' '}
         <span class={`badge ${state === 'added' ? 'good' : state === 'removed' ? 'bad' : ''}`}>{state}</span>
       </h4>
-      {text.length > 0 && (
-        <pre class="content">
-          {text.map((piece, at) => (
-            <Piece key={at} piece={piece} />
-          ))}
-        </pre>
-      )}
+      <Text pieces={text} />
       {values.map((value, at) => (
         <Value key={at} change={value} />
       ))}
@@ -107,10 +101,25 @@ function Root({ change }: { change: RootChange }) {
   )
 }
 
+function Text({ pieces }: { pieces: readonly TextPiece[] }) {
+  if (pieces.length === 0) return null
+  return (
+    <pre class="content">
+      {pieces.map((piece, at) => (
+        <Piece key={at} piece={piece} />
+      ))}
+    </pre>
+  )
+}
+
 function Piece({ piece }: { piece: TextPiece }) {
   switch (piece.kind) {
     case 'same':
-      return <span class="unchanged">{piece.text ?? ` … ${count(piece.length)} as before … `}</span>
+      return (
+        <span class="unchanged">
+          {piece.text ?? ` … ${count(piece.length)} ${piece.length === 1 ? 'character' : 'characters'} as before … `}
+        </span>
+      )
     case 'added':
       return <ins>{piece.text}</ins>
     case 'removed':
@@ -118,7 +127,7 @@ function Piece({ piece }: { piece: TextPiece }) {
   }
 }
 
-function Value({ change: { path, before, after } }: { change: ValueChange }) {
+function Value({ change: { path, before, after, pieces } }: { change: ValueChange }) {
   return (
     <div class="value">
       {path !== '' && <code>{path}</code>}
@@ -132,6 +141,7 @@ function Value({ change: { path, before, after } }: { change: ValueChange }) {
           <ins>{after}</ins>
         </pre>
       )}
+      <Text pieces={pieces} />
     </div>
   )
 }
