@@ -30,18 +30,19 @@ function world (more = {}) {
     answers: {
       'GET /v1/documents': ({ path }) => {
         const query = new URL(path, 'http://a').searchParams
+        if (query.get('live') === 'true') return { status: 200, body: { documents: [{ name: 'notes/7', created_at: null, sessions: 12 }, { name: EVIL, created_at: since, sessions: 2 }].filter(({ name }) => name.startsWith(query.get('prefix') ?? '')), next: null } }
         const all = [EVIL, ...Array.from({ length: 120 }, (_, at) => `notes/${at}`)].filter(name => name.startsWith(query.get('prefix') ?? ''))
         const from = Number(query.get('cursor') ?? 0)
         const limit = Number(query.get('limit'))
         const next = from + limit < all.length ? String(from + limit) : null
-        return { status: 200, body: { documents: all.slice(from, from + limit).map(name => ({ name, created_at: since })), next } }
+        return { status: 200, body: { documents: all.slice(from, from + limit).map(name => ({ name, created_at: since, sessions: 0 })), next } }
       },
       [`GET ${path(EVIL)}`]: { name: EVIL, sequence: 120, bytes: 4_000, created_at: since, updated_at: since, sessions: 2 },
       [`GET ${path(EVIL)}/sessions`]: {
         count: 2,
         sessions: [
-          { id: '1-9', access: 'write', dialect: 'y-websocket', seconds: 70, awareness: [{ client: 7, state: { user: { name: EVIL, color: 'red;background:url(//evil)' } } }] },
-          { id: '0-3', access: 'read', dialect: 'hocuspocus', seconds: 7_000, awareness: [{ client: 8, state: { user: { name: 'Anna', color: '#30bced' } } }, { client: 9, state: null }] }
+          { id: '1-9', access: 'write', dialect: 'y-websocket', since, subject: EVIL, address: '10.0.0.1', awareness: [{ client: 7, state: { user: { name: EVIL, color: 'red;background:url(//evil)' } } }] },
+          { id: '0-3', access: 'read', dialect: 'hocuspocus', since, awareness: [{ client: 8, state: { user: { name: 'Anna', color: '#30bced' } } }, { client: 9, state: null }] }
         ]
       },
       [`DELETE ${path(EVIL)}/sessions/1-9`]: { sessions: 1 },
@@ -54,12 +55,16 @@ function world (more = {}) {
         versions.unshift({ id: 4, name: body.name, author: 'me', created_at: since, sequence: 121, bytes: 2_100, automatic: false })
         return { status: 201, body: versions[0] }
       },
+      [`GET ${path(EVIL)}/versions/3/content`]: ({ headers }) => ({
+        status: 200,
+        body: headers.accept.includes('json') ? { roots: { body: { type: 'text', value: `then ${EVIL}` } } } : `then ${EVIL}`
+      }),
       [`GET ${path(EVIL)}/versions/3/compare`]: {
-        clients: [{ client: 42, inserted: 12 }],
+        clients: [{ client: 42, inserted: 12 }, { client: 8, inserted: 1 }],
         deleted: 3,
         roots: [
-          { root: EVIL, type: 'text', state: 'changed', clients: [42], text: [{ retain: 5 }, { delete: { value: 'old words', attributes: {} } }, { insert: { value: `new ${EVIL}`, attributes: {} } }], values: [] },
-          { root: 'todo', type: 'array', state: 'changed', clients: [], text: [], values: [{ splice: { path: [], index: 2, removed: [{ done: false }], inserted: [{ done: true }] } }] }
+          { root: EVIL, type: 'text', state: 'changed', clients: [42], text: [{ retain: 5, text: 'some ' }, { retain: 5_000 }, { delete: { value: 'old words', attributes: {} } }, { insert: { value: `new ${EVIL}`, attributes: {} } }], values: [] },
+          { root: 'todo', type: 'array', state: 'changed', clients: [], text: [], values: [{ splice: { path: [], index: 2, removed: [{ done: false }], inserted: [{ done: true }] } }, { text: { path: [2, 'title'], pieces: [{ retain: 4, text: 'Go t' }, { insert: { value: `here ${EVIL}`, attributes: {} } }] } }] }
         ]
       },
       [`POST ${path(EVIL)}/versions/3/restore`]: { sequence: 122, changed: true },
@@ -130,6 +135,9 @@ for (const colorScheme of ['light', 'dark']) {
     await page.getByRole('button', { name: `Compare before ${SHOWN}` }).click()
     await page.getByText('old words').waitFor()
     await accessible(page, 'a comparison')
+    await page.getByRole('button', { name: `View before ${SHOWN}` }).click()
+    await page.getByText('then <img').waitFor()
+    await accessible(page, 'a version')
     await page.getByRole('button', { name: `Restore before ${SHOWN}` }).click()
     await page.getByRole('dialog').waitFor()
     await accessible(page, 'a question')
@@ -142,6 +150,62 @@ test('a narrow window shows all of every view', { timeout: TEST_MS }, async t =>
     await show(page, served, view)
     await fits(page)
   }
+})
+
+test('on a phone whatever can be done is in sight', { timeout: TEST_MS }, async t => {
+  const { served, page } = await open(t, { viewport: { width: 375, height: 740 } })
+  for (const view of Object.keys(views)) {
+    await show(page, served, view)
+    const hidden = await page.locator('nav a, main a, button').evaluateAll(all => all.flatMap(element => {
+      const { left, right } = element.getBoundingClientRect()
+      const frame = (element.closest('.scroll') ?? document.documentElement).getBoundingClientRect()
+      return left >= frame.left && right <= Math.min(frame.right, innerWidth) ? [] : [element.textContent]
+    }))
+    assert.deepEqual(hidden, [], view)
+  }
+})
+
+test('no tile stands alone in a row', { timeout: TEST_MS }, async t => {
+  const { page } = await open(t)
+  await tile(page, '1,234').waitFor()
+  for (const width of [320, 375, 600, 768, 1024, 1280, 1440, 1920]) {
+    await page.setViewportSize({ width, height: 900 })
+    const { tops, cut } = await page.locator('.tile').evaluateAll(tiles => ({
+      tops: tiles.map(one => one.getBoundingClientRect().top),
+      cut: tiles.filter(one => one.querySelector('.tile-value').scrollWidth > one.clientWidth).length
+    }))
+    const rows = [...new Set(tops)].map(top => tops.filter(other => other === top).length)
+    assert.ok(new Set(rows).size === 1 && rows[0] > 1, `${rows} at ${width}`)
+    assert.equal(cut, 0, `a figure is cut at ${width}`)
+  }
+})
+
+test('with forced colours what only a colour says is still seen', { timeout: TEST_MS }, async t => {
+  const { served, page } = await open(t, { forcedColors: 'active' })
+  const colour = locator => locator.first().evaluate(element => getComputedStyle(element).backgroundColor)
+  await show(page, served, 'overview')
+  for (const [part, ground] of [['.meter-part', '.meter-bar'], ['.swatch.poor', 'body'], ['.stack .poor', '.stack .excellent'], ['.freshness .dot', 'body']]) {
+    assert.notEqual(await colour(page.locator(part)), await colour(page.locator(ground)), part)
+  }
+  await show(page, served, `documents/${encodeURIComponent(EVIL)}`)
+  assert.equal(await colour(page.locator('.presence', { hasText: 'Anna' }).locator('.dot')), 'rgb(48, 188, 237)')
+  const button = page.getByRole('button', { name: 'Text', exact: true })
+  const before = await colour(button)
+  await button.click()
+  await page.locator('pre.content').waitFor()
+  assert.notEqual(await colour(button), before)
+})
+
+test('charts go on where they were when the page is loaded anew', { timeout: TEST_MS }, async t => {
+  const rates = updates => ({ over_1_s: { updates, deliveries: 1, bytes_received: 1, bytes_sent: 1 }, over_10_s: {}, over_60_s: {} })
+  const says = world()
+  says.status = statusOf({ per_second: rates(4_321) })
+  const { served, page } = await open(t, { says })
+  const most = page.getByRole('region', { name: 'Updates and deliveries' }).getByRole('row', { name: /^updates/ }).getByRole('cell')
+  await eventually(() => most.allTextContents(), texts => texts[2] === '4,321/s')
+  served.status = statusOf({ per_second: rates(7) })
+  await page.reload()
+  await eventually(() => most.allTextContents(), texts => texts[0] === '7/s' && texts[2] === '4,321/s')
 })
 
 test('words of strangers are words', { timeout: TEST_MS }, async t => {
@@ -161,7 +225,13 @@ test('words of strangers are words', { timeout: TEST_MS }, async t => {
     await page.locator('pre.content', { hasText: 'onerror' }).waitFor()
   }
   await page.getByRole('button', { name: /^Compare before/ }).click()
-  await page.locator('ins', { hasText: 'onerror' }).waitFor()
+  await page.locator('ins', { hasText: 'onerror' }).first().waitFor()
+  await shows()
+  await page.getByRole('button', { name: /^View before/ }).click()
+  for (const kind of ['Text', 'JSON']) {
+    await page.locator('.sheet').getByRole('button', { name: kind, exact: true }).click()
+    await page.locator('.sheet pre.content', { hasText: 'then <img' }).waitFor()
+  }
   await shows()
   await page.getByRole('link', { name: 'Refusals' }).click()
   served.say('refused', { time: since, reason: EVIL, detail: EVIL.repeat(1_000), subject: EVIL, address: EVIL })
@@ -178,10 +248,70 @@ test('an outage is said, and is over by itself', { timeout: TEST_MS }, async t =
   // What was known stays, with its age.
   await page.getByText(/Figures from \d+ s ago/).waitFor()
   assert.equal(await tile(page, '1,234').count(), 1)
+  await page.getByText(/last seen \d+ s ago/).waitFor()
+  await accessible(page, 'what was')
+  // Whether it is ready nobody knows.
+  assert.equal(await page.locator('.view-head').getByText('ready').count(), 0)
   served.status = statusOf({ connections: 4_321 })
   await served.listen()
   await page.getByText('Live', { exact: true }).waitFor()
   await tile(page, '4,321').waitFor()
+  assert.equal(await page.getByText('last seen').count(), 0)
+})
+
+test('of a document in an outage nothing is said twice, and what is known stays', { timeout: TEST_MS }, async t => {
+  const { served, page, main } = await open(t, { outages: true, view: `documents/${encodeURIComponent(EVIL)}` })
+  await page.getByText('Live', { exact: true }).waitFor()
+  await page.getByRole('button', { name: 'Compare before' }).click()
+  await main.getByText('old words').waitFor()
+  const spoken = await page.evaluateHandle(() => {
+    const texts = []
+    new MutationObserver(changes => {
+      for (const { addedNodes } of changes) for (const node of addedNodes) if (node.role === 'alert') texts.push(node.textContent)
+    }).observe(document.querySelector('main'), { childList: true, subtree: true })
+    return texts
+  })
+  await served.stop()
+  await page.getByText('Disconnected', { exact: true }).waitFor()
+  // Long enough for all that is asked for every few seconds.
+  await page.getByText(/Figures from (?:[89]|\d\d+) s ago/).waitFor()
+  assert.equal(await main.getByText('The server cannot be reached.').count(), 0)
+  assert.equal(await main.getByText('old words').count(), 1)
+  // While the loss was not known yet a request may have failed, and said so, each once.
+  const texts = await spoken.jsonValue()
+  assert.ok(texts.length <= 2, JSON.stringify(texts))
+  // What is asked for meanwhile is there when the server is.
+  await page.getByRole('button', { name: 'Text', exact: true }).click()
+  await main.getByText('The server cannot be asked for the content now.').waitFor()
+  await served.listen()
+  await main.getByText('plain <img').waitFor()
+})
+
+test('what fails again and again is said once', { timeout: TEST_MS }, async t => {
+  const says = world()
+  let failures = 0
+  says.answers[`GET ${path(EVIL)}/sessions`] = () => {
+    failures++
+    return { status: 503, body: 'not now' }
+  }
+  const { person, page, main } = await open(t, { says, view: `documents/${encodeURIComponent(EVIL)}` })
+  const box = main.getByRole('alert')
+  await box.getByText('not now').waitFor()
+  await box.evaluate(element => { element.isTheFirst = true })
+  const before = failures
+  await eventually(() => failures, count => count > before + 1)
+  assert.ok(await box.evaluate(element => element.isTheFirst))
+  says.answers[`GET ${path(EVIL)}/sessions`] = { count: 0, sessions: [] }
+  await main.getByText('Nobody has this document open.').waitFor()
+  assert.equal(await box.count(), 0)
+  forgive(person, 503)
+})
+
+test('a document that nobody has written says so', { timeout: TEST_MS }, async t => {
+  const { person, page } = await open(t, { view: 'documents/new' })
+  await page.getByText('Nothing is stored under this name yet.').waitFor()
+  assert.equal(await page.getByRole('alert').count(), 0)
+  forgive(person, 404)
 })
 
 test('a stream that says nothing more is given up', { timeout: TEST_MS }, async t => {
@@ -192,6 +322,29 @@ test('a stream that says nothing more is given up', { timeout: TEST_MS }, async 
   served.isSilent = false
   await page.getByRole('button', { name: 'Try now' }).click()
   await page.getByText('Live', { exact: true }).waitFor()
+})
+
+test('tabs that nobody looks at leave the connections of the browser to the others', { timeout: TEST_MS }, async t => {
+  const served = await plane(t, world())
+  const person = await somebody(t)
+  await person.context.addInitScript(() => {
+    let isHidden = false
+    Object.defineProperty(document, 'hidden', { get: () => isHidden })
+    window.hide = value => { isHidden = value; document.dispatchEvent(new Event('visibilitychange')) }
+  })
+  const tabs = []
+  // As many as a browser opens connections to one server by HTTP/1.1.
+  for (let number = 0; number < 6; number++) {
+    tabs.push(await person.open(served.control))
+    await tabs[number].getByText('Live', { exact: true }).waitFor()
+    await tabs[number].evaluate(() => window.hide(true))
+  }
+  const last = await person.open(served.control)
+  await last.getByText('Live', { exact: true }).waitFor()
+  await eventually(() => served.streams.size, 1)
+  await tabs[0].getByText('Paused', { exact: true }).waitFor()
+  await tabs[0].evaluate(() => window.hide(false))
+  await tabs[0].getByText('Live', { exact: true }).waitFor()
 })
 
 test('a token is asked for, kept in the tab, and sent in a header only', { timeout: TEST_MS }, async t => {
@@ -205,6 +358,8 @@ test('a token is asked for, kept in the tab, and sent in a header only', { timeo
   await field.fill(token)
   await field.press('Enter')
   await tile(page, '1,234').waitFor()
+  // The field is gone; focus is not lost with it.
+  await eventually(() => page.evaluate(() => document.activeElement.id), 'main')
   await page.getByRole('link', { name: 'Documents' }).click()
   await page.getByRole('link', { name: 'notes/3', exact: true }).waitFor()
   assert.ok(!page.url().includes(token))
@@ -249,6 +404,64 @@ test('documents are found by prefix, and shown a page at a time', { timeout: TES
   await page.getByText('No document has a name that starts so.').waitFor()
 })
 
+test('a list of documents keeps its place: going back, loading anew, and as an address', { timeout: TEST_MS }, async t => {
+  const { person, page } = await open(t, { view: 'documents' })
+  const rows = page.locator('tbody tr')
+  await page.getByLabel('Name starts with').fill('notes/')
+  await eventually(() => page.url().includes('prefix=notes'), true)
+  await page.getByRole('button', { name: 'Next' }).click()
+  await page.getByText('Page 2').waitFor()
+  await page.getByRole('link', { name: 'notes/51', exact: true }).click()
+  await page.getByRole('heading', { level: 1, name: 'notes/51' }).waitFor()
+  assert.equal(await page.title(), 'notes/51 · Selvedge')
+  await page.goBack()
+  await page.getByRole('link', { name: 'notes/51', exact: true }).waitFor()
+  assert.equal(await page.getByLabel('Name starts with').inputValue(), 'notes/')
+  await page.getByRole('link', { name: 'notes/52', exact: true }).click()
+  await page.getByRole('navigation', { name: 'Where this is' }).getByRole('link').click()
+  await page.getByText('Page 2').waitFor()
+  await page.goBack()
+  await page.goBack()
+  await page.reload()
+  await page.getByText('Page 2').waitFor()
+  const other = await person.open(page.url())
+  await other.getByRole('button', { name: 'Next' }).click()
+  await eventually(() => other.locator('tbody tr').count(), 20)
+  await other.reload()
+  await other.getByRole('button', { name: 'First page' }).click()
+  await eventually(() => other.locator('tbody tr').count(), 50)
+  await page.getByRole('button', { name: 'Previous' }).click()
+  await eventually(() => rows.first().textContent(), text => text.startsWith('notes/0'))
+  forgive(person, 404)
+})
+
+test('documents that are open are found, those with most sessions first', { timeout: TEST_MS }, async t => {
+  const { page } = await open(t)
+  await page.getByRole('link', { name: 'live' }).click()
+  const rows = page.locator('tbody tr')
+  await eventually(() => rows.count(), 2)
+  await expectText(() => rows.first().textContent(), /^notes\/7\s*12/)
+  assert.ok(await page.getByLabel('With sessions only').isChecked())
+  await page.getByLabel('Name starts with').fill('x')
+  await page.getByText('Nobody has a document whose name starts so open.').waitFor()
+  await page.getByLabel('Name starts with').fill('')
+  await eventually(() => rows.count(), 2)
+  await page.getByLabel('With sessions only').uncheck()
+  await eventually(() => rows.count(), 50)
+})
+
+test('a page without documents that is not the last says so', { timeout: TEST_MS }, async t => {
+  const says = world()
+  says.answers['GET /v1/documents'] = ({ path }) => ({
+    status: 200,
+    body: path.includes('cursor=more') ? { documents: [{ name: 'mine', created_at: since, sessions: 0 }], next: null } : { documents: [], next: 'more' }
+  })
+  const { page } = await open(t, { view: 'documents', says })
+  await page.getByText('None on this page; there may be some on the next.').waitFor()
+  await page.getByRole('button', { name: 'Next' }).click()
+  await page.getByRole('link', { name: 'mine', exact: true }).waitFor()
+})
+
 test('what others feel is asked first, with keys alone', { timeout: TEST_MS }, async t => {
   const { served, page } = await open(t, { view: `documents/${encodeURIComponent(EVIL)}` })
   const dialog = page.getByRole('dialog')
@@ -268,7 +481,11 @@ test('what others feel is asked first, with keys alone', { timeout: TEST_MS }, a
   await page.getByText('Restored before').waitFor()
   assert.equal(served.asked('POST', `${path(EVIL)}/versions/3/restore`).length, 1)
 
+  await page.getByRole('button', { name: 'Disconnect session 0-3' }).click()
+  await dialog.getByText('does not open the document again by itself').waitFor()
+  await page.keyboard.press('Escape')
   await page.getByRole('button', { name: 'Disconnect session 1-9' }).click()
+  await dialog.getByText('comes back by itself').waitFor()
   await dialog.getByRole('button', { name: 'Disconnect' }).click()
   await dialog.waitFor({ state: 'detached' })
   assert.equal(served.asked('DELETE', `${path(EVIL)}/sessions/1-9`).length, 1)
@@ -279,6 +496,30 @@ test('what others feel is asked first, with keys alone', { timeout: TEST_MS }, a
   assert.deepEqual(served.asked('POST', `${path(EVIL)}/versions`).at(-1).body, { name: 'a milestone' })
 })
 
+test('a comparison says who, how much and what stayed; a version is looked at, and focus comes back', { timeout: TEST_MS }, async t => {
+  const { page } = await open(t, { view: `documents/${encodeURIComponent(EVIL)}` })
+  const isFocused = locator => eventually(() => locator.evaluate(element => element === document.activeElement), true)
+  const compare = page.getByRole('button', { name: /^Compare before/ })
+  await compare.focus()
+  await page.keyboard.press('Enter')
+  const sheet = page.locator('.sheet')
+  await isFocused(sheet.getByRole('heading', { name: /^What changed since before/ }))
+  await sheet.getByText('Written by client 42: 12 characters or values, Anna (client 8): 1 character or value. 3 characters or values deleted.').waitFor()
+  await expectText(() => sheet.locator('pre').first().textContent(), /^some  … 5,000 characters as before … old words/)
+  await expectText(() => sheet.locator('.value', { hasText: '[2].title' }).textContent(), /Go there <img/)
+  // Versions that have no name are told apart by their time.
+  await expectText(() => sheet.getByRole('combobox').locator('option').nth(1).textContent(), /^version 2 \(.*\d\d.*\)$/)
+  await sheet.getByRole('button', { name: 'Close' }).focus()
+  await page.keyboard.press('Enter')
+  await sheet.waitFor({ state: 'detached' })
+  await isFocused(compare)
+  const view = page.getByRole('button', { name: /^View before/ })
+  await view.click()
+  await sheet.getByText('then <img').waitFor()
+  await sheet.getByRole('button', { name: 'Close' }).click()
+  await isFocused(view)
+})
+
 test('a setting is changed as it was seen, or said why not', { timeout: TEST_MS }, async t => {
   const { served, person, page } = await open(t, { view: 'settings' })
   await page.getByRole('button', { name: 'Change connections_max' }).click()
@@ -287,7 +528,7 @@ test('a setting is changed as it was seen, or said why not', { timeout: TEST_MS 
   await dialog.getByRole('button', { name: 'Change it now' }).click()
   await dialog.getByText('connections_max has to be 1 to 16777216').waitFor()
   await dialog.getByLabel('New value (connections)').fill('5')
-  await dialog.getByRole('button', { name: 'Change it now' }).click()
+  await page.keyboard.press('Enter')
   await page.getByText('connections_max has changed.').waitFor()
   const { body, headers } = served.asked('PATCH', '/v1/settings').at(-1)
   assert.deepEqual(body, { connections_max: '5' })

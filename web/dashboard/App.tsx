@@ -9,7 +9,8 @@ import { now } from './state/clock'
 import { connection, retryNow } from './state/feed'
 import { status, statusAt } from './state/live'
 import { route } from './state/route'
-import { address, type View } from './state/route-address'
+import { address, everything, type Route } from './state/route-address'
+import { clip } from './text'
 import { Alerts } from './views/Alerts'
 import { DocumentPage } from './views/Document'
 import { Documents } from './views/Documents'
@@ -18,7 +19,7 @@ import { Refusals } from './views/Refusals'
 import { Settings } from './views/Settings'
 import { TokenForm } from './views/TokenForm'
 
-const titles: Record<View, string> = {
+const titles: Record<Route['view'], string> = {
   overview: 'Overview',
   alerts: 'Alerts',
   documents: 'Documents',
@@ -27,19 +28,34 @@ const titles: Record<View, string> = {
   settings: 'Settings',
 }
 
-const places: readonly Exclude<View, 'document'>[] = ['overview', 'alerts', 'documents', 'refusals', 'settings']
+const places: readonly Exclude<Route, { view: 'document' }>[] = [
+  { view: 'overview' },
+  { view: 'alerts' },
+  { view: 'documents', listing: everything },
+  { view: 'refusals' },
+  { view: 'settings' },
+]
 
 export function App() {
   const { view } = route.value
+  const name = route.value.view === 'document' ? route.value.name : null
   const main = useRef<HTMLElement>(null)
   const isFirst = useRef(true)
 
   useEffect(() => {
-    document.title = `${titles[view]} · Selvedge`
+    document.title = `${name === null ? titles[view] : clip(name)} · Selvedge`
     // Whoever reads with a screen reader hears that there is another view; the first load is heard anyway.
     if (isFirst.current) isFirst.current = false
     else main.current?.focus()
-  }, [view, route.value.name])
+  }, [view, name])
+
+  const isAsked = asked.value !== null
+  const wasAsked = useRef(isAsked)
+  useEffect(() => {
+    // The field that had the focus is gone with the question.
+    if (wasAsked.current && !isAsked) main.current?.focus()
+    wasAsked.current = isAsked
+  }, [isAsked])
 
   return (
     <>
@@ -73,13 +89,13 @@ export function App() {
       <nav class="side" aria-label="Views">
         <ul>
           {places.map(place => (
-            <li key={place}>
+            <li key={place.view}>
               <a
-                href={address({ view: place, name: null })}
-                aria-current={view === place || (view === 'document' && place === 'documents') ? 'page' : undefined}
+                href={address(place)}
+                aria-current={view === place.view || (view === 'document' && place.view === 'documents') ? 'page' : undefined}
               >
-                {titles[place]}
-                {place === 'alerts' && <AlertCount />}
+                {titles[place.view]}
+                {place.view === 'alerts' && <AlertCount />}
               </a>
             </li>
           ))}
@@ -96,16 +112,16 @@ export function App() {
 }
 
 function CurrentView(): ComponentChildren {
-  const { view, name } = route.value
-  switch (view) {
+  const shown = route.value
+  switch (shown.view) {
     case 'overview':
       return <Overview />
     case 'alerts':
       return <Alerts />
     case 'documents':
-      return <Documents />
+      return <Documents listing={shown.listing} />
     case 'document':
-      return <DocumentPage key={name} name={name ?? ''} />
+      return <DocumentPage key={shown.name} name={shown.name} />
     case 'refusals':
       return <Refusals />
     case 'settings':
@@ -131,7 +147,7 @@ function Freshness() {
   const age = statusAt.value === null ? null : now.value - statusAt.value
   // A second is the pace of the status; three are a hiccup.
   const isStale = age !== null && age > 3_000
-  const shown = { connecting: 'Connecting…', live: 'Live', waiting: 'Disconnected', refused: 'Not allowed' }[state.phase]
+  const shown = { connecting: 'Connecting…', live: 'Live', resting: 'Paused', waiting: 'Disconnected', refused: 'Not allowed' }[state.phase]
   return (
     <div class={`freshness ${state.phase}`}>
       <span class="dot" aria-hidden="true" />

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ago, bytes, count, duration, percent, rate, seconds } from './format'
+import { ago, bytes, count, date, duration, percent, quantity, rate, seconds } from './format'
 
 describe('numbers', () => {
   test.each([
@@ -34,9 +34,22 @@ describe('numbers', () => {
     [percent(0.004), '0.4 %'],
     [percent(0.5), '50 %'],
     [percent(undefined), '–'],
+    [quantity(1_000_000, 'connections'), '1,000,000 connections'],
+    [quantity(67_108_864, 'bytes'), '64 MiB'],
+    [quantity(600_000, 'ms'), '10 min'],
+    [quantity(0.5, ''), '0.5'],
     [ago(200), 'just now'],
     [ago(61_000), '1 min 1 s ago'],
   ])('%s is %s', (is, should) => {
     expect(is).toBe(should)
   })
+})
+
+test('a date has a year only where it is another', () => {
+  const [then, now] = [new Date(2026, 4, 3, 14, 5, 6).getTime(), new Date(2026, 10, 21).getTime()]
+  expect(date(then, now)).toMatch(/14.05.06/)
+  expect(date(then, now)).not.toContain('2026')
+  expect(date(then, new Date(2027, 0, 1).getTime())).toContain('2026')
+  expect(date(null)).toBe('–')
+  expect(date(1e300)).toBe('–')
 })

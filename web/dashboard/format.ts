@@ -4,6 +4,7 @@ const unknown = '–'
 
 const whole = new Intl.NumberFormat('en', { maximumFractionDigits: 0 })
 const tenths = new Intl.NumberFormat('en', { maximumFractionDigits: 1 })
+const exact = new Intl.NumberFormat('en', { maximumFractionDigits: 6 })
 const significant = new Intl.NumberFormat('en', { maximumSignificantDigits: 3 })
 
 function isKnown(value: number | null | undefined): value is number {
@@ -16,6 +17,18 @@ export function count(value: number | null | undefined): string {
   if (Math.abs(value) >= 1e9) return `${significant.format(value / 1e9)} G`
   if (Math.abs(value) >= 1e6) return `${significant.format(value / 1e6)} M`
   return whole.format(value)
+}
+
+/** What a unit of the API makes of a number: sizes and times as people read them, anything else with its digits apart. */
+export function quantity(value: number, unit: string): string {
+  switch (unit) {
+    case 'bytes':
+      return bytes(value)
+    case 'ms':
+      return seconds(value / 1_000)
+    default:
+      return `${exact.format(value)}${unit === '' ? '' : ` ${unit}`}`
+  }
 }
 
 /** How many a second. Below ten, tenths tell "hardly any" from "none". */
@@ -77,12 +90,16 @@ export function ago(sinceMs: number | null | undefined): string {
   return sinceMs < 1_500 ? 'just now' : `${duration(sinceMs / 1_000)} ago`
 }
 
-const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'medium' })
-const timeOfDay = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' })
+const parts = { day: 'numeric', month: 'short', hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false } as const
+const moment = new Intl.DateTimeFormat(undefined, parts)
+const momentOfAnotherYear = new Intl.DateTimeFormat(undefined, { year: 'numeric', ...parts })
+const timeOfDay = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit', second: '2-digit', hour12: false })
 
-/** A date and time, of the reader's place. */
-export function date(value: number | null | undefined): string {
-  return isKnown(value) && Math.abs(value) <= 8.64e15 ? moment.format(value) : unknown
+/** A date and time, of the reader's place; with the year where it is another. */
+export function date(value: number | null | undefined, nowMs = Date.now()): string {
+  if (!isKnown(value) || Math.abs(value) > 8.64e15) return unknown
+  const isThisYear = new Date(value).getFullYear() === new Date(nowMs).getFullYear()
+  return (isThisYear ? moment : momentOfAnotherYear).format(value)
 }
 
 export function time(value: number | null | undefined): string {

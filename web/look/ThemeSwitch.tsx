@@ -5,7 +5,11 @@ const names: Record<Theme, string> = { system: 'System', light: 'Light', dark: '
 
 export function ThemeSwitch() {
   return (
-    <label class="theme-switch">
+    <label class="theme-switch" title="Colours">
+      <svg viewBox="0 0 16 16" aria-hidden="true">
+        <circle cx="8" cy="8" r="6.5" />
+        <path d="M8 1.5a6.5 6.5 0 0 1 0 13z" />
+      </svg>
       <span class="visually-hidden">Colours</span>
       <select
         value={theme.value}

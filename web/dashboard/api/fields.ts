@@ -31,10 +31,10 @@ export class Fields {
     return typeof value === 'boolean' ? value : null
   }
 
-  /** Text, and numbers and flags as text; one line. */
-  text(name: string, max = nameMax): string | null {
+  /** Text, and numbers and flags as text; one line, unless it is told to keep lines. */
+  text(name: string, max = nameMax, keepsLines = false): string | null {
     const value = this.own(name)
-    if (typeof value === 'string') return clip(value, max)
+    if (typeof value === 'string') return clip(value, max, keepsLines)
     return typeof value === 'number' || typeof value === 'boolean' ? String(value) : null
   }
 

@@ -42,21 +42,28 @@ export function Confirm({ title, children, action, isDangerous = false, act, clo
 
   return (
     <dialog ref={dialog} class="dialog" aria-labelledby={titleId} onClose={close}>
-      <h2 id={titleId}>{title}</h2>
-      <div class="dialog-text">{children}</div>
-      {error !== null && (
-        <p class="error" role="alert">
-          {error}
-        </p>
-      )}
-      <div class="actions">
-        <button type="button" onClick={() => dialog.current?.close()}>
-          Cancel
-        </button>
-        <button type="button" class={isDangerous ? 'danger' : 'primary'} disabled={isBusy} onClick={() => void confirm()}>
-          {isBusy ? 'Working…' : action}
-        </button>
-      </div>
+      <form
+        onSubmit={event => {
+          event.preventDefault()
+          if (!isBusy) void confirm()
+        }}
+      >
+        <h2 id={titleId}>{title}</h2>
+        <div class="dialog-text">{children}</div>
+        {error !== null && (
+          <p class="error" role="alert">
+            {error}
+          </p>
+        )}
+        <div class="actions">
+          <button type="button" onClick={() => dialog.current?.close()}>
+            Cancel
+          </button>
+          <button type="submit" class={isDangerous ? 'danger' : 'primary'} disabled={isBusy}>
+            {isBusy ? 'Working…' : action}
+          </button>
+        </div>
+      </form>
     </dialog>
   )
 }

@@ -1,11 +1,14 @@
 /** Something that is fetched for a view: loading, there, or failed. An answer that is overtaken is dropped. */
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
 import { token } from '../api/token'
+import { connection } from '../state/feed'
 
 export interface Loaded<T> {
   /** The latest; kept while it is fetched anew. */
   value: T | null
+  /** Why the latest answer is none; kept until the next one, so that what is asked for every few seconds does not flicker. */
   error: string | null
+  /** Nothing is known yet: neither what it is nor why it cannot be had. */
   isLoading: boolean
   again: () => void
 }
@@ -13,27 +16,23 @@ export interface Loaded<T> {
 /** `key` is what it is of: of another one nothing is known. With another `turn` it is the same thing, fetched anew. */
 export function useLoaded<T>(fetch: (signal: AbortSignal) => Promise<T>, key: string, turn: string | number = 0): Loaded<T> {
   const [ownTurn, setOwnTurn] = useState(0)
-  const [state, setState] = useState<{ key: string; value: T | null; error: string | null; isLoading: boolean }>({
-    key,
-    value: null,
-    error: null,
-    isLoading: true,
-  })
+  const [state, setState] = useState<{ key: string; value: T | null; error: string | null }>({ key, value: null, error: null })
   const latest = useRef(fetch)
   latest.current = fetch
   const bearer = token.value
+  const isLive = connection.value.phase === 'live'
 
   useEffect(() => {
     const stop = new AbortController()
-    setState(before => ({ key, value: before.key === key ? before.value : null, error: null, isLoading: true }))
+    setState(before => (before.key === key ? before : { key, value: null, error: null }))
     latest.current(stop.signal).then(
       value => {
-        if (!stop.signal.aborted) setState({ key, value, error: null, isLoading: false })
+        if (!stop.signal.aborted) setState({ key, value, error: null })
       },
       (failure: unknown) => {
         if (stop.signal.aborted) return
         const error = failure instanceof Error ? failure.message : 'It failed.'
-        setState(before => ({ ...before, error, isLoading: false }))
+        setState(before => ({ ...before, error }))
       },
     )
     return () => {
@@ -42,7 +41,17 @@ export function useLoaded<T>(fetch: (signal: AbortSignal) => Promise<T>, key: st
   }, [key, turn, ownTurn, bearer])
 
   const again = useCallback(() => {
+    setState(before => ({ ...before, error: null }))
     setOwnTurn(turn => turn + 1)
   }, [])
-  return { value: state.key === key ? state.value : null, error: state.error, isLoading: state.isLoading || state.key !== key, again }
+
+  const { value, error } = state.key === key ? state : { value: null, error: null }
+  // What failed while the server was away is asked for again when it is back.
+  const hasFailed = useRef(false)
+  hasFailed.current = error !== null
+  useEffect(() => {
+    if (isLive && hasFailed.current) again()
+  }, [isLive])
+
+  return { value, error, isLoading: value === null && error === null, again }
 }

@@ -1,18 +1,28 @@
 /** The stream of events of the server: opened, read, and opened again. Knows what state it is in, and not what events mean. */
-import { effect, signal } from '@preact/signals'
+import { computed, effect, signal } from '@preact/signals'
 import { Failure, failureOf, headers } from '../api/client'
 import { EventStream, type ServerEvent } from '../api/event-stream'
 import { token } from '../api/token'
+import { isWatched } from './watched'
 
 export type Connection =
-  | { phase: 'connecting' }
+  /** For the first time, or after it was lost. */
+  | { phase: 'connecting'; isAgain: boolean }
   | { phase: 'live' }
+  /** Nobody looks. A browser has few connections for one server, and each stream takes one from all of its tabs. */
+  | { phase: 'resting' }
   /** Another try follows. */
   | { phase: 'waiting'; untilMs: number; why: string }
   /** Nothing changes until somebody gives another token. */
   | { phase: 'refused'; why: string }
 
-export const connection = signal<Connection>({ phase: 'connecting' })
+export const connection = signal<Connection>({ phase: 'connecting', isAgain: false })
+
+/** The server was lost and has not come back: what is known is what was. */
+export const isAway = computed(() => {
+  const state = connection.value
+  return state.phase === 'waiting' || (state.phase === 'connecting' && state.isAgain)
+})
 
 /** A status comes every second: after so long without one the connection is dead, whatever the system says. */
 const silenceMs = 10_000
@@ -36,11 +46,15 @@ export function retryNow(): void {
   wake()
 }
 
-/** Reads events for as long as the page is there. */
+/** Reads events for as long as somebody may look at the page. */
 export function follow(take: (event: ServerEvent) => void): void {
   effect(() => {
     // Another token is another stream.
     void token.value
+    if (!isWatched.value) {
+      connection.value = { phase: 'resting' }
+      return
+    }
     const stop = new AbortController()
     void keepOpen(take, stop.signal)
     return () => {
@@ -51,9 +65,10 @@ export function follow(take: (event: ServerEvent) => void): void {
 
 async function keepOpen(take: (event: ServerEvent) => void, stopped: AbortSignal): Promise<void> {
   let pauseMs = pauseMinMs
+  let isAgain = false
   const isOver = () => stopped.aborted
   while (!isOver()) {
-    connection.value = { phase: 'connecting' }
+    connection.value = { phase: 'connecting', isAgain }
     let why: string
     try {
       await read(event => {
@@ -71,6 +86,7 @@ async function keepOpen(take: (event: ServerEvent) => void, stopped: AbortSignal
       why = error instanceof Failure ? error.message : 'The connection was lost.'
     }
     if (isOver()) return
+    isAgain = true
     // Many pages must not come back in the same moment.
     const ms = pauseMs * (0.75 + Math.random() / 2)
     connection.value = { phase: 'waiting', untilMs: Date.now() + ms, why }

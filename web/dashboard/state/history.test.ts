@@ -30,3 +30,27 @@ test('what is not known counts for nothing', () => {
   expect(summary([null, 1, 3, null])).toEqual({ least: 1, mean: 2, most: 3 })
   expect(summary([null])).toBeNull()
 })
+
+test('what was kept is there again, as far as it is young and makes sense', () => {
+  const kept = new History(['a', 'b'])
+  for (const at of [100, 500, 501, 502]) kept.add(at, { a: at, b: null })
+  const history = new History(['b', 'a', 'new'])
+  history.restore(JSON.parse(JSON.stringify(kept.columnsByName())), 510)
+  expect(history.times).toEqual([499, 500, 501, 502])
+  expect(history.column('a')).toEqual([null, 500, 501, 502])
+  expect(history.column('new')).toEqual([null, null, null, null])
+  history.add(511, { a: 1, b: 2, new: 3 })
+  expect(history.times).toEqual([499, 500, 501, 502, 510, 511])
+})
+
+test('what is no history is nothing', () => {
+  for (const odd of [null, 7, [], {}, { times: 'x' }, { times: [NaN, '1', 1e300, -5, 600], columns: { a: 7 } }]) {
+    const history = new History(['a'])
+    history.restore(odd, 500)
+    expect(history.times).toEqual([])
+  }
+  const history = new History(['a'])
+  history.restore({ times: [400, 399, 401], columns: { a: ['x', 1, null] } }, 500)
+  expect(history.times).toEqual([400, 401])
+  expect(history.column('a')).toEqual([null, null])
+})

@@ -1,4 +1,5 @@
 /** The last minutes of figures, for the charts: one column for each series, the oldest first, bounded. */
+import { Fields } from '../api/fields'
 
 /** Five minutes of one status a second. */
 export const samplesMax = 300
@@ -33,6 +34,27 @@ export class History<Name extends string> {
     if (this.times.length <= samplesMax) return
     this.times.shift()
     for (const values of this.columns.values()) values.shift()
+  }
+
+  /** All of it, to be kept elsewhere. */
+  columnsByName(): { times: readonly number[]; columns: Record<string, readonly (number | null)[]> } {
+    return { times: this.times, columns: Object.fromEntries(this.columns) }
+  }
+
+  /** What was kept, as far as it is what this keeps and younger than what is forgotten. Anything else is nothing. */
+  restore(kept: unknown, nowSeconds: number): void {
+    const of = new Fields(kept)
+    const times = of.values('times', samplesMax)
+    const columns = of.fields('columns')
+    times.forEach((time, at) => {
+      if (typeof time !== 'number' || !(time > nowSeconds - samplesMax && time <= nowSeconds)) return
+      if (time < (this.times.at(-1) ?? 0)) return
+      this.times.push(time)
+      for (const [name, values] of this.columns) {
+        const value = columns.values(name, samplesMax)[at]
+        values.push(typeof value === 'number' && Number.isFinite(value) ? value : null)
+      }
+    })
   }
 
   private clear(): void {

@@ -34,7 +34,23 @@ export const versionSaved = signal<{ document: string; count: number } | null>(n
 /** How many events were not told, because too much happened. */
 export const missed = signal(0)
 
+/** Kept in the tab while the page is loaded anew. */
+const historyKey = 'selvedge-history'
+
 export function start(): void {
+  try {
+    const kept = sessionStorage.getItem(historyKey)
+    if (kept !== null) history.restore(JSON.parse(kept), Date.now() / 1_000)
+  } catch {
+    // Nothing that was kept, or nothing may be: the charts begin anew.
+  }
+  addEventListener('pagehide', () => {
+    try {
+      sessionStorage.setItem(historyKey, JSON.stringify(history.columnsByName()))
+    } catch {
+      // As above.
+    }
+  })
   follow(take)
 }
 

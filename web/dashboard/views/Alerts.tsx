@@ -3,7 +3,8 @@ import { words } from '../facts'
 import { ago, date, seconds } from '../format'
 import { Empty, NoFigures } from '../parts/Notice'
 import { now } from '../state/clock'
-import { status } from '../state/live'
+import { isAway } from '../state/feed'
+import { status, statusAt } from '../state/live'
 import { address } from '../state/route-address'
 import type { Alert, Operation, SlowOperation } from '../status'
 import { clip } from '../text'
@@ -14,11 +15,12 @@ export function Alerts() {
     <>
       <div class="view-head">
         <h1>Alerts</h1>
+        {isAway.value && statusAt.value !== null && <p class="error">as they were {ago(now.value - statusAt.value)}</p>}
       </div>
       {current === null ? (
         <NoFigures />
       ) : (
-        <>
+        <div class={isAway.value ? 'figures past' : 'figures'}>
           <section aria-label="Open alerts">
             {current.alerts.length === 0 ? (
               <Empty>Nothing is wrong: no threshold is passed, and nothing is slower than its baseline.</Empty>
@@ -32,7 +34,7 @@ export function Alerts() {
           </section>
           <Operations operations={current.operations} />
           <SlowOperations operations={current.slow} />
-        </>
+        </div>
       )}
     </>
   )
@@ -121,7 +123,7 @@ function SlowOperations({ operations }: { operations: readonly SlowOperation[] }
         <Empty>No operation took longer than its threshold.</Empty>
       ) : (
         <div class="scroll" tabIndex={0} role="group" aria-labelledby="slow-title">
-          <table>
+          <table class="stacked">
             <caption class="visually-hidden">The latest operations that took longer than their threshold</caption>
             <thead>
               <tr>
@@ -137,17 +139,21 @@ function SlowOperations({ operations }: { operations: readonly SlowOperation[] }
             <tbody>
               {operations.map((operation, at) => (
                 <tr key={at}>
-                  <td class="nowrap">{operation.atMs === null ? '–' : ago(now.value - operation.atMs)}</td>
-                  <td>{operation.operation}</td>
-                  <td class="number">{seconds(operation.seconds)}</td>
-                  <td class="name">
+                  <td class="nowrap" data-label="When">
+                    {operation.atMs === null ? '–' : ago(now.value - operation.atMs)}
+                  </td>
+                  <td data-label="Operation">{operation.operation}</td>
+                  <td class="number" data-label="Took">
+                    {seconds(operation.seconds)}
+                  </td>
+                  <td class="name whole" data-label="Document">
                     {operation.document === null ? (
                       '–'
                     ) : (
                       <a href={address({ view: 'document', name: operation.document })}>{clip(operation.document)}</a>
                     )}
                   </td>
-                  <td>{operation.cause}</td>
+                  <td data-label="Cause">{operation.cause}</td>
                 </tr>
               ))}
             </tbody>

@@ -1,9 +1,10 @@
 /** What changed between a version and another, or now. */
-import { useEffect, useId, useRef, useState } from 'preact/hooks'
+import { useId, useState } from 'preact/hooks'
 import { json } from '../api/client'
-import { parse, type RootChange, type TextPiece, type ValueChange } from '../comparison'
+import { type Comparison, parse, type RootChange, type TextPiece, units, type ValueChange } from '../comparison'
 import { count } from '../format'
-import { Empty, Failed, Loading } from '../parts/Notice'
+import { Empty, Standing } from '../parts/Notice'
+import { Sheet } from '../parts/Sheet'
 import { useLoaded } from '../parts/loaded'
 import { label, type Version } from './Versions'
 
@@ -11,33 +12,30 @@ interface Props {
   path: string
   version: Version
   versions: readonly Version[]
-  turn: string
+  /** Of the document as it is now: what is compared with now is compared anew when this changes. */
+  sequence: number | null
+  /** Of clients that are there now. */
+  names: ReadonlyMap<string, string>
   close: () => void
 }
 
-export function Compare({ path, version, versions, turn, close }: Props) {
-  const [to, setTo] = useState('current')
+const current = 'current'
+
+export function Compare({ path, version, versions, sequence, names, close }: Props) {
+  const [to, setTo] = useState(current)
   const id = useId()
-  const title = useRef<HTMLHeadingElement>(null)
   const query = new URLSearchParams({ to })
   const comparison = useLoaded(
     async signal => parse(await json(`${path}/${encodeURIComponent(version.id)}/compare?${query}`, { signal })),
     `${path} ${version.id} ${to}`,
-    turn,
+    to === current ? `${sequence}` : '',
   )
   const { value } = comparison
-
-  useEffect(() => {
-    title.current?.focus()
-  }, [])
-
   return (
-    <section class="panel compare" aria-labelledby={`${id}-title`}>
-      <div class="section-head">
-        <h3 id={`${id}-title`} ref={title} tabIndex={-1}>
-          What changed since {label(version)}
-        </h3>
-        <div class="actions">
+    <Sheet
+      title={`What changed since ${label(version)}`}
+      tools={
+        <>
           <label for={id}>up to</label>
           <select
             id={id}
@@ -46,7 +44,7 @@ export function Compare({ path, version, versions, turn, close }: Props) {
               setTo(event.currentTarget.value)
             }}
           >
-            <option value="current">now</option>
+            <option value={current}>now</option>
             {versions
               .filter(other => other.id !== version.id)
               .map(other => (
@@ -55,26 +53,34 @@ export function Compare({ path, version, versions, turn, close }: Props) {
                 </option>
               ))}
           </select>
-          <button type="button" onClick={close}>
-            Close
-          </button>
-        </div>
-      </div>
-      {comparison.error !== null && <Failed error={comparison.error} again={comparison.again} />}
-      {value === null && comparison.isLoading && <Loading what="the comparison" />}
+        </>
+      }
+      close={close}
+    >
+      <Standing of={comparison} what="the comparison" />
       {value?.roots.length === 0 && <Empty>The content is the same.</Empty>}
-      {value && (value.clients.length > 0 || value.deleted > 0) && (
-        <p class="soft">
-          {value.clients.length > 0 && (
-            <>Written by {value.clients.map(({ client, inserted }) => `client ${client} (${count(inserted)})`).join(', ')}. </>
-          )}
-          {value.deleted > 0 && <>{count(value.deleted)} deleted.</>}
-        </p>
-      )}
+      {value && <Authors comparison={value} names={names} />}
       {value?.roots.map(root => (
         <Root key={root.root} change={root} />
       ))}
-    </section>
+    </Sheet>
+  )
+}
+
+/** A client is known by what it says of itself while it is there, and by a number afterwards. */
+function Authors({ comparison: { clients, deleted, roots }, names }: { comparison: Comparison; names: ReadonlyMap<string, string> }) {
+  if (clients.length === 0 && deleted === 0) return null
+  const named = (client: string) => {
+    const name = names.get(client)
+    return name === undefined ? `client ${client}` : `${name} (client ${client})`
+  }
+  return (
+    <p class="soft">
+      {clients.length > 0 && (
+        <>Written by {clients.map(({ client, inserted }) => `${named(client)}: ${units(inserted, roots)}`).join(', ')}. </>
+      )}
+      {deleted > 0 && <>{units(deleted, roots)} deleted.</>}
+    </p>
   )
 }
 
@@ -86,13 +92,7 @@ function Root({ change }: { change: RootChange }) {
         <code>{root === '' ? '(no name)' : root}</code> <span class="soft">{type.replaceAll('_', ' ')}</span>{' '}
         <span class={`badge ${state === 'added' ? 'good' : state === 'removed' ? 'bad' : ''}`}>{state}</span>
       </h4>
-      {text.length > 0 && (
-        <pre class="content">
-          {text.map((piece, at) => (
-            <Piece key={at} piece={piece} />
-          ))}
-        </pre>
-      )}
+      <Text pieces={text} />
       {values.map((value, at) => (
         <Value key={at} change={value} />
       ))}
@@ -101,10 +101,25 @@ function Root({ change }: { change: RootChange }) {
   )
 }
 
+function Text({ pieces }: { pieces: readonly TextPiece[] }) {
+  if (pieces.length === 0) return null
+  return (
+    <pre class="content">
+      {pieces.map((piece, at) => (
+        <Piece key={at} piece={piece} />
+      ))}
+    </pre>
+  )
+}
+
 function Piece({ piece }: { piece: TextPiece }) {
   switch (piece.kind) {
     case 'same':
-      return <span class="unchanged">{` … ${count(piece.length)} as before … `}</span>
+      return (
+        <span class="unchanged">
+          {piece.text ?? ` … ${count(piece.length)} ${piece.length === 1 ? 'character' : 'characters'} as before … `}
+        </span>
+      )
     case 'added':
       return <ins>{piece.text}</ins>
     case 'removed':
@@ -112,7 +127,7 @@ function Piece({ piece }: { piece: TextPiece }) {
   }
 }
 
-function Value({ change: { path, before, after } }: { change: ValueChange }) {
+function Value({ change: { path, before, after, pieces } }: { change: ValueChange }) {
   return (
     <div class="value">
       {path !== '' && <code>{path}</code>}
@@ -126,6 +141,7 @@ function Value({ change: { path, before, after } }: { change: ValueChange }) {
           <ins>{after}</ins>
         </pre>
       )}
+      <Text pieces={pieces} />
     </div>
   )
 }

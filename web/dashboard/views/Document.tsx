@@ -1,31 +1,52 @@
 /** One document: what is known of it, who is in it, what it says, and its versions. */
 import { useEffect, useState } from 'preact/hooks'
-import { documentPath, json } from '../api/client'
+import { documentPath, Failure, json } from '../api/client'
 import { Fields } from '../api/fields'
 import type { Fact } from '../facts'
 import { bytes, count, date } from '../format'
 import { Facts } from '../parts/Facts'
-import { Failed, Loading } from '../parts/Notice'
+import { Empty, Standing } from '../parts/Notice'
 import { useLoaded } from '../parts/loaded'
 import { versionSaved } from '../state/live'
+import { lastListing } from '../state/route'
 import { address } from '../state/route-address'
 import { clip } from '../text'
 import { Preview } from './Preview'
-import { Sessions } from './Sessions'
+import { names, Sessions, useSessions } from './Sessions'
 import { Versions } from './Versions'
 
 /** How often it is looked at who is there. Presence has no events: it changes with each key that somebody types. */
 const nowMs = 3_000
 
-function parse(value: unknown): Fact[] {
+interface Metadata {
+  /** Grows with each change of the content. */
+  sequence: number | null
+  facts: Fact[]
+}
+
+export function parse(value: unknown): Metadata {
   const of = new Fields(value)
-  return [
-    { label: 'Size on disk', value: bytes(of.number('bytes')) },
-    { label: 'Sequence', value: count(of.number('sequence')) },
-    { label: 'Sessions', value: count(of.number('sessions')) },
-    { label: 'Created', value: date(of.time('created_at')) },
-    { label: 'Changed', value: date(of.time('updated_at')) },
-  ]
+  const sequence = of.number('sequence')
+  return {
+    sequence,
+    facts: [
+      { label: 'Size on disk', value: bytes(of.number('bytes')) },
+      { label: 'Sequence', value: count(sequence) },
+      { label: 'Sessions', value: count(of.number('sessions')) },
+      { label: 'Created', value: date(of.time('created_at')) },
+      { label: 'Changed', value: date(of.time('updated_at')) },
+    ],
+  }
+}
+
+/** Nothing where nothing is stored: somebody may have opened it and not written yet. */
+async function load(path: string, signal: AbortSignal): Promise<{ metadata: Metadata | null }> {
+  try {
+    return { metadata: parse(await json(path, { signal })) }
+  } catch (failure) {
+    if (failure instanceof Failure && failure.status === 404) return { metadata: null }
+    throw failure
+  }
 }
 
 export function DocumentPage({ name }: { name: string }) {
@@ -34,7 +55,9 @@ export function DocumentPage({ name }: { name: string }) {
   const [nowTurn, setNowTurn] = useState(0)
   const [versionTurn, setVersionTurn] = useState(0)
   const path = documentPath(name)
-  const metadata = useLoaded(async signal => parse(await json(path, { signal })), name, `${turn} ${nowTurn}`)
+  const loaded = useLoaded(signal => load(path, signal), name, `${turn} ${nowTurn}`)
+  const metadata = loaded.value?.metadata ?? null
+  const sessions = useSessions(name, `${turn} ${nowTurn}`)
 
   useEffect(() => {
     const timer = setInterval(() => {
@@ -53,7 +76,7 @@ export function DocumentPage({ name }: { name: string }) {
     <>
       <div class="view-head">
         <nav aria-label="Where this is">
-          <a href={address({ view: 'documents', name: null })}>Documents</a> /
+          <a href={address({ view: 'documents', listing: lastListing.value })}>Documents</a> /
         </nav>
         <h1 class="document-name">{clip(name, 400)}</h1>
         <button
@@ -65,18 +88,20 @@ export function DocumentPage({ name }: { name: string }) {
           Refresh
         </button>
       </div>
-      {metadata.error !== null && <Failed error={metadata.error} again={metadata.again} />}
-      {metadata.value === null && metadata.isLoading && <Loading what="the document" />}
-      {metadata.value !== null && (
+      <Standing of={loaded} what="the document" />
+      {loaded.value !== null && metadata === null && <Empty>Nothing is stored under this name yet.</Empty>}
+      {metadata !== null && (
         <>
           <section class="panel" aria-label="Metadata">
-            <Facts facts={metadata.value} isWide />
+            <Facts facts={metadata.facts} isWide />
           </section>
-          <Sessions document={name} turn={`${turn} ${nowTurn}`} />
-          <Preview document={name} turn={turn} />
+          <Sessions document={name} sessions={sessions} />
+          <Preview document={name} turn={`${turn} ${metadata.sequence}`} />
           <Versions
             document={name}
             turn={`${turn} ${versionTurn}`}
+            sequence={metadata.sequence}
+            names={names(sessions.value)}
             restored={() => {
               setTurn(turn + 1)
             }}

@@ -1,14 +1,16 @@
 /** How the server is, at a glance. */
 import { useId } from 'preact/hooks'
-import { bytes, count, duration, percent, rate, seconds } from '../format'
+import { ago, bytes, count, duration, percent, rate, seconds } from '../format'
 import { Chart, type Line } from '../parts/Chart'
 import { words } from '../facts'
 import { Facts } from '../parts/Facts'
 import { Meter } from '../parts/Meter'
 import { Empty, NoFigures } from '../parts/Notice'
 import { Spark } from '../parts/Spark'
-import { type Series, status } from '../state/live'
-import { address } from '../state/route-address'
+import { now as clock } from '../state/clock'
+import { isAway } from '../state/feed'
+import { type Series, status, statusAt } from '../state/live'
+import { address, everything } from '../state/route-address'
 import type { Status } from '../status'
 
 const perSecond = (value: number | null) => (value === null ? rate(value) : `${rate(value)}/s`)
@@ -41,13 +43,23 @@ export function Overview() {
         <h1>Overview</h1>
         {now && (
           <p class="soft">
-            {now.version !== null && <>Version {now.version} · </>}up {duration(now.uptimeSeconds)}
-            {' · '}
-            <span class={now.isWell ? '' : 'error'}>{now.state}</span>
+            {now.version !== null && <>Version {now.version} · </>}
+            {!isAway.value && <>up {duration(now.uptimeSeconds)} · </>}
+            {isAway.value ? (
+              <span class="error">last seen {ago(clock.value - (statusAt.value ?? clock.value))}</span>
+            ) : (
+              <span class={now.isWell ? '' : 'error'}>{now.state}</span>
+            )}
           </p>
         )}
       </div>
-      {now === null ? <NoFigures /> : <Figures now={now} />}
+      {now === null ? (
+        <NoFigures />
+      ) : (
+        <div class={isAway.value ? 'figures past' : 'figures'}>
+          <Figures now={now} />
+        </div>
+      )}
     </>
   )
 }
@@ -60,7 +72,7 @@ function Figures({ now }: { now: Status }) {
         <p class={`banner ${first.severity}`}>
           <strong>{first.severity === 'critical' ? 'Critical' : 'Warning'}:</strong> {first.title}{' '}
           {first.detail !== '' && `– ${first.detail}`}{' '}
-          <a href={address({ view: 'alerts', name: null })}>{now.alerts.length === 1 ? 'What to do' : `All ${now.alerts.length} alerts`}</a>
+          <a href={address({ view: 'alerts' })}>{now.alerts.length === 1 ? 'What to do' : `All ${now.alerts.length} alerts`}</a>
         </p>
       )}
       <section aria-label="Figures now">
@@ -72,10 +84,12 @@ function Figures({ now }: { now: Status }) {
             {now.sessionsBehind !== null && now.sessionsBehind > 0 && `${count(now.sessionsBehind)} behind`}
           </Tile>
           <Tile label="Documents" value={count(now.documents)} series="documents">
-            live
+            <a href={address({ view: 'documents', listing: { ...everything, isLive: true } })}>live</a>
           </Tile>
           <Tile label="Updates" value={perSecond(now.updatesPerSecond)} series="updates" />
-          <Tile label="Deliveries" value={perSecond(now.deliveriesPerSecond)} series="deliveries" />
+          <Tile label="Deliveries" value={perSecond(now.deliveriesPerSecond)} series="deliveries">
+            frames to sessions, authors too
+          </Tile>
           <Tile label="Sent" value={bytesPerSecond(now.sentBytesPerSecond)} series="sent">
             received {bytesPerSecond(now.receivedBytesPerSecond)}
           </Tile>

@@ -2,10 +2,11 @@
 import { useState } from 'preact/hooks'
 import { documentPath, json } from '../api/client'
 import { Fields } from '../api/fields'
-import { count, duration } from '../format'
+import { count, date, duration } from '../format'
 import { Confirm } from '../parts/Confirm'
-import { Empty, Failed, Loading } from '../parts/Notice'
-import { useLoaded } from '../parts/loaded'
+import { Empty, Standing } from '../parts/Notice'
+import { type Loaded, useLoaded } from '../parts/loaded'
+import { now } from '../state/clock'
 import { clip, colour, written } from '../text'
 
 const sessionsMax = 500
@@ -28,7 +29,10 @@ interface Session {
   id: string
   access: string
   dialect: string
-  seconds: number | null
+  sinceMs: number | null
+  /** Whose it is, where tokens are asked for. */
+  subject: string | null
+  address: string | null
   presence: Presence[]
 }
 
@@ -60,7 +64,9 @@ export function parse(value: unknown): Page {
         id,
         access: one.text('access') ?? '–',
         dialect: one.text('dialect') ?? '–',
-        seconds: one.number('seconds'),
+        sinceMs: one.time('since'),
+        subject: one.text('subject'),
+        address: one.text('address', 60),
         presence: one.list('awareness', presencesMax).map(parsePresence),
       },
     ]
@@ -68,25 +74,35 @@ export function parse(value: unknown): Page {
   return { sessions, count: Math.max(page.number('count') ?? 0, sessions.length) }
 }
 
-export function Sessions({ document, turn }: { document: string; turn: string }) {
-  const path = `${documentPath(document)}/sessions`
-  const sessions = useLoaded(async signal => parse(await json(path, { signal })), document, turn)
+/** Of a document. With another `turn` they are looked for anew. */
+export function useSessions(document: string, turn: string): Loaded<Page> {
+  return useLoaded(async signal => parse(await json(`${documentPath(document)}/sessions`, { signal })), document, turn)
+}
+
+/** What clients call themselves. */
+export function names(page: Page | null): ReadonlyMap<string, string> {
+  const presences = page?.sessions.flatMap(({ presence }) => presence) ?? []
+  return new Map(presences.flatMap(({ client, name }): [string, string][] => (name === null || name === '' ? [] : [[client, name]])))
+}
+
+export function Sessions({ document, sessions }: { document: string; sessions: Loaded<Page> }) {
   const [leaving, setLeaving] = useState<Session | null>(null)
   const all = sessions.value?.sessions ?? null
   const left = (sessions.value?.count ?? 0) - (all?.length ?? 0)
   return (
     <section aria-labelledby="sessions-title">
       <h2 id="sessions-title">Live sessions</h2>
-      {sessions.error !== null && <Failed error={sessions.error} again={sessions.again} />}
-      {all === null && sessions.isLoading && <Loading what="sessions" />}
+      <Standing of={sessions} what="sessions" />
       {all?.length === 0 && <Empty>Nobody has this document open.</Empty>}
       {all && all.length > 0 && (
         <div class="scroll" tabIndex={0} role="group" aria-labelledby="sessions-title">
-          <table>
+          <table class="stacked">
             <caption class="visually-hidden">Live sessions of this document</caption>
             <thead>
               <tr>
                 <th scope="col">Presence</th>
+                <th scope="col">User</th>
+                <th scope="col">Address</th>
                 <th scope="col">Session</th>
                 <th scope="col">Access</th>
                 <th scope="col">Protocol</th>
@@ -99,16 +115,28 @@ export function Sessions({ document, turn }: { document: string; turn: string })
             <tbody>
               {all.map(session => (
                 <tr key={session.id}>
-                  <td>
+                  <td class="whole">
                     {session.presence.length === 0 && <span class="soft">none</span>}
                     {session.presence.map(one => (
                       <PresenceMark key={one.client} presence={one} />
                     ))}
                   </td>
-                  <td class="nowrap">{session.id}</td>
-                  <td>{session.access}</td>
-                  <td>{session.dialect}</td>
-                  <td class="nowrap">{duration(session.seconds)}</td>
+                  <td class="name" data-label="User">
+                    {session.subject ?? '–'}
+                  </td>
+                  <td class="nowrap" data-label="Address">
+                    {session.address ?? '–'}
+                  </td>
+                  <td class="nowrap" data-label="Session">
+                    {session.id}
+                  </td>
+                  <td data-label="Access">{session.access}</td>
+                  <td class="nowrap" data-label="Protocol">
+                    {session.dialect}
+                  </td>
+                  <td class="nowrap" title={date(session.sinceMs)} data-label="For">
+                    {session.sinceMs === null ? '–' : duration(Math.max(0, now.value - session.sinceMs) / 1_000)}
+                  </td>
                   <td class="end">
                     <button
                       type="button"
@@ -133,7 +161,7 @@ export function Sessions({ document, turn }: { document: string; turn: string })
           action="Disconnect"
           isDangerous
           act={async () => {
-            await json(`${path}/${encodeURIComponent(leaving.id)}`, { method: 'DELETE' })
+            await json(`${documentPath(document)}/sessions/${encodeURIComponent(leaving.id)}`, { method: 'DELETE' })
             sessions.again()
           }}
           close={() => {
@@ -141,13 +169,20 @@ export function Sessions({ document, turn }: { document: string; turn: string })
           }}
         >
           <p>
-            {leaving.presence[0]?.name ?? `Session ${leaving.id}`} is disconnected. Most clients come back by themselves after a moment, and
-            nothing they wrote is lost.
+            {leaving.presence[0]?.name ?? `Session ${leaving.id}`} is disconnected. {afterwards(leaving.dialect)} What has reached the
+            server stays.
           </p>
         </Confirm>
       )}
     </section>
   )
+}
+
+/** What clients do whose session has ended: docs/PROTOCOL.md, "Close codes". */
+function afterwards(dialect: string): string {
+  return dialect === 'hocuspocus'
+    ? 'A Hocuspocus client does not open the document again by itself: its page has to, or be loaded again.'
+    : 'A y-websocket client comes back by itself after a moment.'
 }
 
 function PresenceMark({ presence }: { presence: Presence }) {

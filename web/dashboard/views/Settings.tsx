@@ -1,71 +1,10 @@
 /** The settings in force: those that can change while the server runs can be changed here, one after the other, and changed back. */
 import { useId, useState } from 'preact/hooks'
 import { json } from '../api/client'
-import { Fields } from '../api/fields'
 import { Confirm } from '../parts/Confirm'
-import { Empty, Failed, Loading } from '../parts/Notice'
+import { Empty, Standing } from '../parts/Notice'
 import { useLoaded } from '../parts/loaded'
-import { clip, written } from '../text'
-
-const settingsMax = 1_000
-
-/** Of a value. */
-const valueMax = 2_000
-
-interface Setting {
-  name: string
-  group: string
-  meaning: string
-  value: string
-  default: string
-  isSwitch: boolean
-  unit: string
-  allowed: string
-  origin: string
-  isLive: boolean
-}
-
-interface Page {
-  settings: Setting[]
-  revision: number | null
-  /** What the settings file says by now, and only a restart would bring. */
-  pending: string[]
-}
-
-/** As it is typed. */
-function shownValue(value: unknown): string {
-  if (value === null || value === undefined) return ''
-  if (Array.isArray(value)) return clip(value.map(shownValue).join(','), valueMax)
-  return clip(typeof value === 'string' ? value : written(value), valueMax)
-}
-
-export function parse(value: unknown): Page {
-  const top = new Fields(value)
-  return {
-    revision: top.number('revision'),
-    pending: top.list('pending', settingsMax).map(one => one.text('name') ?? ''),
-    settings: top.list('settings', settingsMax).flatMap((one): Setting[] => {
-      const name = one.exact('name')
-      if (name === null) return []
-      const text = (field: string) => one.text(field, valueMax) ?? ''
-      const value = (field: string) => shownValue(one.raw(field))
-      return [
-        {
-          name,
-          group: text('group'),
-          meaning: text('meaning'),
-          value: value('value'),
-          default: value('default'),
-          isSwitch: one.flag('value') !== null,
-          unit: text('unit'),
-          allowed: text('allowed'),
-          origin: text('origin'),
-          isLive: one.flag('live') ?? false,
-        },
-      ]
-    }),
-  }
-}
+import { parse, type Setting, valueMax } from '../settings'
 
 export function Settings() {
   const page = useLoaded(async signal => parse(await json('/v1/settings', { signal })), 'settings')
@@ -122,8 +61,7 @@ export function Settings() {
       <p class="soft" role="status">
         {said}
       </p>
-      {page.error !== null && <Failed error={page.error} again={page.again} />}
-      {page.value === null && page.isLoading && <Loading what="settings" />}
+      <Standing of={page} what="settings" />
       {page.value && page.value.pending.length > 0 && (
         <p class="banner">The settings file has changed; after a restart other values hold of {page.value.pending.join(', ')}.</p>
       )}
@@ -170,7 +108,7 @@ function Group({ name, settings, edit }: { name: string; settings: readonly Sett
     <section aria-labelledby={id}>
       <h2 id={id}>{name === '' ? 'Others' : name}</h2>
       <div class="scroll" tabIndex={0} role="group" aria-labelledby={id}>
-        <table class="settings">
+        <table class="settings stacked">
           <caption class="visually-hidden">Settings: {name}</caption>
           <thead>
             <tr>
@@ -190,11 +128,11 @@ function Group({ name, settings, edit }: { name: string; settings: readonly Sett
                   <code>{setting.name}</code>
                   <span class="meaning soft">{setting.meaning}</span>
                 </th>
-                <td class="value-cell">
-                  {setting.value === '' ? '–' : setting.value} {setting.unit}
+                <td class="value-cell" data-label="Value" title={`${setting.value} ${setting.unit}`.trim()}>
+                  {setting.shownValue}
                 </td>
-                <td>{setting.allowed}</td>
-                <td>{setting.origin}</td>
+                <td data-label="Allowed">{setting.allowed}</td>
+                <td data-label="From">{setting.origin}</td>
                 <td class="end">
                   {setting.isLive ? (
                     <button
@@ -249,7 +187,7 @@ function Edit({
     >
       <p>{setting.meaning}</p>
       <p class="soft">
-        Now {setting.value} {setting.unit}; default {setting.default}. Allowed: {setting.allowed}
+        Now {setting.shownValue}; default {setting.default}. Allowed: {setting.allowed}
       </p>
       <div class="field">
         <label for={id}>New value{setting.unit === '' ? '' : ` (${setting.unit})`}</label>

@@ -1,13 +1,14 @@
-/** Versions of a document: kept by hand or by policy, compared, and restored as a new edit. */
+/** Versions of a document: kept by hand or by policy, looked at, compared, and restored as a new edit. */
 import { useId, useState } from 'preact/hooks'
 import { documentPath, json } from '../api/client'
 import { Fields } from '../api/fields'
 import { ago, bytes, count, date } from '../format'
 import { Confirm } from '../parts/Confirm'
-import { Empty, Failed, Loading } from '../parts/Notice'
+import { Empty, Standing } from '../parts/Notice'
 import { useLoaded } from '../parts/loaded'
 import { now } from '../state/clock'
 import { Compare } from './Compare'
+import { View } from './View'
 
 const versionsMax = 500
 
@@ -43,15 +44,33 @@ export function parse(value: unknown): Version[] {
   })
 }
 
-export function label(version: Version): string {
+function title(version: Version): string {
   return version.name ?? `version ${version.id}`
 }
 
-export function Versions({ document, turn, restored }: { document: string; turn: string; restored: () => void }) {
+/** Names come again, those that are kept by themselves above all: the time tells them apart. */
+export function label(version: Version): string {
+  return version.takenMs === null ? title(version) : `${title(version)} (${date(version.takenMs)})`
+}
+
+interface Props {
+  document: string
+  turn: string
+  /** Of the document as it is now. */
+  sequence: number | null
+  /** Of clients that are there now. */
+  names: ReadonlyMap<string, string>
+  restored: () => void
+}
+
+export function Versions({ document, turn, sequence, names, restored }: Props) {
   const path = `${documentPath(document)}/versions`
   const versions = useLoaded(async signal => parse(await json(path, { signal })), document, turn)
   const [restoring, setRestoring] = useState<Version | null>(null)
-  const [comparing, setComparing] = useState<Version | null>(null)
+  const [opened, setOpened] = useState<{ version: Version; as: 'content' | 'comparison' } | null>(null)
+  const close = () => {
+    setOpened(null)
+  }
   const [said, setSaid] = useState('')
   const all = versions.value
   return (
@@ -67,12 +86,11 @@ export function Versions({ document, turn, restored }: { document: string; turn:
       <p class="soft" role="status">
         {said}
       </p>
-      {versions.error !== null && <Failed error={versions.error} again={versions.again} />}
-      {all === null && versions.isLoading && <Loading what="versions" />}
+      <Standing of={versions} what="versions" />
       {all?.length === 0 && <Empty>No version has been saved yet.</Empty>}
       {all && all.length > 0 && (
         <div class="scroll" tabIndex={0} role="group" aria-labelledby="versions-title">
-          <table>
+          <table class="stacked">
             <caption class="visually-hidden">Versions of this document, the latest first</caption>
             <thead>
               <tr>
@@ -94,21 +112,36 @@ export function Versions({ document, turn, restored }: { document: string; turn:
               {all.map(version => (
                 <tr key={version.id}>
                   <th scope="row" class="name">
-                    {label(version)}
+                    {title(version)}
                   </th>
-                  <td class="nowrap" title={date(version.takenMs)}>
+                  <td class="nowrap" title={date(version.takenMs)} data-label="Saved">
                     {version.takenMs === null ? '–' : ago(now.value - version.takenMs)}
                   </td>
-                  <td class="name">{version.isAutomatic ? 'policy' : (version.author ?? '–')}</td>
-                  <td class="number">{count(version.sequence)}</td>
-                  <td class="number">{bytes(version.bytes)}</td>
+                  <td class="name" data-label="By">
+                    {version.isAutomatic ? 'policy' : (version.author ?? '–')}
+                  </td>
+                  <td class="number" data-label="Sequence">
+                    {count(version.sequence)}
+                  </td>
+                  <td class="number" data-label="Size">
+                    {bytes(version.bytes)}
+                  </td>
                   <td class="end">
                     <div class="actions">
                       <button
                         type="button"
+                        aria-label={`View ${label(version)}`}
+                        onClick={() => {
+                          setOpened({ version, as: 'content' })
+                        }}
+                      >
+                        View
+                      </button>
+                      <button
+                        type="button"
                         aria-label={`Compare ${label(version)}`}
                         onClick={() => {
-                          setComparing(version)
+                          setOpened({ version, as: 'comparison' })
                         }}
                       >
                         Compare
@@ -130,16 +163,16 @@ export function Versions({ document, turn, restored }: { document: string; turn:
           </table>
         </div>
       )}
-      {comparing && all && (
+      {opened?.as === 'content' && <View key={opened.version.id} path={path} version={opened.version} close={close} />}
+      {opened?.as === 'comparison' && all && (
         <Compare
-          key={comparing.id}
+          key={opened.version.id}
           path={path}
-          version={comparing}
+          version={opened.version}
           versions={all}
-          turn={turn}
-          close={() => {
-            setComparing(null)
-          }}
+          sequence={sequence}
+          names={names}
+          close={close}
         />
       )}
       {restoring && (
