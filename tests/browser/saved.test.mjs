@@ -8,7 +8,7 @@ import { test } from 'node:test'
 import { randomFrom, seedOf } from '../clients/lib/random.mjs'
 import { binary, dataFolder, start } from '../clients/lib/server.mjs'
 import { somebody } from './lib/browser.mjs'
-import { playground } from './lib/playground.mjs'
+import { playground, Tab } from './lib/playground.mjs'
 import { eventually } from './lib/wait.mjs'
 
 const TEST_MS = 180_000
@@ -107,34 +107,44 @@ test('a restart in between: both pages say so, keep what is typed meanwhile, and
   for (const tab of [a, b]) await eventually(() => tab.mark.textContent(), said => /was stopped|does not answer/.test(said))
 })
 
-test('a token that does not do is refused with the reason, and another one is asked for', { timeout: TEST_MS }, async t => {
+/** A server that asks for tokens, and who makes them. */
+async function guarded (t) {
   const folder = dataFolder(t)
   const secret = join(folder, 'secret')
   writeFileSync(secret, randomBytes(32).toString('hex') + '\n')
   const server = await start(t, { dataDir: join(folder, 'data'), shards: 2, authSecretFile: secret })
-  const token = documents => execFileSync(binary, ['token', '--auth-secret-file', secret, '--sub', 'user-1', '--document', documents, '--ttl', '1h']).toString().trim()
+  const make = (...flags) => execFileSync(binary, ['token', '--auth-secret-file', secret, '--sub', 'user-1', ...flags]).toString().trim()
+  return { server, secret, token: documents => make('--document', documents), adminToken: () => make('--admin') }
+}
+
+async function connect (page, token) {
+  await page.getByLabel('Token for this document').fill(token)
+  await page.getByRole('button', { name: 'Connect' }).click()
+}
+
+test('a token that does not do is refused with the reason, and another one is asked for', { timeout: TEST_MS }, async t => {
+  const { server, token } = await guarded(t)
   const tab = await playground(await somebody(t), server, 'notes')
   await tab.stands('refused')
-  const connect = async text => {
-    await tab.page.getByLabel('Token for this document').fill(text)
-    await tab.page.getByRole('button', { name: 'Connect' }).click()
-  }
   await eventually(() => tab.mark.textContent(), said => /asks for a token/.test(said))
   // What is typed without one is kept.
   await tab.type('early ')
-  await connect('no token')
+  await connect(tab.page, 'no token')
   await eventually(() => tab.mark.textContent(), said => /Refused.*token/.test(said) && !/asks for/.test(said))
-  await connect(token('elsewhere/*=write'))
+  // The field is still there, with the focus where it was.
+  assert.equal(await tab.page.evaluate(() => document.activeElement.textContent), 'Connect')
+  await connect(tab.page, token('elsewhere/*=write'))
   await eventually(() => tab.mark.textContent(), said => /does not allow/.test(said))
-  await connect(token('notes=write'))
+  await connect(tab.page, token('notes=write'))
   await tab.stands('saved')
+  await eventually(() => tab.page.evaluate(() => document.activeElement.tagName), 'MAIN')
   await tab.type('and late')
   await tab.stands('saved')
   // It is kept for this tab.
   await tab.page.reload()
   await tab.stands('saved')
   await tab.shows('early and late')
-  await tab.page.evaluate(text => sessionStorage.setItem('selvedge-token', text), token('*=read'))
+  await tab.page.evaluate(text => sessionStorage.setItem('selvedge-playground-token', text), token('*=read'))
   await tab.page.reload()
   await tab.stands('readonly')
   await tab.shows('early and late')
@@ -142,4 +152,69 @@ test('a token that does not do is refused with the reason, and another one is as
   await tab.page.keyboard.type('!')
   assert.equal(await tab.text(), 'early and late')
   assert.equal(await tab.page.getByLabel('New item').isDisabled(), true)
+})
+
+test('dashboard and playground have a token each, and the one is not taken for the other', { timeout: TEST_MS }, async t => {
+  const { server, secret, adminToken } = await guarded(t)
+  const person = await somebody(t)
+  const page = await person.open(`${server.control}/`)
+  const openDashboard = async () => {
+    await page.goto(`${server.control}/`)
+    await page.getByRole('heading', { name: 'Overview' }).waitFor()
+  }
+  await page.getByLabel('Token with the admin claim').fill(adminToken())
+  await page.getByRole('button', { name: 'Use this token' }).click()
+  await page.getByRole('heading', { name: 'Overview' }).waitFor()
+
+  const tab = new Tab(page)
+  await page.goto(`${server.control}/play?document=notes`)
+  await tab.stands('refused')
+  await page.getByText('a token for the dashboard only').waitFor()
+  await connect(page, adminToken())
+  await page.getByText('it opens the dashboard, and nothing here').waitFor()
+  await tab.stands('refused')
+  // What the page says makes one is done.
+  const [program, ...words] = (await page.locator('.refusal pre').textContent()).replaceAll("'", '').split(' ')
+  assert.equal(program, 'selvedge')
+  const made = execFileSync(binary, words.map(word => word === 'secret' ? secret : word)).toString().trim()
+  await connect(page, made)
+  await tab.stands('saved')
+  await openDashboard()
+  await page.goto(`${server.control}/play?document=notes`)
+  await tab.stands('saved')
+  // What a browser writes of the answer that asked for the dashboard's token.
+  person.troubles.splice(0, Infinity, ...person.troubles.filter(text => !text.includes('status of 401')))
+})
+
+test('a tab that was opened from another has its token, and another name and colour', { timeout: TEST_MS }, async t => {
+  const { server, token } = await guarded(t)
+  const person = await somebody(t)
+  const first = await playground(person, server, 'notes')
+  await first.stands('refused')
+  await connect(first.page, token('notes=write'))
+  await first.stands('saved')
+  const openAnother = async tab => {
+    const [page] = await Promise.all([person.context.waitForEvent('page'), tab.page.getByRole('link', { name: 'Open in a second tab' }).click()])
+    return new Tab(page)
+  }
+  const who = tab => tab.page.evaluate(() => [document.querySelector('.myself .name').textContent, document.querySelector('.myself .avatar').style.background])
+  const seen = (tab, count) => eventually(() => tab.page.locator('.people li .name').allTextContents(), names => new Set(names).size === count)
+  await first.page.locator('.myself summary').click()
+  await first.page.getByLabel('Your name').fill('Ada')
+  await first.page.getByLabel('Your name').press('Enter')
+  const second = await openAnother(first)
+  await second.stands('saved')
+  const third = await openAnother(second)
+  await third.stands('saved')
+  for (const tab of [first, second, third]) assert.ok((await seen(tab, 2)).every(name => name.startsWith('Ada')))
+  const people = await Promise.all([first, second, third].map(who))
+  assert.deepEqual(people.map(([name]) => name), ['Ada', 'Ada 2', 'Ada 3'])
+  assert.equal(new Set(people.map(([, color]) => color)).size, 3)
+  // Each stays who it is.
+  for (const [index, tab] of [first, second, third].entries()) {
+    await tab.page.reload()
+    await tab.stands('saved')
+    await seen(tab, 2)
+    assert.deepEqual(await who(tab), people[index])
+  }
 })

@@ -4,11 +4,12 @@ import { computed, signal } from '@preact/signals'
 import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { type Endpoint, socketUrl } from './address'
-import { distinguish, identity } from './identity'
+import { distinguish, identity, tab } from './identity'
 import { type Place, peersOf, type TextPosition } from './peers'
 import { Socket } from './socket'
 import { type Facts, isFinal, standingOf } from './standing'
 import type { Point } from './strokes'
+import { keepToken, storedToken } from './token'
 
 /** Between two questions where the server is. */
 const askAgainMs = 2_000
@@ -41,14 +42,12 @@ export class Session {
   readonly readonly = computed(() => this.facts.value.readonly)
   readonly wanted = computed(() => this.facts.value.wanted)
   readonly name: string
-  private readonly tokenKey: string
   private socket: Socket | undefined
   private pointerTimer: ReturnType<typeof setTimeout> | undefined
   private pointer: Point | null = null
 
   constructor(name: string) {
     this.name = name
-    this.tokenKey = 'selvedge-token'
     this.doc.on('update', (_update: Uint8Array, origin: unknown) => {
       if (!(origin instanceof HocuspocusProvider)) this.set({ changes: this.facts.value.changes + 1 })
     })
@@ -56,6 +55,7 @@ export class Session {
       this.peers.value = peersOf(this.awareness.getStates(), this.doc.clientID)
     })
     identity.subscribe(user => this.awareness.setLocalStateField('user', user))
+    tab.subscribe(one => this.awareness.setLocalStateField('tab', one))
     addEventListener('beforeunload', event => {
       if (this.facts.value.changes > 0) event.preventDefault()
     })
@@ -69,7 +69,7 @@ export class Session {
       { capture: true },
     )
     addEventListener('pageshow', event => {
-      if (event.persisted) this.awareness.setLocalState({ ...state, user: identity.peek() })
+      if (event.persisted) this.awareness.setLocalState({ ...state, user: identity.peek(), tab: tab.peek() })
     })
   }
 
@@ -104,7 +104,7 @@ export class Session {
       name: this.name,
       document: this.doc,
       awareness: this.awareness,
-      token: () => this.token(),
+      token: storedToken,
     })
     socket.on('status', ({ status }: { status: string }) => {
       this.set({
@@ -138,7 +138,7 @@ export class Session {
     })
     provider.on('synced', () => setTimeout(() => distinguish(this.peers.value.peers), lookAroundMs))
     provider.attach()
-    if (endpoint.tokens && this.token() === '') this.refuse('this server asks for a token')
+    if (endpoint.tokens && storedToken() === '') this.refuse('this server asks for a token')
     else void socket.connect()
   }
 
@@ -155,23 +155,11 @@ export class Session {
     else this.socket?.disconnect()
   }
 
-  token(): string {
-    try {
-      return sessionStorage.getItem(this.tokenKey) ?? ''
-    } catch {
-      return ''
-    }
-  }
-
   /** Tries again, with another token where one is given. */
   retry(token?: string): void {
-    if (token !== undefined) {
-      try {
-        sessionStorage.setItem(this.tokenKey, token)
-      } catch {
-        this.refuse('the browser keeps no token for this page (its storage is forbidden)')
-        return
-      }
+    if (token !== undefined && !keepToken(token)) {
+      this.refuse('the browser keeps no token for this page (its storage is forbidden)')
+      return
     }
     this.go(true)
   }
