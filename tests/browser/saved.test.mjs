@@ -1,8 +1,9 @@
 // The mark at the top of the playground says "saved" of what is on disk, and of nothing else; and what it is when it is not that.
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { randomFrom, seedOf } from '../clients/lib/random.mjs'
@@ -217,4 +218,66 @@ test('a tab that was opened from another has its token, and another name and col
     await seen(tab, 2)
     assert.deepEqual(await who(tab), people[index])
   }
+})
+
+test('who is sent away says why and comes back; a document that is deleted stays so', { timeout: TEST_MS }, async t => {
+  const server = await start(t, { dataDir: dataFolder(t), shards: 2 })
+  const tab = await playground(await somebody(t), server, 'notes')
+  await tab.type('kept ')
+  await tab.stands('saved')
+  const document = `${server.control}/v1/documents/notes`
+  const { sessions: [session] } = await (await fetch(`${document}/sessions`)).json()
+  assert.ok((await fetch(`${document}/sessions/${session.id}`, { method: 'DELETE' })).ok)
+  await eventually(() => tab.mark.textContent(), said => /disconnected by an administrator.*trying again/.test(said))
+  await tab.type('and more')
+  await tab.stands('saved')
+  assert.equal(await (await fetch(`${document}/content?root=text`, { headers: { accept: 'text/plain' } })).text(), 'kept and more')
+
+  assert.ok((await fetch(document, { method: 'DELETE' })).ok)
+  await tab.stands('refused')
+  assert.match(await tab.mark.textContent(), /the document is deleted/)
+  await tab.type('!')
+  await tab.stands('refused')
+  assert.equal((await fetch(document)).status, 404)
+  await tab.page.getByRole('button', { name: 'Try again' }).click()
+  await tab.stands('saved')
+  assert.equal((await fetch(document)).status, 200)
+})
+
+test('a full disk: who comes then sees the text, and is told that nothing can be saved', { timeout: TEST_MS }, async t => {
+  const mount = mkdtempSync(join(tmpdir(), 'selvedge-full-'))
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64M', 'tmpfs', mount], { stdio: 'pipe' })
+  } catch (error) {
+    rmSync(mount, { recursive: true })
+    const why = `NOT TESTED: a full disk needs root to mount one (${String(error.message).trim()})`
+    console.error(why)
+    return t.skip(why)
+  }
+  t.after(() => {
+    execFileSync('umount', ['-l', mount])
+    rmSync(mount, { recursive: true })
+  })
+  const server = await start(t, { dataDir: join(mount, 'data'), shards: 2 })
+  const person = await somebody(t)
+  const first = await playground(person, server)
+  await first.type('before ')
+  await first.stands('saved')
+  const ballast = join(mount, 'ballast')
+  spawnSync('dd', ['if=/dev/zero', `of=${ballast}`, 'bs=4k'], { stdio: 'ignore' })
+  assert.equal(statfsSync(mount).bavail, 0)
+  for (let n = 0; n < 100 && await first.standing() !== 'stalled'; n++) {
+    await first.editor.focus()
+    await first.page.keyboard.insertText('x'.repeat(8_000))
+  }
+  await first.stands('stalled')
+  const late = await playground(person, server)
+  await late.shows(/^before /)
+  await late.stands('stalled')
+  assert.match(await late.mark.textContent(), /Connected.*The server cannot save now/)
+  await late.type('late ')
+  await eventually(() => late.mark.textContent(), said => /Not saved.*5 changes wait here/.test(said))
+  rmSync(ballast)
+  for (const tab of [first, late]) await tab.stands('saved')
+  await first.shows(/late $/)
 })
