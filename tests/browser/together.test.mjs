@@ -122,11 +122,11 @@ test('the board: drawn with pointer and keys, undone by who drew it, cleared aft
   await a.page.locator('.paper .pointer .peer-name').waitFor()
 
   // Undoing takes one's own away, not the latest.
-  await a.page.getByRole('button', { name: 'Undo' }).click()
+  await a.page.getByRole('button', { name: 'Undo', exact: true }).click()
   await eventually(() => b.strokes(), 1)
   await eventually(() => b.ink([0.2, 0.1]), false)
   assert.equal(await b.ink([0.7, 0.9]), true)
-  assert.equal(await a.page.getByRole('button', { name: 'Undo' }).isDisabled(), true)
+  assert.equal(await a.page.getByRole('button', { name: 'Undo', exact: true }).isDisabled(), true)
 
   await a.board.focus()
   for (const key of ['Space', 'Shift+ArrowLeft', 'Shift+ArrowLeft', 'Space', 'Shift+ArrowUp']) await a.page.keyboard.press(key)
@@ -141,7 +141,7 @@ test('the board: drawn with pointer and keys, undone by who drew it, cleared aft
   await a.page.getByRole('button', { name: 'Clear the board' }).click()
   await eventually(() => b.strokes(), 0)
   await eventually(() => b.ink([0.7, 0.9]), false)
-  await a.page.getByRole('button', { name: 'Undo' }).click()
+  await a.page.getByRole('button', { name: 'Undo', exact: true }).click()
   await eventually(() => b.strokes(), 2)
 })
 

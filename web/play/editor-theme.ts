@@ -19,8 +19,10 @@ export const editorTheme = EditorView.theme({
     marginLeft: '-1px',
     marginRight: '-1px',
     borderLeft: '2px solid color-mix(in srgb, var(--who) var(--who-part), white)',
-    pointerEvents: 'none',
   },
+  // Wide enough to be met by a pointer.
+  '.peer-caret::before': { content: '""', position: 'absolute', inset: '0 -4px 0 -6px' },
+  '.peer-caret:not(.named):not(:hover) .peer-name': { visibility: 'hidden' },
   '.peer-name': {
     position: 'absolute',
     bottom: '100%',
@@ -34,6 +36,7 @@ export const editorTheme = EditorView.theme({
     color: 'var(--on-who)',
     font: '600 0.6875rem/1.35 var(--font)',
     whiteSpace: 'nowrap',
+    pointerEvents: 'none',
     userSelect: 'none',
     zIndex: '2',
   },
