@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { randomFrom, seedOf } from '../clients/lib/random.mjs'
 import { binary, dataFolder, start } from '../clients/lib/server.mjs'
-import { somebody } from './lib/browser.mjs'
+import { accessible, fits, somebody } from './lib/browser.mjs'
 import { playground, Tab } from './lib/playground.mjs'
 import { eventually } from './lib/wait.mjs'
 
@@ -174,6 +174,9 @@ test('dashboard and playground have a token each, and the one is not taken for t
   await connect(page, adminToken())
   await page.getByText('it opens the dashboard, and nothing here').waitFor()
   await tab.stands('refused')
+  await accessible(page, 'the playground that asks for a token')
+  await page.setViewportSize({ width: 375, height: 740 })
+  await fits(page)
   // What the page says makes one is done.
   const [program, ...words] = (await page.locator('.refusal pre').textContent()).replaceAll("'", '').split(' ')
   assert.equal(program, 'selvedge')

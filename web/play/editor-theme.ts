@@ -13,7 +13,7 @@ export const editorTheme = EditorView.theme({
   '&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground': {
     background: 'color-mix(in srgb, var(--accent) 25%, transparent)',
   },
-  '.peer-selection': { backgroundColor: 'color-mix(in srgb, var(--who) 28%, transparent)' },
+  '.peer-selection': { backgroundColor: 'color-mix(in srgb, var(--who) 28%, transparent)', forcedColorAdjust: 'preserve-parent-color' },
   '.peer-caret': {
     position: 'relative',
     marginLeft: '-1px',
@@ -40,4 +40,6 @@ export const editorTheme = EditorView.theme({
     userSelect: 'none',
     zIndex: '2',
   },
+  // Where the system chooses the colours: a selection has none of its own then, and people would all look the same.
+  '.cm-selectionBackground, .cm-cursor, .peer-caret, .peer-name': { forcedColorAdjust: 'none' },
 })
