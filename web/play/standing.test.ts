@@ -65,6 +65,7 @@ test('a document that ended is opened again, but for what coming back would not 
     'update refused: it is malformed',
     'message refused: unknown type',
     'the document would exceed 1000 bytes',
+    'the user has newer connections, and as many as allowed',
     'a token is needed',
     'the token has expired',
     'the token does not allow this document',

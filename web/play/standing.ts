@@ -60,8 +60,14 @@ export const isFinal = (code: number): boolean => code >= 4400 && code <= 4499 &
 const many = (changes: number, verb = ''): string => `${changes} ${changes === 1 ? 'change' : 'changes'}${verb}`
 const waiting = (changes: number): string => (changes === 0 ? '' : many(changes, changes === 1 ? ' waits here' : ' wait here'))
 
-/** Why a document ended that has no code for it, only what src/close.rs says to people. With these nothing is mended by coming back; a deleted document would be brought back. */
-const finalReasons = [/^the document is deleted$/, / refused: /, /^the document would exceed /, /\btoken\b/]
+/** Why a document ended that has no code for it, only what src/close.rs says to people. With these nothing is mended by coming back: a deleted document would be brought back, and the newer tab of a user with as many as allowed put out in turn. */
+const finalReasons = [
+  /^the document is deleted$/,
+  / refused: /,
+  /^the document would exceed /,
+  /^the user has newer connections/,
+  /\btoken\b/,
+]
 const passingReasons = [/ not (?:valid|known) yet$/]
 
 export const isFinalReason = (reason: string): boolean =>
