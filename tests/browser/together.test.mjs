@@ -54,7 +54,7 @@ test('a name and a colour can be chosen, are seen by others, and are kept', { ti
   const { a, b, person, server } = await pair(t)
   await a.page.locator('.myself summary').click()
   await a.page.getByLabel('Your name').fill('Ada')
-  await a.page.getByLabel('Your name').blur()
+  await a.page.getByLabel('Your name').press('Tab')
   await a.page.locator('.panel').getByLabel('Violet').check()
   const others = b.page.getByRole('list', { name: 'Who else is here' })
   await others.getByText('Ada', { exact: true }).waitFor()
