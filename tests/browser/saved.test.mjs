@@ -1,14 +1,15 @@
 // The mark at the top of the playground says "saved" of what is on disk, and of nothing else; and what it is when it is not that.
 import assert from 'node:assert/strict'
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { randomFrom, seedOf } from '../clients/lib/random.mjs'
 import { binary, dataFolder, start } from '../clients/lib/server.mjs'
-import { somebody } from './lib/browser.mjs'
-import { playground } from './lib/playground.mjs'
+import { accessible, fits, somebody } from './lib/browser.mjs'
+import { playground, Tab } from './lib/playground.mjs'
 import { eventually } from './lib/wait.mjs'
 
 const TEST_MS = 180_000
@@ -107,34 +108,44 @@ test('a restart in between: both pages say so, keep what is typed meanwhile, and
   for (const tab of [a, b]) await eventually(() => tab.mark.textContent(), said => /was stopped|does not answer/.test(said))
 })
 
-test('a token that does not do is refused with the reason, and another one is asked for', { timeout: TEST_MS }, async t => {
+/** A server that asks for tokens, and who makes them. */
+async function guarded (t) {
   const folder = dataFolder(t)
   const secret = join(folder, 'secret')
   writeFileSync(secret, randomBytes(32).toString('hex') + '\n')
   const server = await start(t, { dataDir: join(folder, 'data'), shards: 2, authSecretFile: secret })
-  const token = documents => execFileSync(binary, ['token', '--auth-secret-file', secret, '--sub', 'user-1', '--document', documents, '--ttl', '1h']).toString().trim()
+  const make = (...flags) => execFileSync(binary, ['token', '--auth-secret-file', secret, '--sub', 'user-1', ...flags]).toString().trim()
+  return { server, secret, token: documents => make('--document', documents), adminToken: () => make('--admin') }
+}
+
+async function connect (page, token) {
+  await page.getByLabel('Token for this document').fill(token)
+  await page.getByRole('button', { name: 'Connect' }).click()
+}
+
+test('a token that does not do is refused with the reason, and another one is asked for', { timeout: TEST_MS }, async t => {
+  const { server, token } = await guarded(t)
   const tab = await playground(await somebody(t), server, 'notes')
   await tab.stands('refused')
-  const connect = async text => {
-    await tab.page.getByLabel('Token for this document').fill(text)
-    await tab.page.getByRole('button', { name: 'Connect' }).click()
-  }
   await eventually(() => tab.mark.textContent(), said => /asks for a token/.test(said))
   // What is typed without one is kept.
   await tab.type('early ')
-  await connect('no token')
+  await connect(tab.page, 'no token')
   await eventually(() => tab.mark.textContent(), said => /Refused.*token/.test(said) && !/asks for/.test(said))
-  await connect(token('elsewhere/*=write'))
+  // The field is still there, with the focus where it was.
+  assert.equal(await tab.page.evaluate(() => document.activeElement.textContent), 'Connect')
+  await connect(tab.page, token('elsewhere/*=write'))
   await eventually(() => tab.mark.textContent(), said => /does not allow/.test(said))
-  await connect(token('notes=write'))
+  await connect(tab.page, token('notes=write'))
   await tab.stands('saved')
+  await eventually(() => tab.page.evaluate(() => document.activeElement.tagName), 'MAIN')
   await tab.type('and late')
   await tab.stands('saved')
   // It is kept for this tab.
   await tab.page.reload()
   await tab.stands('saved')
   await tab.shows('early and late')
-  await tab.page.evaluate(text => sessionStorage.setItem('selvedge-token', text), token('*=read'))
+  await tab.page.evaluate(text => sessionStorage.setItem('selvedge-playground-token', text), token('*=read'))
   await tab.page.reload()
   await tab.stands('readonly')
   await tab.shows('early and late')
@@ -142,4 +153,164 @@ test('a token that does not do is refused with the reason, and another one is as
   await tab.page.keyboard.type('!')
   assert.equal(await tab.text(), 'early and late')
   assert.equal(await tab.page.getByLabel('New item').isDisabled(), true)
+})
+
+test('dashboard and playground have a token each, and the one is not taken for the other', { timeout: TEST_MS }, async t => {
+  const { server, secret, adminToken } = await guarded(t)
+  const person = await somebody(t)
+  const page = await person.open(`${server.control}/`)
+  const openDashboard = async () => {
+    await page.goto(`${server.control}/`)
+    await page.getByRole('heading', { name: 'Overview' }).waitFor()
+  }
+  await page.getByLabel('Token with the admin claim').fill(adminToken())
+  await page.getByRole('button', { name: 'Use this token' }).click()
+  await page.getByRole('heading', { name: 'Overview' }).waitFor()
+
+  const tab = new Tab(page)
+  await page.goto(`${server.control}/play?document=notes`)
+  await tab.stands('refused')
+  await page.getByText('a token for the dashboard only').waitFor()
+  await connect(page, adminToken())
+  await page.getByText('it opens the dashboard, and nothing here').waitFor()
+  await tab.stands('refused')
+  await accessible(page, 'the playground that asks for a token')
+  await page.setViewportSize({ width: 375, height: 740 })
+  await fits(page)
+  // What the page says makes one is done.
+  const [program, ...words] = (await page.locator('.refusal pre').textContent()).replaceAll("'", '').split(' ')
+  assert.equal(program, 'selvedge')
+  const made = execFileSync(binary, words.map(word => word === 'secret' ? secret : word)).toString().trim()
+  await connect(page, made)
+  await tab.stands('saved')
+  await openDashboard()
+  await page.goto(`${server.control}/play?document=notes`)
+  await tab.stands('saved')
+  // What a browser writes of the answer that asked for the dashboard's token.
+  person.troubles.splice(0, Infinity, ...person.troubles.filter(text => !text.includes('status of 401')))
+})
+
+test('a tab that was opened from another has its token, and another name and colour', { timeout: TEST_MS }, async t => {
+  const { server, token } = await guarded(t)
+  const person = await somebody(t)
+  const first = await playground(person, server, 'notes')
+  await first.stands('refused')
+  await connect(first.page, token('notes=write'))
+  await first.stands('saved')
+  const openAnother = async tab => {
+    const [page] = await Promise.all([person.context.waitForEvent('page'), tab.page.getByRole('link', { name: 'Open in a second tab' }).click()])
+    return new Tab(page)
+  }
+  const who = tab => tab.page.evaluate(() => [document.querySelector('.myself .name').textContent, document.querySelector('.myself .avatar').style.background])
+  const seen = (tab, count) => eventually(() => tab.page.locator('.people li .name').allTextContents(), names => new Set(names).size === count)
+  await first.page.locator('.myself summary').click()
+  await first.page.getByLabel('Your name').fill('Ada')
+  await first.page.getByLabel('Your name').press('Enter')
+  const second = await openAnother(first)
+  await second.stands('saved')
+  const third = await openAnother(second)
+  await third.stands('saved')
+  for (const tab of [first, second, third]) assert.ok((await seen(tab, 2)).every(name => name.startsWith('Ada')))
+  const people = await Promise.all([first, second, third].map(who))
+  assert.deepEqual(people.map(([name]) => name), ['Ada', 'Ada 2', 'Ada 3'])
+  assert.equal(new Set(people.map(([, color]) => color)).size, 3)
+  // Each stays who it is.
+  for (const [index, tab] of [first, second, third].entries()) {
+    await tab.page.reload()
+    await tab.stands('saved')
+    await seen(tab, 2)
+    assert.deepEqual(await who(tab), people[index])
+  }
+})
+
+test('who is sent away says why and comes back; a document that is deleted stays so', { timeout: TEST_MS }, async t => {
+  const server = await start(t, { dataDir: dataFolder(t), shards: 2 })
+  const tab = await playground(await somebody(t), server, 'notes')
+  await tab.type('kept ')
+  await tab.stands('saved')
+  const document = `${server.control}/v1/documents/notes`
+  const { sessions: [session] } = await (await fetch(`${document}/sessions`)).json()
+  assert.ok((await fetch(`${document}/sessions/${session.id}`, { method: 'DELETE' })).ok)
+  await eventually(() => tab.mark.textContent(), said => /disconnected by an administrator.*trying again/.test(said))
+  await tab.type('and more')
+  await tab.stands('saved')
+  assert.equal(await (await fetch(`${document}/content?root=text`, { headers: { accept: 'text/plain' } })).text(), 'kept and more')
+
+  assert.ok((await fetch(document, { method: 'DELETE' })).ok)
+  await tab.stands('refused')
+  assert.match(await tab.mark.textContent(), /the document is deleted/)
+  await tab.type('!')
+  await tab.stands('refused')
+  assert.equal((await fetch(document)).status, 404)
+  await tab.page.getByRole('button', { name: 'Try again' }).click()
+  await tab.stands('saved')
+  assert.equal((await fetch(document)).status, 200)
+})
+
+test('a server that tells everything and acknowledges nothing is not waited for without a word', { timeout: TEST_MS }, async t => {
+  const server = await start(t, { dataDir: dataFolder(t), shards: 2 })
+  const person = await somebody(t)
+  const first = await playground(person, server)
+  await first.type('there')
+  await first.stands('saved')
+  let isHeld = true
+  await person.context.routeWebSocket(/hocuspocus/, client => {
+    const behind = client.connectToServer()
+    const held = []
+    behind.onMessage(message => {
+      held.push(message)
+      // SyncStatus, behind the name.
+      const waits = isHeld ? held.filter(one => one[1 + one[0]] === 8) : []
+      for (const one of held.filter(one => !waits.includes(one))) client.send(one)
+      held.splice(0, Infinity, ...waits)
+    })
+  })
+  const late = await playground(person, server)
+  await late.shows('there')
+  await late.stands('stalled')
+  assert.match(await late.mark.textContent(), /Connected.*The server cannot save now/)
+  isHeld = false
+  await late.type('!')
+  await late.stands('saved')
+  await first.shows('there!')
+})
+
+test('a full disk: who comes then sees the text, and is told that nothing can be saved', { timeout: TEST_MS }, async t => {
+  const mount = mkdtempSync(join(tmpdir(), 'selvedge-full-'))
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64M', 'tmpfs', mount], { stdio: 'pipe' })
+  } catch (error) {
+    rmSync(mount, { recursive: true })
+    const why = `NOT TESTED: a full disk needs root to mount one (${String(error.message).trim()})`
+    console.error(why)
+    return t.skip(why)
+  }
+  t.after(() => {
+    execFileSync('umount', ['-l', mount])
+    rmSync(mount, { recursive: true })
+  })
+  const server = await start(t, { dataDir: join(mount, 'data'), shards: 2 })
+  const person = await somebody(t)
+  const first = await playground(person, server)
+  await first.type('before ')
+  await first.stands('saved')
+  const ballast = join(mount, 'ballast')
+  spawnSync('dd', ['if=/dev/zero', `of=${ballast}`, 'bs=4k'], { stdio: 'ignore' })
+  assert.equal(statfsSync(mount).bavail, 0)
+  for (let n = 0; n < 100 && await first.standing() !== 'stalled'; n++) {
+    await first.editor.focus()
+    await first.page.keyboard.insertText('x'.repeat(8_000))
+  }
+  await first.stands('stalled')
+  const late = await playground(person, server)
+  await late.shows(/^before /)
+  await late.stands('stalled')
+  assert.match(await late.mark.textContent(), /Connected.*The server cannot save now/)
+  await late.type('late ')
+  await eventually(() => late.mark.textContent(), said => /Not saved.*5 changes wait here/.test(said))
+  rmSync(ballast)
+  for (const tab of [first, late]) await tab.stands('saved')
+  // Wherever it has come to stand: what the first tab did meanwhile is new to the server as well.
+  const stored = await (await fetch(`${server.control}/v1/documents/playground/content?root=text`, { headers: { accept: 'text/plain' } })).text()
+  assert.ok(stored.includes('late '), `${stored.length} characters without it`)
 })

@@ -54,7 +54,7 @@ test('a name and a colour can be chosen, are seen by others, and are kept', { ti
   const { a, b, person, server } = await pair(t)
   await a.page.locator('.myself summary').click()
   await a.page.getByLabel('Your name').fill('Ada')
-  await a.page.getByLabel('Your name').blur()
+  await a.page.getByLabel('Your name').press('Tab')
   await a.page.locator('.panel').getByLabel('Violet').check()
   const others = b.page.getByRole('list', { name: 'Who else is here' })
   await others.getByText('Ada', { exact: true }).waitFor()
@@ -122,11 +122,11 @@ test('the board: drawn with pointer and keys, undone by who drew it, cleared aft
   await a.page.locator('.paper .pointer .peer-name').waitFor()
 
   // Undoing takes one's own away, not the latest.
-  await a.page.getByRole('button', { name: 'Undo' }).click()
+  await a.page.getByRole('button', { name: 'Undo', exact: true }).click()
   await eventually(() => b.strokes(), 1)
   await eventually(() => b.ink([0.2, 0.1]), false)
   assert.equal(await b.ink([0.7, 0.9]), true)
-  assert.equal(await a.page.getByRole('button', { name: 'Undo' }).isDisabled(), true)
+  assert.equal(await a.page.getByRole('button', { name: 'Undo', exact: true }).isDisabled(), true)
 
   await a.board.focus()
   for (const key of ['Space', 'Shift+ArrowLeft', 'Shift+ArrowLeft', 'Space', 'Shift+ArrowUp']) await a.page.keyboard.press(key)
@@ -141,7 +141,7 @@ test('the board: drawn with pointer and keys, undone by who drew it, cleared aft
   await a.page.getByRole('button', { name: 'Clear the board' }).click()
   await eventually(() => b.strokes(), 0)
   await eventually(() => b.ink([0.7, 0.9]), false)
-  await a.page.getByRole('button', { name: 'Undo' }).click()
+  await a.page.getByRole('button', { name: 'Undo', exact: true }).click()
   await eventually(() => b.strokes(), 2)
 })
 
@@ -194,4 +194,20 @@ test('documents are apart, and a link leads to the same one', { timeout: TEST_MS
   await eventually(() => other.page.evaluate(() => navigator.clipboard.readText()), tab.url())
   const none = await person.open(`${server.control}/play?document=%00`)
   await none.getByRole('heading', { name: 'No such document' }).waitFor()
+})
+
+test('a long text scrolls in its place, and moves nothing else', { timeout: TEST_MS }, async t => {
+  const server = await start(t, { dataDir: dataFolder(t), shards: 2 })
+  const person = await somebody(t)
+  const tab = await playground(person, server)
+  await tab.stands('saved')
+  const height = () => tab.page.evaluate(() => document.documentElement.scrollHeight)
+  const before = await height()
+  await tab.editor.focus()
+  await tab.page.keyboard.insertText(Array.from({ length: 500 }, (_, line) => `line ${line}`).join('\n'))
+  await tab.editor.getByText('line 499').waitFor()
+  await tab.stands('saved')
+  assert.equal(await height(), before)
+  const { height: editor } = await tab.page.locator('.editor').boundingBox()
+  assert.ok(editor >= 400 && editor < 900, `the editor has ${editor} pixels`)
 })

@@ -211,7 +211,9 @@ function Paper({ session, model, pen, width, isReadonly, canvas, strokes }: Pape
               <svg viewBox="0 0 16 16" width="16" height="16" aria-hidden="true">
                 <path d="M1 1l5 13 2.3-5.2L14 6.4z" />
               </svg>
-              <span class="peer-name">{peer.name}</span>
+              <span class="peer-name" dir="auto">
+                {peer.name}
+              </span>
             </Mark>
           ),
       )}

@@ -1,4 +1,5 @@
 /** Who is here, where, and in which colour; and who one is oneself. */
+import { useEffect, useRef, useState } from 'preact/hooks'
 import { choose, identity } from './identity'
 import { colorLabel, palette, textOn } from './palette'
 import { nameLengthMax, nameOf, type Peer, type Place } from './peers'
@@ -13,10 +14,19 @@ export function People({ session }: { session: Session }) {
   const { peers, count } = session.peers.value
   const { kind } = session.standing.value
   const isTogether = kind !== 'offline' && kind !== 'stopped' && kind !== 'refused'
+  const list = useRef<HTMLUListElement>(null)
+  const [scrolls, setScrolls] = useState(false)
+  // On a narrow page it is one row: who has only keys scrolls it when it has the focus.
+  useEffect(() => {
+    const look = () => setScrolls(list.current !== null && list.current.scrollWidth > list.current.clientWidth)
+    look()
+    addEventListener('resize', look)
+    return () => removeEventListener('resize', look)
+  }, [peers, count])
   return (
     <div class="people">
       <Myself />
-      <ul aria-label="Who else is here">
+      <ul ref={list} aria-label="Who else is here" tabIndex={scrolls ? 0 : undefined}>
         {peers.slice(0, listedMax).map(peer => (
           <li key={peer.id}>
             <Person peer={peer} />
@@ -24,7 +34,7 @@ export function People({ session }: { session: Session }) {
         ))}
         {count > listedMax && <li class="soft">and {count - listedMax} more</li>}
         {count === 0 && (
-          <li class="soft">
+          <li class="soft alone">
             {isTogether
               ? 'Nobody else is here. Open this page in a second tab, put the two side by side, and type in both.'
               : 'You are on your own until this page is connected again.'}
@@ -39,7 +49,9 @@ function Person({ peer }: { peer: Peer }) {
   return (
     <span class="person">
       <Dot color={peer.color} name={peer.name} />
-      <span class="name">{peer.name}</span>
+      <span class="name" dir="auto">
+        {peer.name}
+      </span>
       {peer.place && <span class="soft">{places[peer.place]}</span>}
     </span>
   )
@@ -63,17 +75,28 @@ function Myself() {
         event.currentTarget.open = false
         event.currentTarget.querySelector('summary')?.focus()
       }}
+      onFocusOut={event => {
+        const panel = event.currentTarget
+        // Once it is known where the focus went; a window that is left keeps it.
+        setTimeout(() => {
+          if (!panel.contains(document.activeElement)) panel.open = false
+        })
+      }}
     >
       <summary>
         <Dot color={me.color} name={me.name} />
-        <span class="name">{me.name}</span>
+        <span class="name" dir="auto">
+          {me.name}
+        </span>
         <span class="soft">you</span>
       </summary>
-      <div class="panel">
+      {/* Takes the focus of a click between its fields. */}
+      <div class="panel" tabIndex={-1}>
         <label>
           Your name
           <input
             value={me.name}
+            dir="auto"
             maxLength={nameLengthMax}
             autocomplete="off"
             onChange={event => {

@@ -45,7 +45,7 @@ export function Playground({ session }: { session: Session }) {
         <People session={session} />
         <Refusal session={session} />
       </header>
-      <main class="desk">
+      <main class="desk" tabIndex={-1}>
         <Text session={session} />
         <Board session={session} />
         <TaskList session={session} />

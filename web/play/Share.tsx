@@ -23,7 +23,8 @@ export function Share({ name }: { name: string }) {
       <button type="button" onClick={() => void copy()}>
         {copied === 'yes' ? 'Copied' : 'Copy link'}
       </button>
-      <a class="button primary" href={link} target="_blank" rel="noopener">
+      {/* With an opener the tab has a copy of this one's storage, and the token in it. */}
+      <a class="button primary" href={link} target="_blank" rel="opener">
         Open in a second tab
       </a>
     </div>

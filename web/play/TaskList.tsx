@@ -9,13 +9,26 @@ export function TaskList({ session }: { session: Session }) {
   const [said, setSaid] = useState('')
   const list = useRef<HTMLUListElement>(null)
   const field = useRef<HTMLInputElement>(null)
+  const [undoable, setUndoable] = useState(false)
   const isReadonly = session.readonly.value
 
   useEffect(() => {
     const read = () => setShown(model.tasks())
+    const stacked = () => setUndoable(model.undo.canUndo())
     model.shared.observeDeep(read)
-    return () => model.shared.unobserveDeep(read)
+    for (const name of ['stack-item-added', 'stack-item-popped', 'stack-cleared'] as const) model.undo.on(name, stacked)
+    return () => {
+      model.shared.unobserveDeep(read)
+      for (const name of ['stack-item-added', 'stack-item-popped', 'stack-cleared'] as const) model.undo.off(name, stacked)
+    }
   }, [model])
+
+  const undo = () => {
+    if (isReadonly || model.undo.undo() === null) return
+    setSaid('Undone')
+    // The last one takes the button out of use, and the focus with it.
+    if (!model.undo.canUndo() && document.activeElement?.matches('.undo')) field.current?.focus()
+  }
 
   const add = (event: Event) => {
     event.preventDefault()
@@ -41,20 +54,43 @@ export function TaskList({ session }: { session: Session }) {
   const left = tasks.filter(task => task.map !== undefined && !task.done).length
 
   return (
-    <section class="card tasks" aria-labelledby="tasks-title" onFocusIn={() => session.at('list')}>
-      <h2 id="tasks-title">
-        To do{' '}
-        {tasks.length > 0 && (
-          <span class="soft count">
-            {left} of {tasks.length} left
-          </span>
-        )}
-      </h2>
+    <section
+      class="card tasks"
+      aria-labelledby="tasks-title"
+      onFocusIn={() => session.at('list')}
+      onKeyDown={event => {
+        // What is typed for a new item is not in the list yet.
+        if (event.key !== 'z' || event.shiftKey || event.target === field.current || !(event.ctrlKey || event.metaKey)) return
+        event.preventDefault()
+        undo()
+      }}
+    >
+      <div class="tasks-head">
+        <h2 id="tasks-title">
+          To do{' '}
+          {tasks.length > 0 && (
+            <span class="soft count">
+              {left} of {tasks.length} left
+            </span>
+          )}
+        </h2>
+        <button type="button" class="undo" aria-label="Undo in the list" disabled={!undoable || isReadonly} onClick={undo}>
+          Undo
+        </button>
+      </div>
       <form onSubmit={add}>
         <label class="visually-hidden" for="new-task">
           New item
         </label>
-        <input id="new-task" ref={field} maxLength={taskLengthMax} placeholder="Add an item" autocomplete="off" disabled={isReadonly} />
+        <input
+          id="new-task"
+          ref={field}
+          dir="auto"
+          maxLength={taskLengthMax}
+          placeholder="Add an item"
+          autocomplete="off"
+          disabled={isReadonly}
+        />
         <button type="submit" disabled={isReadonly}>
           Add
         </button>
@@ -158,9 +194,11 @@ function Item({ task, index, count, isReadonly, model, onMove, onRemove }: ItemP
         />
       )}
       {task.edited !== undefined && !isReadonly ? (
-        <TaskText task={task} model={model} />
+        <TaskText task={task} index={index} model={model} />
       ) : (
-        <span class={`fixed ${isTask ? '' : 'soft'}`}>{task.text}</span>
+        <span class={`fixed ${isTask ? '' : 'soft'}`} dir="auto">
+          {task.text}
+        </span>
       )}
       {!isReadonly && (
         <button type="button" class="delete quiet" aria-label={`Delete ${task.text}`} onClick={onRemove}>
@@ -173,41 +211,52 @@ function Item({ task, index, count, isReadonly, model, onMove, onRemove }: ItemP
   )
 }
 
-/** The text of one item. The field keeps its caret while others type in the same item. */
-function TaskText({ task, model }: { task: Task; model: Tasks }) {
-  const field = useRef<HTMLInputElement>(null)
+/** The text of one item, as high as it is long. The field keeps its caret while others type in the same item. */
+function TaskText({ task, index, model }: { task: Task; index: number; model: Tasks }) {
+  const field = useRef<HTMLTextAreaElement>(null)
   const composing = useRef(false)
   useLayoutEffect(() => {
     const input = field.current
     if (input === null || composing.current || input.value === task.text) return
-    const [start, end, before] = [input.selectionStart ?? 0, input.selectionEnd ?? 0, input.value]
+    const [start, end, before] = [input.selectionStart, input.selectionEnd, input.value]
     input.value = task.text
     let same = 0
     while (same < start && before[same] === task.text[same]) same++
     const shift = same < start ? task.text.length - before.length : 0
     if (document.activeElement === input) input.setSelectionRange(Math.max(0, start + shift), Math.max(0, end + shift))
   })
+  const edit = (value: string) => {
+    // One line, however it came here; but for what others have broken into several.
+    model.edit(task, task.text.includes('\n') ? value : value.replace(/\s*[\r\n]+\s*/g, ' '))
+  }
   return (
-    <input
-      class="task-text"
-      ref={field}
-      defaultValue={task.text}
-      aria-label="Item"
-      maxLength={taskLengthMax}
-      autocomplete="off"
-      onInput={event => {
-        if (!composing.current) model.edit(task, event.currentTarget.value)
-      }}
-      onCompositionStart={() => {
-        composing.current = true
-      }}
-      onCompositionEnd={event => {
-        composing.current = false
-        model.edit(task, event.currentTarget.value)
-      }}
-      onKeyDown={event => {
-        if (event.key === 'Enter' && !event.isComposing) document.getElementById('new-task')?.focus()
-      }}
-    />
+    // Behind the field the same text takes the room that it needs, and gives it to the field.
+    <span class="grown" data-text={`${task.text} `}>
+      <textarea
+        class="task-text"
+        ref={field}
+        rows={1}
+        dir="auto"
+        defaultValue={task.text}
+        aria-label={`Item ${index + 1}`}
+        maxLength={taskLengthMax}
+        autocomplete="off"
+        onInput={event => {
+          if (!composing.current) edit(event.currentTarget.value)
+        }}
+        onCompositionStart={() => {
+          composing.current = true
+        }}
+        onCompositionEnd={event => {
+          composing.current = false
+          edit(event.currentTarget.value)
+        }}
+        onKeyDown={event => {
+          if (event.key !== 'Enter' || event.isComposing) return
+          event.preventDefault()
+          document.getElementById('new-task')?.focus()
+        }}
+      />
+    </span>
   )
 }

@@ -33,7 +33,7 @@ export function Text({ session }: { session: Session }) {
       {foreign !== undefined && (
         <div class="foreign">
           <p>This text holds more than characters (another program put it there). It is shown, and cannot be edited here.</p>
-          <pre>{foreign.slice(0, shownMax)}</pre>
+          <pre dir="auto">{foreign.slice(0, shownMax)}</pre>
         </div>
       )}
     </section>

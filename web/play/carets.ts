@@ -5,28 +5,37 @@ import * as Y from 'yjs'
 import { textOn } from './palette'
 import type { Peer, TextPosition } from './peers'
 
-const shown = StateEffect.define<Peer[]>()
+interface Shown {
+  peers: Peer[]
+  /** The ids of those whose names are beside their carets. */
+  named: ReadonlySet<number>
+}
+
+const shown = StateEffect.define<Shown>()
 
 /** Draws these instead of those before. */
-export function showPeers(view: EditorView, peers: Peer[]): void {
-  view.dispatch({ effects: shown.of(peers) })
+export function showPeers(view: EditorView, peers: Peer[], named: ReadonlySet<number>): void {
+  view.dispatch({ effects: shown.of({ peers, named }) })
 }
 
 class Caret extends WidgetType {
   private readonly peer: Peer
+  private readonly isNamed: boolean
 
-  constructor(peer: Peer) {
+  constructor(peer: Peer, isNamed: boolean) {
     super()
     this.peer = peer
+    this.isNamed = isNamed
   }
 
   override eq(other: Caret): boolean {
-    return other.peer.id === this.peer.id && other.peer.color === this.peer.color && other.peer.name === this.peer.name
+    const [mine, its] = [this.peer, other.peer]
+    return its.id === mine.id && its.color === mine.color && its.name === mine.name && other.isNamed === this.isNamed
   }
 
   override toDOM(): HTMLElement {
     const caret = document.createElement('span')
-    caret.className = 'peer-caret'
+    caret.className = this.isNamed ? 'peer-caret named' : 'peer-caret'
     caret.style.setProperty('--who', this.peer.color)
     caret.style.setProperty('--on-who', textOn(this.peer.color))
     // Who is where is said in the list of people; in the text it would be read between the words.
@@ -34,12 +43,15 @@ class Caret extends WidgetType {
     const name = document.createElement('span')
     name.className = 'peer-name'
     name.textContent = this.peer.name
+    // With a direction of its own it does not count for that of the line.
+    name.dir = 'auto'
     caret.append(name)
     return caret
   }
 
+  /** A click on it is one on the text. */
   override ignoreEvent(): boolean {
-    return true
+    return false
   }
 }
 
@@ -61,7 +73,7 @@ export function indexOf(position: TextPosition, text: Y.Text): number | undefine
   }
 }
 
-function decorate(peers: Peer[], text: Y.Text, length: number): DecorationSet {
+function decorate({ peers, named }: Shown, text: Y.Text, length: number): DecorationSet {
   const ranges: Range<Decoration>[] = []
   for (const peer of peers) {
     if (peer.cursor === undefined) continue
@@ -69,7 +81,7 @@ function decorate(peers: Peer[], text: Y.Text, length: number): DecorationSet {
     if (anchor === undefined || head === undefined || Math.max(anchor, head) > length) continue
     const [from, to] = anchor < head ? [anchor, head] : [head, anchor]
     if (from < to) ranges.push(Decoration.mark({ class: 'peer-selection', attributes: { style: `--who: ${peer.color}` } }).range(from, to))
-    ranges.push(Decoration.widget({ widget: new Caret(peer), side: head > anchor ? -1 : 1 }).range(head))
+    ranges.push(Decoration.widget({ widget: new Caret(peer, named.has(peer.id)), side: head > anchor ? -1 : 1 }).range(head))
   }
   return RangeSet.of(ranges, true)
 }

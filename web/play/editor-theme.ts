@@ -13,14 +13,16 @@ export const editorTheme = EditorView.theme({
   '&.cm-focused > .cm-scroller > .cm-selectionLayer .cm-selectionBackground, .cm-selectionBackground': {
     background: 'color-mix(in srgb, var(--accent) 25%, transparent)',
   },
-  '.peer-selection': { backgroundColor: 'color-mix(in srgb, var(--who) 28%, transparent)' },
+  '.peer-selection': { backgroundColor: 'color-mix(in srgb, var(--who) 28%, transparent)', forcedColorAdjust: 'preserve-parent-color' },
   '.peer-caret': {
     position: 'relative',
     marginLeft: '-1px',
     marginRight: '-1px',
     borderLeft: '2px solid color-mix(in srgb, var(--who) var(--who-part), white)',
-    pointerEvents: 'none',
   },
+  // Wide enough to be met by a pointer.
+  '.peer-caret::before': { content: '""', position: 'absolute', inset: '0 -4px 0 -6px' },
+  '.peer-caret:not(.named):not(:hover) .peer-name': { visibility: 'hidden' },
   '.peer-name': {
     position: 'absolute',
     bottom: '100%',
@@ -34,7 +36,10 @@ export const editorTheme = EditorView.theme({
     color: 'var(--on-who)',
     font: '600 0.6875rem/1.35 var(--font)',
     whiteSpace: 'nowrap',
+    pointerEvents: 'none',
     userSelect: 'none',
     zIndex: '2',
   },
+  // Where the system chooses the colours: a selection has none of its own then, and people would all look the same.
+  '.cm-selectionBackground, .cm-cursor, .peer-caret, .peer-name': { forcedColorAdjust: 'none' },
 })

@@ -5,7 +5,9 @@ import { drawSelection, EditorView, keymap, placeholder } from '@codemirror/view
 import { yCollab, yUndoManagerKeymap } from 'y-codemirror.next'
 import * as Y from 'yjs'
 import { carets, showPeers } from './carets'
+import { ownDirections } from './direction'
 import { editorTheme } from './editor-theme'
+import { NameTags } from './name-tags'
 import type { Peer, TextPosition } from './peers'
 
 /** What an editor tells. */
@@ -26,6 +28,8 @@ export class Editor {
   private isReadonly = false
   private view: EditorView | undefined
   private peers: Peer[] = []
+  private readonly tags = new NameTags()
+  private tagTimer: ReturnType<typeof setTimeout> | undefined
 
   constructor(host: HTMLElement, text: Y.Text, told: Told) {
     this.root = host.shadowRoot ?? host.attachShadow({ mode: 'open' })
@@ -63,6 +67,7 @@ export class Editor {
           EditorView.clipboardInputFilter.of(text => text.replace(/\r\n?/g, '\n')),
           keymap.of([...yUndoManagerKeymap, ...defaultKeymap]),
           EditorView.lineWrapping,
+          ownDirections,
           drawSelection(),
           placeholder('Write something. Whoever opens this page sees it while you type.'),
           EditorView.contentAttributes.of({ 'aria-label': 'Shared text', spellcheck: 'true' }),
@@ -76,7 +81,7 @@ export class Editor {
         ],
       }),
     })
-    showPeers(this.view, this.peers)
+    this.show(this.peers)
   }
 
   private tellSelection(view: EditorView): void {
@@ -91,7 +96,10 @@ export class Editor {
 
   show(peers: Peer[]): void {
     this.peers = peers
-    if (this.view !== undefined) showPeers(this.view, peers)
+    const { named, nextMs } = this.tags.of(peers, performance.now())
+    if (this.view !== undefined) showPeers(this.view, peers, named)
+    clearTimeout(this.tagTimer)
+    if (nextMs !== undefined) this.tagTimer = setTimeout(() => this.show(this.peers), nextMs)
   }
 
   setReadonly(isReadonly: boolean): void {
@@ -106,6 +114,7 @@ export class Editor {
 
   destroy(): void {
     this.text.doc?.off('beforeObserverCalls', this.check)
+    clearTimeout(this.tagTimer)
     this.close()
   }
 }

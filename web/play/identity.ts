@@ -1,7 +1,7 @@
-/** Who this tab is: a name and a colour, kept for the next visit and for this tab. Knows nothing of the others but what it is shown. */
+/** Who this tab is: a name, a colour and a mark of its own, kept for this tab, and but for the mark for the next visit. Knows nothing of the others but what it is shown. */
 import { signal } from '@preact/signals'
 import { cloths, colorOf, palette } from './palette'
-import { nameLengthMax, nameOf, type Peer } from './peers'
+import { markOf, nameLengthMax, nameOf, type Peer } from './peers'
 
 export interface Identity {
   name: string
@@ -29,6 +29,33 @@ function write(storage: () => Storage, identity: Identity): void {
   }
 }
 
+const tabKey = 'selvedge-playground-tab'
+
+/** Says which tab it is: not its document's client id, which is another after each load. */
+function newMark(): string {
+  const made = Array.from(crypto.getRandomValues(new Uint8Array(8)), byte => byte.toString(16).padStart(2, '0')).join('')
+  try {
+    sessionStorage.setItem(tabKey, made)
+  } catch {
+    // As above.
+  }
+  return made
+}
+
+function readMark(): string | undefined {
+  try {
+    return markOf(sessionStorage.getItem(tabKey))
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * Browsers give a duplicated tab, and one that a link opened, a copy of the storage: until it has looked around, its mark may be that of another. Of two
+ * that have the same one the page that was begun later is the copy; they are in one browser, with one clock.
+ */
+export const tab = signal({ mark: readMark() ?? newMark(), begun: performance.timeOrigin })
+
 const any = <T>(list: readonly T[]): T => list[Math.floor(Math.random() * list.length)] as T
 
 const ofTab = read(() => sessionStorage)
@@ -37,6 +64,9 @@ export const identity = signal<Identity>(ofTab ?? read(() => localStorage) ?? { 
 
 /** This tab has said who it is, and does not step aside for somebody of the same name. */
 let settled = ofTab !== undefined
+
+/** It was there before any copy of it. What is seen under its mark after a reload is itself, from before, where the server has not missed it yet. */
+let original = (performance.getEntriesByType('navigation')[0] as PerformanceNavigationTiming | undefined)?.type === 'reload'
 
 /** The person has chosen: for this tab, and for the next ones. */
 export function choose(chosen: Identity): void {
@@ -48,18 +78,30 @@ export function choose(chosen: Identity): void {
 
 /** A second tab of the same browser would be its twin: beside `others` that are here already it takes another colour and a number behind its name. */
 export function distinguish(others: Peer[]): void {
+  const { mark, begun } = tab.value
+  if (!original && others.some(peer => peer.tab?.mark === mark && peer.tab.begun < begun)) {
+    tab.value = { mark: newMark(), begun }
+    settled = false
+  }
+  original = true
   if (settled) return
   settled = true
   const { name, color } = identity.value
-  const [names, colors] = [new Set(others.map(peer => peer.name)), new Set(others.map(peer => peer.color))]
-  let number = 2
-  while (names.has(numbered(name, number)) && number <= others.length + 1) number++
-  identity.value = {
-    name: names.has(name) ? numbered(name, number) : name,
-    color: colors.has(color) ? (palette.find(one => !colors.has(one)) ?? color) : color,
-  }
+  identity.value = besides(others, identity.value)
   write(() => sessionStorage, identity.value)
   if (read(() => localStorage) === undefined) write(() => localStorage, { name, color })
+}
+
+/** The same, or as much like it as nobody else is. */
+export function besides(others: Pick<Peer, 'name' | 'color'>[], { name, color }: Identity): Identity {
+  const [names, colors] = [new Set(others.map(peer => peer.name)), new Set(others.map(peer => peer.color))]
+  const [, stem = name, last = '1'] = /^(.+) ([1-9]\d?)$/u.exec(name) ?? []
+  let number = Number(last) + 1
+  while (names.has(numbered(stem, number)) && number <= Number(last) + others.length) number++
+  return {
+    name: names.has(name) ? numbered(stem, number) : name,
+    color: colors.has(color) ? (palette.find(one => !colors.has(one)) ?? color) : color,
+  }
 }
 
 const numbered = (name: string, number: number): string =>

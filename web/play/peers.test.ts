@@ -37,6 +37,11 @@ test('whatever a state is, there is a peer with a name and a colour', () => {
       expect([peer.place, peer.cursor, peer.pointer]).toEqual([undefined, undefined, undefined])
     }
   }
+  const mark = '0123456789abcdef'
+  for (const one of [7, '', 'x', `${mark}0`, '0123456789abcdeg', [mark]])
+    expect(peerOf(1, { tab: { mark: one, begun: 1 } }).tab).toBeUndefined()
+  for (const tab of [mark, { mark }, { mark, begun: '1' }, null]) expect(peerOf(1, { tab }).tab).toBeUndefined()
+  expect(peerOf(1, { tab: { mark, begun: 1 } }).tab).toEqual({ mark, begun: 1 })
   expect(peerOf(1, { user: { name: 'Ada', color: '#ABCDEF' } })).toMatchObject({ name: 'Ada', color: '#abcdef' })
 })
 

@@ -17,6 +17,8 @@ export interface Peer {
   name: string
   color: string
   place: Place | undefined
+  /** The mark of its tab, and when its page was begun. */
+  tab: { mark: string; begun: number } | undefined
   /** Where its selection begins and where its caret is. */
   cursor: { anchor: TextPosition; head: TextPosition } | undefined
   /** Where its pointer is on the board. */
@@ -78,15 +80,26 @@ function pointerOf(value: unknown): Point | undefined {
 
 const placeOf = (value: unknown): Place | undefined => (value === 'text' || value === 'list' || value === 'board' ? value : undefined)
 
+/** The mark of a tab: what others say that it is, and what a storage holds, may be anything. */
+export const markOf = (value: unknown): string | undefined =>
+  typeof value === 'string' && /^[0-9a-f]{16}$/.test(value) ? value : undefined
+
+function tabOf(value: unknown): Peer['tab'] {
+  const { mark, begun } = record(value)
+  const checked = markOf(mark)
+  return checked !== undefined && typeof begun === 'number' ? { mark: checked, begun } : undefined
+}
+
 /** What one awareness state says; what it does not say, or says wrongly, is made up from the client's id. */
 export function peerOf(id: number, state: unknown): Peer {
-  const { user, cursor, place, pointer } = record(state)
+  const { user, tab, cursor, place, pointer } = record(state)
   const { name, color } = record(user)
   return {
     id,
     name: nameOf(name) ?? cloths[id % cloths.length] ?? 'Somebody',
     color: colorOf(color) ?? palette[id % palette.length] ?? palette[0],
     place: placeOf(place),
+    tab: tabOf(tab),
     cursor: cursorOf(cursor),
     pointer: pointerOf(pointer),
   }

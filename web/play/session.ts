@@ -4,17 +4,24 @@ import { computed, signal } from '@preact/signals'
 import { Awareness } from 'y-protocols/awareness'
 import * as Y from 'yjs'
 import { type Endpoint, socketUrl } from './address'
-import { distinguish, identity } from './identity'
+import { distinguish, identity, tab } from './identity'
 import { type Place, peersOf, type TextPosition } from './peers'
 import { Socket } from './socket'
-import { type Facts, isFinal, standingOf } from './standing'
+import { type Facts, isFinal, isFinalReason, standingOf } from './standing'
 import type { Point } from './strokes'
+import { keepToken, storedToken } from './token'
 
 /** Between two questions where the server is. */
 const askAgainMs = 2_000
 
 /** After the first handshake, before this tab looks whether somebody else has its name: their awareness comes on its own. */
 const lookAroundMs = 400
+
+/** Before a document that the server has ended is opened again: its client does not do it by itself. */
+const reopenMs = 2_000
+
+/** So long a disk that works may take to acknowledge a handshake. */
+const handshakeMs = 4_000
 
 /** So often others hear of a pointer. */
 const pointerMs = 50
@@ -35,20 +42,21 @@ export class Session {
     unacknowledged: 0,
     changes: 0,
     stalled: false,
+    overdue: false,
     lost: undefined,
   })
   readonly standing = computed(() => standingOf(this.facts.value))
   readonly readonly = computed(() => this.facts.value.readonly)
   readonly wanted = computed(() => this.facts.value.wanted)
   readonly name: string
-  private readonly tokenKey: string
   private socket: Socket | undefined
+  private reopenTimer: ReturnType<typeof setTimeout> | undefined
+  private handshakeTimer: ReturnType<typeof setTimeout> | undefined
   private pointerTimer: ReturnType<typeof setTimeout> | undefined
   private pointer: Point | null = null
 
   constructor(name: string) {
     this.name = name
-    this.tokenKey = 'selvedge-token'
     this.doc.on('update', (_update: Uint8Array, origin: unknown) => {
       if (!(origin instanceof HocuspocusProvider)) this.set({ changes: this.facts.value.changes + 1 })
     })
@@ -56,6 +64,7 @@ export class Session {
       this.peers.value = peersOf(this.awareness.getStates(), this.doc.clientID)
     })
     identity.subscribe(user => this.awareness.setLocalStateField('user', user))
+    tab.subscribe(one => this.awareness.setLocalStateField('tab', one))
     addEventListener('beforeunload', event => {
       if (this.facts.value.changes > 0) event.preventDefault()
     })
@@ -69,7 +78,7 @@ export class Session {
       { capture: true },
     )
     addEventListener('pageshow', event => {
-      if (event.persisted) this.awareness.setLocalState({ ...state, user: identity.peek() })
+      if (event.persisted) this.awareness.setLocalState({ ...state, user: identity.peek(), tab: tab.peek() })
     })
   }
 
@@ -104,7 +113,7 @@ export class Session {
       name: this.name,
       document: this.doc,
       awareness: this.awareness,
-      token: () => this.token(),
+      token: storedToken,
     })
     socket.on('status', ({ status }: { status: string }) => {
       this.set({
@@ -116,7 +125,11 @@ export class Session {
       if (isFinal(event.code)) this.refuse(event.reason || `the connection was closed with ${event.code}`)
       else this.set({ joined: false, lost: { code: event.code, reason: event.reason } })
     })
-    provider.on('open', () => this.set({ joined: false, stalled: false }))
+    provider.on('open', () => {
+      clearTimeout(this.handshakeTimer)
+      clearTimeout(this.reopenTimer)
+      this.set({ joined: false, stalled: false, overdue: false })
+    })
     provider.on('authenticated', ({ scope }: { scope: string }) => {
       this.set({ joined: true, readonly: scope === 'readonly', refusal: undefined })
       // Others have heard that this tab is gone, and take nothing that is not newer.
@@ -125,10 +138,17 @@ export class Session {
     provider.on('authenticationFailed', ({ reason }: { reason: string }) => this.refuse(reason))
     // The document's own end; that of the socket is a CloseEvent.
     provider.on('close', ({ event }: { event: { code: number; reason: string } }) => {
-      if (!(event instanceof CloseEvent) && this.facts.value.joined) this.refuse(event.reason || 'the server has closed the document')
+      if (event instanceof CloseEvent) return
+      if (isFinalReason(event.reason)) this.refuse(event.reason)
+      else {
+        this.set({ joined: false, lost: { code: 1013, reason: event.reason } })
+        clearTimeout(this.reopenTimer)
+        this.reopenTimer = setTimeout(() => this.reopen(provider), reopenMs)
+      }
     })
     provider.on('unsyncedChanges', ({ number }: { number: number }) => {
-      const all = number === 0 ? { changes: 0, stalled: false } : {}
+      if (number === 0) clearTimeout(this.handshakeTimer)
+      const all = number === 0 ? { changes: 0, stalled: false, overdue: false } : {}
       this.set({ unacknowledged: number, ...all })
     })
     provider.on('message', ({ message }: { message: { readVarString(): string; readVarUint(): number } }) => {
@@ -136,10 +156,21 @@ export class Session {
       // SyncStatus 0: refused, and asked for again when it can be taken.
       if (message.readVarUint() === syncStatus && message.readVarUint() === 0) this.set({ stalled: true })
     })
-    provider.on('synced', () => setTimeout(() => distinguish(this.peers.value.peers), lookAroundMs))
+    provider.on('synced', () => {
+      setTimeout(() => distinguish(this.peers.value.peers), lookAroundMs)
+      // All that there was to read has come; what is left is for the disk.
+      clearTimeout(this.handshakeTimer)
+      if (this.facts.peek().unacknowledged > 0) this.handshakeTimer = setTimeout(() => this.set({ overdue: true }), handshakeMs)
+    })
     provider.attach()
-    if (endpoint.tokens && this.token() === '') this.refuse('this server asks for a token')
+    if (endpoint.tokens && storedToken() === '') this.refuse('this server asks for a token')
     else void socket.connect()
+  }
+
+  /** Begins on a document again, on the connection that there is; a new one begins by itself. */
+  private reopen(provider: HocuspocusProvider): void {
+    const { wanted, link, joined, refusal } = this.facts.peek()
+    if (wanted && link === 'open' && !joined && refusal === undefined) void provider.onOpen(new Event('open'))
   }
 
   private refuse(reason: string): void {
@@ -155,23 +186,11 @@ export class Session {
     else this.socket?.disconnect()
   }
 
-  token(): string {
-    try {
-      return sessionStorage.getItem(this.tokenKey) ?? ''
-    } catch {
-      return ''
-    }
-  }
-
   /** Tries again, with another token where one is given. */
   retry(token?: string): void {
-    if (token !== undefined) {
-      try {
-        sessionStorage.setItem(this.tokenKey, token)
-      } catch {
-        this.refuse('the browser keeps no token for this page (its storage is forbidden)')
-        return
-      }
+    if (token !== undefined && !keepToken(token)) {
+      this.refuse('the browser keeps no token for this page (its storage is forbidden)')
+      return
     }
     this.go(true)
   }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type Facts, isFinal, sentenceOf, standingOf } from './standing'
+import { type Facts, isFinal, isFinalReason, sentenceOf, standingOf } from './standing'
 
 const connected: Facts = {
   wanted: true,
@@ -10,6 +10,7 @@ const connected: Facts = {
   unacknowledged: 0,
   changes: 0,
   stalled: false,
+  overdue: false,
   lost: undefined,
 }
 
@@ -19,6 +20,8 @@ test('it is saved only where the server has let us in and owes no acknowledgemen
     { unacknowledged: 1 },
     { unacknowledged: 1, changes: 1 },
     { unacknowledged: 1, changes: 1, stalled: true },
+    { unacknowledged: 1, stalled: true },
+    { unacknowledged: 1, overdue: true },
     { joined: false },
     { link: 'opening' },
     { link: 'down' },
@@ -40,6 +43,9 @@ test('each standing says what it is and what waits', () => {
   expect(said({ unacknowledged: 1 })).toBe('Connecting…')
   expect(said({ unacknowledged: 2, changes: 1 })).toBe('Saving 1 change…')
   expect(said({ unacknowledged: 2, changes: 2, stalled: true })).toBe('Not saved | The server cannot write now; 2 changes wait here')
+  for (const facts of [{ stalled: true }, { overdue: true }])
+    expect(said({ unacknowledged: 1, ...facts })).toBe('Connected | The server cannot save now')
+  expect(said({ unacknowledged: 2, changes: 1, overdue: true })).toBe('Saving 1 change…')
   expect(said({ wanted: false, changes: 1 })).toBe('Offline | 1 change waits here')
   expect(said({ ...lost(1006), changes: 3 })).toBe('The server does not answer | 3 changes wait here; trying again')
   expect(said(lost(1012))).toBe('The server was stopped | Nothing is lost; trying again')
@@ -51,4 +57,30 @@ test('each standing says what it is and what waits', () => {
 test('codes that are final for clients are final here', () => {
   expect([4400, 4401, 4403, 4413].every(isFinal)).toBe(true)
   expect([1000, 1006, 1012, 1013, 4205, 4408].some(isFinal)).toBe(false)
+})
+
+test('a document that ended is opened again, but for what coming back would not mend', () => {
+  const final = [
+    'the document is deleted',
+    'update refused: it is malformed',
+    'message refused: unknown type',
+    'the document would exceed 1000 bytes',
+    'the user has newer connections, and as many as allowed',
+    'a token is needed',
+    'the token has expired',
+    'the token does not allow this document',
+    'the subject of the token is revoked',
+  ]
+  const passing = [
+    '',
+    'disconnected by an administrator',
+    'the document cannot be read now',
+    'the document has 10 sessions, which is the limit',
+    'the connection is too slow for the document',
+    'memory is short',
+    'the token is not valid yet',
+    'the key of the token is not known yet',
+  ]
+  for (const reason of final) expect(isFinalReason(reason), reason).toBe(true)
+  for (const reason of passing) expect(isFinalReason(reason), reason).toBe(false)
 })

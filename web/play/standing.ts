@@ -16,7 +16,9 @@ export interface Facts {
   changes: number
   /** The server said that it cannot take a change now. */
   stalled: boolean
-  /** How the last connection ended, where there was one. */
+  /** The handshake's own acknowledgement takes longer than a disk does. */
+  overdue: boolean
+  /** How the last connection, or the document on it, ended, where one did. */
   lost: { code: number; reason: string } | undefined
 }
 
@@ -39,8 +41,8 @@ export function standingOf(facts: Facts): Standing {
     return { kind: 'stopped', changes, why: whyLost(facts.lost) }
   }
   if (facts.unacknowledged > 0) {
-    if (changes === 0) return { kind: 'connecting' }
-    return { kind: facts.stalled ? 'stalled' : 'saving', changes }
+    if (facts.stalled || (changes === 0 && facts.overdue)) return { kind: 'stalled', changes }
+    return changes === 0 ? { kind: 'connecting' } : { kind: 'saving', changes }
   }
   return { kind: facts.readonly ? 'readonly' : 'saved' }
 }
@@ -58,6 +60,19 @@ export const isFinal = (code: number): boolean => code >= 4400 && code <= 4499 &
 const many = (changes: number, verb = ''): string => `${changes} ${changes === 1 ? 'change' : 'changes'}${verb}`
 const waiting = (changes: number): string => (changes === 0 ? '' : many(changes, changes === 1 ? ' waits here' : ' wait here'))
 
+/** Why a document ended that has no code for it, only what src/close.rs says to people. With these nothing is mended by coming back: a deleted document would be brought back, and the newer tab of a user with as many as allowed put out in turn. */
+const finalReasons = [
+  /^the document is deleted$/,
+  / refused: /,
+  /^the document would exceed /,
+  /^the user has newer connections/,
+  /\btoken\b/,
+]
+const passingReasons = [/ not (?:valid|known) yet$/]
+
+export const isFinalReason = (reason: string): boolean =>
+  finalReasons.some(one => one.test(reason)) && !passingReasons.some(one => one.test(reason))
+
 /** What is said of it: a short line, and a second one where there is more to say. */
 export function sentenceOf(standing: Standing, durable: string): { title: string; more: string } {
   switch (standing.kind) {
@@ -68,6 +83,8 @@ export function sentenceOf(standing: Standing, durable: string): { title: string
     case 'saving':
       return { title: `Saving ${many(standing.changes)}…`, more: '' }
     case 'stalled':
+      // Who has changed nothing has lost nothing, and sees what the others do.
+      if (standing.changes === 0) return { title: 'Connected', more: 'The server cannot save now' }
       return { title: 'Not saved', more: `The server cannot write now; ${waiting(standing.changes)}` }
     case 'offline':
       return { title: 'Offline', more: waiting(standing.changes) || 'What you do now stays here until you are back' }

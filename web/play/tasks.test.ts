@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import * as Y from 'yjs'
-import { difference, Tasks } from './tasks'
+import { difference, type Task, Tasks } from './tasks'
 
 const texts = (list: Tasks) => list.tasks().tasks.map(task => task.text)
 const both = (a: Y.Doc, b: Y.Doc) => {
@@ -82,4 +82,35 @@ test('a difference turns one text into the other, and splits no character', () =
     expect(from.slice(0, at) + inserted + from.slice(at + removed)).toBe(to)
     for (const part of [from.slice(0, at), inserted, from.slice(at + removed)]) expect(part).toBe(Buffer.from(part).toString())
   }
+})
+
+test('undo takes back what was done here, one thing after the other, and nothing of others', () => {
+  const [one, other] = [listOf('a', 'b', 'c'), listOf()]
+  both(one.doc, other.doc)
+  one.list.undo.clear()
+  const at = (list: Tasks, index: number) => list.tasks().tasks[index] as Task
+  one.list.edit(at(one.list, 0), 'a1')
+  one.list.edit(at(one.list, 0), 'a12')
+  one.list.tick(at(one.list, 1), true)
+  one.list.remove(at(one.list, 2))
+  one.move('a12', 1)
+  both(one.doc, other.doc)
+  other.list.edit(at(other.list, 0), 'b of the other')
+  other.list.add('d of the other')
+  both(one.doc, other.doc)
+  const shown = () => one.list.tasks().tasks.map(task => `${task.text}${task.done ? ', done' : ''}`)
+  const steps = [
+    ['a12', 'b of the other, done', 'd of the other'],
+    ['a12', 'b of the other, done', 'c', 'd of the other'],
+    ['a12', 'b of the other', 'c', 'd of the other'],
+    ['a', 'b of the other', 'c', 'd of the other'],
+  ]
+  expect(shown()).toEqual(['b of the other, done', 'a12', 'd of the other'])
+  for (const step of steps) {
+    one.list.undo.undo()
+    expect(shown()).toEqual(step)
+  }
+  expect(one.list.undo.canUndo()).toBe(false)
+  both(one.doc, other.doc)
+  expect(texts(other.list)).toEqual(texts(one.list))
 })

@@ -22,6 +22,8 @@ export interface Task {
 
 export class Tasks {
   readonly shared: Y.Array<unknown>
+  /** What was done here, and not by others. */
+  readonly undo: Y.UndoManager
   private readonly doc: Y.Doc
   private readonly keys = new WeakMap<object, number>()
   private lastKey = 0
@@ -29,6 +31,7 @@ export class Tasks {
   constructor(doc: Y.Doc) {
     this.doc = doc
     this.shared = doc.getArray('tasks')
+    this.undo = new Y.UndoManager(this.shared, { trackedOrigins: new Set([this]) })
   }
 
   /** In their order, and how many are left out. */
@@ -64,6 +67,13 @@ export class Tasks {
     return key
   }
 
+  /** One step of its own for undo, where the next typed letters belong to one another. */
+  private step(change: () => void): void {
+    this.undo.stopCapturing()
+    this.doc.transact(change, this)
+    this.undo.stopCapturing()
+  }
+
   add(text: string): void {
     const { tasks } = this.tasks()
     const last = Math.max(0, ...tasks.map(task => task.rank).filter(rank => rank < Number.MAX_SAFE_INTEGER))
@@ -72,11 +82,11 @@ export class Tasks {
       ['done', false],
       ['rank', Math.floor(last) + 1],
     ])
-    this.doc.transact(() => this.shared.push([map]), this)
+    this.step(() => this.shared.push([map]))
   }
 
   tick(task: Task, done: boolean): void {
-    this.doc.transact(() => task.map?.set('done', done), this)
+    this.step(() => task.map?.set('done', done))
   }
 
   /** What differs is replaced, so that two who edit one item at the same time both keep what they typed. */
@@ -93,7 +103,7 @@ export class Tasks {
 
   remove(task: Task): void {
     const index = this.shared.toArray().indexOf(task.value)
-    if (index >= 0) this.doc.transact(() => this.shared.delete(index, 1), this)
+    if (index >= 0) this.step(() => this.shared.delete(index, 1))
   }
 
   /** Puts a task before the one that is at `place` without it. */
@@ -105,7 +115,7 @@ export class Tasks {
     const low = before?.rank ?? (after === undefined ? 0 : after.rank - 2)
     const high = after?.rank ?? low + 2
     const rank = low + (high - low) / 2
-    this.doc.transact(() => {
+    this.step(() => {
       if (Number.isSafeInteger(Math.trunc(rank)) && low < rank && rank < high) {
         map.set('rank', rank)
         return
@@ -115,7 +125,7 @@ export class Tasks {
       order.forEach((one, index) => {
         one.map?.set('rank', index + 1)
       })
-    }, this)
+    })
   }
 }
 

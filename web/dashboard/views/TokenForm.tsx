@@ -33,7 +33,7 @@ export function TokenForm({ why }: { why: string }) {
           }}
         />
         <p class="soft">It is kept in this tab only, until you close it, and sent to this server only. Made by:</p>
-        <pre>selvedge token --auth-secret-file secret --sub you --admin --ttl 1h</pre>
+        <pre tabIndex={0}>selvedge token --auth-secret-file secret --sub you --admin --ttl 1h</pre>
         <div class="actions">
           <button type="submit" class="primary">
             Use this token
