@@ -6,11 +6,11 @@ mod process;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -291,6 +291,58 @@ fn what_was_changed_is_found_and_not_restored() {
     );
     fs::write(&manifest, kept).expect("room");
     succeeds(&["restore", text(&backup), "--data-dir", text(&folder.path().join("well"))]);
+}
+
+/// Changes a byte.
+fn damage(path: &Path, at: impl FnOnce(usize) -> usize) {
+    let mut bytes = fs::read(path).expect("it is there");
+    let at = at(bytes.len());
+    bytes[at] ^= 1;
+    fs::write(path, bytes).expect("room");
+}
+
+/// What `verify` says of these data: documents that can be opened, and what is wrong.
+#[track_caller]
+fn faults(arguments: &[&str]) -> (u64, Vec<String>) {
+    let output = selvedge(&[&["verify", "--json"], arguments].concat());
+    let verified = json(&String::from_utf8_lossy(&output.stdout));
+    let faults = verified["faults"].as_array().expect("a list").iter().map(|fault| fault["why"].to_string());
+    let faults: Vec<String> = faults.collect();
+    assert_eq!(output.status.code(), Some(i32::from(!faults.is_empty())), "{output:?}");
+    (verified["documents"].as_u64().expect("a number"), faults)
+}
+
+#[test]
+fn a_log_that_was_changed_is_a_fault_and_a_torn_one_is_not() {
+    let folder = Folder::new();
+    let [data, backup] = ["data", "backup"].map(|name| folder.path().join(name));
+    fill(&data, 30);
+    let log = largest(&data.join("rocksdb"), ".log");
+    let whole = fs::read(&log).expect("it is there");
+
+    fs::write(&log, &whole[..whole.len() - 10]).expect("room");
+    assert_eq!(faults(&["--data-dir", text(&data)]), (30, Vec::new()), "the last batch was being written");
+
+    fs::write(&log, &whole).expect("room");
+    damage(&log, |length| length / 3);
+    let (documents, found) = faults(&["--data-dir", text(&data)]);
+    assert!(documents > 0 && documents < 30, "{documents}: what lies before is read");
+    assert!(found.len() == 1 && found[0].contains(text(&log)) && found[0].contains("lost"), "{found:?}");
+    succeeds(&["backup", text(&backup), "--data-dir", text(&data)]);
+    assert_eq!(faults(&[text(&backup)]).1.len(), 1, "a backup of it is no better");
+
+    let mut server = Command::new(env!("CARGO_BIN_EXE_selvedge"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--control=false", "--data-dir", text(&data)])
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary was built");
+    let log = BufReader::new(server.stderr.take().expect("it is piped"));
+    let said: Vec<String> =
+        log.lines().map(|line| line.expect("text")).take_while(|line| !line.contains("listening on")).collect();
+    server.kill().expect("what is left is served");
+    server.wait().expect("it was started here");
+    assert!(said.iter().any(|line| line.contains("ERROR") && line.contains("acknowledged")), "{said:?}");
+    assert_eq!(faults(&["--data-dir", text(&data)]), (documents, Vec::new()), "what was lost is lost");
 }
 
 #[test]

@@ -80,9 +80,13 @@ pub fn verify(folder: &Path, plane: &Plane) -> Result<Verified, Failed> {
 }
 
 fn walk(folder: &Path) -> Result<Verified, Failed> {
+    let mut verified = Verified::default();
+    // Opening does not fail because of it: what lies before is read.
+    if let Some(broken) = selvedge_storage::broken_log(folder)? {
+        verified.fault(String::new(), broken.to_string());
+    }
     let store = Examination::open(folder)?;
     let progress = bar_of_documents(store.documents_about());
-    let mut verified = Verified::default();
     let walked = store.walk(|found| {
         match found {
             Found::Document(key) => verified.open(&store, key),
