@@ -346,6 +346,26 @@ fn a_log_that_was_changed_is_a_fault_and_a_torn_one_is_not() {
 }
 
 #[test]
+fn a_changed_byte_in_any_table_is_found() {
+    let folder = Folder::new();
+    let data = folder.path().join("data");
+    fill(&data, 30);
+    // Sorts what is in the log into tables: one for each column family that has something.
+    drop(RocksStore::open(&data, RocksOptions::default()).expect("a store"));
+    let entries = fs::read_dir(data.join("rocksdb")).expect("a folder").map(|entry| entry.expect("a file").path());
+    let tables: Vec<PathBuf> = entries.filter(|path| text(path).ends_with(".sst")).collect();
+    assert!(tables.len() >= 4, "format, records, documents, names: {tables:?}");
+    for table in tables {
+        let whole = fs::read(&table).expect("it is there");
+        damage(&table, |_| 10);
+        let verified = selvedge(&["verify", "--data-dir", text(&data)]);
+        assert_eq!(verified.status.code(), Some(1), "{}: {verified:?}", table.display());
+        fs::write(&table, whole).expect("room");
+    }
+    assert_eq!(faults(&["--data-dir", text(&data)]), (30, Vec::new()));
+}
+
+#[test]
 fn nothing_is_begun_where_there_is_nothing() {
     let folder = Folder::new();
     let nowhere = folder.path().join("nowhere");

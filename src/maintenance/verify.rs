@@ -94,6 +94,18 @@ fn walk(folder: &Path) -> Result<Verified, Failed> {
             Found::Stray { document, family } => {
                 verified.fault(document.to_string(), format!("there is something of it in {family}, and no document"));
             }
+            Found::DamagedName { name, why } => {
+                verified.fault(name, format!("its entry in the index of names is damaged: {why}"));
+            }
+            Found::StrayName { name, document } => {
+                verified.fault(
+                    name,
+                    format!("the index of names leads to {document}, and that is no document of this name"),
+                );
+            }
+            Found::Unreadable { family, why } => {
+                verified.fault(String::new(), format!("{family} cannot be read to its end: {why}"));
+            }
             Found::Foreign { family, bytes } => {
                 verified.fault(String::new(), format!("{family} has a key of {bytes} bytes, which is none of ours"));
             }
@@ -116,6 +128,16 @@ impl Verified {
         };
         if DocumentId::of(&stored.name).0 != key.0 {
             return self.fault(stored.name, format!("it is stored under {key}, which is not the key of this name"));
+        }
+        match store.is_named(&stored.name, key) {
+            Ok(true) => {}
+            Ok(false) => {
+                self.fault(
+                    stored.name.clone(),
+                    "it is not in the index of names, and is not listed with that".to_owned(),
+                );
+            }
+            Err(error) => self.fault(stored.name.clone(), format!("its entry in the index of names: {error}")),
         }
         match assemble(&stored, last(&stored)).and_then(|state| state.known()) {
             Ok(_) => {
