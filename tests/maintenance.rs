@@ -346,6 +346,27 @@ fn a_log_that_was_changed_is_a_fault_and_a_torn_one_is_not() {
 }
 
 #[test]
+fn a_backup_of_which_any_file_was_changed_or_is_gone_is_not_said_to_be_well() {
+    let folder = Folder::new();
+    let [data, backup] = ["data", "backup"].map(|name| folder.path().join(name));
+    fill(&data, 3);
+    succeeds(&["backup", text(&backup), "--data-dir", text(&data)]);
+    let files = selvedge_storage::files(&backup).expect("a store");
+    assert!(files.iter().any(|(path, _)| path.contains("OPTIONS-")), "{files:?}");
+    for path in files.iter().filter(|(_, bytes)| *bytes > 0).map(|(path, _)| backup.join(path)) {
+        let whole = fs::read(&path).expect("it is there");
+        damage(&path, |length| length / 2);
+        let (_, found) = faults(&[text(&backup)]);
+        assert!(found.iter().any(|why| why.contains(text(&path)) && why.contains("not those that")), "{found:?}");
+        fs::remove_file(&path).expect("it is there");
+        let (_, found) = faults(&[text(&backup)]);
+        assert!(found.iter().any(|why| why.contains(text(&path))), "{}: {found:?}", path.display());
+        fs::write(&path, whole).expect("room");
+    }
+    assert_eq!(faults(&[text(&backup)]), (3, Vec::new()));
+}
+
+#[test]
 fn a_changed_byte_in_any_table_is_found() {
     let folder = Folder::new();
     let data = folder.path().join("data");

@@ -4,8 +4,7 @@ use std::path::Path;
 
 use selvedge_storage::Examination;
 
-use super::manifest::{self, Entry};
-use super::{Failed, bar_of_bytes, copy};
+use super::{Failed, bar_of_bytes, copy, manifest};
 
 /// Fills a folder that is missing or empty with the data of a backup, and says how many bytes that were.
 ///
@@ -20,7 +19,7 @@ pub fn restore(from: &Path, data_dir: &Path) -> Result<u64, Failed> {
     let progress = bar_of_bytes(entries.iter().map(|entry| entry.bytes).sum());
     let copied = entries.iter().try_for_each(|expected| {
         let found = copy::file(from, data_dir, &expected.path, &progress)?;
-        check(&from.join(&expected.path), expected, &found)
+        expected.check(from, &found)
     });
     progress.finish_and_clear();
     if let Err(failed) = copied {
@@ -33,13 +32,4 @@ pub fn restore(from: &Path, data_dir: &Path) -> Result<u64, Failed> {
     copy::sync_folders(data_dir, &entries)?;
     drop(Examination::open(data_dir)?);
     Ok(entries.iter().map(|entry| entry.bytes).sum())
-}
-
-fn check(path: &Path, expected: &Entry, found: &Entry) -> Result<(), Failed> {
-    let why = match (expected.bytes == found.bytes, expected.sha256 == found.sha256) {
-        (true, true) => return Ok(()),
-        (false, _) => "it has another length than when it was backed up",
-        (true, false) => "its bytes are not those that were backed up",
-    };
-    Err(Failed::Changed { path: path.to_owned(), why })
 }
