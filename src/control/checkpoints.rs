@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path as FilePath, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use axum::extract::{Path, State};
@@ -43,7 +43,30 @@ pub struct Checkpoints {
 #[derive(Debug, Default)]
 struct Kept {
     last: u64,
+    /// Those that are being made. Nobody outside knows their ids.
+    making: usize,
+    /// Those that are made.
     ids: Vec<u64>,
+}
+
+impl Kept {
+    /// The name of another one, where there is room for it.
+    fn begin(&mut self) -> Option<u64> {
+        if self.making + self.ids.len() >= CHECKPOINTS_MAX {
+            return None;
+        }
+        self.making += 1;
+        self.last += 1;
+        Some(self.last)
+    }
+
+    /// It is made, or was tried to.
+    fn end(&mut self, id: u64, is_made: bool) {
+        self.making -= 1;
+        if is_made {
+            self.ids.push(id);
+        }
+    }
 }
 
 impl Checkpoints {
@@ -60,16 +83,8 @@ impl Checkpoints {
         Self { folder, kept: Mutex::default() }
     }
 
-    /// A name that is not in use, where there is room for another one.
-    fn begin(&self) -> Option<u64> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.ids.len() >= CHECKPOINTS_MAX {
-            return None;
-        }
-        kept.last += 1;
-        let id = kept.last;
-        kept.ids.push(id);
-        Some(id)
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn path(&self, id: u64) -> PathBuf {
@@ -78,14 +93,14 @@ impl Checkpoints {
 
     /// Whether there was one.
     fn remove(&self, id: u64) -> std::io::Result<bool> {
-        if !self.kept.lock().unwrap_or_else(PoisonError::into_inner).ids.contains(&id) {
+        if !self.kept().ids.contains(&id) {
             return Ok(false);
         }
         match fs::remove_dir_all(self.path(id)) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
             Ok(()) | Err(_) => {}
         }
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).ids.retain(|&other| other != id);
+        self.kept().ids.retain(|&other| other != id);
         Ok(true)
     }
 }
@@ -93,7 +108,7 @@ impl Checkpoints {
 async fn make(State(context): State<Arc<Context>>, actor: Actor) -> Result<(StatusCode, Json<Value>), Problem> {
     let work = async {
         actor.caller.require_admin()?;
-        let Some(id) = context.checkpoints.begin() else {
+        let Some(id) = context.checkpoints.kept().begin() else {
             return Err(Problem::unavailable(
                 format!("there are {CHECKPOINTS_MAX} checkpoints already; each goes by itself within an hour"),
                 60,
@@ -120,6 +135,8 @@ async fn checkpoint(context: &Arc<Context>, id: u64) -> Result<PathBuf, Problem>
     tokio::spawn(async move {
         let made = making.await;
         let is_made = matches!(made, Ok(Ok(_)));
+        // Whoever is told can remove it at once, and nobody before.
+        context.checkpoints.kept().end(id, is_made);
         // Who has gone does not come back for it.
         if tell.send(made).is_ok() && is_made {
             sleep(KEPT).await;
@@ -152,5 +169,30 @@ async fn remove(
 fn forget(checkpoints: &Checkpoints, id: u64) {
     if let Err(error) = checkpoints.remove(id) {
         tracing::warn!(path = %checkpoints.path(id).display(), %error, "a checkpoint cannot be removed");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_being_made_takes_a_place_and_cannot_be_removed() {
+        let folder = std::env::temp_dir().join(format!("selvedge-checkpoints-{}", std::process::id()));
+        let checkpoints = Checkpoints::new(&folder);
+        let begun: Vec<u64> = (0..CHECKPOINTS_MAX).filter_map(|_| checkpoints.kept().begin()).collect();
+        assert_eq!((begun.len(), checkpoints.kept().begin()), (CHECKPOINTS_MAX, None));
+        fs::create_dir_all(checkpoints.path(begun[0])).expect("room");
+        assert!(!checkpoints.remove(begun[0]).expect("nothing is tried"));
+        assert!(checkpoints.path(begun[0]).exists(), "the store is writing there");
+        checkpoints.kept().end(begun[0], true);
+        assert_eq!(checkpoints.kept().begin(), None, "it is there");
+        assert!(checkpoints.remove(begun[0]).expect("it can be removed"));
+        assert!(!checkpoints.path(begun[0]).exists());
+        let another = checkpoints.kept().begin().expect("there is room again");
+        checkpoints.kept().end(another, false);
+        assert!(!checkpoints.remove(another).expect("nothing is tried"), "it was not made");
+        assert!(checkpoints.kept().begin().is_some());
+        fs::remove_dir_all(&folder).expect("it is ours");
     }
 }
