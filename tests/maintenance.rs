@@ -7,14 +7,16 @@ mod process;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::os::unix::fs::PermissionsExt;
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use process::{Folder, Server};
+use rustix::process::{Pid, Signal, kill_process};
 use selvedge_shards::DocumentId;
 use selvedge_storage::{Append, DocumentKey, Durability, RocksOptions, RocksStore, Store};
 use serde_json::Value;
@@ -22,6 +24,9 @@ use yrs::{Doc, Text, Transact};
 
 /// A bound for tests that hang, not a measure.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Of Linux.
+const O_NONBLOCK: i32 = 0o4000;
 
 fn selvedge(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
@@ -169,6 +174,61 @@ fn a_checkpoint_whose_request_was_given_up_takes_no_place() {
     while !made() {
         assert!(begun.elapsed() < PATIENCE, "no place is given back");
         thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// A control plane that lends this checkpoint, and says how it was given back.
+fn lend(checkpoint: &Path) -> (SocketAddr, thread::JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    let answer = serde_json::json!({ "id": "1", "path": checkpoint }).to_string();
+    let lends = thread::spawn(move || {
+        loop {
+            let (mut connection, _) = listener.accept().expect("a connection");
+            let head = BufReader::new(&connection).lines().map(|line| line.expect("text"));
+            let head: Vec<String> = head.take_while(|line| !line.is_empty()).collect();
+            let (status, body) =
+                if head[0].starts_with("POST") { ("201 Created", answer.as_str()) } else { ("200 OK", "") };
+            let length = body.len();
+            let answer = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}");
+            connection.write_all(answer.as_bytes()).expect("somebody reads");
+            if head[0].starts_with("DELETE") {
+                return head[0].clone();
+            }
+        }
+    });
+    (address, lends)
+}
+
+#[test]
+fn a_command_that_is_told_to_end_gives_its_checkpoint_back() {
+    for (command, signal) in [("backup", Signal::TERM), ("backup", Signal::INT), ("verify", Signal::TERM)] {
+        let folder = Folder::new();
+        let [data, backup] = ["data", "backup"].map(|name| folder.path().join(name));
+        let _held = RocksStore::open(&data, RocksOptions::default()).expect("a new store");
+        // Whoever reads the marker there waits until somebody writes into it.
+        let checkpoint = data.join("checkpoints/1");
+        fs::create_dir_all(&checkpoint).expect("room");
+        let marker = checkpoint.join("SELVEDGE");
+        assert!(Command::new("mkfifo").arg(&marker).status().expect("coreutils").success());
+        let (address, lends) = lend(&checkpoint);
+        let mut child = Command::new(env!("CARGO_BIN_EXE_selvedge"));
+        child.args([command]).args((command == "backup").then_some(&backup));
+        child.args(["--data-dir", text(&data), "--control-listen", &address.to_string()]);
+        let mut child = child.stderr(Stdio::piped()).spawn().expect("the binary was built");
+        let begun = Instant::now();
+        // Opens as soon as the other end is open.
+        let waits = || fs::OpenOptions::new().write(true).custom_flags(O_NONBLOCK).open(&marker);
+        let _waits = loop {
+            if let Ok(opened) = waits() {
+                break opened;
+            }
+            assert!(begun.elapsed() < PATIENCE, "the checkpoint is not read: {:?}", child.try_wait());
+            thread::sleep(Duration::from_millis(5));
+        };
+        kill_process(Pid::from_child(&child), signal).expect("it runs");
+        assert_eq!(lends.join().expect("it is given back"), "DELETE /v1/checkpoints/1 HTTP/1.1", "{command}");
+        assert_eq!(child.wait().expect("it was started here").signal(), Some(signal.as_raw()));
     }
 }
 
