@@ -6,6 +6,7 @@ mod failed;
 mod inspect;
 mod lease;
 mod manifest;
+mod owner;
 pub mod plane;
 mod restore;
 mod source;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -444,6 +444,38 @@ fn a_changed_byte_in_any_table_is_found() {
         fs::write(&table, whole).expect("room");
     }
     assert_eq!(faults(&["--data-dir", text(&data)]), (30, Vec::new()));
+}
+
+#[test]
+fn what_root_restores_belongs_to_whoever_has_the_folder() {
+    const NOBODY: u32 = 65_534;
+    let folder = Folder::new();
+    let [data, backup, home] = ["data", "backup", "home"].map(|name| folder.path().join(name));
+    fs::create_dir(&home).expect("room");
+    if chown(&home, Some(NOBODY), Some(NOBODY)).is_err() {
+        eprintln!("SKIPPED what_root_restores_belongs_to_whoever_has_the_folder: only root can give files away");
+        return;
+    }
+    fill(&data, 3);
+    succeeds(&["backup", text(&backup), "--data-dir", text(&data)]);
+    let (missing, far, empty) = (home.join("missing"), home.join("far/away"), folder.path().join("empty"));
+    fs::create_dir(&empty).expect("room");
+    chown(&empty, Some(NOBODY), Some(NOBODY)).expect("we are root");
+    for (to, above) in [(&missing, &missing), (&far, &home.join("far")), (&empty, &empty)] {
+        succeeds(&["restore", text(&backup), "--data-dir", text(to)]);
+        let made: Vec<PathBuf> = tree(above).into_keys().chain([above.clone()]).collect();
+        assert!(made.iter().any(|path| path.ends_with("SELVEDGE")), "{made:?}");
+        for path in made {
+            let found = fs::metadata(&path).expect("it is there");
+            assert_eq!((found.uid(), found.gid()), (NOBODY, NOBODY), "{}", path.display());
+        }
+        let mode = fs::metadata(to).expect("it is there").permissions().mode() & 0o777;
+        assert_eq!(mode, if to == &empty { 0o755 } else { 0o700 });
+    }
+    // Where the folder is root's, so is what is in it.
+    let own = folder.path().join("own");
+    succeeds(&["restore", text(&backup), "--data-dir", text(&own)]);
+    assert_eq!(fs::metadata(own.join("SELVEDGE")).expect("it is there").uid(), 0);
 }
 
 #[test]
