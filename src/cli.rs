@@ -236,7 +236,7 @@ fn token_command() -> Command {
                 .long("admin")
                 .num_args(0)
                 .action(ArgAction::SetTrue)
-                .help("Opens the whole control plane: all documents, settings, metrics"),
+                .help("Opens the whole control plane: settings, metrics, all documents over HTTP; to open one as a client, it takes --document"),
         )
         .arg(
             arg("ttl", "TIME", "How long it is good, such as 90s, 15m, 1h, 30days")

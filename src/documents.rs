@@ -1,6 +1,7 @@
 //! How the control plane reaches documents: what is stored it reads itself, off its thread, and what is live it asks the cores for. Everything
 //! else about a document is decided by the shard that owns it. Knows no HTTP.
 
+mod attendance;
 mod failed;
 mod request;
 mod view;
@@ -96,10 +97,11 @@ impl Documents {
         // Behind the cores: one that was stored meanwhile is shown as that.
         for Listed { name, outline } in stored.await? {
             let created_ms = outline.map(|outline| outline.created_ms);
-            documents.insert(name.clone(), Entry { name, created_ms });
+            documents.insert(name.clone(), Entry { name, created_ms, ..Entry::default() });
         }
         let more = documents.len() > limit;
-        let documents: Vec<Entry> = documents.into_values().take(limit).collect();
+        let mut documents: Vec<Entry> = documents.into_values().take(limit).collect();
+        self.count_sessions(&mut documents).await?;
         let next = documents.last().filter(|_| more).map(|last| last.name.clone());
         Ok(Page { documents, next })
     }
@@ -356,7 +358,8 @@ fn unexpected(answer: Answer) -> Failed {
         | Answer::Told(_)
         | Answer::Inspected(_)
         | Answer::Dismissed(_)
-        | Answer::Unstored(_) => unreachable!("an errand is answered by its own kind"),
+        | Answer::Unstored(_)
+        | Answer::Attended(_) => unreachable!("an errand is answered by its own kind"),
     }
 }
 

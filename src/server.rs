@@ -78,9 +78,12 @@ impl fmt::Display for Failed {
         match self {
             Self::Signals(error) => write!(f, "cannot catch signals: {error}"),
             Self::Auth(error) => error.fmt(f),
-            Self::Listen(error) => error.fmt(f),
+            Self::Listen(ListenError::Taken { address }) => {
+                write!(f, "listen: {address} is taken: another server runs there; choose another (--listen)")
+            }
+            Self::Listen(error @ ListenError::Refused { .. }) => write!(f, "listen: {error}"),
             Self::Audit(error) => error.fmt(f),
-            Self::Store(error) => error.fmt(f),
+            Self::Store(error) => write!(f, "data_dir: {error}"),
             Self::Thread(error) => write!(f, "cannot start a thread: {error}"),
             Self::Cores(error) => error.fmt(f),
             Self::Tls(error) => error.fmt(f),
@@ -140,7 +143,7 @@ impl Server {
         let settings = &effective.settings.clone();
         let stopping = Arc::new(AtomicBool::new(false));
         let signals = catch_signals(&stopping).map_err(Failed::Signals)?;
-        check_open_files(settings);
+        let open_files = process::raise_open_files();
         // Before anything is opened: who may come in has to be known.
         let keys = auth::Sources::read(settings).map_err(Failed::Auth)?;
         let shards = u16::try_from(settings.shards).expect("the setting is bounded below the number of shard ids");
@@ -164,6 +167,8 @@ impl Server {
         let audit = audit_log.as_ref().map_or_else(Audit::off, AuditLog::audit);
         let webhooks = Arc::new(Webhooks::start(settings).map_err(Failed::Webhooks)?);
         let store = open_store(settings)?;
+        // Of a server that does not start this would be noise.
+        tell_open_files(settings, open_files);
         let rocks = Arc::new(store);
         let store: Arc<dyn Store> = Arc::clone(&rocks) as _;
 
@@ -486,8 +491,7 @@ fn report(board: &Board) {
     }
 }
 
-fn check_open_files(settings: &Settings) {
-    let open_files = process::raise_open_files();
+fn tell_open_files(settings: &Settings, open_files: u64) {
     let connections = open_files.saturating_sub(OTHER_DESCRIPTORS);
     match settings.descriptors {
         DescriptorsChoice::Process => {

@@ -483,7 +483,8 @@ fn nothing_is_begun_where_there_is_nothing() {
     let folder = Folder::new();
     let nowhere = folder.path().join("nowhere");
     for command in [&["verify"][..], &["inspect", "a"], &["backup", text(&folder.path().join("b"))]] {
-        fails(&[command, &["--data-dir", text(&nowhere)]].concat());
+        let said = fails(&[command, &["--data-dir", text(&nowhere)]].concat());
+        assert!(said.contains("there is no such folder"), "{said}");
         assert!(!nowhere.exists(), "{command:?} made a folder");
     }
 }

@@ -8,7 +8,8 @@ use crate::http::{BadEscape, percent_decode};
 pub const NAME_BYTES_MAX: usize = 256;
 
 /// A name that may be given to a document: 1 to [`NAME_BYTES_MAX`] bytes of UTF-8 without control characters (C0, DEL
-/// and C1), which would let a name forge lines of a log. Names are equal when their bytes are; nothing is normalised.
+/// and C1), which would let a name forge lines of a log, and neither `.` nor `..`, which whoever reads a URL takes away however
+/// they are escaped: such a document could be made and not be reached. Names are equal when their bytes are; nothing is normalised.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct DocumentName(Box<str>);
 
@@ -25,6 +26,9 @@ impl DocumentName {
         }
         if name.len() > NAME_BYTES_MAX {
             return Err(DocumentNameError::TooLong { name_bytes: name.len() });
+        }
+        if matches!(name, "." | "..") {
+            return Err(DocumentNameError::Dots);
         }
         match name.char_indices().find(|(_, character)| character.is_control()) {
             Some((at, character)) => Err(DocumentNameError::ControlCharacter { character, at }),
@@ -75,6 +79,8 @@ pub enum DocumentNameError {
         /// How many.
         name_bytes: usize,
     },
+    /// `.` or `..`.
+    Dots,
     /// A control character.
     ControlCharacter {
         /// Which.
@@ -96,13 +102,14 @@ impl fmt::Display for DocumentNameError {
         match self {
             Self::Empty => f.write_str("the document name is empty")?,
             Self::TooLong { name_bytes } => write!(f, "the document name is {name_bytes} bytes long")?,
+            Self::Dots => f.write_str("URLs do not keep a document name of one or two dots")?,
             Self::ControlCharacter { character, at } => {
                 write!(f, "the document name has the control character U+{:04X} at byte {at}", u32::from(*character))?;
             }
             Self::NotUtf8 { at } => write!(f, "the document name is not UTF-8 at byte {at}")?,
             Self::BadEscape(error) => write!(f, "the document name is not encoded for a URL: {error}")?,
         }
-        write!(f, "; allowed are 1 to {NAME_BYTES_MAX} bytes of UTF-8 without control characters")
+        write!(f, "; allowed are 1 to {NAME_BYTES_MAX} bytes of UTF-8 without control characters, but for . and ..")
     }
 }
 
@@ -126,7 +133,10 @@ mod tests {
             ("a+b", Ok("a+b")),
             ("%E6%BC%A2%F0%9F%A7%B5", Ok("漢🧵")),
             ("漢", Ok("漢")),
-            ("..", Ok("..")),
+            ("...", Ok("...")),
+            ("../etc", Ok("../etc")),
+            (".", Err(E::Dots)),
+            ("%2e%2E", Err(E::Dots)),
             ("%EF%BB%BF", Ok("\u{feff}")),
             (&longest, Ok(&longest)),
             (&escaped, Ok(&longest)),
@@ -153,10 +163,13 @@ mod tests {
 
     #[test]
     fn every_error_says_what_is_allowed() {
-        let errors = ["", "%0A", "%FF", "%"].map(DocumentName::from_path_segment);
+        let errors = ["", ".", "%0A", "%FF", "%"].map(DocumentName::from_path_segment);
         for error in errors {
             let text = error.expect_err("none of them is a name").to_string();
-            assert!(text.ends_with("allowed are 1 to 256 bytes of UTF-8 without control characters"), "{text}");
+            assert!(
+                text.ends_with("allowed are 1 to 256 bytes of UTF-8 without control characters, but for . and .."),
+                "{text}"
+            );
         }
         let control = DocumentNameError::ControlCharacter { character: '\u{7}', at: 3 };
         assert!(control.to_string().starts_with("the document name has the control character U+0007 at byte 3;"));

@@ -231,7 +231,7 @@ impl Document {
         }
     }
 
-    fn sessions_len(&self) -> usize {
+    pub(crate) fn sessions_len(&self) -> usize {
         self.fan_out.len() + self.remotes.values().map(BTreeMap::len).sum::<usize>()
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use selvedge_protocol::update::Refused;
 
+use crate::attendance::Attendance;
 use crate::id::{Sequence, SessionId, SessionRef};
 use crate::input::{Access, Dialect};
 use crate::reading::ReadFailed;
@@ -89,6 +90,8 @@ pub enum Answer {
     Dismissed(bool),
     /// In order.
     Unstored(Vec<Arc<str>>),
+    /// How many sessions documents have.
+    Attended(Attendance),
     /// Nothing was done.
     Failed(ErrandFailed),
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use selvedge_protocol::sync::Message;
 
+use crate::attendance::Attended;
 use crate::config::Config;
 use crate::envelope::Envelope;
 use crate::errand::{Errand, Unstored};
@@ -106,6 +107,13 @@ pub enum Input<'a> {
         job: u64,
         /// Which.
         wanted: Unstored,
+    },
+    /// Somebody wants to know which documents of this shard have sessions. [`crate::Effect::Answer`] follows at once.
+    Attended {
+        /// Comes back with the answer.
+        job: u64,
+        /// Which.
+        wanted: Attended,
     },
     /// Answer to [`crate::Effect::Delete`]: nothing of the document is stored any more, and that is durable. Also ends a stall.
     Deleted {

@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod acknowledgements;
+mod attendance;
 mod config;
 mod core;
 mod counters;
@@ -26,6 +27,7 @@ mod slots;
 mod waiting;
 mod window;
 
+pub use attendance::{ATTENDED_PLACES_MAX, Attendance, Attended};
 pub use config::Config;
 pub use counters::Counters;
 pub use effect::{CloseReason, Effect};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use selvedge_protocol::sync::{self, Message};
 
 use crate::TICK_MS;
+use crate::attendance::{self, Attended};
 use crate::config::{Config, HOT_DOCUMENTS_MAX, SCAN_MS, SCAN_SESSIONS};
 use crate::core::Core;
 use crate::counters::Counters;
@@ -84,6 +85,7 @@ impl Shard {
             Input::Stateless { document, to, payload } => self.stateless(document, to, payload),
             Input::Errand { job, document, name, errand } => self.errand(job, document, name, errand),
             Input::Unstored { job, wanted } => self.list_unstored(job, &wanted),
+            Input::Attended { job, wanted } => self.list_attended(job, &wanted),
             Input::Deleted { document } => {
                 self.recover();
                 self.with(document, Document::deleted);
@@ -372,6 +374,14 @@ impl Shard {
         let names = self.unstored.range::<str, _>((from, Bound::Unbounded));
         let names = names.take_while(|name| name.starts_with(&**prefix)).take(*limit).cloned().collect();
         self.core.answer(job, Answer::Unstored(names));
+    }
+
+    fn list_attended(&mut self, job: u64, wanted: &Attended) {
+        let attendance = match wanted {
+            Attended::Of(ids) => attendance::of(ids, &self.documents, |id| self.document_slots.get(&id).copied()),
+            Attended::From(place) => attendance::from(*place, &self.documents),
+        };
+        self.core.answer(job, Answer::Attended(attendance));
     }
 
     fn access_changed(&mut self, session: SessionId, access: Access) {

@@ -34,6 +34,14 @@ impl<T> Slots<T> {
         self.places.iter().flatten().map(|place| &**place)
     }
 
+    /// What is at the next so many places, and the place behind them, as long as there are more.
+    pub(crate) fn some_from(&self, place: u32, count: usize) -> (impl Iterator<Item = &T>, Option<u32>) {
+        let begin = (place as usize).min(self.places.len());
+        let end = (begin + count).min(self.places.len());
+        let next = (end < self.places.len()).then(|| u32::try_from(end).expect("documents are counted in a u32"));
+        (self.places[begin..end].iter().flatten().map(|place| &**place), next)
+    }
+
     pub(crate) fn iter_mut(&mut self) -> impl Iterator<Item = &mut T> {
         self.places.iter_mut().flatten().map(|place| &mut **place)
     }

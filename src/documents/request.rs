@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use selvedge_shards::{Answer, DocumentId, Errand, Unstored};
+use selvedge_shards::{Answer, Attended, DocumentId, Errand, Unstored};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::limits::AddressKey;
@@ -30,6 +30,8 @@ pub enum Wanted {
     },
     /// The names of those that are only open.
     Unstored(Unstored),
+    /// How many sessions documents have.
+    Attended(Attended),
 }
 
 /// The way back. Who drops it says that there will be no answer.

@@ -8,7 +8,7 @@ import { test } from 'node:test'
 import * as Y from 'yjs'
 import { BareClient, provider, synced, until } from './lib/clients.mjs'
 import { randomFrom, seedOf } from './lib/random.mjs'
-import { dataFolder, drivers, start } from './lib/server.mjs'
+import { dataFolder, drivers, end, start } from './lib/server.mjs'
 
 const ROUNDS = Number(process.env.SELVEDGE_CRASH_ROUNDS ?? 4)
 const DOCUMENTS = 12
@@ -89,7 +89,8 @@ function cuttableFileSystem (t) {
   run('mkfs.ext4', '-q', image)
   run('mkdir', mount)
   run('mount', '-o', 'loop', image, mount)
-  t.after(() => {
+  t.after(async () => {
+    await end(t)
     run('umount', mount)
     rmSync(folder, { recursive: true, force: true })
   })

@@ -11,7 +11,7 @@ import * as Y from 'yjs'
 import * as decoding from 'lib0/decoding'
 import { BareClient, converged, provider, synced, until } from './lib/clients.mjs'
 import { Raw, upgradeHead } from './lib/raw.mjs'
-import { binary, dataFolder, drivers, start } from './lib/server.mjs'
+import { binary, dataFolder, drivers, end, start } from './lib/server.mjs'
 import { Witness } from './lib/witness.mjs'
 
 const text = doc => doc.getText('text').toString()
@@ -23,8 +23,9 @@ const run = (...flags) => spawnSync(binary, [...flags, '--control-listen', '127.
 function smallFileSystem (t, mebibytes) {
   const mount = mkdtempSync(join(tmpdir(), 'selvedge-full-'))
   execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${mebibytes}M`, 'tmpfs', mount], { stdio: 'pipe' })
-  t.after(() => {
-    execFileSync('umount', ['-l', mount])
+  t.after(async () => {
+    await end(t)
+    execFileSync('umount', [mount])
     rmSync(mount, { recursive: true })
   })
   return mount

@@ -66,7 +66,7 @@ fn names_are_one_segment_that_is_decoded_once() {
         assert_eq!(made.json()["name"], name);
         assert_eq!(plane.get(made.header("location")).expect(200).json()["name"], name);
     }
-    let bad = ["%00", "%0A", "%7F", "%C2%80", "%FF", "%ED%A0%80", "%zz", "100%", &"x".repeat(257)];
+    let bad = ["%00", "%0A", "%7F", "%C2%80", "%FF", "%ED%A0%80", "%zz", "100%", "%2E", "%2e%2E", &"x".repeat(257)];
     for segment in bad {
         for request in ["GET", "PUT", "DELETE"] {
             plane.ask(&format!("{request} /v1/documents/{segment}"), &[], &[]).expect(400);
@@ -76,6 +76,14 @@ fn names_are_one_segment_that_is_decoded_once() {
     plane.get("/v1/documents/a/b").expect(404);
 }
 
+/// A client that has this document open.
+fn opened(server: &Server, segment: &str) -> client::Client {
+    let mut client = client::Client::upgrade(server.address, &format!("/yjs/{segment}"));
+    client.send_binary(&[0, 0, 1, 0]);
+    client.wait_for(|message| message.starts_with(&[0, 1]));
+    client
+}
+
 #[test]
 fn lists_come_page_by_page_in_order_with_what_is_only_open() {
     let Fixture { plane, server, .. } = &Fixture::start(&[]);
@@ -83,9 +91,7 @@ fn lists_come_page_by_page_in_order_with_what_is_only_open() {
         plane.ask(&format!("PUT /v1/documents/page%2F{number:02}"), &[], &[]).expect(201);
     }
     plane.ask("PUT /v1/documents/other", &[], &[]).expect(201);
-    let mut open = client::Client::upgrade(server.address, "/yjs/page%2F07b");
-    open.send_binary(&[0, 0, 1, 0]);
-    open.wait_for(|message| message.starts_with(&[0, 1]));
+    let _open = opened(server, "page%2F07b");
 
     let mut seen = Vec::new();
     let mut next = String::new();
@@ -107,6 +113,24 @@ fn lists_come_page_by_page_in_order_with_what_is_only_open() {
     let described = plane.get("/v1/documents/page%2F07b").expect(200).json();
     assert_eq!((&described["sequence"], &described["created_at"]), (&0.into(), &serde_json::Value::Null));
     assert_eq!(plane.get("/v1/documents/page%2F07b/content").expect(200).body, [0, 0]);
+
+    let sessions = |query: &str| {
+        let listed = plane.get(&format!("/v1/documents?{query}")).expect(200).json();
+        let listed = listed["documents"].as_array().expect("a list").clone();
+        listed.into_iter().map(|found| (found["name"].clone(), found["sessions"].clone())).collect::<Vec<_>>()
+    };
+    assert_eq!(sessions("prefix=page/07"), [("page/07".into(), 0.into()), ("page/07b".into(), 1.into())]);
+    // Those with sessions alone, the fullest first.
+    let more: Vec<_> = ["other", "other", "third"].map(|name| opened(server, name)).into();
+    assert_eq!(
+        sessions("live=true"),
+        [("other".into(), 2.into()), ("page/07b".into(), 1.into()), ("third".into(), 1.into())]
+    );
+    assert_eq!(sessions("live=true&limit=1"), [("other".into(), 2.into())]);
+    assert_eq!(sessions("live=true&prefix=page/"), [("page/07b".into(), 1.into())]);
+    plane.get("/v1/documents?live=yes").expect(400);
+    drop(more);
+    while sessions("live=true").len() > 1 {}
 
     let all = plane.get("/v1/documents").expect(200).json();
     assert_eq!((all["documents"].as_array().map(Vec::len), &all["next"]), (Some(27), &serde_json::Value::Null));

@@ -8,7 +8,9 @@ import schemathesis
 from hypothesis import strategies
 
 # No control characters (Cc), and nothing that is no UTF-8 (Cs).
-names = strategies.text(strategies.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=64)
+names = strategies.text(strategies.characters(exclude_categories=("Cc", "Cs")), min_size=1, max_size=64).filter(
+    lambda name: name not in (".", "..")
+)
 schemathesis.openapi.format("document-name", names)
 
 # Places in lists: names in hexadecimal digits.

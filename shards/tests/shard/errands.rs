@@ -1,7 +1,7 @@
 //! What somebody wants who is no session.
 
 use selvedge_protocol::update::merge;
-use selvedge_shards::{CloseReason, Errand, Expected, Input, Sequence, Unstored};
+use selvedge_shards::{Attended, CloseReason, DocumentId, Errand, Expected, Input, Sequence, Unstored};
 
 use super::host::{Got, Host, NAME, at, state_vector, typed};
 use super::two;
@@ -247,6 +247,23 @@ fn sessions_are_shown_and_sent_away_where_they_are() {
     host.got(a);
     host.update(a, &typed(1, 0, "on"));
     assert_eq!(host.sessions(), 1);
+}
+
+#[test]
+fn sessions_are_counted_where_the_document_is_owned() {
+    let (mut host, ..) = two(2);
+    let count = |host: &mut Host, shard: usize, wanted| {
+        host.handle(shard, Input::Attended { job: 1, wanted });
+        host.answers().remove(0)
+    };
+    let ids = || Attended::Of([DocumentId::of(NAME), DocumentId::of("another")].into());
+    assert_eq!(count(&mut host, 0, ids()), "1: Attended(Of([2, 0]))");
+    assert_eq!(count(&mut host, 1, ids()), "1: Attended(Of([0, 0]))");
+    let listed = format!("1: Attended(From {{ documents: [({NAME:?}, 2)], next: None }})");
+    assert_eq!(count(&mut host, 0, Attended::From(0)), listed);
+    let nothing = "1: Attended(From { documents: [], next: None })";
+    assert_eq!(count(&mut host, 1, Attended::From(0)), nothing);
+    assert_eq!(count(&mut host, 0, Attended::From(u32::MAX)), nothing);
 }
 
 #[test]

@@ -16,7 +16,7 @@ use crate::control::Context;
 use crate::control::access::Caller;
 use crate::control::parameters::Parameters;
 use crate::control::problem::Problem;
-use crate::documents::PAGE_DOCUMENTS_MAX;
+use crate::documents::{Entry, PAGE_DOCUMENTS_MAX};
 
 /// Documents in a page.
 const LIMIT_DEFAULT: usize = 100;
@@ -35,6 +35,13 @@ pub(super) struct Page {
 struct Listed {
     name: String,
     created_at: Option<String>,
+    sessions: usize,
+}
+
+impl From<Entry> for Listed {
+    fn from(Entry { name, created_ms, sessions }: Entry) -> Self {
+        Self { name, created_at: created_ms.map(rfc_3339), sessions }
+    }
 }
 
 /// A prefix that names can have.
@@ -47,12 +54,17 @@ pub(super) fn prefix(parameters: &Parameters) -> Result<&str, Problem> {
 }
 
 pub(super) async fn list(State(context): State<Arc<Context>>, caller: Caller, uri: Uri) -> Result<Json<Page>, Problem> {
-    let parameters = Parameters::read(&uri, &["prefix", "cursor", "limit"])?;
+    let parameters = Parameters::read(&uri, &["prefix", "cursor", "limit", "live"])?;
     let prefix = prefix(&parameters)?;
     let allowed = format!("a whole number from 1 to {LIMIT_MAX}");
     let limit = parameters.value::<usize>("limit", &allowed)?.unwrap_or(LIMIT_DEFAULT);
     if !(1..=LIMIT_MAX).contains(&limit) {
         return Err(Problem::bad_request(format!("limit: {allowed}, not {limit}")));
+    }
+    if parameters.value::<bool>("live", "true or false")?.unwrap_or(false) {
+        let is_wanted = |name: &str| name.starts_with(prefix) && caller.may(name, Right::Read);
+        let attended = context.documents.attended(limit, is_wanted).await.map_err(failed)?;
+        return Ok(Json(Page { documents: attended.into_iter().map(Listed::from).collect(), next: None }));
     }
     let mut after = parameters.text("cursor").map(cursor::decode).transpose()?;
     let (mut documents, mut looked_at) = (Vec::new(), 0);
@@ -61,9 +73,7 @@ pub(super) async fn list(State(context): State<Arc<Context>>, caller: Caller, ur
         let page = context.documents.list(prefix, after.as_deref(), wanted).await.map_err(failed)?;
         looked_at += page.documents.len();
         let readable = page.documents.into_iter().filter(|document| caller.may(&document.name, Right::Read));
-        documents.extend(
-            readable.map(|document| Listed { name: document.name, created_at: document.created_ms.map(rfc_3339) }),
-        );
+        documents.extend(readable.map(Listed::from));
         after = page.next;
         if after.is_none() || looked_at >= LOOKED_AT_MAX {
             break;

@@ -27,6 +27,7 @@ impl Core {
         self.handle(match wanted {
             Wanted::Errand { document, name, errand } => Input::Errand { job, document, name, errand },
             Wanted::Unstored(wanted) => Input::Unstored { job, wanted },
+            Wanted::Attended(wanted) => Input::Attended { job, wanted },
         });
     }
 
@@ -40,6 +41,7 @@ impl Core {
             | Answer::Told(_)
             | Answer::Dismissed(_)
             | Answer::Unstored(_)
+            | Answer::Attended(_)
             | Answer::Failed(_) => Vec::new(),
         };
         reply.send(Answered { answer, people });

@@ -157,6 +157,7 @@ pub(super) fn look(path: &Path) -> Result<PathBuf, StoreError> {
         Err(error) if error.kind() == ErrorKind::NotFound && path.is_dir() => {
             return Err(foreign(path, "it has no marker (a file SELVEDGE)"));
         }
+        Err(error) if error.kind() == ErrorKind::NotFound => return Err(foreign(path, "there is no such folder")),
         Err(error) => return Err(not_accessible(&marker_path, &error)),
     };
     let mut text = String::new();

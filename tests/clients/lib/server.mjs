@@ -10,10 +10,22 @@ export const binary = process.env.SELVEDGE_BINARY ?? join(target, 'release/selve
 /** The drivers that every test here runs on. */
 export const drivers = (process.env.SELVEDGE_TEST_DRIVERS ?? 'uring,monoio').split(',')
 
+/** The servers that a test has started. */
+const started = new WeakMap()
+
+/** Ends what still runs of them. What is to be done after a test is done in the order in which it was said: whoever comes first ends them. */
+export async function end (t) {
+  await Promise.all((started.get(t) ?? []).map(({ child, ended }) => { child.kill('SIGKILL'); return ended }))
+}
+
 /** A folder for a server's data that goes when the test ends. */
 export function dataFolder (t) {
   const folder = mkdtempSync(join(tmpdir(), 'selvedge-test-'))
-  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  t.after(async () => {
+    // Nobody may write into it meanwhile.
+    await end(t)
+    rmSync(folder, { recursive: true, force: true })
+  })
   return folder
 }
 
@@ -32,7 +44,8 @@ export async function start (t, settings, { openFiles } = {}) {
   const child = spawn(program, [...first, ...flags], { stdio: ['ignore', 'pipe', 'pipe'], env })
   let log = ''
   const ended = new Promise(resolve => child.once('exit', (code, signal) => resolve({ code, signal })))
-  t.after(() => { if (child.exitCode === null && child.signalCode === null) child.kill('SIGKILL') })
+  started.set(t, [...started.get(t) ?? [], { child, ended }])
+  t.after(() => end(t))
   const port = await new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error(`the server did not start:\n${log}`)), START_MS)
     const read = data => {
