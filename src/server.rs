@@ -166,7 +166,7 @@ impl Server {
         let audit_log = limits::audit(settings).map(AuditLog::open).transpose().map_err(Failed::Audit)?;
         let audit = audit_log.as_ref().map_or_else(Audit::off, AuditLog::audit);
         let webhooks = Arc::new(Webhooks::start(settings).map_err(Failed::Webhooks)?);
-        let store = RocksStore::open(&settings.data_dir, limits::storage(settings)).map_err(Failed::Store)?;
+        let store = open_store(settings)?;
         // Of a server that does not start this would be noise.
         tell_open_files(settings, open_files);
         let rocks = Arc::new(store);
@@ -449,6 +449,19 @@ fn from_here(listening: SocketAddr) -> SocketAddr {
         ip => ip,
     };
     SocketAddr::new(ip, listening.port())
+}
+
+/// What a log that was replayed has lost is lost, and the rest is served: nobody gets more of it by waiting.
+fn open_store(settings: &Settings) -> Result<RocksStore, Failed> {
+    let store = RocksStore::open(&settings.data_dir, limits::storage(settings)).map_err(Failed::Store)?;
+    if let Some(broken) = store.broken_log() {
+        tracing::error!(
+            path = %broken.path.display(),
+            offset = broken.offset,
+            "the write-ahead log was damaged: changes that were written behind this place are lost, also those that were acknowledged"
+        );
+    }
+    Ok(store)
 }
 
 fn catch_signals(stopping: &Arc<AtomicBool>) -> io::Result<Signals> {

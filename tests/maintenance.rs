@@ -6,15 +6,17 @@ mod process;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::os::unix::fs::PermissionsExt;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use process::{Folder, Server};
+use rustix::process::{Pid, Signal, kill_process};
 use selvedge_shards::DocumentId;
 use selvedge_storage::{Append, DocumentKey, Durability, RocksOptions, RocksStore, Store};
 use serde_json::Value;
@@ -22,6 +24,9 @@ use yrs::{Doc, Text, Transact};
 
 /// A bound for tests that hang, not a measure.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Of Linux.
+const O_NONBLOCK: i32 = 0o4000;
 
 fn selvedge(arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
@@ -172,6 +177,61 @@ fn a_checkpoint_whose_request_was_given_up_takes_no_place() {
     }
 }
 
+/// A control plane that lends this checkpoint, and says how it was given back.
+fn lend(checkpoint: &Path) -> (SocketAddr, thread::JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    let answer = serde_json::json!({ "id": "1", "path": checkpoint }).to_string();
+    let lends = thread::spawn(move || {
+        loop {
+            let (mut connection, _) = listener.accept().expect("a connection");
+            let head = BufReader::new(&connection).lines().map(|line| line.expect("text"));
+            let head: Vec<String> = head.take_while(|line| !line.is_empty()).collect();
+            let (status, body) =
+                if head[0].starts_with("POST") { ("201 Created", answer.as_str()) } else { ("200 OK", "") };
+            let length = body.len();
+            let answer = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}");
+            connection.write_all(answer.as_bytes()).expect("somebody reads");
+            if head[0].starts_with("DELETE") {
+                return head[0].clone();
+            }
+        }
+    });
+    (address, lends)
+}
+
+#[test]
+fn a_command_that_is_told_to_end_gives_its_checkpoint_back() {
+    for (command, signal) in [("backup", Signal::TERM), ("backup", Signal::INT), ("verify", Signal::TERM)] {
+        let folder = Folder::new();
+        let [data, backup] = ["data", "backup"].map(|name| folder.path().join(name));
+        let _held = RocksStore::open(&data, RocksOptions::default()).expect("a new store");
+        // Whoever reads the marker there waits until somebody writes into it.
+        let checkpoint = data.join("checkpoints/1");
+        fs::create_dir_all(&checkpoint).expect("room");
+        let marker = checkpoint.join("SELVEDGE");
+        assert!(Command::new("mkfifo").arg(&marker).status().expect("coreutils").success());
+        let (address, lends) = lend(&checkpoint);
+        let mut child = Command::new(env!("CARGO_BIN_EXE_selvedge"));
+        child.args([command]).args((command == "backup").then_some(&backup));
+        child.args(["--data-dir", text(&data), "--control-listen", &address.to_string()]);
+        let mut child = child.stderr(Stdio::piped()).spawn().expect("the binary was built");
+        let begun = Instant::now();
+        // Opens as soon as the other end is open.
+        let waits = || fs::OpenOptions::new().write(true).custom_flags(O_NONBLOCK).open(&marker);
+        let _waits = loop {
+            if let Ok(opened) = waits() {
+                break opened;
+            }
+            assert!(begun.elapsed() < PATIENCE, "the checkpoint is not read: {:?}", child.try_wait());
+            thread::sleep(Duration::from_millis(5));
+        };
+        kill_process(Pid::from_child(&child), signal).expect("it runs");
+        assert_eq!(lends.join().expect("it is given back"), "DELETE /v1/checkpoints/1 HTTP/1.1", "{command}");
+        assert_eq!(child.wait().expect("it was started here").signal(), Some(signal.as_raw()));
+    }
+}
+
 #[test]
 fn a_backup_beside_a_server_has_what_was_acknowledged() {
     for driver in ["uring", "monoio"] {
@@ -291,6 +351,131 @@ fn what_was_changed_is_found_and_not_restored() {
     );
     fs::write(&manifest, kept).expect("room");
     succeeds(&["restore", text(&backup), "--data-dir", text(&folder.path().join("well"))]);
+}
+
+/// Changes a byte.
+fn damage(path: &Path, at: impl FnOnce(usize) -> usize) {
+    let mut bytes = fs::read(path).expect("it is there");
+    let at = at(bytes.len());
+    bytes[at] ^= 1;
+    fs::write(path, bytes).expect("room");
+}
+
+/// What `verify` says of these data: documents that can be opened, and what is wrong.
+#[track_caller]
+fn faults(arguments: &[&str]) -> (u64, Vec<String>) {
+    let output = selvedge(&[&["verify", "--json"], arguments].concat());
+    let verified = json(&String::from_utf8_lossy(&output.stdout));
+    let faults = verified["faults"].as_array().expect("a list").iter().map(|fault| fault["why"].to_string());
+    let faults: Vec<String> = faults.collect();
+    assert_eq!(output.status.code(), Some(i32::from(!faults.is_empty())), "{output:?}");
+    (verified["documents"].as_u64().expect("a number"), faults)
+}
+
+#[test]
+fn a_log_that_was_changed_is_a_fault_and_a_torn_one_is_not() {
+    let folder = Folder::new();
+    let [data, backup] = ["data", "backup"].map(|name| folder.path().join(name));
+    fill(&data, 30);
+    let log = largest(&data.join("rocksdb"), ".log");
+    let whole = fs::read(&log).expect("it is there");
+
+    fs::write(&log, &whole[..whole.len() - 10]).expect("room");
+    assert_eq!(faults(&["--data-dir", text(&data)]), (30, Vec::new()), "the last batch was being written");
+
+    fs::write(&log, &whole).expect("room");
+    damage(&log, |length| length / 3);
+    let (documents, found) = faults(&["--data-dir", text(&data)]);
+    assert!(documents > 0 && documents < 30, "{documents}: what lies before is read");
+    assert!(found.len() == 1 && found[0].contains(text(&log)) && found[0].contains("lost"), "{found:?}");
+    succeeds(&["backup", text(&backup), "--data-dir", text(&data)]);
+    assert_eq!(faults(&[text(&backup)]).1.len(), 1, "a backup of it is no better");
+
+    let mut server = Command::new(env!("CARGO_BIN_EXE_selvedge"))
+        .args(["serve", "--listen", "127.0.0.1:0", "--control=false", "--data-dir", text(&data)])
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the binary was built");
+    let log = BufReader::new(server.stderr.take().expect("it is piped"));
+    let said: Vec<String> =
+        log.lines().map(|line| line.expect("text")).take_while(|line| !line.contains("listening on")).collect();
+    server.kill().expect("what is left is served");
+    server.wait().expect("it was started here");
+    assert!(said.iter().any(|line| line.contains("ERROR") && line.contains("acknowledged")), "{said:?}");
+    assert_eq!(faults(&["--data-dir", text(&data)]), (documents, Vec::new()), "what was lost is lost");
+}
+
+#[test]
+fn a_backup_of_which_any_file_was_changed_or_is_gone_is_not_said_to_be_well() {
+    let folder = Folder::new();
+    let [data, backup] = ["data", "backup"].map(|name| folder.path().join(name));
+    fill(&data, 3);
+    succeeds(&["backup", text(&backup), "--data-dir", text(&data)]);
+    let files = selvedge_storage::files(&backup).expect("a store");
+    assert!(files.iter().any(|(path, _)| path.contains("OPTIONS-")), "{files:?}");
+    for path in files.iter().filter(|(_, bytes)| *bytes > 0).map(|(path, _)| backup.join(path)) {
+        let whole = fs::read(&path).expect("it is there");
+        damage(&path, |length| length / 2);
+        let (_, found) = faults(&[text(&backup)]);
+        assert!(found.iter().any(|why| why.contains(text(&path)) && why.contains("not those that")), "{found:?}");
+        fs::remove_file(&path).expect("it is there");
+        let (_, found) = faults(&[text(&backup)]);
+        assert!(found.iter().any(|why| why.contains(text(&path))), "{}: {found:?}", path.display());
+        fs::write(&path, whole).expect("room");
+    }
+    assert_eq!(faults(&[text(&backup)]), (3, Vec::new()));
+}
+
+#[test]
+fn a_changed_byte_in_any_table_is_found() {
+    let folder = Folder::new();
+    let data = folder.path().join("data");
+    fill(&data, 30);
+    // Sorts what is in the log into tables: one for each column family that has something.
+    drop(RocksStore::open(&data, RocksOptions::default()).expect("a store"));
+    let entries = fs::read_dir(data.join("rocksdb")).expect("a folder").map(|entry| entry.expect("a file").path());
+    let tables: Vec<PathBuf> = entries.filter(|path| text(path).ends_with(".sst")).collect();
+    assert!(tables.len() >= 4, "format, records, documents, names: {tables:?}");
+    for table in tables {
+        let whole = fs::read(&table).expect("it is there");
+        damage(&table, |_| 10);
+        let verified = selvedge(&["verify", "--data-dir", text(&data)]);
+        assert_eq!(verified.status.code(), Some(1), "{}: {verified:?}", table.display());
+        fs::write(&table, whole).expect("room");
+    }
+    assert_eq!(faults(&["--data-dir", text(&data)]), (30, Vec::new()));
+}
+
+#[test]
+fn what_root_restores_belongs_to_whoever_has_the_folder() {
+    const NOBODY: u32 = 65_534;
+    let folder = Folder::new();
+    let [data, backup, home] = ["data", "backup", "home"].map(|name| folder.path().join(name));
+    fs::create_dir(&home).expect("room");
+    if chown(&home, Some(NOBODY), Some(NOBODY)).is_err() {
+        eprintln!("SKIPPED what_root_restores_belongs_to_whoever_has_the_folder: only root can give files away");
+        return;
+    }
+    fill(&data, 3);
+    succeeds(&["backup", text(&backup), "--data-dir", text(&data)]);
+    let (missing, far, empty) = (home.join("missing"), home.join("far/away"), folder.path().join("empty"));
+    fs::create_dir(&empty).expect("room");
+    chown(&empty, Some(NOBODY), Some(NOBODY)).expect("we are root");
+    for (to, above) in [(&missing, &missing), (&far, &home.join("far")), (&empty, &empty)] {
+        succeeds(&["restore", text(&backup), "--data-dir", text(to)]);
+        let made: Vec<PathBuf> = tree(above).into_keys().chain([above.clone()]).collect();
+        assert!(made.iter().any(|path| path.ends_with("SELVEDGE")), "{made:?}");
+        for path in made {
+            let found = fs::metadata(&path).expect("it is there");
+            assert_eq!((found.uid(), found.gid()), (NOBODY, NOBODY), "{}", path.display());
+        }
+        let mode = fs::metadata(to).expect("it is there").permissions().mode() & 0o777;
+        assert_eq!(mode, if to == &empty { 0o755 } else { 0o700 });
+    }
+    // Where the folder is root's, so is what is in it.
+    let own = folder.path().join("own");
+    succeeds(&["restore", text(&backup), "--data-dir", text(&own)]);
+    assert_eq!(fs::metadata(own.join("SELVEDGE")).expect("it is there").uid(), 0);
 }
 
 #[test]

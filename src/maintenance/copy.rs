@@ -23,12 +23,29 @@ pub(super) fn begin(folder: &Path) -> Result<(), Failed> {
 
 /// Copies one file, and says what it is. What lies above it is made.
 pub(super) fn file(from: &Path, to: &Path, path: &str, progress: &ProgressBar) -> Result<Entry, Failed> {
-    let (source, target) = (from.join(path), to.join(path));
+    let target = to.join(path);
     if let Some(parent) = target.parent() {
         DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(Failed::file(parent))?;
     }
-    let mut reading = File::open(&source).map_err(Failed::file(&source))?;
     let mut writing = File::create_new(&target).map_err(Failed::file(&target))?;
+    let entry = read(from, path, progress, |chunk| writing.write_all(chunk).map_err(Failed::file(&target)))?;
+    writing.sync_all().map_err(Failed::file(&target))?;
+    Ok(entry)
+}
+
+/// Reads one file, and says what it is.
+pub(super) fn digest(folder: &Path, path: &str, progress: &ProgressBar) -> Result<Entry, Failed> {
+    read(folder, path, progress, |_| Ok(()))
+}
+
+fn read(
+    folder: &Path,
+    path: &str,
+    progress: &ProgressBar,
+    mut take: impl FnMut(&[u8]) -> Result<(), Failed>,
+) -> Result<Entry, Failed> {
+    let source = folder.join(path);
+    let mut reading = File::open(&source).map_err(Failed::file(&source))?;
     let mut digest = Context::new(&SHA256);
     let mut chunk = vec![0; CHUNK_BYTES];
     let mut bytes = 0;
@@ -38,11 +55,10 @@ pub(super) fn file(from: &Path, to: &Path, path: &str, progress: &ProgressBar) -
             break;
         }
         digest.update(&chunk[..length]);
-        writing.write_all(&chunk[..length]).map_err(Failed::file(&target))?;
+        take(&chunk[..length])?;
         bytes += length as u64;
         progress.inc(length as u64);
     }
-    writing.sync_all().map_err(Failed::file(&target))?;
     let sha256 = digest.finish().as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     Ok(Entry { path: path.to_owned(), bytes, sha256 })
 }

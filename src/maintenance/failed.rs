@@ -44,6 +44,8 @@ pub enum Failed {
         /// What came of it.
         why: String,
     },
+    /// The system has no thread to give, or lets no signal be caught.
+    System(io::Error),
     /// No document can have this name.
     Name(String),
     /// There is no document of this name.
@@ -88,6 +90,7 @@ impl fmt::Display for Failed {
                 "a server works on the data, and its control plane at {address} did not help: {why}; run this with the settings that the server \
                  has (--config, --control-listen), and with --token FILE if it asks for tokens"
             ),
+            Self::System(error) => write!(f, "the system refuses a thread or a signal: {error}"),
             Self::Name(why) => write!(f, "no document can have this name: {why}"),
             Self::NoDocument { name } => write!(f, "there is no document {name:?}"),
             Self::Damaged { name, why } => write!(f, "the document {name:?} is damaged: {why}"),

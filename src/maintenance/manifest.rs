@@ -28,6 +28,18 @@ pub(super) struct Entry {
     pub(super) sha256: String,
 }
 
+impl Entry {
+    /// Holds what was found in a backup's folder against what was backed up.
+    pub(super) fn check(&self, folder: &Path, found: &Entry) -> Result<(), Failed> {
+        let why = match (self.bytes == found.bytes, self.sha256 == found.sha256) {
+            (true, true) => return Ok(()),
+            (false, _) => "it has another length than when it was backed up",
+            (true, false) => "its bytes are not those that were backed up",
+        };
+        Err(Failed::Changed { path: folder.join(&self.path), why })
+    }
+}
+
 pub(super) fn write(folder: &Path, created: &str, entries: &[Entry]) -> Result<(), Failed> {
     let path = folder.join(MANIFEST);
     let files: Vec<Value> =

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::Value;
-use ureq::Agent;
+use ureq::{Agent, RequestBuilder};
 
 use super::Failed;
 
@@ -24,17 +24,14 @@ pub struct Plane {
 /// A second store that the server has made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Checkpoint {
-    id: String,
+    pub(super) id: String,
     /// Where it is.
     pub(super) path: PathBuf,
 }
 
 impl Plane {
     pub(super) fn checkpoint(&self) -> Result<Checkpoint, Failed> {
-        let mut request = self.agent().post(self.url("/v1/checkpoints"));
-        if let Some(token) = &self.token {
-            request = request.header("Authorization", format!("Bearer {token}"));
-        }
+        let request = self.signed(self.agent().post(self.url("/v1/checkpoints")));
         let mut response = request.send_empty().map_err(|error| self.failed(error.to_string()))?;
         let status = response.status();
         let body = response.body_mut().read_to_string().map_err(|error| self.failed(error.to_string()))?;
@@ -48,14 +45,32 @@ impl Plane {
         }
     }
 
+    /// Says that it is still needed.
+    pub(super) fn renew(&self, checkpoint: &Checkpoint) {
+        let renewed = self.signed(self.agent().put(self.of(checkpoint))).send_empty();
+        let why = match renewed.map(|response| response.status()) {
+            Ok(status) if status.is_success() => return,
+            Ok(status) => status.to_string(),
+            Err(error) => error.to_string(),
+        };
+        eprintln!("warning: the server may remove {} while it is read: {why}", checkpoint.path.display());
+    }
+
     /// The server removes it by itself where this fails, only later.
     pub(super) fn release(&self, checkpoint: &Checkpoint) {
-        let mut request = self.agent().delete(self.url(&format!("/v1/checkpoints/{}", checkpoint.id)));
-        if let Some(token) = &self.token {
-            request = request.header("Authorization", format!("Bearer {token}"));
-        }
-        if let Err(error) = request.call() {
+        if let Err(error) = self.signed(self.agent().delete(self.of(checkpoint))).call() {
             eprintln!("warning: the server keeps {} for now: {error}", checkpoint.path.display());
+        }
+    }
+
+    fn of(&self, checkpoint: &Checkpoint) -> String {
+        self.url(&format!("/v1/checkpoints/{}", checkpoint.id))
+    }
+
+    fn signed<B>(&self, request: RequestBuilder<B>) -> RequestBuilder<B> {
+        match &self.token {
+            Some(token) => request.header("Authorization", format!("Bearer {token}")),
+            None => request,
         }
     }
 

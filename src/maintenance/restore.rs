@@ -1,11 +1,12 @@
-//! Makes a folder of data from a backup. Whether it is what was backed up is checked file by file on the way.
+//! Makes a folder of data from a backup. Whether it is what was backed up is checked file by file on the way. Who owns the folder owns what is in
+//! it.
 
 use std::path::Path;
 
 use selvedge_storage::Examination;
 
-use super::manifest::{self, Entry};
-use super::{Failed, bar_of_bytes, copy};
+use super::owner::Owner;
+use super::{Failed, bar_of_bytes, copy, manifest};
 
 /// Fills a folder that is missing or empty with the data of a backup, and says how many bytes that were.
 ///
@@ -14,16 +15,17 @@ use super::{Failed, bar_of_bytes, copy};
 /// The backup is damaged or not finished, or the folder cannot be filled. What was copied by then stays, and no server takes it.
 pub fn restore(from: &Path, data_dir: &Path) -> Result<u64, Failed> {
     let mut entries = manifest::read(from)?;
+    let owner = Owner::of(data_dir)?;
     copy::begin(data_dir)?;
     // The marker says that the store is complete: last.
     entries.sort_by_key(|entry| !entry.path.contains('/'));
     let progress = bar_of_bytes(entries.iter().map(|entry| entry.bytes).sum());
     let copied = entries.iter().try_for_each(|expected| {
         let found = copy::file(from, data_dir, &expected.path, &progress)?;
-        check(&from.join(&expected.path), expected, &found)
+        expected.check(from, &found)
     });
     progress.finish_and_clear();
-    if let Err(failed) = copied {
+    if let Err(failed) = copied.and_then(|()| owner.give(data_dir, &entries)) {
         // Of a marker that was copied no store may be left.
         for marker in entries.iter().filter(|entry| !entry.path.contains('/')) {
             drop(std::fs::remove_file(data_dir.join(&marker.path)));
@@ -33,13 +35,4 @@ pub fn restore(from: &Path, data_dir: &Path) -> Result<u64, Failed> {
     copy::sync_folders(data_dir, &entries)?;
     drop(Examination::open(data_dir)?);
     Ok(entries.iter().map(|entry| entry.bytes).sum())
-}
-
-fn check(path: &Path, expected: &Entry, found: &Entry) -> Result<(), Failed> {
-    let why = match (expected.bytes == found.bytes, expected.sha256 == found.sha256) {
-        (true, true) => return Ok(()),
-        (false, _) => "it has another length than when it was backed up",
-        (true, false) => "its bytes are not those that were backed up",
-    };
-    Err(Failed::Changed { path: path.to_owned(), why })
 }

@@ -6,37 +6,31 @@ use std::path::{Path, PathBuf};
 
 use selvedge_storage::{HeldStore, StoreError};
 
-use super::plane::Checkpoint;
+use super::lease::{Lease, RENEWED_EVERY};
 use super::{Failed, Plane};
 
 /// Where a server makes checkpoints, in the folder of the data: on the same file system, so that files are linked.
 pub const CHECKPOINTS: &str = "checkpoints";
 
 /// Given back when dropped.
-pub(super) struct Source<'a> {
-    path: PathBuf,
-    kept: Kept<'a>,
-}
-
-enum Kept<'a> {
+pub(super) enum Source {
     /// No server can begin on it as long as this is held.
-    Own {
-        _held: HeldStore,
-    },
-    Server(&'a Plane, Checkpoint),
+    Own { path: PathBuf, _held: HeldStore },
+    /// A server works on the data.
+    Lent(Lease),
 }
 
-impl<'a> Source<'a> {
+impl Source {
     /// Finds one for the data in this folder.
-    pub(super) fn of(data_dir: &Path, plane: &'a Plane) -> Result<Self, Failed> {
+    pub(super) fn of(data_dir: &Path, plane: &Plane) -> Result<Self, Failed> {
         match HeldStore::hold(data_dir) {
-            Ok(held) => Ok(Self { path: data_dir.to_owned(), kept: Kept::Own { _held: held } }),
+            Ok(held) => Ok(Self::Own { path: data_dir.to_owned(), _held: held }),
             Err(StoreError::Locked { .. }) => {
-                let checkpoint = plane.checkpoint()?;
-                let source = Self { path: checkpoint.path.clone(), kept: Kept::Server(plane, checkpoint) };
+                let lease = Lease::begin(plane, plane.checkpoint()?, RENEWED_EVERY).map_err(Failed::System)?;
+                let source = Self::Lent(lease);
                 // Of two servers on one machine the wrong one may have been asked.
                 let folder = data_dir.join(CHECKPOINTS);
-                if !is_same(source.path.parent(), &folder) {
+                if !is_same(source.path().parent(), &folder) {
                     return Err(plane.failed(format!("it serves other data than those in {}", data_dir.display())));
                 }
                 Ok(source)
@@ -47,15 +41,9 @@ impl<'a> Source<'a> {
 
     /// The store's folder.
     pub(super) fn path(&self) -> &Path {
-        &self.path
-    }
-}
-
-impl Drop for Source<'_> {
-    fn drop(&mut self) {
-        match &self.kept {
-            Kept::Own { .. } => {}
-            Kept::Server(plane, checkpoint) => plane.release(checkpoint),
+        match self {
+            Self::Own { path, .. } => path,
+            Self::Lent(lease) => &lease.checkpoint().path,
         }
     }
 }

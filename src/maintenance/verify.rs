@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::manifest;
 use super::source::Source;
-use super::{Failed, Plane, bar_of_documents};
+use super::{Failed, Plane, bar_of_bytes, bar_of_documents, copy};
 use crate::reader::stored::{assemble, last};
 
 /// One thing that is wrong.
@@ -65,45 +65,80 @@ impl fmt::Display for Verified {
     }
 }
 
-/// Verifies the store in a folder: the data, or a backup.
+/// Verifies the store in a folder: the data, or a backup, of which each file is held against its digest as well.
 ///
 /// # Errors
 ///
-/// It could not be looked at. What is wrong with documents is no error here, but told.
+/// It could not be looked at. What is wrong with documents, or with files of a backup, is no error here, but told.
 pub fn verify(folder: &Path, plane: &Plane) -> Result<Verified, Failed> {
+    let mut verified = Verified::default();
     // Nobody works on a backup.
     if folder.join(manifest::MANIFEST).exists() {
-        return walk(folder);
-    }
-    let source = Source::of(folder, plane)?;
-    walk(source.path())
-}
-
-fn walk(folder: &Path) -> Result<Verified, Failed> {
-    let store = Examination::open(folder)?;
-    let progress = bar_of_documents(store.documents_about());
-    let mut verified = Verified::default();
-    let walked = store.walk(|found| {
-        match found {
-            Found::Document(key) => verified.open(&store, key),
-            Found::Version { document, id } => verified.open_version(&store, document, id),
-            Found::Stray { document, family } => {
-                verified.fault(document.to_string(), format!("there is something of it in {family}, and no document"));
-            }
-            Found::Foreign { family, bytes } => {
-                verified.fault(String::new(), format!("{family} has a key of {bytes} bytes, which is none of ours"));
-            }
+        verified.hold_against_manifest(folder)?;
+        if let Err(failed) = verified.walk(folder) {
+            // What was found by then tells more.
+            verified.fault(String::new(), format!("it cannot be opened: {failed}"));
         }
-        progress.inc(1);
-    });
-    progress.finish_and_clear();
-    if let Err(error) = walked {
-        verified.fault(String::new(), format!("not everything could be looked at: {error}"));
+    } else {
+        let source = Source::of(folder, plane)?;
+        verified.walk(source.path())?;
     }
     Ok(verified)
 }
 
 impl Verified {
+    fn hold_against_manifest(&mut self, folder: &Path) -> Result<(), Failed> {
+        let entries = manifest::read(folder)?;
+        let progress = bar_of_bytes(entries.iter().map(|entry| entry.bytes).sum());
+        for expected in &entries {
+            let found = copy::digest(folder, &expected.path, &progress);
+            if let Err(failed) = found.and_then(|found| expected.check(folder, &found)) {
+                self.fault(String::new(), failed.to_string());
+            }
+        }
+        progress.finish_and_clear();
+        Ok(())
+    }
+
+    fn walk(&mut self, folder: &Path) -> Result<(), Failed> {
+        // Opening does not fail because of it: what lies before is read.
+        if let Some(broken) = selvedge_storage::broken_log(folder)? {
+            self.fault(String::new(), broken.to_string());
+        }
+        let store = Examination::open(folder)?;
+        let progress = bar_of_documents(store.documents_about());
+        let walked = store.walk(|found| {
+            match found {
+                Found::Document(key) => self.open(&store, key),
+                Found::Version { document, id } => self.open_version(&store, document, id),
+                Found::Stray { document, family } => {
+                    self.fault(document.to_string(), format!("there is something of it in {family}, and no document"));
+                }
+                Found::DamagedName { name, why } => {
+                    self.fault(name, format!("its entry in the index of names is damaged: {why}"));
+                }
+                Found::StrayName { name, document } => {
+                    self.fault(
+                        name,
+                        format!("the index of names leads to {document}, and that is no document of this name"),
+                    );
+                }
+                Found::Unreadable { family, why } => {
+                    self.fault(String::new(), format!("{family} cannot be read to its end: {why}"));
+                }
+                Found::Foreign { family, bytes } => {
+                    self.fault(String::new(), format!("{family} has a key of {bytes} bytes, which is none of ours"));
+                }
+            }
+            progress.inc(1);
+        });
+        progress.finish_and_clear();
+        if let Err(error) = walked {
+            self.fault(String::new(), format!("not everything could be looked at: {error}"));
+        }
+        Ok(())
+    }
+
     fn open(&mut self, store: &Examination, key: DocumentKey) {
         let stored = match store.load(key) {
             Ok(Some(stored)) => stored,
@@ -112,6 +147,16 @@ impl Verified {
         };
         if DocumentId::of(&stored.name).0 != key.0 {
             return self.fault(stored.name, format!("it is stored under {key}, which is not the key of this name"));
+        }
+        match store.is_named(&stored.name, key) {
+            Ok(true) => {}
+            Ok(false) => {
+                self.fault(
+                    stored.name.clone(),
+                    "it is not in the index of names, and is not listed with that".to_owned(),
+                );
+            }
+            Err(error) => self.fault(stored.name.clone(), format!("its entry in the index of names: {error}")),
         }
         match assemble(&stored, last(&stored)).and_then(|state| state.known()) {
             Ok(_) => {

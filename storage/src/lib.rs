@@ -15,7 +15,10 @@ mod version;
 pub use document::DocumentKey;
 pub use error::{Corruption, Limit, StoreError};
 pub use memory::{Faults, MemoryStore};
-pub use rocks::{Examination, FamilyFigures, Figures, Found, HeldStore, LEVELS, RocksOptions, RocksStore, files};
+pub use rocks::{
+    BrokenLog, Examination, FamilyFigures, Figures, Found, HeldStore, LEVELS, RocksOptions, RocksStore, broken_log,
+    files,
+};
 pub use store::{
     Append, Catalog, Deletion, Description, Durability, Listed, Listing, NAME_BYTES_MAX, Outline, Record,
     SNAPSHOT_BYTES_MAX, Store, Stored, UPDATE_BYTES_MAX, check_append, check_snapshot,

@@ -11,6 +11,7 @@ mod keys;
 mod names;
 mod options;
 mod versions;
+mod write_ahead_log;
 
 use std::{
     path::Path,
@@ -31,6 +32,7 @@ pub use examine::{Examination, Found};
 pub use figures::{FamilyFigures, Figures, LEVELS};
 pub use held::{HeldStore, files};
 pub use options::RocksOptions;
+pub use write_ahead_log::{BrokenLog, broken_log};
 
 /// A store in a directory of its own, which it holds locked as long as it lives.
 pub struct RocksStore {
@@ -46,6 +48,8 @@ pub struct RocksStore {
     damaged: AtomicBool,
     /// Times that RocksDB refused a write for now, and it was tried again.
     refusals: AtomicU64,
+    /// Where the log that was replayed at the opening ended too early.
+    broken_log: Option<BrokenLog>,
     /// One snapshot at a time, because it reads the document's meta record before it writes it. Taken before `writes`.
     snapshots: Mutex<()>,
 }
@@ -70,6 +74,8 @@ impl RocksStore {
             () if directory.is_older() => Access::Upgrade,
             () => Access::Write,
         };
+        // Before it is replayed, and with that removed.
+        let broken_log = if directory.is_new() { None } else { write_ahead_log::look_through(&directory.database())? };
         let database = Database::open(&directory.database(), &options, access, Merging::Automatic)?;
         directory.finish()?;
         Ok(RocksStore {
@@ -79,6 +85,7 @@ impl RocksStore {
             writes: Mutex::new(Gate::Open),
             damaged: AtomicBool::new(false),
             refusals: AtomicU64::new(0),
+            broken_log,
             snapshots: Mutex::new(()),
         })
     }
@@ -87,6 +94,11 @@ impl RocksStore {
     /// an opening: nothing for a thread that must not wait.
     pub fn figures(&self) -> Option<Figures> {
         self.database().as_ref().map(Database::figures)
+    }
+
+    /// Where the log that was replayed at the opening was damaged, with batches behind that place: they are lost, whether they were acknowledged or not.
+    pub fn broken_log(&self) -> Option<&BrokenLog> {
+        self.broken_log.as_ref()
     }
 
     /// Times that a write had to wait because RocksDB took none for the moment; it was tried again after some milliseconds each time.

@@ -125,7 +125,9 @@ fn what_is_done_and_what_is_denied_is_written_down() {
     admin.ask("DELETE /v1/documents/a", &[], &[]).expect(204);
     let checkpoint = admin.ask("POST /v1/checkpoints", &[], &[]).expect(201).json()["id"].clone();
     let checkpoint = checkpoint.as_str().expect("a name");
+    admin.ask(&format!("PUT /v1/checkpoints/{checkpoint}"), &[], &[]).expect(204);
     admin.ask(&format!("DELETE /v1/checkpoints/{checkpoint}"), &[], &[]).expect(204);
+    admin.ask(&format!("PUT /v1/checkpoints/{checkpoint}"), &[], &[]).expect(404);
 
     let Fixture { mut server, folder, .. } = fixture;
     server.terminate();

@@ -390,9 +390,11 @@ impl Database {
                 // What else there is of it is read with it.
                 cursor.seek(keys::of(document).end);
             }
-            cursor.status().map_err(|error| opening(Path::new(family), &error))?;
+            if let Err(error) = cursor.status() {
+                show(Found::Unreadable { family, why: error.to_string() });
+            }
         }
-        Ok(())
+        self.walk_names(show)
     }
 
     fn has_meta(&self, document: DocumentKey) -> Result<bool, StoreError> {

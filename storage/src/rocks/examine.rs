@@ -6,7 +6,7 @@ use std::path::Path;
 use super::RocksOptions;
 use super::database::{Access, Database, Merging};
 use super::directory;
-use crate::{Description, DocumentKey, StoreError, Stored};
+use crate::{Corruption, Description, DocumentKey, StoreError, Stored};
 
 /// What was in the store when it was opened.
 pub struct Examination {
@@ -32,6 +32,27 @@ pub enum Found {
         /// In which column family.
         family: &'static str,
     },
+    /// An entry of the index of names that is not what was written.
+    DamagedName {
+        /// Whose.
+        name: String,
+        /// What is wrong.
+        why: Corruption,
+    },
+    /// A name in the index whose document is not there, or has another name.
+    StrayName {
+        /// Which.
+        name: String,
+        /// Of which document it says that it is its name.
+        document: DocumentKey,
+    },
+    /// The rest of a column family cannot be read.
+    Unreadable {
+        /// Which.
+        family: &'static str,
+        /// What RocksDB said.
+        why: String,
+    },
     /// A key that is none of ours.
     Foreign {
         /// In which column family.
@@ -54,13 +75,22 @@ impl Examination {
         Ok(Self { database: Database::open(&database, &options, Access::Read, Merging::Never)? })
     }
 
-    /// Walks over all keys, document by document, and shows what is there.
+    /// Walks over all keys, document by document, then name by name, and shows what is there.
     ///
     /// # Errors
     ///
-    /// The walk cannot go on: a file is damaged, and what lies behind that place is not seen.
+    /// The walk cannot go on.
     pub fn walk(&self, mut show: impl FnMut(Found)) -> Result<(), StoreError> {
         self.database.walk(&mut show)
+    }
+
+    /// Whether a document is in the index of names, and is listed with that. So are all of a store of an earlier build, which has none.
+    ///
+    /// # Errors
+    ///
+    /// The index cannot be read there.
+    pub fn is_named(&self, name: &str, document: DocumentKey) -> Result<bool, StoreError> {
+        self.database.is_named(name, document)
     }
 
     /// About how many documents there are: what RocksDB keeps for itself, for a progress bar.

@@ -2,6 +2,7 @@
 
 use rocksdb::{Direction, IteratorMode, ReadOptions, WriteBatch};
 
+use super::Found;
 use super::database::{Database, META, NAMES, reading};
 use crate::{
     Corruption, DocumentKey, Durability, Listed, Listing, StoreError,
@@ -51,6 +52,43 @@ impl Database {
             listed.push(Listed { name, outline });
         }
         Ok(listed)
+    }
+
+    /// Holds each entry of the index against its document.
+    pub(super) fn walk_names(&self, show: &mut dyn FnMut(Found)) -> Result<(), StoreError> {
+        let Some(handle) = self.db.cf_handle(NAMES) else { return Ok(()) };
+        for entry in self.db.iterator_cf(handle, IteratorMode::Start) {
+            let (key, value) = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    show(Found::Unreadable { family: NAMES, why: error.to_string() });
+                    break;
+                }
+            };
+            let Ok(name) = std::str::from_utf8(&key) else {
+                show(Found::Foreign { family: NAMES, bytes: key.len() });
+                continue;
+            };
+            match record::parse_name(name, &value) {
+                Ok(document) => match self.meta(document) {
+                    Ok(Some(meta)) if meta.name == name => {}
+                    Ok(_) => show(Found::StrayName { name: name.to_owned(), document }),
+                    // It is found by itself.
+                    Err(StoreError::Corrupt { .. }) => {}
+                    Err(error) => return Err(error),
+                },
+                Err(why) => show(Found::DamagedName { name: name.to_owned(), why }),
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a document is in the index under its name. So are all in a database that has none.
+    pub(super) fn is_named(&self, name: &str, document: DocumentKey) -> Result<bool, StoreError> {
+        let Some(handle) = self.db.cf_handle(NAMES) else { return Ok(true) };
+        let found = self.db.get_pinned_cf(handle, name).map_err(|error| reading(document, 0, &error))?;
+        // An entry that is damaged is found by itself.
+        Ok(found.is_some_and(|value| record::parse_name(name, &value).map_or(true, |found| found == document)))
     }
 
     /// Makes the index for a database that was written without one. Documents whose meta record is damaged have no name to be found by.

@@ -16,6 +16,7 @@ fn check(durability: Durability) {
         child.wait(1 + random.below(200), &mut acknowledged);
         child.kill(&mut acknowledged);
         let store = open(&scratch.store()).expect("opens after a kill");
+        assert_eq!(store.broken_log(), None, "a torn end is no damage");
         for number in 0..DOCUMENTS {
             let found = check_document(&store, document(number));
             let expected = acknowledged[usize::from(number)];

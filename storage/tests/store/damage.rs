@@ -3,7 +3,9 @@
 use std::path::Path;
 
 use rocksdb::{DB, Options};
-use selvedge_storage::{Catalog, Corruption, Deletion, DocumentKey, Durability::Synced, Listing, Store, StoreError};
+use selvedge_storage::{
+    Catalog, Corruption, Deletion, DocumentKey, Durability::Synced, Examination, Found, Listing, Store, StoreError,
+};
 
 use crate::support::{Scratch, append, check_document, document, name, open, snapshot};
 
@@ -167,4 +169,42 @@ fn what_is_damaged_is_listed_and_can_be_deleted_and_begun_anew() {
         let store = open(&scratch.store()).expect("opens");
         assert_eq!((check_document(&store, document(1)), check_document(&store, document(2))), (3, 9));
     }
+}
+
+/// Three documents of which the index of names was changed: what a walk shows beside them, and which of them are in it by then.
+fn check_index(damage: impl FnOnce(&DB), expected: &[Found], named: [bool; 3]) {
+    let scratch = Scratch::new();
+    let store = open(&scratch.store()).expect("opens");
+    let documents = [1, 2, 3].map(document);
+    for document in documents {
+        append(&store, document, 1, 2, Synced).expect("appends");
+    }
+    drop(store);
+    behind(&scratch.store(), damage);
+    let store = Examination::open(scratch.store()).expect("opens");
+    let mut found = Vec::new();
+    store.walk(|it| found.push(it)).expect("it can be read");
+    found.retain(|it| !matches!(it, Found::Document(_)));
+    assert_eq!(found, expected);
+    assert_eq!(documents.map(|it| store.is_named(&name(it), it).expect("readable")), named);
+}
+
+#[test]
+fn a_changed_missing_or_stray_name_is_found() {
+    let key = document(2).0;
+    let name = name(document(2));
+    check_index(|_| {}, &[], [true; 3]);
+    let damaged = Found::DamagedName { name: name.clone(), why: Corruption::Checksum };
+    check_index(|db| change(db, "names", name.as_bytes(), |value| value[0] ^= 1), &[damaged], [true; 3]);
+    let remove = |db: &DB, family: &str, key: &[u8]| {
+        db.delete_cf(db.cf_handle(family).expect("there"), key).expect("writable");
+    };
+    check_index(|db| remove(db, "names", name.as_bytes()), &[], [true, false, true]);
+    let remove_document = |db: &DB| {
+        remove(db, "meta", &key);
+        (1..=2).for_each(|sequence| remove(db, "log", &log_key(document(2), sequence)));
+    };
+    check_index(remove_document, &[Found::StrayName { name: name.clone(), document: document(2) }], [true; 3]);
+    let put = |db: &DB| db.put_cf(db.cf_handle("names").expect("there"), [0xff], b"").expect("writable");
+    check_index(put, &[Found::Foreign { family: "names", bytes: 1 }], [true; 3]);
 }

@@ -1,5 +1,6 @@
 //! What a store promises, checked on both stores, and on the disk one under kills, power loss, full and failing disks.
 
+mod broken_log;
 mod catalog;
 mod child;
 mod contract;

@@ -51,6 +51,7 @@ fn check(test: &str, make: &mut Command, image_megabytes: u64) {
 
         let mounted = Mount::new(&point, &["-o", "loop", image]).expect("mounts again");
         let store = open(&mounted.path().join("store")).expect("opens after power loss");
+        assert_eq!(store.broken_log(), None, "a torn end is no damage");
         for number in 0..DOCUMENTS {
             let found = check_document(&store, document(number));
             let expected = acknowledged[usize::from(number)];
