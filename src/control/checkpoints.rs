@@ -236,6 +236,7 @@ mod tests {
         assert!(checkpoints.kept().begin().is_some());
         fs::remove_dir_all(&folder).expect("it is ours");
     }
+
     #[test]
     fn a_lease_ends_when_it_is_not_renewed() {
         let mut kept = Kept::default();
