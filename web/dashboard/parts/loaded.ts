@@ -13,8 +13,16 @@ export interface Loaded<T> {
   again: () => void
 }
 
-/** `key` is what it is of: of another one nothing is known. With another `turn` it is the same thing, fetched anew. */
-export function useLoaded<T>(fetch: (signal: AbortSignal) => Promise<T>, key: string, turn: string | number = 0): Loaded<T> {
+/**
+ * `key` is what it is of: of another one nothing is known. With another `turn` it is the same thing, fetched anew, and so it is `restMs` after each
+ * answer while the page is looked at: however slow the server is, it is not asked again before it has answered.
+ */
+export function useLoaded<T>(
+  fetch: (signal: AbortSignal) => Promise<T>,
+  key: string,
+  turn: string | number = 0,
+  restMs?: number,
+): Loaded<T> {
   const [ownTurn, setOwnTurn] = useState(0)
   const [state, setState] = useState<{ key: string; value: T | null; error: string | null }>({ key, value: null, error: null })
   const latest = useRef(fetch)
@@ -24,8 +32,16 @@ export function useLoaded<T>(fetch: (signal: AbortSignal) => Promise<T>, key: st
 
   useEffect(() => {
     const stop = new AbortController()
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const rest = () => {
+      if (restMs === undefined || stop.signal.aborted) return
+      timer = setTimeout(() => {
+        if (document.hidden) rest()
+        else setOwnTurn(turn => turn + 1)
+      }, restMs)
+    }
     setState(before => (before.key === key ? before : { key, value: null, error: null }))
-    latest.current(stop.signal).then(
+    const answered = latest.current(stop.signal).then(
       value => {
         if (!stop.signal.aborted) setState({ key, value, error: null })
       },
@@ -35,10 +51,12 @@ export function useLoaded<T>(fetch: (signal: AbortSignal) => Promise<T>, key: st
         setState(before => ({ ...before, error }))
       },
     )
+    void answered.then(rest)
     return () => {
       stop.abort()
+      clearTimeout(timer)
     }
-  }, [key, turn, ownTurn, bearer])
+  }, [key, turn, ownTurn, bearer, restMs])
 
   const again = useCallback(() => {
     setState(before => ({ ...before, error: null }))

@@ -15,7 +15,7 @@ import { Preview } from './Preview'
 import { names, Sessions, useSessions } from './Sessions'
 import { Versions } from './Versions'
 
-/** How often it is looked at who is there. Presence has no events: it changes with each key that somebody types. */
+/** After which time it is looked again who is there. Presence has no events: it changes with each key that somebody types. */
 const nowMs = 3_000
 
 interface Metadata {
@@ -50,27 +50,21 @@ async function load(path: string, signal: AbortSignal): Promise<{ metadata: Meta
 }
 
 export function DocumentPage({ name }: { name: string }) {
-  /** What is loaded anew when these change: all, what is true of the document now, its versions. */
+  /** What is loaded anew when these change: all, its versions. */
   const [turn, setTurn] = useState(0)
-  const [nowTurn, setNowTurn] = useState(0)
   const [versionTurn, setVersionTurn] = useState(0)
   const path = documentPath(name)
-  const loaded = useLoaded(signal => load(path, signal), name, `${turn} ${nowTurn}`)
+  const loaded = useLoaded(signal => load(path, signal), name, turn, nowMs)
   const metadata = loaded.value?.metadata ?? null
-  const sessions = useSessions(name, `${turn} ${nowTurn}`)
+  const sessions = useSessions(name, turn, nowMs)
 
-  useEffect(() => {
-    const timer = setInterval(() => {
-      if (!document.hidden) setNowTurn(turn => turn + 1)
-    }, nowMs)
-    const stop = versionSaved.subscribe(saved => {
-      if (saved?.document === name) setVersionTurn(turn => turn + 1)
-    })
-    return () => {
-      clearInterval(timer)
-      stop()
-    }
-  }, [name])
+  useEffect(
+    () =>
+      versionSaved.subscribe(saved => {
+        if (saved?.document === name) setVersionTurn(turn => turn + 1)
+      }),
+    [name],
+  )
 
   return (
     <>

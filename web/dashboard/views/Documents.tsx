@@ -15,7 +15,7 @@ const pageSize = 50
 /** Keys that follow each other so closely are one question. */
 const typingMs = 250
 
-/** How often it is looked at who has documents open, where only those are shown. */
+/** After which time it is looked again who has documents open, where only those are shown. */
 const liveMs = 3_000
 
 interface Row {
@@ -72,7 +72,6 @@ export function Documents({ listing }: { listing: Listing }) {
   const [typed, setTyped] = useState(prefix)
   /** What was typed and is in the address: if that has another prefix, somebody went back. */
   const sent = useRef(prefix)
-  const [liveTurn, setLiveTurn] = useState(0)
   const id = useId()
 
   useEffect(() => {
@@ -92,17 +91,7 @@ export function Documents({ listing }: { listing: Listing }) {
     }
   }, [typed, isLive])
 
-  useEffect(() => {
-    if (!isLive) return
-    const timer = setInterval(() => {
-      if (!document.hidden) setLiveTurn(turn => turn + 1)
-    }, liveMs)
-    return () => {
-      clearInterval(timer)
-    }
-  }, [isLive])
-
-  const page = useLoaded(signal => load(listing, signal), JSON.stringify([prefix, isLive, cursor]), liveTurn)
+  const page = useLoaded(signal => load(listing, signal), JSON.stringify([prefix, isLive, cursor]), 0, isLive ? liveMs : undefined)
   const rows = page.value?.rows ?? []
   const next = page.value?.next ?? null
 

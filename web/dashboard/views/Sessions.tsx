@@ -74,9 +74,9 @@ export function parse(value: unknown): Page {
   return { sessions, count: Math.max(page.number('count') ?? 0, sessions.length) }
 }
 
-/** Of a document. With another `turn` they are looked for anew. */
-export function useSessions(document: string, turn: string): Loaded<Page> {
-  return useLoaded(async signal => parse(await json(`${documentPath(document)}/sessions`, { signal })), document, turn)
+/** Of a document. With another `turn` they are looked for anew, and `restMs` after each answer. */
+export function useSessions(document: string, turn: number, restMs: number): Loaded<Page> {
+  return useLoaded(async signal => parse(await json(`${documentPath(document)}/sessions`, { signal })), document, turn, restMs)
 }
 
 /** What clients call themselves. */
