@@ -40,6 +40,8 @@ use super::access::Admin;
 use super::problem::Problem;
 use crate::instruments::{Batches, Timings};
 use crate::reactor::Counted;
+use crate::settings::Settings;
+use crate::settings::live::Revision;
 use page::Page;
 pub use requests::Requests;
 pub(super) use requests::count;
@@ -105,6 +107,7 @@ fn write(context: &Arc<Context>) -> Result<String, fmt::Error> {
 struct Seen {
     context: Arc<Context>,
     cores: Vec<Counted>,
+    revision: Arc<Revision>,
     /// Nothing where the store is not open.
     store: Option<Figures>,
     at: SystemTime,
@@ -113,8 +116,14 @@ struct Seen {
 impl Seen {
     fn now(context: Arc<Context>) -> Self {
         let cores = context.board.read().collect();
+        let revision = context.live.current();
         let store = context.store.figures();
-        Self { context, cores, store, at: SystemTime::now() }
+        Self { context, cores, revision, store, at: SystemTime::now() }
+    }
+
+    /// Those in force.
+    fn settings(&self) -> &Settings {
+        &self.revision.effective.settings
     }
 
     fn timings(&self) -> Timings {

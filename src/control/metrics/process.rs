@@ -17,7 +17,7 @@ const TOLD: [&str; 5] = ["driver", "descriptors", "fsync", "auth", "compression"
 pub(super) fn put(seen: &Seen, page: &mut Page<'_>) -> fmt::Result {
     let build = [("version", env!("CARGO_PKG_VERSION")), ("target_arch", std::env::consts::ARCH)];
     page.info(("build", In::Count, "Which build this is."), &build)?;
-    let settings = seen.context.settings();
+    let settings = seen.settings();
     let told: Vec<(&str, String)> = TOLD
         .into_iter()
         .filter_map(|name| SETTINGS.iter().find(|setting| setting.name == name))
