@@ -124,6 +124,7 @@ struct Server {
     keeper: Keeper,
     version_keeper: Option<versions::Keeper>,
     control: Option<(SocketAddr, Control)>,
+    watcher: control::Watcher,
     collector: Collector,
     webhooks: Arc<Webhooks>,
     /// Of the webhooks, where there are any.
@@ -205,7 +206,7 @@ impl Server {
         let board = Arc::new(Board::new(usize::from(shards)));
         let cpus = process::allowed_cpus();
         audit.record(started(settings));
-        let watch = Arc::new(Watch::new(Thresholds::of(settings), Arc::clone(&slow)));
+        let watch = Arc::new(Watch::new(Thresholds::of(settings), Arc::clone(&slow), rocks.figures()));
         let followers = live::Followers {
             shards,
             deliver: Arc::clone(&deliver),
@@ -273,6 +274,7 @@ impl Server {
         });
         let version_keeper = changes.map(|changes| versions::Keeper::spawn(&versions, changes)).transpose();
         let version_keeper = version_keeper.map_err(Failed::Thread)?;
+        let watcher = control::Watcher::spawn(Arc::clone(&context)).map_err(Failed::Thread)?;
         let control = claimed.map(|claimed| {
             let listen = settings.control_listen;
             let at = claimed.address().map_err(|error| control::StartError::Refused { listen, error })?;
@@ -295,6 +297,7 @@ impl Server {
             keeper,
             version_keeper,
             control,
+            watcher,
             collector,
             webhooks,
             _listening: listening,
@@ -349,6 +352,7 @@ impl Server {
         self.drain.lead(Step::Close, deadline);
         self.cores.join();
         // What the cores told to the very end is still heard of; and who listens hears the end.
+        drop(self.watcher);
         drop(self.collector);
         if let Some((_, control)) = self.control {
             control.stop();

@@ -58,7 +58,7 @@ settings! {
     }
 
     "Control plane" {
-        /// Whether there is a control plane: metrics, health, documents over HTTP, dashboard, playground.
+        /// Whether there is a control plane: metrics, health, documents over HTTP, dashboard, playground. Alerts, slow operations and webhooks are there without one.
         control: Switch { default: true };
 
         /// Where the control plane is served, without TLS. Port 0 takes a free one.
