@@ -285,6 +285,29 @@ fn who_meets_a_limit_is_counted_in_the_metrics_and_in_the_status() {
     }
 }
 
+/// So many threads of the server have this name.
+fn threads(server: &Server, name: &str) -> usize {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", server.pid())).expect("the server runs");
+    let names = tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
+    names.filter(|it| it.trim_end() == name).count()
+}
+
+#[test]
+fn metrics_wait_for_no_disk() {
+    for driver in DRIVERS {
+        let server = Server::start(driver, &Folder::new(), &[]);
+        for path in ["/metrics", "/status", "/metrics"] {
+            status_with(&server, |_| true);
+            let (status, body) = get(control(&server), path, "");
+            assert!(status == 200 && body.contains("selvedge_storage_write_ahead_log_bytes ") == (path == "/metrics"));
+        }
+        // Threads that wait for the disk begin with the first request that needs one: a disk that hangs would take all of them.
+        assert_eq!(threads(&server, "control"), 1, "{driver}");
+        assert_eq!(get(control(&server), "/v1/documents", "").0, 200);
+        assert_eq!(threads(&server, "control"), 2, "{driver}: and are seen by this test");
+    }
+}
+
 /// What listeners are told up to this, to the end of its event.
 fn events_until(address: SocketAddr, wanted: &str) -> String {
     let mut stream = client::socket(address);

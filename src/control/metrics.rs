@@ -1,5 +1,5 @@
 //! `GET /metrics`: everything that is counted, for Prometheus. Read when it is asked for, from what cores and threads have laid out; nobody counts for it
-//! alone. What the families mean stands in docs/OPERATIONS.md.
+//! alone, and nobody is waited for. What the families mean stands in docs/OPERATIONS.md.
 //!
 //! Each part of the server has a file of its own below. To add one: a function `put` like theirs, and a line in [`PARTS`].
 
@@ -33,7 +33,6 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, text as open_metrics};
 use prometheus_client::registry::Registry;
 use selvedge_storage::Figures;
-use tokio::task::spawn_blocking;
 
 use super::Context;
 use super::access::Admin;
@@ -75,9 +74,8 @@ pub(super) fn routes() -> Router<Arc<Context>> {
 }
 
 async fn scrape(_: Admin, State(context): State<Arc<Context>>, headers: HeaderMap) -> Result<Response, Problem> {
-    // The store looks at files.
-    let page = spawn_blocking(move || write(&context)).await;
-    let page = page.map_err(|error| Problem::internal(&error))?.map_err(|error| Problem::internal(&error))?;
+    // It waits for nothing: a page that came only while the disk answers would end just when it is wanted.
+    let page = write(&context).map_err(|error| Problem::internal(&error))?;
     let takes_open_metrics = headers
         .get_all(ACCEPT)
         .iter()
@@ -108,7 +106,7 @@ struct Seen {
     context: Arc<Context>,
     cores: Vec<Counted>,
     revision: Arc<Revision>,
-    /// Nothing where the store is not open.
+    /// As the watch has read it some seconds ago; nothing where the store is not open.
     store: Option<Figures>,
     at: SystemTime,
 }
@@ -117,7 +115,7 @@ impl Seen {
     fn now(context: Arc<Context>) -> Self {
         let cores = context.board.read().collect();
         let revision = context.live.current();
-        let store = context.store.figures();
+        let store = context.watch.store();
         Self { context, cores, revision, store, at: SystemTime::now() }
     }
 

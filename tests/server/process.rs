@@ -94,6 +94,10 @@ impl Server {
         Self { address, control: control.unwrap_or(SocketAddr::from(([0; 4], 0))), child, log }
     }
 
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(crate) fn terminate(&self) {
         self.signal(Signal::TERM);
     }
