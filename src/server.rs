@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use selvedge_shards::{Shard, ShardId};
 use selvedge_storage::{RocksStore, Store, StoreError};
@@ -246,6 +246,7 @@ impl Server {
             settings: Arc::new(settings.clone()),
             live: Arc::clone(&live),
             started: Instant::now(),
+            started_at: SystemTime::now(),
             address,
             cores: shards,
             authority: latest,

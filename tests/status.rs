@@ -10,7 +10,7 @@ mod process;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use client::{Client, http};
 use process::{Folder, Server};
@@ -282,6 +282,25 @@ fn who_meets_a_limit_is_counted_in_the_metrics_and_in_the_status() {
         }
         assert_eq!(counted(&server, "selvedge_updates_refused_total{reason=\"too_large\"}"), Some(2), "{driver}");
         assert_eq!(counted(&server, "selvedge_updates_refused_total{reason=\"malformed\"}"), Some(0), "{driver}");
+    }
+}
+
+#[test]
+fn the_start_is_noted_once_and_not_reckoned_from_the_clock_of_each_scrape() {
+    let since_1970 = || SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock that is set").as_secs_f64();
+    for driver in DRIVERS {
+        let before = since_1970();
+        let server = Server::start(driver, &Folder::new(), &[]);
+        let after = since_1970();
+        let started = || -> f64 {
+            let metrics = get(control(&server), "/metrics", "").1;
+            let line = metrics.lines().find_map(|line| line.strip_prefix("process_start_time_seconds "));
+            line.and_then(|value| value.parse().ok()).expect("a number")
+        };
+        let first = started();
+        // To less than a second, which two clocks that are subtracted cannot say.
+        assert!((before..=after).contains(&first), "{driver}: {before} {first} {after}");
+        assert_eq!(started(), first, "{driver}");
     }
 }
 

@@ -21,7 +21,6 @@ mod webhooks;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use axum::Router;
 use axum::extract::State;
@@ -108,7 +107,6 @@ struct Seen {
     revision: Arc<Revision>,
     /// As the watch has read it some seconds ago; nothing where the store is not open.
     store: Option<Figures>,
-    at: SystemTime,
 }
 
 impl Seen {
@@ -116,7 +114,7 @@ impl Seen {
         let cores = context.board.read().collect();
         let revision = context.live.current();
         let store = context.watch.store();
-        Self { context, cores, revision, store, at: SystemTime::now() }
+        Self { context, cores, revision, store }
     }
 
     /// Those in force.

@@ -45,10 +45,10 @@ pub(super) fn put_common(seen: &Seen, page: &mut Page<'_>) -> fmt::Result {
     let cpu = clock_gettime(ClockId::ProcessCPUTime);
     let cpu_seconds = cpu.tv_sec as f64 + cpu.tv_nsec as f64 * 1e-9;
     page.counter(("process_cpu", In::Seconds, "Processor time of all threads, in the kernel too."), cpu_seconds)?;
-    let started = seen.at.duration_since(UNIX_EPOCH).unwrap_or_default().saturating_sub(seen.context.started.elapsed());
-    let family = ("process_start_time", In::Seconds, "When the process started, since 1970.");
-    // To the second: the difference of two clocks would wander below that.
-    page.gauge(family, started.as_secs_f64().round())?;
+    let started = seen.context.started_at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let family =
+        ("process_start_time", In::Seconds, "When the process started, since 1970, by the clock of that moment.");
+    page.gauge(family, started.as_secs_f64())?;
     let family = ("process_open_fds", In::Count, "Descriptors of the process. Sockets in tables of io_uring are none.");
     page.gauge(family, descriptors())?;
     let descriptors_max = getrlimit(Resource::Nofile).current.map_or(f64::INFINITY, |limit| limit as f64);
