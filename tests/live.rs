@@ -116,6 +116,8 @@ fn a_bad_patch_changes_nothing_and_says_what_is_wrong() {
         ("{\"connections_max\": 5, \"listen\": \"127.0.0.1:1\"}", 422, "listen"),
         ("{\"connections_max\": 5, \"nonsense\": 1}", 422, "there is no such setting"),
         ("{\"document_bytes_max\": \"1MiB\"}", 422, "message_bytes_max"),
+        // Four times that is critical, and more than all sessions are never behind.
+        ("{\"alert_sessions_behind_percent\": 26}", 422, "allowed: 1 to 25"),
         ("{\"connections_max\": {}}", 422, "not a text"),
         ("[]", 400, "object"),
         ("{\"connections_max\": 5", 400, "object"),
