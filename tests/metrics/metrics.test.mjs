@@ -174,6 +174,15 @@ test('both text formats say the same', async t => {
   assert.deepEqual(kinds, [...text.keys()])
 })
 
+test('a route that was asked for makes the page a dozen lines longer', async t => {
+  const server = await start(t, { shards: 2, dataDir: join(dataFolder(t), 'data') })
+  await scrape(server)
+  const before = (await scrape(server)).split('\n')
+  assert.equal((await fetch(`${server.control}/healthz`)).status, 200)
+  const added = (await scrape(server)).split('\n').length - before.length
+  assert.ok(added > 0 && added <= 12, `${added} lines`)
+})
+
 test('where tokens are asked for, metrics are for those with the admin claim', async t => {
   const folder = dataFolder(t)
   const secret = join(folder, 'secret')
