@@ -325,7 +325,6 @@ impl Shard {
         };
         let Some(slot) = self.slot_of(id, make) else {
             let documents_max = self.core.config.documents_max;
-            self.core.counters.documents_refused += 1;
             return self.core.answer(job, Answer::Failed(ErrandFailed::DocumentsFull { documents_max }));
         };
         match (open, &self.core.stalled) {

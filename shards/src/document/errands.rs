@@ -151,13 +151,12 @@ impl Document {
         }
     }
 
-    fn check_room(&self, bytes: usize, core: &mut Core) -> Result<(), ErrandFailed> {
+    fn check_room(&self, bytes: usize, core: &Core) -> Result<(), ErrandFailed> {
         let bytes_max = core.config.document_bytes_max;
         match &core.stalled {
             Some(reason) => Err(ErrandFailed::Stalled(reason.clone())),
             None if !core.has_room() => Err(ErrandFailed::Congested),
             None if self.bytes + self.turn.bytes as u64 + bytes as u64 > bytes_max => {
-                core.counters.updates_too_large += 1;
                 Err(ErrandFailed::DocumentFull { bytes_max })
             }
             None => Ok(()),
