@@ -255,6 +255,11 @@ fn hostile_targets_keep_nobody_else_and_what_they_do_not_take_is_written_down() 
             let states = states();
             if hostile.iter().all(|(name, _)| has_opened(&states[name])) {
                 assert_eq!((&states["good"]["delivered"], &states["good"]["failed"]), (&6.into(), &0.into()));
+                let page = plane::text(control(&server), "/metrics");
+                for (name, is_closed) in hostile.iter().map(|(name, _)| (name.as_str(), 0)).chain([("good", 1)]) {
+                    let line = format!("selvedge_webhook_breaker{{target=\"{name}\",state=\"closed\"}} {is_closed}\n");
+                    assert!(page.contains(&line), "{line} is not in {page}");
+                }
                 break;
             }
             std::thread::yield_now();
