@@ -40,7 +40,7 @@ pub use checkpoints::Checkpoints;
 pub use context::{Context, Latest};
 pub use documents::room::Room;
 pub use metrics::Requests;
-pub use watching::Watch;
+pub use watching::{THREAD_NAME as WATCH_THREAD_NAME, Watch, Watcher};
 
 use crate::priority;
 use serve::Rules;

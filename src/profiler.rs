@@ -8,6 +8,7 @@ mod timeline;
 use crate::alerts::{self, Alerts, COMPARED, Growth, Kind, Outlook, Reading, Thresholds, Transition};
 use crate::instruments::{Histogram, Timed, Timings};
 use crate::persister;
+use crate::settings::SESSIONS_BEHIND_CRITICAL;
 
 pub use baseline::{Bounds, Compared, Comparison, HELD_S_MAX, SAMPLES_MIN};
 pub use sample::{CoreSample, Memory, Sample, Storage, Traffic};
@@ -206,7 +207,12 @@ impl Profiler {
                 warning: Some(thresholds.error_warning_percent),
                 critical: Some(thresholds.error_critical_percent),
             },
-            scaled(Kind::SessionsBehind, sample.behind_percent(SESSIONS_MIN), thresholds.sessions_behind_percent, 4.0),
+            scaled(
+                Kind::SessionsBehind,
+                sample.behind_percent(SESSIONS_MIN),
+                thresholds.sessions_behind_percent,
+                SESSIONS_BEHIND_CRITICAL as f64,
+            ),
             Reading {
                 kind: Kind::MemoryUse,
                 value: sample.memory.used_percent(),

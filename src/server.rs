@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use selvedge_shards::{Shard, ShardId};
 use selvedge_storage::{RocksStore, Store, StoreError};
@@ -127,6 +127,7 @@ struct Server {
     keeper: Keeper,
     version_keeper: Option<versions::Keeper>,
     control: Option<(SocketAddr, Control)>,
+    watcher: control::Watcher,
     collector: Collector,
     webhooks: Arc<Webhooks>,
     /// Of the webhooks, where there are any.
@@ -210,7 +211,7 @@ impl Server {
         let board = Arc::new(Board::new(usize::from(shards)));
         let cpus = process::allowed_cpus();
         audit.record(started(settings));
-        let watch = Arc::new(Watch::new(Thresholds::of(settings), Arc::clone(&slow)));
+        let watch = Arc::new(Watch::new(Thresholds::of(settings), Arc::clone(&slow), rocks.figures()));
         let followers = live::Followers {
             shards,
             deliver: Arc::clone(&deliver),
@@ -250,6 +251,7 @@ impl Server {
             settings: Arc::new(settings.clone()),
             live: Arc::clone(&live),
             started: Instant::now(),
+            started_at: SystemTime::now(),
             address,
             cores: shards,
             authority: latest,
@@ -278,6 +280,7 @@ impl Server {
         });
         let version_keeper = changes.map(|changes| versions::Keeper::spawn(&versions, changes)).transpose();
         let version_keeper = version_keeper.map_err(Failed::Thread)?;
+        let watcher = control::Watcher::spawn(Arc::clone(&context)).map_err(Failed::Thread)?;
         let control = claimed.map(|claimed| {
             let listen = settings.control_listen;
             let at = claimed.address().map_err(|error| control::StartError::Refused { listen, error })?;
@@ -300,6 +303,7 @@ impl Server {
             keeper,
             version_keeper,
             control,
+            watcher,
             collector,
             webhooks,
             _listening: listening,
@@ -354,6 +358,7 @@ impl Server {
         self.drain.lead(Step::Close, deadline);
         self.cores.join();
         // What the cores told to the very end is still heard of; and who listens hears the end.
+        drop(self.watcher);
         drop(self.collector);
         if let Some((_, control)) = self.control {
             control.stop();

@@ -27,7 +27,7 @@ pub use kind::{
     Address, Budget, Bytes, Cores, Count, Fault, File, Folder, Kind, Literal, Milliseconds, Networks, OneOf, Origins,
     Switch, SyncPolicy, Text, WebAddress,
 };
-pub use table::{SETTINGS, Settings};
+pub use table::{SESSIONS_BEHIND_CRITICAL, SETTINGS, Settings};
 
 /// What every variable of ours begins with.
 const PREFIX: &str = "SELVEDGE_";

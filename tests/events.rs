@@ -175,6 +175,21 @@ fn a_target_is_sent_what_it_wants_signed_and_in_order() {
     }
 }
 
+#[test]
+fn alerts_are_told_without_a_control_plane() {
+    for driver in DRIVERS {
+        let target = Target::start(Manner::Takes);
+        let folder = Folder::new();
+        let flags = ["--control=false", "--memory-max-bytes", "256MiB", "--alert-memory-percent", "1"];
+        let (mut server, _) = server_with(driver, &folder, &[("good", &target, "events = [\"alert\"]")], &flags);
+        let alert = target.next().event();
+        assert_eq!((&alert["event"], &alert["alert"]), (&"alert".into(), &"memory_use".into()), "{alert}");
+        server.wait_for_log("alert raised");
+        server.terminate();
+        assert_eq!(server.exit_code(), Some(0));
+    }
+}
+
 /// The secret of all targets, as others write it, and its bytes.
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 const SECRET_HEX: &str = "31f290f6bf06298aab4f08d43c3f082cf648a362da2da4b0";
@@ -240,6 +255,11 @@ fn hostile_targets_keep_nobody_else_and_what_they_do_not_take_is_written_down() 
             let states = states();
             if hostile.iter().all(|(name, _)| has_opened(&states[name])) {
                 assert_eq!((&states["good"]["delivered"], &states["good"]["failed"]), (&6.into(), &0.into()));
+                let page = plane::text(control(&server), "/metrics");
+                for (name, is_closed) in hostile.iter().map(|(name, _)| (name.as_str(), 0)).chain([("good", 1)]) {
+                    let line = format!("selvedge_webhook_breaker{{target=\"{name}\",state=\"closed\"}} {is_closed}\n");
+                    assert!(page.contains(&line), "{line} is not in {page}");
+                }
                 break;
             }
             std::thread::yield_now();

@@ -72,6 +72,22 @@ fn limits_are_lowered_and_come_back() {
 }
 
 #[test]
+fn the_metrics_say_what_is_in_force() {
+    let server = Server::start("monoio", &Folder::new(), &[]);
+    let says = |lines: &[&str]| {
+        let page = plane::text(server.control, "/metrics");
+        lines.iter().all(|line| page.lines().any(|it| it == *line))
+    };
+    assert!(says(&["selvedge_limit_connections 1000000", "selvedge_limit_outbox_bytes 1048576"]));
+    let changed = json!({"connections_max": 5_000, "outbox_bytes_max": "2MiB", "compression": true});
+    assert_eq!(patch(&server, "", &changed).status, 200);
+    assert!(says(&["selvedge_limit_connections 5000", "selvedge_limit_outbox_bytes 2097152"]));
+    assert!(plane::text(server.control, "/metrics").contains("compression=\"true\""));
+    assert_eq!(roll_back(&server, "").status, 200);
+    assert!(says(&["selvedge_limit_connections 1000000", "selvedge_limit_outbox_bytes 1048576"]));
+}
+
+#[test]
 fn a_rate_takes_effect_on_connections_that_are_open() {
     for driver in DRIVERS {
         let mut server = Server::start(driver, &Folder::new(), &[]);
@@ -100,6 +116,8 @@ fn a_bad_patch_changes_nothing_and_says_what_is_wrong() {
         ("{\"connections_max\": 5, \"listen\": \"127.0.0.1:1\"}", 422, "listen"),
         ("{\"connections_max\": 5, \"nonsense\": 1}", 422, "there is no such setting"),
         ("{\"document_bytes_max\": \"1MiB\"}", 422, "message_bytes_max"),
+        // Four times that is critical, and more than all sessions are never behind.
+        ("{\"alert_sessions_behind_percent\": 26}", 422, "allowed: 1 to 25"),
         ("{\"connections_max\": {}}", 422, "not a text"),
         ("[]", 400, "object"),
         ("{\"connections_max\": 5", 400, "object"),

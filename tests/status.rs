@@ -10,7 +10,7 @@ mod process;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use client::{Client, http};
 use process::{Folder, Server};
@@ -188,6 +188,142 @@ fn what_is_slow_and_what_is_wrong_has_the_shape_of_the_example() {
         server.terminate();
         let (_, log) = server.end();
         assert!(log.contains("slow operation") && log.contains("alert raised"), "{log}");
+    }
+}
+
+/// An update that inserts so many letters, of this client.
+fn paste(client: u8, letters: usize) -> Vec<u8> {
+    let mut update = vec![1, 1, client, 0, 4, 1, 1, b't'];
+    let mut length = letters;
+    while length > 0x7f {
+        update.push(0x80 | (length & 0x7f) as u8);
+        length >>= 7;
+    }
+    update.push(length as u8);
+    update.extend(vec![b'x'; letters]);
+    update.push(0);
+    update
+}
+
+/// Of the families that are counters.
+fn counted(server: &Server, series: &str) -> Option<u64> {
+    let metrics = get(control(server), "/metrics", "").1;
+    metrics.lines().find_map(|line| line.strip_prefix(series)?.trim().parse().ok())
+}
+
+#[test]
+fn who_meets_a_limit_is_counted_in_the_metrics_and_in_the_status() {
+    const KIB: usize = 1_024;
+    for driver in DRIVERS {
+        let limits = "--shards 1 --document-bytes-max 64KiB --message-bytes-max 40KiB --uncommitted-bytes-max 1MiB --unfinished-bytes-max 64KiB --token-queue-bytes-max 64KiB \
+                      --awareness-state-bytes-max 1KiB --sessions-per-document-max 2 --documents-per-shard-max 2";
+        let server = Server::start(driver, &Folder::new(), &limits.split_whitespace().collect::<Vec<_>>());
+        let open = |path: &str| Client::upgrade(server.address, path);
+        let sync = |update: &[u8]| {
+            let mut message = vec![0, 2];
+            let length = update.len();
+            message.extend([0x80 | (length & 0x7f) as u8, 0x80 | ((length >> 7) & 0x7f) as u8, (length >> 14) as u8]);
+            [&message, update].concat()
+        };
+        let (mut first, mut second) = (open("/yjs/full"), open("/yjs/full"));
+        first.send_binary(&sync(&paste(7, 39 * KIB)));
+        first.wait_for(|message| message.len() > 39 * KIB);
+        assert_eq!(open("/yjs/full").close_code(), Some(1013), "{driver}: two sessions are the limit");
+        let kept = open("/yjs/kept");
+        assert_eq!(open("/yjs/third").close_code(), Some(1013), "{driver}: two documents are the limit");
+        second.send_binary(&sync(&paste(8, 39 * KIB)));
+        assert_eq!(second.close_code(), Some(4413), "{driver}: 78 KiB are more than 64");
+        let body = paste(9, 39 * KIB);
+        let head = format!(
+            "POST /v1/documents/full/updates HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\
+             Content-Type: application/octet-stream\r\nContent-Length: {}\r\n\r\n",
+            body.len()
+        );
+        let answer = http(control(&server), &[head.as_bytes(), &body].concat());
+        assert!(answer.starts_with("HTTP/1.1 422 "), "{driver}: {answer}");
+        first.send_binary(&[0; 41 * KIB]);
+        assert_eq!(first.close_code(), Some(1009), "{driver}: 40 KiB are a message");
+        drop(kept);
+        let mut unfinished = [open("/yjs/full"), open("/yjs/full")];
+        let whole = client::frame(0x82, &[0; 39 * KIB]);
+        // Who began first goes.
+        unfinished[0].send_raw(&whole[..38 * KIB]);
+        status_with(&server, |status| status["memory"]["by_purpose_bytes"]["unfinished"].as_u64() > Some(16 << 10));
+        unfinished[1].send_raw(&whole[..38 * KIB]);
+        assert_eq!(unfinished[0].close_code(), Some(1013), "{driver}: 76 KiB are more than 64");
+
+        let limits = [
+            ("document_bytes", 2),
+            ("document_sessions", 1),
+            ("core_documents", 1),
+            ("message_bytes", 1),
+            ("unfinished_bytes", 1),
+        ];
+        status_with(&server, |status| {
+            let hits = |name: &str| {
+                status["limits"].as_array().expect("a list").iter().find(|it| it["name"] == name)?["hits"].as_u64()
+            };
+            let names = [
+                "document_bytes_max",
+                "sessions_per_document_max",
+                "documents_per_shard_max",
+                "message_bytes_max",
+                "unfinished_bytes_max",
+            ];
+            names.into_iter().zip(limits).all(|(name, (_, times))| hits(name) == Some(times))
+                && status["totals"]["updates_refused"] == 2
+        });
+        for (limit, times) in limits {
+            assert_eq!(
+                counted(&server, &format!("selvedge_limits_met_total{{limit=\"{limit}\"}}")),
+                Some(times),
+                "{driver}: {limit}"
+            );
+        }
+        assert_eq!(counted(&server, "selvedge_updates_refused_total{reason=\"too_large\"}"), Some(2), "{driver}");
+        assert_eq!(counted(&server, "selvedge_updates_refused_total{reason=\"malformed\"}"), Some(0), "{driver}");
+    }
+}
+
+#[test]
+fn the_start_is_noted_once_and_not_reckoned_from_the_clock_of_each_scrape() {
+    let since_1970 = || SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock that is set").as_secs_f64();
+    for driver in DRIVERS {
+        let before = since_1970();
+        let server = Server::start(driver, &Folder::new(), &[]);
+        let after = since_1970();
+        let started = || -> f64 {
+            let metrics = get(control(&server), "/metrics", "").1;
+            let line = metrics.lines().find_map(|line| line.strip_prefix("process_start_time_seconds "));
+            line.and_then(|value| value.parse().ok()).expect("a number")
+        };
+        let first = started();
+        // To less than a second, which two clocks that are subtracted cannot say.
+        assert!((before..=after).contains(&first), "{driver}: {before} {first} {after}");
+        assert_eq!(started(), first, "{driver}");
+    }
+}
+
+/// So many threads of the server have this name.
+fn threads(server: &Server, name: &str) -> usize {
+    let tasks = std::fs::read_dir(format!("/proc/{}/task", server.pid())).expect("the server runs");
+    let names = tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
+    names.filter(|it| it.trim_end() == name).count()
+}
+
+#[test]
+fn metrics_wait_for_no_disk() {
+    for driver in DRIVERS {
+        let server = Server::start(driver, &Folder::new(), &[]);
+        for path in ["/metrics", "/status", "/metrics"] {
+            status_with(&server, |_| true);
+            let (status, body) = get(control(&server), path, "");
+            assert!(status == 200 && body.contains("selvedge_storage_write_ahead_log_bytes ") == (path == "/metrics"));
+        }
+        // Threads that wait for the disk begin with the first request that needs one: a disk that hangs would take all of them.
+        assert_eq!(threads(&server, "control"), 1, "{driver}");
+        assert_eq!(get(control(&server), "/v1/documents", "").0, 200);
+        assert_eq!(threads(&server, "control"), 2, "{driver}: and are seen by this test");
     }
 }
 

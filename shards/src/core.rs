@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::counters::Counters;
 use crate::effect::{CloseReason, Effect};
 use crate::envelope::Envelope;
-use crate::errand::Answer;
+use crate::errand::{Answer, ErrandFailed};
 use crate::flow::Rates;
 use crate::frame::Frame;
 use crate::id::{Moment, Now, SessionId, SessionRef, ShardId};
@@ -169,7 +169,23 @@ impl Core {
     }
 
     pub(crate) fn answer(&mut self, job: u64, answer: Answer) {
+        if let Answer::Failed(failed) = &answer {
+            self.count_limit(failed);
+        }
         self.effects.push_back(Effect::Answer { job, answer });
+    }
+
+    fn count_limit(&mut self, failed: &ErrandFailed) {
+        match failed {
+            ErrandFailed::DocumentFull { .. } => self.counters.updates_too_large += 1,
+            ErrandFailed::DocumentsFull { .. } => self.counters.documents_refused += 1,
+            ErrandFailed::Refused(_)
+            | ErrandFailed::Lacks { .. }
+            | ErrandFailed::Changed { .. }
+            | ErrandFailed::Congested
+            | ErrandFailed::Stalled(_)
+            | ErrandFailed::Unreadable(_) => {}
+        }
     }
 
     pub(crate) fn committed(&mut self, bytes: usize) {

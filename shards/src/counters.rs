@@ -9,6 +9,8 @@ pub struct Counters {
     pub updates_duplicate: u64,
     /// Updates that no document can take.
     pub updates_refused: u64,
+    /// Updates that would have made their document larger than the setting allows.
+    pub updates_too_large: u64,
     /// Updates that a session had no right to.
     pub updates_denied: u64,
     /// Updates that came while nothing could be written.
@@ -79,6 +81,12 @@ pub struct Counters {
     pub sessions_mirrored: u64,
     /// Times that a document of this shard became hot.
     pub documents_heated: u64,
+    /// Sessions refused because their document has as many as it may.
+    pub sessions_refused: u64,
+    /// Sessions and errands refused because as many documents are open as may be.
+    pub documents_refused: u64,
+    /// Sessions ended because they did not take their catch-up in time.
+    pub sessions_too_slow: u64,
     /// Sessions ended by the shard.
     pub sessions_closed: u64,
     /// The load of the core now, in thousandths.

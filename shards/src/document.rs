@@ -240,6 +240,7 @@ impl Document {
     pub(crate) fn attach(&mut self, session: SessionRef, access: Access, dialect: Dialect, core: &mut Core) {
         if self.sessions_len() >= core.config.sessions_per_document_max as usize {
             let sessions_max = core.config.sessions_per_document_max;
+            core.counters.sessions_refused += 1;
             core.counters.sessions_closed += 1;
             core.close(session, CloseReason::SessionsFull { sessions_max });
             return;
@@ -665,6 +666,7 @@ impl Document {
             Verdict::Accepted(accepted) => {
                 if self.bytes + self.turn.bytes as u64 + accepted.update.len() as u64 > core.config.document_bytes_max {
                     let bytes_max = core.config.document_bytes_max;
+                    core.counters.updates_too_large += 1;
                     self.end(session, CloseReason::DocumentFull { bytes_max }, core);
                     return;
                 }
@@ -1171,6 +1173,7 @@ impl Document {
     }
 
     pub(crate) fn too_slow(&mut self, session: SessionRef, core: &mut Core) {
+        core.counters.sessions_too_slow += 1;
         self.end(session, CloseReason::TooSlow, core);
     }
 

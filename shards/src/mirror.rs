@@ -189,6 +189,7 @@ impl Mirror {
 
     pub(crate) fn too_slow(&mut self, session: SessionId, core: &mut Core) {
         self.detach(session, core);
+        core.counters.sessions_too_slow += 1;
         core.counters.sessions_closed += 1;
         core.effects.push_back(Effect::Close { session, reason: CloseReason::TooSlow });
     }

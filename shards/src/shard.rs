@@ -280,6 +280,7 @@ impl Shard {
     fn attach_to_own(&mut self, id: DocumentId, name: Arc<str>, session: SessionRef, access: Access, dialect: Dialect) {
         let Some(slot) = self.slot_of(id, |slot, core| Document::load(id, name, slot, core)) else {
             let documents_max = self.core.config.documents_max;
+            self.core.counters.documents_refused += 1;
             self.core.counters.sessions_closed += 1;
             self.core.close(session, CloseReason::DocumentsFull { documents_max });
             return;

@@ -247,6 +247,8 @@ fn a_session_that_does_not_take_its_catch_up_is_closed_and_one_that_does_is_not(
     host.catch_up();
     host.pass(33_000);
     assert_eq!(host.closed.get(&b), Some(&CloseReason::TooSlow));
+    let closed = host.closed.values().filter(|reason| **reason == CloseReason::TooSlow).count();
+    assert_eq!(host.shard(0).counters().sessions_too_slow, closed as u64);
 }
 
 #[test]
@@ -403,6 +405,8 @@ fn a_session_that_asks_on_and_takes_no_answer_is_closed_in_the_end() {
         host.pass(5_000);
         assert_eq!(host.closed.get(&b), Some(&CloseReason::TooSlow));
         assert_eq!(host.closed.get(&a), None);
+        // On whichever shard the session is.
+        assert_eq!((0..shards).map(|shard| host.shard(shard.into()).counters().sessions_too_slow).sum::<u64>(), 1);
     }
 }
 
@@ -482,6 +486,9 @@ fn a_document_takes_so_many_sessions_and_bytes_and_a_shard_so_many_documents() {
     long.push(0);
     host.update(at(0, 0), &long);
     assert_eq!(host.closed.get(&at(0, 0)), Some(&CloseReason::DocumentFull { bytes_max: 2_000 }));
+    let counters = host.shard(0).counters();
+    let counted = [counters.sessions_refused, counters.documents_refused, counters.updates_too_large];
+    assert_eq!((counted, counters.updates_accepted), ([1; 3], 0), "each is counted as what it was");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use selvedge_storage::RocksStore;
 
@@ -34,6 +34,8 @@ pub struct Context {
     pub live: Arc<Live>,
     /// When the process started.
     pub started: Instant,
+    /// The same as a time of day. The clock may be set since, and that is no start.
+    pub started_at: SystemTime,
     /// Where clients connect.
     pub address: SocketAddr,
     /// How many cores there are.

@@ -1,5 +1,5 @@
 //! `GET /metrics`: everything that is counted, for Prometheus. Read when it is asked for, from what cores and threads have laid out; nobody counts for it
-//! alone. What the families mean stands in docs/OPERATIONS.md.
+//! alone, and nobody is waited for. What the families mean stands in docs/OPERATIONS.md.
 //!
 //! Each part of the server has a file of its own below. To add one: a function `put` like theirs, and a line in [`PARTS`].
 
@@ -21,7 +21,6 @@ mod webhooks;
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use axum::Router;
 use axum::extract::State;
@@ -33,13 +32,14 @@ use prometheus_client::collector::Collector;
 use prometheus_client::encoding::{DescriptorEncoder, text as open_metrics};
 use prometheus_client::registry::Registry;
 use selvedge_storage::Figures;
-use tokio::task::spawn_blocking;
 
 use super::Context;
 use super::access::Admin;
 use super::problem::Problem;
 use crate::instruments::{Batches, Timings};
 use crate::reactor::Counted;
+use crate::settings::Settings;
+use crate::settings::live::Revision;
 use page::Page;
 pub use requests::Requests;
 pub(super) use requests::count;
@@ -73,9 +73,8 @@ pub(super) fn routes() -> Router<Arc<Context>> {
 }
 
 async fn scrape(_: Admin, State(context): State<Arc<Context>>, headers: HeaderMap) -> Result<Response, Problem> {
-    // The store looks at files.
-    let page = spawn_blocking(move || write(&context)).await;
-    let page = page.map_err(|error| Problem::internal(&error))?.map_err(|error| Problem::internal(&error))?;
+    // It waits for nothing: a page that came only while the disk answers would end just when it is wanted.
+    let page = write(&context).map_err(|error| Problem::internal(&error))?;
     let takes_open_metrics = headers
         .get_all(ACCEPT)
         .iter()
@@ -105,16 +104,22 @@ fn write(context: &Arc<Context>) -> Result<String, fmt::Error> {
 struct Seen {
     context: Arc<Context>,
     cores: Vec<Counted>,
-    /// Nothing where the store is not open.
+    revision: Arc<Revision>,
+    /// As the watch has read it some seconds ago; nothing where the store is not open.
     store: Option<Figures>,
-    at: SystemTime,
 }
 
 impl Seen {
     fn now(context: Arc<Context>) -> Self {
         let cores = context.board.read().collect();
-        let store = context.store.figures();
-        Self { context, cores, store, at: SystemTime::now() }
+        let revision = context.live.current();
+        let store = context.watch.store();
+        Self { context, cores, revision, store }
+    }
+
+    /// Those in force.
+    fn settings(&self) -> &Settings {
+        &self.revision.effective.settings
     }
 
     fn timings(&self) -> Timings {

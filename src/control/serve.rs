@@ -18,7 +18,6 @@ use super::Context;
 use super::peer::Peer;
 use super::routes;
 use super::taken::Taken;
-use super::watching::watch;
 use crate::settings::Settings;
 
 /// From the first byte of a head, or the end of the request before, to the end of the head.
@@ -53,7 +52,6 @@ pub(super) async fn serve(
     mut stopped: watch::Receiver<bool>,
 ) -> io::Result<()> {
     let listener = tokio::net::TcpListener::from_std(listener)?;
-    let watching = tokio::spawn(watch(Arc::clone(&context)));
     let service = TowerToHyperService::new(routes::all(context));
     let room = Arc::new(Semaphore::new(rules.connections_max));
     let mut connections = JoinSet::new();
@@ -84,7 +82,6 @@ pub(super) async fn serve(
             }
         }
     }
-    watching.abort();
     let all = async { while connections.join_next().await.is_some() {} };
     // Streams have no end of their own.
     let _ = timeout(FAREWELL, all).await;

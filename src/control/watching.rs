@@ -1,21 +1,27 @@
-//! Looks at the whole server once a second: hands the profiler what is counted anyway, and keeps what it finds for whoever asks. Costs the cores nothing.
+//! Looks at the whole server once a second: hands the profiler what is counted anyway, and keeps what it finds for whoever asks. Costs the cores nothing, and
+//! goes on where nobody listens for requests, or where what answers them stands still.
 
 mod gather;
 
+use std::io;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender, SyncSender};
 use std::sync::{Arc, PoisonError, RwLock};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
 use selvedge_storage::{Catalog, DocumentKey, Figures};
-use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::{MissedTickBehavior, interval};
 
 use super::Context;
 use super::status::rounded;
 use crate::alerts::{Live, Severity, Thresholds, Transition};
 use crate::events::{Event, Events};
 use crate::instruments::{Timed, Timings};
+use crate::priority;
 use crate::profiler::{Findings, Profiler};
 use crate::slow::{Cause, Collected, Log, Slow};
+
+/// The name of its threads. What panics there ends the watch, not the process.
+pub const THREAD_NAME: &str = "watch";
 
 /// How often.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -35,16 +41,16 @@ pub struct Watch {
 }
 
 impl Watch {
-    /// With nothing found yet. Slow operations come from there.
+    /// With nothing found yet. Slow operations come from there; and so the store is now.
     #[must_use]
-    pub fn new(thresholds: Thresholds, slow: Arc<Log>) -> Self {
+    pub fn new(thresholds: Thresholds, slow: Arc<Log>, store: Option<Figures>) -> Self {
         slow.set_bounds(&thresholds.slow);
         Self {
             began: SystemTime::now(),
             thresholds: Live::new(thresholds),
             latest: RwLock::default(),
             slow: Collected::new(slow),
-            store: RwLock::default(),
+            store: RwLock::new(store),
         }
     }
 
@@ -66,7 +72,7 @@ impl Watch {
         self.latest.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How the store was some seconds ago; nothing where it is closed after a failure.
+    /// How the store was some seconds ago, or when it last answered; nothing where it is closed after a failure.
     pub(super) fn store(&self) -> Option<Figures> {
         *self.store.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -110,30 +116,80 @@ impl Watch {
     }
 }
 
-/// Watches as long as the control plane is there.
-pub(super) async fn watch(context: Arc<Context>) {
-    let mut profiler = Profiler::default();
-    let mut written = context.writing.timings();
-    let mut looks: u32 = 0;
-    let mut reading: Option<JoinHandle<()>> = None;
-    let mut ticks = interval(INTERVAL);
-    // Two looks in one moment would see nothing between them.
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
+/// Watches as long as it is there.
+#[derive(Debug)]
+pub struct Watcher {
+    /// Dropped first, which ends the thread.
+    stop: Option<Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watcher {
+    /// Watches from now on.
+    ///
+    /// # Errors
+    ///
+    /// The system has no thread to give.
+    pub fn spawn(context: Arc<Context>) -> io::Result<Self> {
+        // It takes nothing while the reader is not waiting for it: a disk that hangs must not keep the look at it from being taken.
+        let (ask, asked) = mpsc::sync_channel(0);
+        let reading = Arc::clone(&context);
+        let read = move || {
+            priority::stand_back();
+            while let Ok(looks_at_store) = asked.recv() {
+                reading.watch.read(&reading, looks_at_store);
+            }
+        };
+        // Not waited for at the end: the disk may still hang.
+        drop(thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(read)?);
+        let (stop, stopped) = mpsc::channel::<()>();
+        let look = move || {
+            priority::stand_back();
+            let mut looking = Looking::new(&context, ask);
+            looking.look(&context);
+            while stopped.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+                looking.look(&context);
+            }
+        };
+        let thread = thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(look)?;
+        Ok(Self { stop: Some(stop), thread: Some(thread) })
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.stop = None;
+        if let Some(thread) = self.thread.take() {
+            // The log has its panic.
+            drop(thread.join());
+        }
+    }
+}
+
+/// What it remembers from one look to the next.
+struct Looking {
+    profiler: Profiler,
+    written: Timings,
+    looks: u32,
+    ask: SyncSender<bool>,
+}
+
+impl Looking {
+    fn new(context: &Context, ask: SyncSender<bool>) -> Self {
+        Self { profiler: Profiler::default(), written: context.writing.timings(), looks: 0, ask }
+    }
+
+    fn look(&mut self, context: &Context) {
         let now_ms =
             u64::try_from(context.started.elapsed().as_millis()).expect("no process runs for 2^64 milliseconds");
         let watch = &context.watch;
-        let (findings, transitions) = profiler.take(now_ms, gather::sample(&context), &watch.thresholds());
+        let (findings, transitions) = self.profiler.take(now_ms, gather::sample(context), &watch.thresholds());
         watch.found(findings, transitions, &context.events);
-        let now_written = context.writing.timings();
-        watch.look_at_disk(&now_written.since(&written));
-        written = now_written;
-        // A disk that hangs must not keep the look at it from being taken.
-        if reading.as_ref().is_none_or(JoinHandle::is_finished) {
-            let (context, looks_at_store) = (Arc::clone(&context), looks.is_multiple_of(STORE_EVERY));
-            reading = Some(spawn_blocking(move || context.watch.read(&context, looks_at_store)));
-            looks = looks.wrapping_add(1);
+        let written = context.writing.timings();
+        watch.look_at_disk(&written.since(&self.written));
+        self.written = written;
+        if self.ask.try_send(self.looks.is_multiple_of(STORE_EVERY)).is_ok() {
+            self.looks = self.looks.wrapping_add(1);
         }
     }
 }

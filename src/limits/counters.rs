@@ -31,6 +31,10 @@ pub struct Counters {
     pub rate_holds: u64,
     /// Connections closed because a message that was begun did not end.
     pub messages_overdue: u64,
+    /// Connections closed because a message became larger than it may.
+    pub messages_too_big: u64,
+    /// Connections closed because all of a core together hold too much that is not whole.
+    pub unfinished_closed: u64,
     /// Upgrades, and documents on connections that were open, refused because memory is short.
     pub memory_joins_refused: u64,
     /// Catch-ups postponed because memory is short.

@@ -9,6 +9,9 @@ const PART: f64 = 0.95;
 /// Below so many, on either side, chance says more than the server.
 pub const SAMPLES_MIN: u64 = 200;
 
+/// Below so many minutes in which anything was done there is nothing to compare with: the first are those of a server, or of a load, that warms up.
+const MINUTES_MIN: usize = 3;
+
 /// Standard deviations on either side by which the two have to lie apart.
 const DEVIATIONS: f64 = 3.0;
 
@@ -53,18 +56,30 @@ struct Baseline {
 /// One for each operation.
 #[derive(Clone, Debug, Default)]
 pub struct Comparison {
-    /// Since when it is slower, in seconds, and than what: a degradation must not be compared with itself once it lasts for minutes.
-    held: Option<(u64, Baseline)>,
+    /// A degradation must not be compared with itself once it lasts for minutes.
+    held: Option<Held>,
+}
+
+/// An operation that is slower.
+#[derive(Clone, Copy, Debug)]
+struct Held {
+    since_s: u64,
+    /// Than this.
+    baseline: Baseline,
+    /// What was found last. It stands while too little comes in to say more: the slower an operation is, the fewer are done by those who wait for it.
+    last: Compared,
 }
 
 impl Comparison {
-    /// Looks once more. `minutes`: those before the current one, as many as are known. Nothing where too little was measured to say.
+    /// Looks once more. `minutes`: those before the current one, as many as are known. Nothing where too little was measured to say, unless it has been
+    /// slower until then.
     pub fn look(&mut self, now_s: u64, current: &Histogram, minutes: &[Histogram], bounds: Bounds) -> Option<Compared> {
-        let held = self.held.take().filter(|&(since_s, _)| now_s.saturating_sub(since_s) < HELD_S_MAX);
+        self.held = self.held.filter(|held| now_s.saturating_sub(held.since_s) < HELD_S_MAX);
+        let held = self.held;
         if current.count() < SAMPLES_MIN {
-            return None;
+            return held.map(|held| held.last);
         }
-        let baseline = held.map(|(_, baseline)| baseline).or_else(|| Baseline::of(minutes))?;
+        let baseline = held.map(|held| held.baseline).or_else(|| Baseline::of(minutes))?;
         let current_us = current.quantile(PART)?;
         let lower_us = current.quantile(PART - spread(current.count()))?;
         let percent = (current_us / baseline.us.max(1.0) - 1.0) * 100.0;
@@ -73,13 +88,18 @@ impl Comparison {
         let is_slower = (held.is_some() || begins)
             && percent >= bounds.percent * ease
             && current_us - baseline.us >= bounds.floor_us * ease;
-        self.held = is_slower.then(|| held.unwrap_or((now_s, baseline)));
-        Some(Compared { baseline_us: baseline.us, current_us, percent, is_slower })
+        let last = Compared { baseline_us: baseline.us, current_us, percent, is_slower };
+        let since_s = held.map_or(now_s, |held| held.since_s);
+        self.held = is_slower.then_some(Held { since_s, baseline, last });
+        Some(last)
     }
 }
 
 impl Baseline {
     fn of(minutes: &[Histogram]) -> Option<Self> {
+        if minutes.iter().filter(|minute| minute.count() > 0).count() < MINUTES_MIN {
+            return None;
+        }
         let mut all = Histogram::default();
         minutes.iter().for_each(|minute| all.merge(minute));
         if all.count() < SAMPLES_MIN {
@@ -125,11 +145,20 @@ mod tests {
         }
     }
 
-    /// Looks once a second at minutes that slide over `middle_us`, with so many operations a second. Gives what was found.
     fn run(
         seed: u64,
         seconds: usize,
         rate: usize,
+        middle_us: impl Fn(usize, &mut Random) -> f64,
+    ) -> Vec<Option<Compared>> {
+        run_at(seed, seconds, |_| rate, middle_us)
+    }
+
+    /// Looks once a second at minutes that slide over `middle_us`, with so many operations in each second. Gives what was found.
+    fn run_at(
+        seed: u64,
+        seconds: usize,
+        rate: impl Fn(usize) -> usize,
         middle_us: impl Fn(usize, &mut Random) -> f64,
     ) -> Vec<Option<Compared>> {
         let mut random = Random(seed);
@@ -137,7 +166,7 @@ mod tests {
             .map(|second| {
                 let middle = middle_us(second, &mut random);
                 let mut histogram = Histogram::default();
-                (0..rate).for_each(|_| histogram.record(random.latency_us(middle)));
+                (0..rate(second)).for_each(|_| histogram.record(random.latency_us(middle)));
                 histogram
             })
             .collect();
@@ -182,6 +211,41 @@ mod tests {
             let percent = found[700 - 60].map(|compared| compared.percent);
             assert!(percent.is_some_and(|percent| (20.0..50.0).contains(&percent)), "seed {seed}: {percent:?}");
         }
+    }
+
+    #[test]
+    fn what_is_so_slow_that_little_comes_through_is_slower_all_the_while() {
+        // Clients wait for their answers: 20 operations a second, then 2, then 20 that are still slow, and at last as before.
+        let rate = |second: usize| if (660..900).contains(&second) { 2 } else { 20 };
+        let middle_us =
+            |second: usize, _: &mut Random| if (600..1_100).contains(&second) { 200_000.0 } else { 40_000.0 };
+        for seed in 1..=12 {
+            let found = run_at(seed, 1_300, rate, middle_us);
+            let at = |second: usize| found[second - 60].is_some_and(|compared| compared.is_slower);
+            assert!((610..1_090).all(at), "seed {seed}");
+            let told = |second: usize| found[second - 60].map(|compared| compared.baseline_us);
+            assert_eq!(told(1_090), told(650), "seed {seed}: the minutes before are what it is compared with");
+            assert!((1_162..1_300).all(|second| !at(second)), "seed {seed}");
+        }
+        // And no longer than anything else.
+        let found = run_at(
+            1,
+            3_000,
+            |second| if second < 660 { 20 } else { 2 },
+            |second, _| {
+                if second < 600 { 40_000.0 } else { 200_000.0 }
+            },
+        );
+        let last = found.iter().rposition(Option::is_some).expect("it was found") + 60;
+        assert!((HELD_S_MAX as usize + 600..HELD_S_MAX as usize + 620).contains(&last), "{last}");
+    }
+
+    #[test]
+    fn the_first_minutes_are_compared_with_nothing() {
+        // It warms up: a cache that fills is no degradation.
+        let found = run(7, 600, 20, |second, _| if second < 60 { 20_000.0 } else { 40_000.0 });
+        assert!(found[..180].iter().all(Option::is_none), "three minutes before the last one");
+        assert_eq!((slower(&found), found[181..].iter().flatten().count() > 300), (0, true));
     }
 
     #[test]

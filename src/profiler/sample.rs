@@ -34,7 +34,7 @@ pub struct Traffic<T> {
     pub updates_accepted: T,
     /// Updates of which all was known.
     pub updates_duplicate: T,
-    /// Updates that were refused, dropped, or came while nothing could be written.
+    /// Updates that were refused, too large for their document, dropped, or came while nothing could be written.
     pub updates_refused: T,
     /// Awareness updates of clients.
     pub awareness: T,

@@ -96,6 +96,21 @@ fn what_becomes_slower_is_told_and_so_that_it_is_over() {
 }
 
 #[test]
+fn what_becomes_slower_is_not_over_because_little_comes_through() {
+    let mut served = Served::new();
+    served.pass(600, acknowledges(40, 20));
+    served.pass(60, acknowledges(200, 20));
+    served.pass(240, acknowledges(200, 2));
+    served.pass(120, acknowledges(200, 20));
+    let [(raised, Kind::Slower(Timed::Acknowledge), Some(Severity::Critical))] = served.log[..] else {
+        panic!("{:?}", served.log);
+    };
+    assert!((600..660).contains(&raised), "{raised}");
+    served.pass(120, acknowledges(40, 20));
+    assert_eq!(served.log[1..].iter().map(|it| it.2).collect::<Vec<_>>(), [None]);
+}
+
+#[test]
 fn thresholds_hold_without_any_past() {
     let mut served = Served::new();
     served.pass(20, acknowledges(900, 20));

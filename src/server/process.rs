@@ -43,13 +43,13 @@ pub(super) fn pin(cpu: usize) {
 /// Makes a panic of any thread end the process at once: a core that is gone would leave its documents out of reach while everything
 /// else looks healthy, and state that broke an invariant must not be served any further. What was acknowledged is on disk.
 ///
-/// But for the control plane: what panics there has answered one request, and touched no document.
+/// But for the control plane and the watch: what panics there has answered one request, or found what is told to people, and touched no document.
 pub(super) fn abort_on_panic() {
     let report = panic::take_hook();
     panic::set_hook(Box::new(move |panicked| {
         let thread = std::thread::current();
         let name = thread.name().unwrap_or("unnamed");
-        if name == control::THREAD_NAME {
+        if [control::THREAD_NAME, control::WATCH_THREAD_NAME].contains(&name) {
             tracing::error!(thread = name, %panicked, "an invariant of the control plane is broken");
             return report(panicked);
         }

@@ -58,7 +58,7 @@ settings! {
     }
 
     "Control plane" {
-        /// Whether there is a control plane: metrics, health, documents over HTTP, dashboard, playground.
+        /// Whether there is a control plane: metrics, health, documents over HTTP, dashboard, playground. Alerts, slow operations and webhooks are there without one.
         control: Switch { default: true };
 
         /// Where the control plane is served, without TLS. Port 0 takes a free one.
@@ -299,7 +299,7 @@ settings! {
         alert_memory_full_ms: Milliseconds { default: 3_600_000, min: 60_000, max: 86_400_000 } live;
 
         /// Sessions that are behind, of all, from which on there is a warning; critical at four times that. Below 10 sessions there is none.
-        alert_sessions_behind_percent: Count { default: 5, min: 1, max: 100, unit: "percent" } live;
+        alert_sessions_behind_percent: Count { default: 5, min: 1, max: 25, unit: "percent" } live;
 
         /// Writes and syncs that failed within a minute, from which on there is a warning; critical at five times that.
         alert_sync_failures: Count { default: 1, min: 1, max: 1_000_000, unit: "failures" } live;
@@ -563,6 +563,12 @@ const _: () = assert!(HEARTBEAT_MS_LIMIT + 5_000 <= CLIENT_SILENCE_MS);
 
 // A snapshot is one value of RocksDB, whose length is 32 bits, in a record whose offsets are 32 bits with a sign.
 const _: () = assert!(DECLARED.document_bytes_max.max < i32::MAX as usize);
+
+/// So many times as many sessions behind as are worth a warning are critical.
+pub const SESSIONS_BEHIND_CRITICAL: usize = 4;
+
+// It can be reached: more than all of them are never behind.
+const _: () = assert!(DECLARED.alert_sessions_behind_percent.max * SESSIONS_BEHIND_CRITICAL <= 100);
 
 // Bytes and counts are `usize`, and their largest bounds need 64 bits.
 const _: () = assert!(usize::BITS == 64);

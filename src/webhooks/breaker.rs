@@ -21,6 +21,9 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Closed, Self::Open, Self::HalfOpen];
+
     /// The word for it.
     #[must_use]
     pub fn word(self) -> &'static str {

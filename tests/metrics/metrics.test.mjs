@@ -38,6 +38,14 @@ async function scrapeUntil (server, check) {
   }
 }
 
+/** A file with one target of webhooks, which is sent nothing: families that have a series for each target have one. */
+function hooks (folder) {
+  const file = join(folder, 'hooks.toml')
+  writeFileSync(join(folder, 'hook.secret'), 'a secret that is long enough to sign with')
+  writeFileSync(file, '[[target]]\nname = "index"\nurl = "http://127.0.0.1:9/"\nsecret_file = "hook.secret"\nevents = ["stateless"]\n')
+  return file
+}
+
 /** Runs a scenario of the load generator, and gives its figures. */
 async function generate (server, ...scenario) {
   const { stdout } = await run(load, [...scenario, '--url', `${server.url}/{document}`, '--warm-up', '0', '--json', '-'], { maxBuffer: 64 << 20 })
@@ -104,10 +112,12 @@ for (const driver of drivers) {
 }
 
 test('the documentation names every family, and no other', async t => {
-  const server = await start(t, { shards: 2, dataDir: join(dataFolder(t), 'data') })
+  const folder = dataFolder(t)
+  const server = await start(t, { shards: 2, dataDir: join(folder, 'data'), webhooksFile: hooks(folder) })
   // So that there are requests to be counted.
   await scrape(server)
   const families = parse(await scrape(server))
+  for (const [name, { samples }] of families) assert.ok(samples.length > 0, `${name} has no series, so nobody sees its labels`)
   const path = join(root, 'docs/OPERATIONS.md')
   const page = readFileSync(path, 'utf8')
   const [, before, after] = /^([^]*<!-- families -->\n)[^]*?(<!-- \/families -->[^]*)$/.exec(page) ?? assert.fail('there is no place for the table')
@@ -117,7 +127,8 @@ test('the documentation names every family, and no other', async t => {
 })
 
 test('alerts and dashboard ask for nothing that is not there', async t => {
-  const server = await start(t, { shards: 2, dataDir: join(dataFolder(t), 'data') })
+  const folder = dataFolder(t)
+  const server = await start(t, { shards: 2, dataDir: join(folder, 'data'), webhooksFile: hooks(folder) })
   await scrape(server)
   const there = sampleNames(parse(await scrape(server)))
   const alerts = readFileSync(join(root, 'deploy/prometheus/alerts.yml'), 'utf8')
@@ -172,6 +183,15 @@ test('both text formats say the same', async t => {
   assert.ok(page.endsWith('\n# EOF\n'))
   const kinds = [...page.matchAll(/^# TYPE (\S+) (\S+)$/gm)].map(([, name, type]) => name + ({ counter: '_total', info: '_info' }[type] ?? ''))
   assert.deepEqual(kinds, [...text.keys()])
+})
+
+test('a route that was asked for makes the page a dozen lines longer', async t => {
+  const server = await start(t, { shards: 2, dataDir: join(dataFolder(t), 'data') })
+  await scrape(server)
+  const before = (await scrape(server)).split('\n')
+  assert.equal((await fetch(`${server.control}/healthz`)).status, 200)
+  const added = (await scrape(server)).split('\n').length - before.length
+  assert.ok(added > 0 && added <= 12, `${added} lines`)
 })
 
 test('where tokens are asked for, metrics are for those with the admin claim', async t => {

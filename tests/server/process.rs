@@ -35,7 +35,7 @@ impl Drop for Folder {
 /// A server that listens. Killed when dropped.
 pub(crate) struct Server {
     pub(crate) address: SocketAddr,
-    /// Its control plane.
+    /// Its control plane; nobody's address where it has none.
     pub(crate) control: SocketAddr,
     child: Child,
     /// Kept open: a server that cannot write its log must not be what is tested.
@@ -91,7 +91,11 @@ impl Server {
                 break address.parse().expect("an address");
             }
         };
-        Self { address, control: control.expect("it is on by default"), child, log }
+        Self { address, control: control.unwrap_or(SocketAddr::from(([0; 4], 0))), child, log }
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
     pub(crate) fn terminate(&self) {

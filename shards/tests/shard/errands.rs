@@ -102,6 +102,8 @@ fn a_document_takes_no_more_than_it_may_and_nor_does_a_slow_disk() {
     host.errand(0, 3, edit(&typed(8, 0, "more than there is room for")));
     let answers = host.answers();
     assert_eq!(answers[1], "3: Failed(DocumentFull { bytes_max: 60 })", "{answers:?}");
+    let counters = host.shard(0).counters();
+    assert_eq!((counters.updates_too_large, counters.updates_refused), (1, 0));
 }
 
 #[test]

@@ -14,6 +14,12 @@ fn met(seen: &Seen, page: &mut Page<'_>) -> fmt::Result {
     let counts = [
         ("connection_rate", seen.sum(|core| core.limits.rate_holds)),
         ("message_timeout", seen.sum(|core| core.limits.messages_overdue)),
+        ("message_bytes", seen.sum(|core| core.limits.messages_too_big)),
+        ("unfinished_bytes", seen.sum(|core| core.limits.unfinished_closed)),
+        ("document_bytes", seen.sum(|core| core.shard.updates_too_large)),
+        ("document_sessions", seen.sum(|core| core.shard.sessions_refused)),
+        ("core_documents", seen.sum(|core| core.shard.documents_refused)),
+        ("catch_up_timeout", seen.sum(|core| core.shard.sessions_too_slow)),
         ("uncommitted_bytes", seen.sum(|core| core.shard.writers_paused)),
         ("author_updates", seen.sum(|core| core.shard.authors_paused)),
         ("document_updates", seen.sum(|core| core.shard.document_authors_paused)),
@@ -25,7 +31,7 @@ fn met(seen: &Seen, page: &mut Page<'_>) -> fmt::Result {
     let family = (
         "limits_met",
         In::Count,
-        "Times that a connection, a session or a user met a limit and was held back or closed. Who is not let in counts as refused.",
+        "Times that a connection, a session, an update or a user met a limit and was held back, refused or closed. Connections not let in count as refused.",
     );
     page.counter_by(family, "limit", counts)?;
     let family = ("logins_failed", In::Count, "Logins that failed with what can never have been good.");
@@ -41,7 +47,7 @@ fn met(seen: &Seen, page: &mut Page<'_>) -> fmt::Result {
 
 /// Those of the settings that figures elsewhere are compared with. 0: no limit.
 fn set(seen: &Seen, page: &mut Page<'_>) -> fmt::Result {
-    let settings = seen.context.settings();
+    let settings = seen.settings();
     let family = ("limit_connections", In::Count, "Connections of the process (connections_max).");
     page.gauge(family, settings.connections_max)?;
     let family = ("limit_documents_per_core", In::Count, "Documents open on one core (documents_per_shard_max).");

@@ -17,7 +17,7 @@ const TOLD: [&str; 5] = ["driver", "descriptors", "fsync", "auth", "compression"
 pub(super) fn put(seen: &Seen, page: &mut Page<'_>) -> fmt::Result {
     let build = [("version", env!("CARGO_PKG_VERSION")), ("target_arch", std::env::consts::ARCH)];
     page.info(("build", In::Count, "Which build this is."), &build)?;
-    let settings = seen.context.settings();
+    let settings = seen.settings();
     let told: Vec<(&str, String)> = TOLD
         .into_iter()
         .filter_map(|name| SETTINGS.iter().find(|setting| setting.name == name))
@@ -45,13 +45,12 @@ pub(super) fn put_common(seen: &Seen, page: &mut Page<'_>) -> fmt::Result {
     let cpu = clock_gettime(ClockId::ProcessCPUTime);
     let cpu_seconds = cpu.tv_sec as f64 + cpu.tv_nsec as f64 * 1e-9;
     page.counter(("process_cpu", In::Seconds, "Processor time of all threads, in the kernel too."), cpu_seconds)?;
-    let started = seen.at.duration_since(UNIX_EPOCH).unwrap_or_default().saturating_sub(seen.context.started.elapsed());
-    let family = ("process_start_time", In::Seconds, "When the process started, since 1970.");
-    // To the second: the difference of two clocks would wander below that.
-    page.gauge(family, started.as_secs_f64().round())?;
-    let descriptors = fs::read_dir("/proc/self/fd").map_or(0, |entries| entries.count());
+    let started = seen.context.started_at.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let family =
+        ("process_start_time", In::Seconds, "When the process started, since 1970, by the clock of that moment.");
+    page.gauge(family, started.as_secs_f64())?;
     let family = ("process_open_fds", In::Count, "Descriptors of the process. Sockets in tables of io_uring are none.");
-    page.gauge(family, descriptors)?;
+    page.gauge(family, descriptors())?;
     let descriptors_max = getrlimit(Resource::Nofile).current.map_or(f64::INFINITY, |limit| limit as f64);
     page.gauge(("process_max_fds", In::Count, "How many there may be."), descriptors_max)?;
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
@@ -64,4 +63,12 @@ pub(super) fn put_common(seen: &Seen, page: &mut Page<'_>) -> fmt::Result {
     page.gauge(family, line("VmRSS:") * 1_024)?;
     let family = ("process_virtual_memory", In::Bytes, "Address space.");
     page.gauge(family, line("VmSize:") * 1_024)
+}
+
+/// The kernel has counted them where it is Linux 6.2 or later, and says so as the size of the folder. Before that each is looked at.
+fn descriptors() -> u64 {
+    match fs::metadata("/proc/self/fd").map_or(0, |folder| folder.len()) {
+        0 => fs::read_dir("/proc/self/fd").map_or(0, |entries| entries.count() as u64),
+        counted => counted,
+    }
 }

@@ -12,7 +12,7 @@ use axum::response::Response;
 
 use super::Seen;
 use super::page::{In, Page};
-use super::times::{SECONDS_PER_MICROSECOND, time_bounds};
+use super::times::{SECONDS_PER_MICROSECOND, coarse_time_bounds};
 use crate::control::Context;
 use crate::instruments::Histogram;
 
@@ -86,7 +86,7 @@ pub(super) fn put(seen: &Seen, page: &mut Page<'_>) -> fmt::Result {
         "From a request to the control plane to the beginning of its answer, by route.",
     );
     let times = counted.times.iter().map(|(route, times)| (route.as_str(), times));
-    page.histogram_by(family, "route", times, time_bounds, SECONDS_PER_MICROSECOND)
+    page.histogram_by(family, "route", times, coarse_time_bounds, SECONDS_PER_MICROSECOND)
 }
 
 #[cfg(test)]

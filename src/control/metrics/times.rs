@@ -13,6 +13,11 @@ pub(super) fn time_bounds() -> impl Iterator<Item = (f64, u64)> {
     bounds.map(|bound| (bound as f64 * SECONDS_PER_MICROSECOND, bound))
 }
 
+/// The same where there is one for each of many things: from 1 ms to 17 s, each four times the one before.
+pub(super) fn coarse_time_bounds() -> impl Iterator<Item = (f64, u64)> {
+    (5..=12).map(|power| 1_u64 << (2 * power)).map(|bound| (bound as f64 * SECONDS_PER_MICROSECOND, bound))
+}
+
 /// Of counts: each bound of the histogram is the first value above the one on the page.
 fn count_bounds() -> impl Iterator<Item = (f64, u64)> {
     let small = [1, 2, 4, 8];
@@ -84,6 +89,9 @@ mod tests {
         assert!(bounds.windows(2).all(|two| two[0] < two[1]));
         assert_eq!((bounds.first(), bounds.last()), (Some(&48), Some(&67_108_864)));
         assert!(bounds.contains(&262_144));
+        let coarse: Vec<u64> = coarse_time_bounds().map(|(_, bound)| bound).collect();
+        assert!(coarse.iter().all(|bound| bounds.contains(bound)), "{coarse:?}");
+        assert_eq!((coarse.first(), coarse.last()), (Some(&1_024), Some(&16_777_216)));
         let counts: Vec<u64> = count_bounds().map(|(_, bound)| bound).collect();
         assert_eq!(counts[..6], [2, 3, 5, 9, 16, 32]);
         // Each is where a bucket of the histogram ends.

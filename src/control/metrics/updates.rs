@@ -34,11 +34,13 @@ fn not_taken(seen: &Seen, page: &mut Page<'_>) -> fmt::Result {
     let family = (
         "updates_refused",
         In::Count,
-        "Updates not taken, by reason: malformed ends the session; denied came without the right to write; stalled while nothing could be written; \
+        "Updates not taken, by reason: malformed ends the session; too_large would have made its document larger than document_bytes_max; \
+         denied came without the right to write; stalled while nothing could be written; \
          dropped waited in vain for what they refer to, or found no room to.",
     );
     let reasons = [
         ("malformed", seen.sum(|core| core.shard.updates_refused)),
+        ("too_large", seen.sum(|core| core.shard.updates_too_large)),
         ("denied", seen.sum(|core| core.shard.updates_denied)),
         ("stalled", seen.sum(|core| core.shard.updates_stalled)),
         ("dropped", seen.sum(|core| core.shard.updates_dropped)),

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::Seen;
 use super::page::{In, Page};
-use crate::webhooks::TargetState;
+use crate::webhooks::{Phase, TargetState};
 
 pub(super) fn put(seen: &Seen, page: &mut Page<'_>) -> fmt::Result {
     let targets = seen.context.webhooks.states();
@@ -19,5 +19,21 @@ pub(super) fn put(seen: &Seen, page: &mut Page<'_>) -> fmt::Result {
     let family = ("webhook_breaker_opened", In::Count, "Times that a target was given a rest because it kept failing.");
     page.counter_by(family, "target", each(|target| target.opened))?;
     let family = ("webhook_waiting", In::Count, "Events now that wait for a target.");
-    page.gauge_by(family, "target", each(|target| target.waiting as u64))
+    page.gauge_by(family, "target", each(|target| target.waiting as u64))?;
+    breakers(&targets, page)
+}
+
+fn breakers(targets: &[TargetState], page: &mut Page<'_>) -> fmt::Result {
+    let family = (
+        "webhook_breaker",
+        In::Count,
+        "1 at what a target's breaker is now, 0 at the others: open sends nothing, half-open one event, which decides.",
+    );
+    let states = targets.iter().flat_map(|target| Phase::ALL.map(|phase| (target, phase)));
+    let series: Vec<([(&str, &str); 2], u64)> = states
+        .map(|(target, phase)| {
+            ([("target", &*target.name), ("state", phase.word())], u64::from(target.breaker == phase))
+        })
+        .collect();
+    page.gauges(family, series.iter().map(|(labels, value)| (&labels[..], *value)))
 }

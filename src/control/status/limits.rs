@@ -13,8 +13,8 @@ pub(super) struct Limit {
     current: Option<u64>,
     /// 0 where there is none.
     max: u64,
-    /// Times that somebody met it since the start, where they are counted.
-    hits: Option<u64>,
+    /// Times that somebody met it since the start.
+    hits: u64,
     unit: &'static str,
 }
 
@@ -24,8 +24,7 @@ pub(super) fn of(context: &Context) -> Vec<Limit> {
     let cores: Vec<Counted> = context.board.read().collect();
     let sum = |of: fn(&Counted) -> u64| cores.iter().map(of).sum::<u64>();
     let most = |of: fn(&Counted) -> u64| cores.iter().map(of).max();
-    let limit =
-        |name, current, max: usize, hits: u64, unit| Limit { name, current, max: max as u64, hits: Some(hits), unit };
+    let limit = |name, current, max: usize, hits: u64, unit| Limit { name, current, max: max as u64, hits, unit };
     vec![
         limit(
             "connections_max",
@@ -91,12 +90,35 @@ pub(super) fn of(context: &Context) -> Vec<Limit> {
             sum(|it| it.shard.awareness_ignored),
             "clients",
         ),
+        limit(
+            "documents_per_shard_max",
+            most(|it| it.shard.documents),
+            settings.documents_per_shard_max,
+            sum(|it| it.shard.documents_refused),
+            "documents",
+        ),
+        limit(
+            "sessions_per_document_max",
+            None,
+            settings.sessions_per_document_max,
+            sum(|it| it.shard.sessions_refused),
+            "sessions",
+        ),
+        limit("document_bytes_max", None, settings.document_bytes_max, sum(|it| it.shard.updates_too_large), "bytes"),
+        limit("message_bytes_max", None, settings.message_bytes_max, sum(|it| it.limits.messages_too_big), "bytes"),
+        limit(
+            "unfinished_bytes_max",
+            most(|it| it.connections.unfinished_bytes),
+            settings.unfinished_bytes_max,
+            sum(|it| it.limits.unfinished_closed),
+            "bytes",
+        ),
         Limit {
-            name: "documents_per_shard_max",
-            current: most(|it| it.shard.documents),
-            max: settings.documents_per_shard_max as u64,
-            hits: None,
-            unit: "documents",
+            name: "catch_up_timeout_ms",
+            current: None,
+            max: settings.catch_up_timeout_ms,
+            hits: sum(|it| it.shard.sessions_too_slow),
+            unit: "milliseconds",
         },
         limit(
             "uncommitted_bytes_max",

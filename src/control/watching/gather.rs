@@ -66,7 +66,7 @@ fn of_core(counted: &Counted, turns_lately: bool) -> CoreSample {
 
 fn add(traffic: &mut Traffic<u64>, counted: &Counted) {
     let shard = &counted.shard;
-    let refused = shard.updates_refused + shard.updates_stalled + shard.updates_dropped;
+    let refused = shard.updates_refused + shard.updates_too_large + shard.updates_stalled + shard.updates_dropped;
     traffic.connections += counted.connections.accepted;
     traffic.messages += counted.core.messages;
     traffic.updates += shard.updates_accepted + shard.updates_duplicate + shard.updates_denied + refused;

@@ -3,7 +3,7 @@
 use std::io;
 
 use selvedge_protocol::sync::{self, SyncError};
-use selvedge_protocol::websocket::{Limits, MessageKind, OpCode, put_frame};
+use selvedge_protocol::websocket::{Limits, MessageKind, OpCode, Violation, put_frame};
 use selvedge_shards::{Frame, Input};
 
 use super::telling::Why;
@@ -193,6 +193,9 @@ impl Core {
                     tracing::debug!(?key, %ending, "closing");
                     self.detach(key, Why::Ended(ending));
                     self.counters.closed.by_itself(ending);
+                    if let Ending::Violation(Violation::TooBig { .. }) = ending {
+                        self.limiting.counters.messages_too_big += 1;
+                    }
                     match ending {
                         Ending::Peer(_) | Ending::Text => self.closing(key),
                         Ending::Violation(_) => self.lingering(key),

@@ -56,8 +56,14 @@ impl Core {
             held -= self.unfinished_bytes(key);
             match self.table.get(key).map(|connection| connection.phase()) {
                 // What is half read cannot be read on: nothing that the peer says matters any more.
-                Some(Phase::Open) => self.send_away(key, &Goodbye::too_much_unfinished()),
-                Some(Phase::Head | Phase::Closing { .. }) => self.abort(key),
+                Some(Phase::Open) => {
+                    self.limiting.counters.unfinished_closed += 1;
+                    self.send_away(key, &Goodbye::too_much_unfinished());
+                }
+                Some(Phase::Head | Phase::Closing { .. }) => {
+                    self.limiting.counters.unfinished_closed += 1;
+                    self.abort(key);
+                }
                 // The driver gives the socket up at this moment, and must not be asked for anything else.
                 Some(Phase::Leaving | Phase::Gone) | None => {}
             }
