@@ -21,7 +21,7 @@ pub use address::AddressKey;
 pub use addresses::{AddressRules, Addresses, LoginFailed, Refused, Ticket};
 pub use allocator::Allocator;
 pub use counters::Counters;
-pub use door::{Door, Pages, Seen, TurnedAway, UpgradeRules};
+pub use door::{Door, Seen, TurnedAway, UnlistedPages, UpgradeRules};
 pub use meter::{Meter, Rate};
 pub use networks::{Networks, Peer};
 pub use pressure::{Budget, Pressure, Stage};
@@ -43,6 +43,7 @@ pub struct Limits {
     /// How much memory is left.
     pub pressure: Arc<Pressure>,
     upgrades: RwLock<UpgradeRules>,
+    unlisted: UnlistedPages,
 }
 
 /// What limits are set to.
@@ -61,7 +62,7 @@ pub struct LimitRules {
 impl Limits {
     /// Nobody is here yet. Users who have to go are told so by `deliver`.
     #[must_use]
-    pub fn new(rules: LimitRules, pressure: Arc<Pressure>, deliver: Deliver) -> Self {
+    pub fn new(rules: LimitRules, unlisted: UnlistedPages, pressure: Arc<Pressure>, deliver: Deliver) -> Self {
         let LimitRules { networks, addresses, users, upgrades } = rules;
         Self {
             networks: RwLock::new(networks),
@@ -69,6 +70,7 @@ impl Limits {
             users: Arc::new(Users::new(users, deliver)),
             pressure,
             upgrades: RwLock::new(upgrades),
+            unlisted,
         }
     }
 
@@ -80,6 +82,11 @@ impl Limits {
     /// What is asked of an upgrade.
     pub fn upgrades(&self) -> RwLockReadGuard<'_, UpgradeRules> {
         self.upgrades.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Which pages may open connections where the rules list none. That does not change.
+    pub fn unlisted(&self) -> UnlistedPages {
+        self.unlisted
     }
 
     /// Holds who comes from here on to others. Who is here stays.

@@ -203,7 +203,8 @@ impl Server {
         let pressure = Arc::new(Pressure::default());
         let sampler =
             Sampler::spawn(Arc::clone(&pressure), Budget(settings.memory_max_bytes)).map_err(Failed::Thread)?;
-        let shared = Arc::new(Limits::new(limits::shared(settings), Arc::clone(&pressure), Arc::clone(&deliver)));
+        let (rules, unlisted) = (limits::shared(settings), limits::unlisted(settings));
+        let shared = Arc::new(Limits::new(rules, unlisted, Arc::clone(&pressure), Arc::clone(&deliver)));
         let users = Arc::clone(&shared.users);
         let room = Arc::new(control::Room::new(Arc::clone(&pressure)));
         let health = Arc::new(Health::new(persister.health(), pressure, usize::from(shards)));

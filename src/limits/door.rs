@@ -13,30 +13,17 @@ use super::{Limits, Peer, Reception, Refused, Stage, Ticket};
 /// What is asked of upgrades beyond who asks.
 #[derive(Clone, Debug)]
 pub struct UpgradeRules {
-    /// Pages that may open connections.
-    pub pages: Pages,
+    /// Pages that may open connections, by the `Origin` that their browser gives them.
+    pub allowed_origins: Vec<String>,
 }
 
-/// Web pages, by the `Origin` that their browser gives them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Pages {
+/// Which pages may open connections where none are listed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UnlistedPages {
     /// Every one.
     All,
     /// Those that this machine serves to itself. Any other page that somebody here has open could reach what only this machine can.
     Local,
-    /// These.
-    Listed(Vec<String>),
-}
-
-impl Pages {
-    /// Bytes are compared as they are.
-    fn include(&self, origin: &[u8]) -> bool {
-        match self {
-            Self::All => true,
-            Self::Local => is_local(origin),
-            Self::Listed(origins) => origins.iter().any(|listed| listed.as_bytes() == origin),
-        }
-    }
 }
 
 /// Whether the host of an origin is this machine whatever a name server says (RFC 6761, section 6.3).
@@ -195,15 +182,17 @@ impl<'a> Door<'a> {
         }
     }
 
-    /// Programs send no `Origin`; what browsers send, pages cannot change.
+    /// Programs send no `Origin`; what browsers send, pages cannot change. Bytes are compared as they are.
     fn check_origin(&self, request: &Request<'_>) -> Result<(), TurnedAway> {
-        let pages = &self.limits.upgrades().pages;
-        match request.origin() {
-            Some(origin) if !pages.include(origin) => match pages {
-                Pages::Local => Err(TurnedAway::RemoteOrigin),
-                Pages::All | Pages::Listed(_) => Err(TurnedAway::Origin),
-            },
-            Some(_) | None => Ok(()),
+        let upgrades = self.limits.upgrades();
+        let allowed = &upgrades.allowed_origins;
+        let Some(origin) = request.origin() else { return Ok(()) };
+        match self.limits.unlisted() {
+            UnlistedPages::All if allowed.is_empty() => Ok(()),
+            UnlistedPages::Local if allowed.is_empty() && is_local(origin) => Ok(()),
+            UnlistedPages::Local if allowed.is_empty() => Err(TurnedAway::RemoteOrigin),
+            UnlistedPages::All | UnlistedPages::Local if allowed.iter().any(|it| it.as_bytes() == origin) => Ok(()),
+            UnlistedPages::All | UnlistedPages::Local => Err(TurnedAway::Origin),
         }
     }
 
@@ -224,7 +213,7 @@ mod tests {
     use super::*;
     use crate::limits::{AddressRules, Budget, LimitRules, Networks, Pressure, UserRules};
 
-    fn limits(pages: Pages) -> Limits {
+    fn limits(allowed_origins: &[&str], unlisted: UnlistedPages) -> Limits {
         let network = |text: &str| vec![text.parse().expect("a network")];
         let rules = LimitRules {
             networks: Networks {
@@ -234,11 +223,11 @@ mod tests {
             },
             addresses: AddressRules { connections_max: 1, ..AddressRules::default() },
             users: UserRules::default(),
-            upgrades: UpgradeRules { pages },
+            upgrades: UpgradeRules { allowed_origins: allowed_origins.iter().map(ToString::to_string).collect() },
         };
         let pressure = Pressure::default();
         pressure.set_budget(Budget(100_000));
-        Limits::new(rules, Arc::new(pressure), Arc::new(|_, _| {}))
+        Limits::new(rules, unlisted, Arc::new(pressure), Arc::new(|_, _| {}))
     }
 
     fn check(limits: &Limits, reception: Reception, headers: &str) -> (Result<(), TurnedAway>, Seen) {
@@ -269,10 +258,9 @@ mod tests {
             ("http://evil.example/http://localhost", false),
             ("https://app.example", false),
         ] {
-            assert_eq!(Pages::Local.include(origin.as_bytes()), included, "{origin}");
+            assert_eq!(is_local(origin.as_bytes()), included, "{origin}");
         }
-        assert!(Pages::All.include(b"null"));
-        let limits = limits(Pages::Local);
+        let limits = limits(&[], UnlistedPages::Local);
         let (checked, _) = check(&limits, Reception::Welcome, "Origin: https://app.example\r\n");
         assert_eq!(checked, Err(TurnedAway::RemoteOrigin));
         assert_eq!(check(&limits, Reception::Welcome, "").0, Ok(()));
@@ -280,7 +268,7 @@ mod tests {
 
     #[test]
     fn origins_are_compared_exactly_and_programs_are_let_in() {
-        let limits = limits(Pages::Listed(["https://app.example", "null"].map(str::to_owned).into()));
+        let limits = limits(&["https://app.example", "null"], UnlistedPages::Local);
         for (headers, expected) in [
             ("", Ok(())),
             ("Origin: https://app.example\r\n", Ok(())),
@@ -293,12 +281,15 @@ mod tests {
         ] {
             assert_eq!(check(&limits, Reception::Welcome, headers).0, expected, "{headers}");
         }
-        assert_eq!(check(&self::limits(Pages::All), Reception::Welcome, "Origin: https://a.example\r\n").0, Ok(()));
+        assert_eq!(
+            check(&self::limits(&[], UnlistedPages::All), Reception::Welcome, "Origin: https://a.example\r\n").0,
+            Ok(())
+        );
     }
 
     #[test]
     fn a_proxy_is_believed_and_nobody_else() {
-        let limits = limits(Pages::All);
+        let limits = limits(&[], UnlistedPages::All);
         let (_, first) = check(&limits, Reception::Forwarded, "X-Forwarded-For: 192.0.2.1\r\n");
         assert_eq!(first.client.as_ref().map(|(client, _)| client.to_string()), Some("192.0.2.1".into()));
         let (result, second) = check(&limits, Reception::Forwarded, "X-Forwarded-For: 192.0.2.1, 10.0.0.1\r\n");
@@ -317,7 +308,7 @@ mod tests {
 
     #[test]
     fn nobody_new_is_let_in_while_memory_is_short() {
-        let limits = limits(Pages::All);
+        let limits = limits(&[], UnlistedPages::All);
         limits.pressure.measured(90_000);
         assert_eq!(check(&limits, Reception::Welcome, "").0, Err(TurnedAway::Memory));
         limits.pressure.measured(10_000);

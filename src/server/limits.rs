@@ -12,7 +12,7 @@ use crate::auth;
 use crate::connection::pulse::Pace;
 use crate::driver::{Descriptors, Kind, listener};
 use crate::hocuspocus;
-use crate::limits::{AddressRules, LimitRules, Networks, Pages, Rate, UpgradeRules, UserRules};
+use crate::limits::{AddressRules, LimitRules, Networks, Rate, UnlistedPages, UpgradeRules, UserRules};
 use crate::reactor::Rules;
 use crate::reader;
 use crate::settings::{DescriptorsChoice, DriverChoice, History, Settings};
@@ -160,16 +160,15 @@ pub(super) fn shared(settings: &Settings) -> LimitRules {
             sessions_max: settings.sessions_per_user_max,
             at_limit: settings.per_user_at_limit,
         },
-        upgrades: UpgradeRules { pages: pages(settings) },
+        upgrades: UpgradeRules { allowed_origins: settings.allowed_origins.clone() },
     }
 }
 
-/// Which web pages may open connections.
-fn pages(settings: &Settings) -> Pages {
-    match settings.allowed_origins.is_empty() {
-        true if auth::is_for_this_machine_only(settings) => Pages::Local,
-        true => Pages::All,
-        false => Pages::Listed(settings.allowed_origins.clone()),
+/// Which web pages may open connections where the settings list none.
+pub(super) fn unlisted(settings: &Settings) -> UnlistedPages {
+    match auth::is_for_this_machine_only(settings) {
+        true => UnlistedPages::Local,
+        false => UnlistedPages::All,
     }
 }
 
