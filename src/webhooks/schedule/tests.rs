@@ -108,10 +108,35 @@ fn an_open_breaker_lets_deliveries_wait_and_then_one_through() {
     assert_eq!(schedule.breaker(0), (Phase::Open, 1));
     let until = waits(&mut schedule, 0).expect("it is asked again");
     let (key, delivery) = sent(&mut schedule, until);
-    assert_eq!(waits(&mut schedule, until), None, "one at a time");
+    assert_eq!(waits(&mut schedule, until), Some(RULES.age_ms_max + 1), "one at a time");
     schedule.done(until, &key, delivery, Ok(()));
     assert_eq!(schedule.breaker(until), (Phase::Closed, 1));
     let (_, _) = (sent(&mut schedule, until), sent(&mut schedule, until));
+}
+
+#[test]
+fn what_waits_behind_an_open_breaker_is_given_up_when_it_is_too_old() {
+    let rules = Rules { deliveries_max: 100, attempts_max: 100, age_ms_max: 3_000, ..RULES };
+    let mut schedule = Schedule::new(rules, 6);
+    for number in 0..5 {
+        schedule.offer(0, &created(number, &number.to_string()));
+    }
+    schedule.offer(1_000, &created(5, "a"));
+    schedule.offer(2_000, &created(6, "a"));
+    for _ in 0..5 {
+        let (key, delivery) = sent(&mut schedule, 2_000);
+        schedule.done(2_000, &key, delivery, failure());
+    }
+    assert_eq!(schedule.breaker(2_000).0, Phase::Open);
+    assert_eq!(waits(&mut schedule, 3_000), Some(3_001), "it is still as old as it may be");
+    for number in 0..5 {
+        assert_eq!(given_up(&mut schedule, 3_001), (format!("0-{number}"), GivenUp::Age));
+    }
+    assert_eq!(waits(&mut schedule, 3_001), Some(4_001));
+    assert_eq!(given_up(&mut schedule, 4_001), ("0-5".into(), GivenUp::Age));
+    assert_eq!((waits(&mut schedule, 4_001), schedule.waiting()), (Some(5_001), 1));
+    assert_eq!(given_up(&mut schedule, 5_001), ("0-6".into(), GivenUp::Age));
+    assert_eq!((waits(&mut schedule, 5_001), schedule.waiting(), schedule.bytes), (None, 0, 0));
 }
 
 #[test]
