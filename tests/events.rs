@@ -263,3 +263,38 @@ fn hostile_targets_keep_nobody_else_and_what_they_do_not_take_is_written_down() 
         assert_eq!(given_up, expected, "each of them has seven events to answer for");
     }
 }
+
+#[test]
+fn what_is_on_its_way_when_the_server_stops_is_written_down() {
+    let hangs = Target::start(Manner::NeverAnswers);
+    let folder = Folder::new();
+    let more = "events = [\"created\"]";
+    let (mut server, dead) = server_with(
+        "monoio",
+        &folder,
+        &[("hangs", &hangs, more)],
+        &["--drain-timeout-ms", "2000", "--close-timeout-ms", "1000"],
+    );
+    for number in 0..7 {
+        let mut client = Client::upgrade(server.address, &format!("/yjs/document-{number}"));
+        write(&mut client);
+    }
+    while request(control(&server), "GET", "/v1/webhooks", "", "").body["targets"][0]["waiting"] != 7 {}
+    // As many as go at once are on their way.
+    for _ in 0..4 {
+        hangs.next();
+    }
+    server.terminate();
+    assert_eq!(server.exit_code(), Some(0));
+    let letters = std::fs::read_to_string(&dead).expect("it is there");
+    let mut documents: Vec<String> = letters
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("an object"))
+        .map(|letter| {
+            assert_eq!(letter["why"], "the server stopped", "{letter}");
+            letter["event"]["document"].as_str().expect("a name").to_owned()
+        })
+        .collect();
+    documents.sort();
+    assert_eq!(documents, (0..7).map(|number| format!("document-{number}")).collect::<Vec<_>>());
+}

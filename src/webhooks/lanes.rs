@@ -5,14 +5,14 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::Hash;
 
 /// Where a lane stands.
-#[derive(Debug, PartialEq, Eq)]
-enum Standing {
+#[derive(Debug)]
+enum Standing<T> {
     /// Its first may go, when it is its turn.
     Ready(u64),
     /// Its first has failed, and goes again then.
     Resting(u64),
-    /// Its first is on its way.
-    Flying,
+    /// Its first is on its way. This is a copy, in case that nobody can wait for what comes of it.
+    Flying(T),
 }
 
 /// Something in a lane, and since when.
@@ -24,9 +24,9 @@ struct Waiting<T> {
 
 #[derive(Debug)]
 struct Lane<T> {
-    /// In the order in which they came. Only empty where one is on its way: its place is kept by `Flying`, and it is not in here.
+    /// In the order in which they came. Only empty where one is on its way: that is not in here.
     waiting: VecDeque<Waiting<T>>,
-    standing: Standing,
+    standing: Standing<T>,
 }
 
 /// Invariant: a lane is listed in `ready` or `resting` as it stands, and in `oldest` with its first that waits, if one does.
@@ -43,7 +43,7 @@ pub(super) struct Lanes<K, T> {
     len: usize,
 }
 
-impl<K: Clone + Eq + Hash + Ord, T> Lanes<K, T> {
+impl<K: Clone + Eq + Hash + Ord, T: Clone> Lanes<K, T> {
     pub(super) fn new() -> Self {
         Self {
             lanes: HashMap::new(),
@@ -115,7 +115,7 @@ impl<K: Clone + Eq + Hash + Ord, T> Lanes<K, T> {
     pub(super) fn take(&mut self) -> Option<(K, T)> {
         let (_, key) = self.ready.pop_first()?;
         let first = self.pop(&key)?;
-        self.lanes.get_mut(&key)?.standing = Standing::Flying;
+        self.lanes.get_mut(&key)?.standing = Standing::Flying(first.item.clone());
         Some((key, first.item))
     }
 
@@ -126,7 +126,7 @@ impl<K: Clone + Eq + Hash + Ord, T> Lanes<K, T> {
         self.len -= 1;
         let lane = self.lanes.get(&key)?;
         match (&lane.standing, lane.waiting.is_empty()) {
-            (Standing::Flying, _) | (Standing::Ready(_), false) => {}
+            (Standing::Flying(_), _) | (Standing::Ready(_), false) => {}
             (Standing::Ready(turn), true) => {
                 self.ready.remove(&(*turn, key.clone()));
                 self.lanes.remove(&key);
@@ -154,6 +154,11 @@ impl<K: Clone + Eq + Hash + Ord, T> Lanes<K, T> {
         Some(first)
     }
 
+    /// Something is on its way in this lane, and was not taken out meanwhile.
+    pub(super) fn is_flying(&self, key: &K) -> bool {
+        self.lanes.get(key).is_some_and(|lane| matches!(lane.standing, Standing::Flying(_)))
+    }
+
     /// What was on its way in this lane is done with.
     pub(super) fn done(&mut self, key: &K) {
         self.len -= 1;
@@ -177,18 +182,21 @@ impl<K: Clone + Eq + Hash + Ord, T> Lanes<K, T> {
         self.resting.insert((until, key.clone()));
     }
 
-    /// Takes out everything that waits. What is on its way stays.
+    /// Takes out everything, what is on its way included.
     pub(super) fn clear(&mut self) -> Vec<T> {
         self.ready.clear();
         self.resting.clear();
         self.oldest.clear();
-        let mut waited = Vec::new();
-        self.lanes.retain(|_, lane| {
-            waited.extend(lane.waiting.drain(..).map(|waiting| waiting.item));
-            lane.standing == Standing::Flying
+        self.len = 0;
+        let lanes = self.lanes.drain();
+        let all = lanes.flat_map(|(_, lane)| {
+            let flying = match lane.standing {
+                Standing::Flying(item) => Some(item),
+                Standing::Ready(_) | Standing::Resting(_) => None,
+            };
+            flying.into_iter().chain(lane.waiting.into_iter().map(|waiting| waiting.item))
         });
-        self.len -= waited.len();
-        waited
+        all.collect()
     }
 }
 
@@ -213,10 +221,10 @@ mod tests {
         assert_eq!(lanes.take(), Some(("a", 1)));
         lanes.done(&"a");
         assert_eq!(lanes.take(), Some(("a", 2)));
-        assert_eq!((lanes.len(), lanes.clear(), lanes.len()), (3, vec![4], 2));
-        lanes.done(&"a");
         lanes.done(&"b");
-        assert_eq!((lanes.len(), lanes.lanes.len()), (0, 0));
+        assert!(lanes.is_flying(&"a"));
+        assert_eq!((lanes.len(), lanes.clear(), lanes.len()), (2, vec![2, 4], 0));
+        assert!(!lanes.is_flying(&"a"), "it was taken out");
     }
 
     #[test]

@@ -228,6 +228,10 @@ impl Schedule {
 
     /// An attempt has ended.
     pub(super) fn done(&mut self, now: u64, key: &LaneKey, mut delivery: Delivery, outcome: Result<(), Failure>) {
+        if !self.lanes.is_flying(key) {
+            // It was given up while it was on its way.
+            return;
+        }
         match outcome {
             Ok(()) => {
                 self.breaker.succeeded();
@@ -268,12 +272,13 @@ impl Schedule {
         self.release_due(u64::MAX);
     }
 
-    /// Gives up all that waits.
-    pub(super) fn give_up_all(&mut self) {
-        for delivery in self.lanes.clear() {
-            self.bytes -= delivery.body.len();
-            self.give_up(delivery, GivenUp::Stopped);
-        }
+    /// Gives up all that waits or is on its way: of that nobody will know whether it arrived. Gives everything that is not written down yet.
+    pub(super) fn give_up_all(&mut self) -> Vec<DeadLetter> {
+        let left = self.lanes.clear();
+        self.bytes = 0;
+        self.counted.dead += left.len() as u64;
+        let stopped = left.into_iter().map(|delivery| DeadLetter { delivery, why: GivenUp::Stopped });
+        self.dead.drain(..).chain(stopped).collect()
     }
 
     pub(super) fn counted(&self) -> &Counted {

@@ -164,8 +164,11 @@ fn a_server_that_stops_tries_once_and_gives_up_the_rest() {
     schedule.done(0, &key, delivery, failure());
     assert_eq!(given_up(&mut schedule, 0).1, GivenUp::Stopped);
     let (flying, last) = sent(&mut schedule, 0);
-    schedule.give_up_all();
-    assert_eq!(given_up(&mut schedule, 0).1, GivenUp::Stopped);
+    let mut left: Vec<_> =
+        schedule.give_up_all().into_iter().map(|letter| (letter.delivery.id.to_string(), letter.why)).collect();
+    left.sort_by(|one, other| one.0.cmp(&other.0));
+    let stopped = ["0-1", "0-3"].map(|id| (id.to_owned(), GivenUp::Stopped));
+    assert_eq!((left.as_slice(), schedule.counted.dead), (&stopped[..], 3), "also what is on its way");
     schedule.done(0, &flying, last, Ok(()));
-    assert_eq!((schedule.waiting(), schedule.bytes), (0, 0));
+    assert_eq!((schedule.waiting(), schedule.bytes, schedule.counted.delivered), (0, 0, 0));
 }
