@@ -10,7 +10,8 @@ use super::debounce::Debounce;
 use super::lanes::Lanes;
 use crate::events::{Event, Kind, Told};
 
-/// Bytes of deliveries that wait. What finds no room is given up at once.
+/// Bytes of deliveries that wait; what finds no room is given up at once. And of those that are given up and not written down yet; what finds
+/// no room there is lost, and counted.
 const BYTES_MAX: usize = 16 << 20;
 
 /// What a target is held to.
@@ -104,8 +105,9 @@ pub(super) struct Schedule {
     bytes: usize,
     breaker: Breaker,
     chance: Chance,
-    /// Given up and not written down yet: as many at most as may wait.
+    /// Given up and not written down yet: as many at most as may wait, and as many bytes.
     dead: VecDeque<DeadLetter>,
+    dead_bytes: usize,
     counted: Counted,
     ending: bool,
 }
@@ -131,6 +133,7 @@ impl Schedule {
             breaker: Breaker::new(),
             chance: Chance::seeded(seed),
             dead: VecDeque::new(),
+            dead_bytes: 0,
             counted: Counted::default(),
             ending: false,
         }
@@ -179,7 +182,9 @@ impl Schedule {
 
     fn give_up(&mut self, delivery: Delivery, why: GivenUp) {
         self.counted.dead += 1;
-        if self.dead.len() < self.rules.deliveries_max {
+        let bytes = delivery.body.len();
+        if self.dead.len() < self.rules.deliveries_max && self.dead_bytes + bytes <= BYTES_MAX {
+            self.dead_bytes += bytes;
             self.dead.push_back(DeadLetter { delivery, why });
         } else {
             self.counted.lost += 1;
@@ -190,6 +195,7 @@ impl Schedule {
     pub(super) fn poll(&mut self, now: u64) -> Next {
         self.release_due(now);
         if let Some(letter) = self.dead.pop_front() {
+            self.dead_bytes -= letter.delivery.body.len();
             return Next::GiveUp(letter);
         }
         // Before the breaker is asked: what waits behind an open one becomes older as well.
@@ -275,7 +281,7 @@ impl Schedule {
     /// Gives up all that waits or is on its way: of that nobody will know whether it arrived. Gives everything that is not written down yet.
     pub(super) fn give_up_all(&mut self) -> Vec<DeadLetter> {
         let left = self.lanes.clear();
-        self.bytes = 0;
+        (self.bytes, self.dead_bytes) = (0, 0);
         self.counted.dead += left.len() as u64;
         let stopped = left.into_iter().map(|delivery| DeadLetter { delivery, why: GivenUp::Stopped });
         self.dead.drain(..).chain(stopped).collect()

@@ -140,6 +140,23 @@ fn what_waits_behind_an_open_breaker_is_given_up_when_it_is_too_old() {
 }
 
 #[test]
+fn what_is_given_up_is_bounded_in_bytes_until_it_is_written_down() {
+    let mut schedule = Schedule::new(Rules { deliveries_max: 10_000, ..RULES }, 7);
+    let payload = Some("x".repeat(BYTES_MAX / 10).into());
+    let large = Event::Stateless { document: None, session: None, subject: None, bytes: 0, payload };
+    for number in 0..30 {
+        schedule.offer(0, &told(number, large.clone()));
+    }
+    // Nine wait, and as many are given up and can be written down: their other parts count as well.
+    assert_eq!((schedule.waiting(), schedule.dead.len()), (9, 9));
+    assert_eq!((schedule.counted.dead, schedule.counted.lost), (21, 12));
+    for number in 9..18 {
+        assert_eq!(given_up(&mut schedule, 0), (format!("0-{number}"), GivenUp::QueueFull));
+    }
+    assert_eq!(schedule.dead_bytes, 0);
+}
+
+#[test]
 fn changes_pause_before_they_are_told_and_never_come_after_a_version_of_them() {
     let mut schedule = Schedule::new(RULES, 4);
     schedule.offer(0, &changed(1, "a"));
