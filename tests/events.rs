@@ -119,6 +119,9 @@ fn who_reads_too_slowly_is_skipped_ahead_and_told_so() {
         lost = lost || news.kind == "lost" && news.data["count"].as_u64() > Some(0);
         told = told || news.kind == "missed" && news.data["missed"].as_u64() > Some(0);
     }
+    let metrics = plane::text(control(&server), "/metrics");
+    let count = metrics.lines().find_map(|line| line.strip_prefix("selvedge_events_lost_total "));
+    assert!(count.is_some_and(|count| count.parse::<u64>().expect("a number") > 0), "{metrics}");
 }
 
 /// A server with these targets of webhooks.
@@ -247,6 +250,7 @@ fn hostile_targets_keep_nobody_else_and_what_they_do_not_take_is_written_down() 
         while states()["Floods"]["delivered"] != 6 {}
         let metrics = plane::text(control(&server), "/metrics");
         assert!(metrics.contains("selvedge_webhook_deliveries_total{target=\"good\"} 6\n"), "{metrics}");
+        assert!(metrics.contains("selvedge_webhook_lost_total{target=\"good\"} 0\n"), "{metrics}");
         // The cores have noticed nothing.
         let mut client = Client::upgrade(server.address, "/yjs/after");
         write(&mut client);

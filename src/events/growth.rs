@@ -14,7 +14,7 @@ const DOCUMENTS_MAX: usize = 16_384;
 const PAUSE_MS: u64 = 1_000;
 
 /// Documents that are told of in one tick: the others come in the next.
-const TOLD_PER_TICK_MAX: usize = 1_024;
+pub(super) const TOLD_PER_TICK_MAX: usize = 1_024;
 
 /// One document.
 #[derive(Debug)]
