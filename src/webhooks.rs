@@ -156,7 +156,7 @@ impl Webhooks {
 
 /// Kinds that a target is sent where its file does not say.
 fn kinds_by_default() -> KindSet {
-    [Kind::Created, Kind::Changed, Kind::Opened, Kind::Closed, Kind::Version, Kind::Alert, Kind::Lost]
+    [Kind::Created, Kind::Changed, Kind::Deleted, Kind::Opened, Kind::Closed, Kind::Version, Kind::Alert, Kind::Lost]
         .into_iter()
         .collect()
 }

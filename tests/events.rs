@@ -302,3 +302,28 @@ fn what_is_on_its_way_when_the_server_stops_is_written_down() {
     documents.sort();
     assert_eq!(documents, (0..7).map(|number| format!("document-{number}")).collect::<Vec<_>>());
 }
+
+#[test]
+fn a_document_that_is_deleted_is_told_of_and_created_anew() {
+    for driver in DRIVERS {
+        let target = Target::start(Manner::Takes);
+        let folder = Folder::new();
+        // Changes are held back for longer than the test takes.
+        let more = "events = [\"created\", \"changed\", \"deleted\"]\ndebounce_ms = 3600000";
+        let (server, _) = server_with(driver, &folder, &[("index", &target, more)], &[]);
+        let mut stream = Stream::open(control(&server), "/v1/events?types=created,changed,deleted", "");
+        let answer = request(control(&server), "DELETE", "/v1/documents/notes%2F1", "", "");
+        assert_eq!(answer.status, 404, "what is not there is not told of: {answer:?}");
+        for _ in 0..2 {
+            let mut client = Client::upgrade(server.address, "/yjs/notes%2F1");
+            write(&mut client);
+            assert_eq!(request(control(&server), "DELETE", "/v1/documents/notes%2F1", "", "").status, 204);
+            for kind in ["created", "changed", "deleted"] {
+                let told = stream.next().expect("the stream goes on");
+                assert_eq!((told.kind.as_str(), &told.data["document"]), (kind, &"notes/1".into()));
+                let event = target.next().event();
+                assert_eq!((&event["event"], &event["id"]), (&kind.into(), &told.id.as_str().into()));
+            }
+        }
+    }
+}

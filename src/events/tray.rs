@@ -52,6 +52,7 @@ impl Batch {
             Event::Opened { .. } | Event::Closed { .. } | Event::Stateless { .. } => (true, false),
             Event::Created { .. }
             | Event::Changed { .. }
+            | Event::Deleted { .. }
             | Event::Version { .. }
             | Event::Alert { .. }
             | Event::Lost { .. } => (false, false),

@@ -150,8 +150,8 @@ impl Schedule {
                     self.release_due(u64::MAX);
                 }
             }
-            // It holds what was changed before.
-            Event::Version { document, .. } => {
+            // A version holds what was changed before, and what is deleted is not changed afterwards.
+            Event::Version { document, .. } | Event::Deleted { document } => {
                 if let Some(released) = self.debounce.release(document) {
                     self.queue(now, &released);
                 }

@@ -260,7 +260,7 @@ mod tests {
             (target("a", "https://user:word@a.example/", ""), "url: not an http"),
             (target("a", "/path", ""), "url: not an http"),
             (target("a", "https://a.example/#part", ""), "url: not an http"),
-            (target("a", url, "events = [\"deleted\"]"), "there is no \"deleted\"; allowed: created, changed"),
+            (target("a", url, "events = [\"removed\"]"), "there is no \"removed\"; allowed: created, changed"),
             (target("a", url, "debounce_ms = 3600001"), "debounce_ms: out of range"),
             (target("a", url, "").replace("\"secret\"", "\"absent\""), "absent cannot be read"),
             (target("a", url, "").replace("\"secret\"", "\"short\""), "shorter than 24 bytes"),

@@ -157,7 +157,7 @@ fn what_is_given_up_is_bounded_in_bytes_until_it_is_written_down() {
 }
 
 #[test]
-fn changes_pause_before_they_are_told_and_never_come_after_a_version_of_them() {
+fn changes_pause_before_they_are_told_and_never_come_after_a_version_or_the_end_of_them() {
     let mut schedule = Schedule::new(RULES, 4);
     schedule.offer(0, &changed(1, "a"));
     schedule.offer(500, &changed(2, "a"));
@@ -167,7 +167,16 @@ fn changes_pause_before_they_are_told_and_never_come_after_a_version_of_them() {
     let (key, first) = sent(&mut schedule, 600);
     assert!(first.body.contains("\"updates\":2"), "{}", first.body);
     schedule.done(600, &key, first, Ok(()));
-    assert_eq!(&*sent(&mut schedule, 600).1.id, "0-3");
+    let (key, version) = sent(&mut schedule, 600);
+    assert_eq!(&*version.id, "0-3");
+    schedule.done(600, &key, version, Ok(()));
+    schedule.offer(700, &changed(4, "a"));
+    schedule.offer(800, &told(5, Event::Deleted { document: "a".into() }));
+    for id in ["0-4", "0-5"] {
+        let (key, delivery) = sent(&mut schedule, 800);
+        assert_eq!(&*delivery.id, id);
+        schedule.done(800, &key, delivery, Ok(()));
+    }
 }
 
 #[test]
