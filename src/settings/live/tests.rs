@@ -1,6 +1,9 @@
 //! Changes, one after the other, of settings that nobody follows.
 
 use std::path::PathBuf;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -87,6 +90,40 @@ fn a_patch_is_taken_as_a_whole_or_not_at_all() {
         assert_eq!((live.current().number, connections_max(&live)), (2, 7), "{wrong}");
     }
     assert_eq!(followed.lock().expect("nobody panicked").len(), 1);
+}
+
+#[test]
+fn a_patch_of_what_there_is_not_costs_little_and_is_answered_shortly() {
+    let (live, followed) = live(Sources::default());
+    let unknown =
+        |count: usize| Value::Object((0..count).map(|number| (format!("connections_max{number}"), json!(1))).collect());
+    assert!(matches!(patch(&live, unknown(SETTINGS.len() + 1)), Err(Rejected::TooMany { .. })));
+    let text = refused(patch(&live, unknown(SETTINGS.len())));
+    assert_eq!(text.matches("there is no such setting").count(), SETTINGS.len());
+    assert_eq!(text.matches("did you mean connections_max?").count(), SUGGESTED_MAX);
+    assert_eq!((live.current().number, followed.lock().expect("nobody panicked").len()), (1, 0));
+}
+
+#[test]
+fn who_asks_what_is_in_force_does_not_wait_for_a_change() {
+    let ((begun, begins), (go_on, goes_on)) = (mpsc::channel(), mpsc::channel());
+    let goes_on = Mutex::new(goes_on);
+    let follow = move |_: &Changed, _: &Cause| {
+        begun.send(()).expect("the test waits");
+        goes_on.lock().expect("one at a time").recv().expect("the test goes on");
+    };
+    let effective = Effective::read(&Sources::default()).expect("good settings");
+    let live = Arc::new(Live::new(effective, Sources::default(), Box::new(follow)));
+    let changing = Arc::clone(&live);
+    let change = thread::spawn(move || patch(&changing, json!({"connections_max": 7})).expect("good"));
+    begins.recv().expect("the change is under way");
+    let (asked, answer) = mpsc::channel();
+    let asking = Arc::clone(&live);
+    thread::spawn(move || asked.send(asking.current().number));
+    assert_eq!(answer.recv_timeout(Duration::from_secs(60)), Ok(1), "it is under way still");
+    go_on.send(()).expect("it waits");
+    change.join().expect("it is good");
+    assert_eq!((live.current().number, connections_max(&live)), (2, 7));
 }
 
 #[test]
