@@ -223,6 +223,11 @@ fn a_hangup_reads_the_file_again_as_a_whole_and_each_change_is_written_down() {
 
         roll_back(&server, "");
         assert_eq!(upgrade(&server, 2, "/yjs/a").1, Answer::Open);
+        let pending = read(&server).body["pending"].clone();
+        let both = ["connections_per_address_max", "reader_threads"];
+        let names: Vec<&str> =
+            pending.as_array().expect("a list").iter().filter_map(|one| one["name"].as_str()).collect();
+        assert!(names.len() == 2 && both.iter().all(|name| names.contains(name)), "{pending}");
         let line = wait_for_line(&audit, |line| line["how"] == "reloaded");
         assert_eq!(
             (&line["event"], &line["setting"]),

@@ -29,7 +29,8 @@ pub struct Revision {
     base: Effective,
     /// What was given while the server runs.
     given: BTreeMap<&'static str, String>,
-    /// What the file says by now, and a restart would bring.
+    /// What the file said when it was read last, and a restart would bring, where that is not in force. What was given while the server runs is in
+    /// front of the file, and not in here.
     pub pending: Vec<Change>,
 }
 
@@ -115,19 +116,25 @@ pub struct Live {
     /// Locked for no longer than it takes to read or replace it: who asks what is in force waits for nobody who changes it.
     current: RwLock<Arc<Revision>>,
     /// Whoever changes something holds it until everybody has been told.
-    earlier: Mutex<Earlier>,
+    past: Mutex<Past>,
 }
 
-/// The revisions before the one in force, the latest last. At most [`EARLIER_MAX`].
-type Earlier = VecDeque<Arc<Revision>>;
+/// What was, for those who change something.
+struct Past {
+    /// The revisions before the one in force, the latest last. At most [`EARLIER_MAX`].
+    earlier: VecDeque<Arc<Revision>>,
+    /// What file, environment and command line said when they were read last, whatever became of it.
+    read: Settings,
+}
 
 impl Live {
     /// With these settings, read from these sources, the server was started.
     #[must_use]
     pub fn new(effective: Effective, sources: Sources, follow: Follow) -> Self {
+        let past = Past { earlier: VecDeque::new(), read: effective.settings.clone() };
         let revision =
             Revision { number: 1, base: effective.clone(), effective, given: BTreeMap::new(), pending: Vec::new() };
-        Self { sources, follow, current: RwLock::new(Arc::new(revision)), earlier: Mutex::default() }
+        Self { sources, follow, current: RwLock::new(Arc::new(revision)), past: Mutex::new(past) }
     }
 
     /// What is in force. Never waits for a change that is under way.
@@ -151,7 +158,7 @@ impl Live {
         if patch.len() > SETTINGS.len() {
             return Err(Rejected::TooMany { members: patch.len() });
         }
-        let mut earlier = self.earlier();
+        let mut past = self.past();
         let before = self.current();
         before.expect(expected)?;
         let mut given = before.given.clone();
@@ -168,8 +175,8 @@ impl Live {
             return Err(Rejected::Invalid(errors));
         }
         let effective = before.base.with(&given).map_err(Rejected::Invalid)?;
-        let (base, pending) = (before.base.clone(), before.pending.clone());
-        Ok(self.advance(&mut earlier, before, Next { effective, base, given, pending }, &Cause::Patched { by }))
+        let base = before.base.clone();
+        Ok(self.advance(&mut past, before, Next { effective, base, given }, &Cause::Patched { by }))
     }
 
     /// Goes back to the revision before; again, to the one before that.
@@ -178,17 +185,12 @@ impl Live {
     ///
     /// There is none, or `expected` is not the revision in force.
     pub fn roll_back(&self, expected: Option<u64>, by: Option<Arc<str>>) -> Result<Changed, Rejected> {
-        let mut earlier = self.earlier();
+        let mut past = self.past();
         let before = self.current();
         before.expect(expected)?;
-        let last = earlier.pop_back().ok_or(Rejected::NothingBefore)?;
-        let next = Next {
-            effective: last.effective.clone(),
-            base: last.base.clone(),
-            given: last.given.clone(),
-            pending: before.pending.clone(),
-        };
-        Ok(self.advance(&mut earlier, before, next, &Cause::RolledBack { by }))
+        let last = past.earlier.pop_back().ok_or(Rejected::NothingBefore)?;
+        let next = Next { effective: last.effective.clone(), base: last.base.clone(), given: last.given.clone() };
+        Ok(self.advance(&mut past, before, next, &Cause::RolledBack { by }))
     }
 
     /// Reads the settings file again, and takes from it what can change while the server runs.
@@ -197,21 +199,23 @@ impl Live {
     ///
     /// The file as a whole, with all else, is not what a server could be started with.
     pub fn reload(&self) -> Result<Changed, Rejected> {
-        let mut base = Effective::read(&self.sources).map_err(Rejected::Invalid)?;
-        let mut earlier = self.earlier();
+        let read = Effective::read(&self.sources).map_err(Rejected::Invalid)?;
+        let mut base = read.clone();
+        let mut past = self.past();
         let before = self.current();
-        let pending: Vec<Change> = changes(&before.base.settings, &base.settings, |setting| !setting.is_live());
         for setting in SETTINGS.iter().filter(|setting| !setting.is_live()) {
             base.keep(setting, &before.base);
         }
         // What was given while the server runs stays in front, as the command line stays in front of the file.
         let given = before.given.clone();
         let effective = base.with(&given).map_err(Rejected::Invalid)?;
-        Ok(self.advance(&mut earlier, before, Next { effective, base, given, pending }, &Cause::Reloaded))
+        past.read = read.settings;
+        Ok(self.advance(&mut past, before, Next { effective, base, given }, &Cause::Reloaded))
     }
 
-    fn advance(&self, earlier: &mut Earlier, before: Arc<Revision>, next: Next, cause: &Cause) -> Changed {
-        let Next { effective, base, given, pending } = next;
+    fn advance(&self, past: &mut Past, before: Arc<Revision>, next: Next, cause: &Cause) -> Changed {
+        let Next { effective, base, given } = next;
+        let pending = changes(&effective.settings, &past.read, |setting| !given.contains_key(setting.name));
         let changes = changes(&before.effective.settings, &effective.settings, |_| true);
         debug_assert!(changes.iter().all(|change| change.setting.is_live()), "{changes:?}");
         let is_same = changes.is_empty() && given == before.given && base.settings == before.base.settings;
@@ -219,10 +223,10 @@ impl Live {
         let revision = Arc::new(Revision { number, effective, base, given, pending });
         match cause {
             Cause::Patched { .. } | Cause::Reloaded if !is_same => {
-                if earlier.len() >= EARLIER_MAX {
-                    earlier.pop_front();
+                if past.earlier.len() >= EARLIER_MAX {
+                    past.earlier.pop_front();
                 }
-                earlier.push_back(before);
+                past.earlier.push_back(before);
             }
             // What was gone back from is not something to go back to.
             Cause::Patched { .. } | Cause::Reloaded | Cause::RolledBack { .. } => {}
@@ -234,8 +238,8 @@ impl Live {
         changed
     }
 
-    fn earlier(&self) -> MutexGuard<'_, Earlier> {
-        self.earlier.lock().unwrap_or_else(PoisonError::into_inner)
+    fn past(&self) -> MutexGuard<'_, Past> {
+        self.past.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -248,12 +252,11 @@ impl Revision {
     }
 }
 
-/// A revision without its number.
+/// A revision without its number, and without what follows from what it is.
 struct Next {
     effective: Effective,
     base: Effective,
     given: BTreeMap<&'static str, String>,
-    pending: Vec<Change>,
 }
 
 /// What one member of a patch asks for.

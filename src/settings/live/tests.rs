@@ -193,3 +193,27 @@ fn a_file_is_read_again_as_a_whole_and_gives_what_can_change() {
     assert_eq!(live.current().effective.settings.ban_ms, 700);
     assert_eq!(followed.lock().expect("nobody panicked").len(), 4);
 }
+
+#[test]
+fn what_was_read_and_gone_back_from_is_pending() {
+    let file = File::new("pending");
+    file.write("connections_max = 5\n");
+    let (live, _) = live(Sources { file: Some(file.0.clone()), ..Sources::default() });
+    let pending = || -> Vec<(&str, Option<String>)> {
+        let text = |change: &Change| (change.setting.name, change.new.as_ref().map(ToString::to_string));
+        live.current().pending.iter().map(text).collect()
+    };
+    file.write("connections_max = 6\nreader_threads = 4\n");
+    live.reload().expect("a good file");
+    let threads = ("reader_threads", Some("4".to_owned()));
+    assert_eq!(pending(), [threads.clone()]);
+    live.roll_back(None, None).expect("there is one before");
+    let connections = ("connections_max", Some("6".to_owned()));
+    assert_eq!(pending(), [connections.clone(), threads.clone()]);
+    patch(&live, json!({"connections_max": 7})).expect("good");
+    assert_eq!(pending(), [threads.clone()], "that is in front of the file");
+    patch(&live, json!({"connections_max": null})).expect("good");
+    assert_eq!((connections_max(&live), pending()), (5, vec![connections, threads.clone()]));
+    live.reload().expect("a good file");
+    assert_eq!((connections_max(&live), pending()), (6, vec![threads]));
+}
