@@ -123,7 +123,7 @@ pub struct Live {
 struct Past {
     /// The revisions before the one in force, the latest last. At most [`EARLIER_MAX`].
     earlier: VecDeque<Arc<Revision>>,
-    /// What file, environment and command line said when they were read last, whatever became of it.
+    /// What file, environment and command line said when they were read last and could be taken, whatever became of it then.
     read: Settings,
 }
 
