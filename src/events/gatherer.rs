@@ -145,7 +145,9 @@ impl Gatherer {
     /// The deletion of a document is on its way to the disk.
     pub fn deleting(&mut self, document: DocumentId, name: &Arc<str>) {
         if self.is_wanted() {
-            self.growths.deleting(document, name);
+            let at = SystemTime::now();
+            let Self { growths, batch, .. } = self;
+            growths.deleting(document, name, |event| batch.push(Record { at, event }));
         }
     }
 

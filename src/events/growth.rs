@@ -89,20 +89,22 @@ impl Growths {
         }
     }
 
-    /// The deletion of a document is on its way to the disk.
-    pub(super) fn deleting(&mut self, document: DocumentId, name: &Arc<str>) {
-        self.going.insert(document, Arc::clone(name));
-    }
-
-    /// It is durable. Tells that, and before it what was not told yet.
-    pub(super) fn deleted(&mut self, document: DocumentId, mut tell: impl FnMut(Event)) {
-        let Some(name) = self.going.remove(&document) else { return };
+    /// The deletion of a document is on its way to the disk, behind everything of it. Tells what was not told yet; what is appended from here on
+    /// is of the document that takes its place.
+    pub(super) fn deleting(&mut self, document: DocumentId, name: &Arc<str>, mut tell: impl FnMut(Event)) {
         if let Some(mut growth) = self.growing.remove(&document)
             && growth.committed != growth.told
         {
             growth.tell(&mut tell);
         }
-        tell(Event::Deleted { document: name });
+        self.going.insert(document, Arc::clone(name));
+    }
+
+    /// It is durable.
+    pub(super) fn deleted(&mut self, document: DocumentId, mut tell: impl FnMut(Event)) {
+        if let Some(name) = self.going.remove(&document) {
+            tell(Event::Deleted { document: name });
+        }
     }
 
     /// What there is to tell of by now; forgets those of which there is nothing more.
@@ -173,6 +175,11 @@ mod tests {
     fn a_deletion_is_told_when_it_is_durable_and_after_what_was_before() {
         let mut growths = Growths::default();
         let (document, name) = (DocumentId([1; 16]), Arc::<str>::from("a"));
+        let deleting = |growths: &mut Growths| {
+            let mut told = Vec::new();
+            growths.deleting(document, &name, |event| told.push(words(&event)));
+            told
+        };
         let deleted = |growths: &mut Growths| {
             let mut told = Vec::new();
             growths.deleted(document, |event| told.push(words(&event)));
@@ -181,12 +188,13 @@ mod tests {
         assert!(deleted(&mut growths).is_empty(), "it was ordered while nobody listened");
         growths.appended(document, &name, Sequence(1), 10);
         growths.committed(document, Sequence(1));
-        growths.deleting(document, &name);
-        assert_eq!(deleted(&mut growths), ["a created", "a 1 1 10", "a deleted"]);
+        assert_eq!(deleting(&mut growths), ["a created", "a 1 1 10"]);
+        // What takes its place gets to the disk together with the deletion.
         growths.appended(document, &name, Sequence(1), 2);
+        assert_eq!(deleted(&mut growths), ["a deleted"]);
         growths.committed(document, Sequence(1));
         assert_eq!(told(&mut growths, 250), ["a created", "a 1 1 2"]);
-        growths.deleting(document, &name);
+        assert!(deleting(&mut growths).is_empty());
         assert_eq!(deleted(&mut growths), ["a deleted"]);
         assert!(told(&mut growths, 9_000).is_empty());
         assert!(growths.growing.is_empty() && growths.going.is_empty());
