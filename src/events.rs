@@ -10,7 +10,7 @@ mod growth;
 mod tray;
 
 use std::io;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -32,6 +32,8 @@ pub struct Events {
     listeners: Mutex<Listeners>,
     /// By core, and one for everybody else.
     trays: Box<[Tray]>,
+    /// Events that found no room, so far.
+    lost: AtomicU64,
     feed: Feed,
 }
 
@@ -62,6 +64,7 @@ impl Events {
             wanted: AtomicBool::new(false),
             listeners: Mutex::default(),
             trays: (0..=cores).map(|_| Tray::default()).collect(),
+            lost: AtomicU64::new(0),
             feed: Feed::new(SystemTime::now()),
         }
     }
@@ -93,6 +96,12 @@ impl Events {
     #[must_use]
     pub fn feed(&self) -> &Feed {
         &self.feed
+    }
+
+    /// Events that nobody was told of, because they found no room.
+    #[must_use]
+    pub fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
     }
 
     fn is_wanted(&self) -> bool {

@@ -1,7 +1,8 @@
 //! Webhooks: events, sent to addresses that the operator named. Each target has a queue and threads of its own, so that one that hangs keeps
-//! nobody else; the cores do not know that there are any. What cannot be delivered ends in the dead-letter file.
+//! nobody else; the cores do not know that there are any. What cannot be delivered ends in the dead-letter file, as fast as that takes it.
 //!
-//! At least once: who was not heard to have taken an event is sent it again, with the same id.
+//! What came here is sent at least once: who was not heard to have taken an event is sent it again, with the same id. All of it is in memory: what
+//! finds no room on its way here is counted, and told of as an event; and when the process dies, what waits is gone.
 
 mod backoff;
 mod breaker;
@@ -155,5 +156,7 @@ impl Webhooks {
 
 /// Kinds that a target is sent where its file does not say.
 fn kinds_by_default() -> KindSet {
-    [Kind::Created, Kind::Changed, Kind::Opened, Kind::Closed, Kind::Version, Kind::Alert].into_iter().collect()
+    [Kind::Created, Kind::Changed, Kind::Deleted, Kind::Opened, Kind::Closed, Kind::Version, Kind::Alert, Kind::Lost]
+        .into_iter()
+        .collect()
 }

@@ -119,6 +119,9 @@ fn who_reads_too_slowly_is_skipped_ahead_and_told_so() {
         lost = lost || news.kind == "lost" && news.data["count"].as_u64() > Some(0);
         told = told || news.kind == "missed" && news.data["missed"].as_u64() > Some(0);
     }
+    let metrics = plane::text(control(&server), "/metrics");
+    let count = metrics.lines().find_map(|line| line.strip_prefix("selvedge_events_lost_total "));
+    assert!(count.is_some_and(|count| count.parse::<u64>().expect("a number") > 0), "{metrics}");
 }
 
 /// A server with these targets of webhooks.
@@ -267,6 +270,7 @@ fn hostile_targets_keep_nobody_else_and_what_they_do_not_take_is_written_down() 
         while states()["Floods"]["delivered"] != 6 {}
         let metrics = plane::text(control(&server), "/metrics");
         assert!(metrics.contains("selvedge_webhook_deliveries_total{target=\"good\"} 6\n"), "{metrics}");
+        assert!(metrics.contains("selvedge_webhook_lost_total{target=\"good\"} 0\n"), "{metrics}");
         // The cores have noticed nothing.
         let mut client = Client::upgrade(server.address, "/yjs/after");
         write(&mut client);
@@ -281,5 +285,65 @@ fn hostile_targets_keep_nobody_else_and_what_they_do_not_take_is_written_down() 
         }
         let expected = hostile.iter().map(|(name, _)| (name.clone(), 7)).collect();
         assert_eq!(given_up, expected, "each of them has seven events to answer for");
+    }
+}
+
+#[test]
+fn what_is_on_its_way_when_the_server_stops_is_written_down() {
+    let hangs = Target::start(Manner::NeverAnswers);
+    let folder = Folder::new();
+    let more = "events = [\"created\"]";
+    let (mut server, dead) = server_with(
+        "monoio",
+        &folder,
+        &[("hangs", &hangs, more)],
+        &["--drain-timeout-ms", "2000", "--close-timeout-ms", "1000"],
+    );
+    for number in 0..7 {
+        let mut client = Client::upgrade(server.address, &format!("/yjs/document-{number}"));
+        write(&mut client);
+    }
+    while request(control(&server), "GET", "/v1/webhooks", "", "").body["targets"][0]["waiting"] != 7 {}
+    // As many as go at once are on their way.
+    for _ in 0..4 {
+        hangs.next();
+    }
+    server.terminate();
+    assert_eq!(server.exit_code(), Some(0));
+    let letters = std::fs::read_to_string(&dead).expect("it is there");
+    let mut documents: Vec<String> = letters
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("an object"))
+        .map(|letter| {
+            assert_eq!(letter["why"], "the server stopped", "{letter}");
+            letter["event"]["document"].as_str().expect("a name").to_owned()
+        })
+        .collect();
+    documents.sort();
+    assert_eq!(documents, (0..7).map(|number| format!("document-{number}")).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_document_that_is_deleted_is_told_of_and_created_anew() {
+    for driver in DRIVERS {
+        let target = Target::start(Manner::Takes);
+        let folder = Folder::new();
+        // Changes are held back for longer than the test takes.
+        let more = "events = [\"created\", \"changed\", \"deleted\"]\ndebounce_ms = 3600000";
+        let (server, _) = server_with(driver, &folder, &[("index", &target, more)], &[]);
+        let mut stream = Stream::open(control(&server), "/v1/events?types=created,changed,deleted", "");
+        let answer = request(control(&server), "DELETE", "/v1/documents/notes%2F1", "", "");
+        assert_eq!(answer.status, 404, "what is not there is not told of: {answer:?}");
+        for _ in 0..2 {
+            let mut client = Client::upgrade(server.address, "/yjs/notes%2F1");
+            write(&mut client);
+            assert_eq!(request(control(&server), "DELETE", "/v1/documents/notes%2F1", "", "").status, 204);
+            for kind in ["created", "changed", "deleted"] {
+                let told = stream.next().expect("the stream goes on");
+                assert_eq!((told.kind.as_str(), &told.data["document"]), (kind, &"notes/1".into()));
+                let event = target.next().event();
+                assert_eq!((&event["event"], &event["id"]), (&kind.into(), &told.id.as_str().into()));
+            }
+        }
     }
 }

@@ -128,6 +128,13 @@ fn a_bad_patch_changes_nothing_and_says_what_is_wrong() {
         assert_eq!(answer.status, status, "{body}: {answer:?}");
         assert!(answer.body["detail"].as_str().expect("a detail").contains(said), "{body}: {answer:?}");
     }
+    let members = |count: usize| (0..count).map(|number| format!("\"name{number}\": 1")).collect::<Vec<_>>().join(",");
+    for (count, status) in [(2_000, 422), (8_000, 413)] {
+        let answer = request(server.control, "PATCH", "/v1/settings", "", &format!("{{{}}}", members(count)));
+        assert_eq!(answer.status, status, "{count} members");
+        let detail = answer.body["detail"].as_str().expect("a detail");
+        assert!(detail.len() < 200, "{detail}");
+    }
     assert_eq!(read(&server).body, before.body);
     assert_eq!(roll_back(&server, "").status, 409);
 }
@@ -212,8 +219,13 @@ fn a_hangup_reads_the_file_again_as_a_whole_and_each_change_is_written_down() {
         write("connections_per_address_max = 1\nreader_threads = 5\n");
         server.signal(Signal::HUP);
         server.wait_for_log("the settings file has another value; it needs a restart");
-        // The log says it before everybody concerned is told; who reads the settings is answered after that.
-        let answer = read(&server);
+        // The log says it before everybody concerned is told; what is in force is shown after that.
+        let answer = loop {
+            let answer = read(&server);
+            if answer.body["revision"] == 2 {
+                break answer;
+            }
+        };
         assert_eq!(upgrade(&server, 2, "/yjs/a").1, Answer::Status(429));
         assert_eq!(setting(&answer, "connections_per_address_max")["origin"], "file");
         assert_eq!(
@@ -229,6 +241,11 @@ fn a_hangup_reads_the_file_again_as_a_whole_and_each_change_is_written_down() {
 
         roll_back(&server, "");
         assert_eq!(upgrade(&server, 2, "/yjs/a").1, Answer::Open);
+        let pending = read(&server).body["pending"].clone();
+        let both = ["connections_per_address_max", "reader_threads"];
+        let names: Vec<&str> =
+            pending.as_array().expect("a list").iter().filter_map(|one| one["name"].as_str()).collect();
+        assert!(names.len() == 2 && both.iter().all(|name| names.contains(name)), "{pending}");
         let line = wait_for_line(&audit, |line| line["how"] == "reloaded");
         assert_eq!(
             (&line["event"], &line["setting"]),

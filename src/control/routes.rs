@@ -42,7 +42,7 @@ const PROGRESS: NotForContentType = NotForContentType::const_new("application/x-
 pub(super) fn all(context: Arc<Context>) -> Router {
     let limits = context.settings();
     let timeout = Duration::from_millis(limits.control_timeout_ms);
-    let ordinary = ordinary()
+    let ordinary = ordinary(limits)
         .layer(DefaultBodyLimit::max(limits.control_body_bytes_max))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, timeout));
     let compressed = SizeAbove::new(COMPRESSED_BYTES_MIN).and(NotForContentType::SSE).and(PROGRESS);
@@ -67,7 +67,7 @@ pub(super) fn all(context: Arc<Context>) -> Router {
 }
 
 /// Requests whose bodies, answers and times are bound by the settings.
-fn ordinary() -> Router<Arc<Context>> {
+fn ordinary(settings: &Settings) -> Router<Arc<Context>> {
     Router::new()
         .merge(checkpoints::routes())
         .merge(documents::routes())
@@ -75,7 +75,7 @@ fn ordinary() -> Router<Arc<Context>> {
         .merge(metrics::routes())
         .merge(openapi::routes())
         .merge(playground::routes())
-        .merge(settings::routes())
+        .merge(settings::routes(settings))
         .merge(status::routes())
         .merge(versions::routes())
         .merge(web::routes())

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use axum::Json;
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{DefaultBodyLimit, State};
 use axum::http::header::{ETAG, IF_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -22,8 +23,19 @@ use crate::settings::{Literal, SETTINGS, Setting, Settings, report};
 /// What stands for a value that nobody is shown.
 const SECRET: &str = "(secret)";
 
-pub(super) fn routes() -> Router<Arc<Context>> {
-    Router::new().route("/v1/settings", get(read).patch(change)).route("/v1/settings/rollback", post(roll_back))
+/// Largest body: several times all names with values. What is checked on this thread keeps everybody else.
+const BODY_BYTES_MAX: usize = 64 << 10;
+
+pub(super) fn routes(settings: &Settings) -> Router<Arc<Context>> {
+    Router::new()
+        .route("/v1/settings", get(read).patch(change))
+        .route("/v1/settings/rollback", post(roll_back))
+        .layer(DefaultBodyLimit::max(body_bytes_max(settings)))
+}
+
+/// Where all bodies are bound by less, these are as well.
+fn body_bytes_max(settings: &Settings) -> usize {
+    settings.control_body_bytes_max.min(BODY_BYTES_MAX)
 }
 
 async fn read(_: Admin, State(context): State<Arc<Context>>) -> Response {
@@ -42,8 +54,15 @@ async fn change(
     Admin(caller): Admin,
     State(context): State<Arc<Context>>,
     headers: HeaderMap,
-    body: Bytes,
+    body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
+    let body = body.map_err(|rejection| match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            let bytes_max = body_bytes_max(context.settings());
+            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body may have {bytes_max} bytes"))
+        }
+        _ => Problem::bad_request(format!("the body did not arrive: {}", rejection.body_text())),
+    })?;
     let patch: Map<String, Value> = serde_json::from_slice(&body)
         .map_err(|error| Problem::bad_request(format!("the body has to be an object of names and values: {error}")))?;
     let changed = context.live.patch(&patch, expected(&headers)?, caller.subject().cloned());
@@ -107,7 +126,7 @@ fn problem(rejected: &Rejected) -> Problem {
     let status = match rejected {
         Rejected::Outdated { .. } => StatusCode::PRECONDITION_FAILED,
         Rejected::NothingBefore => StatusCode::CONFLICT,
-        Rejected::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+        Rejected::TooMany { .. } | Rejected::Invalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
     };
     Problem::new(status, rejected.to_string())
 }

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
@@ -55,6 +56,7 @@ fn collect(events: &Events, offer: &Offer) {
         records.extend(batch.records);
     }
     records.sort_by_key(|record| record.at);
+    events.lost.fetch_add(dropped, Ordering::Relaxed);
     let lost = (dropped > 0).then(|| (SystemTime::now(), Event::Lost { count: dropped }));
     let told = events.feed.push(records.into_iter().map(|record| (record.at, record.event)).chain(lost));
     told.iter().for_each(offer);

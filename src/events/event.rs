@@ -31,6 +31,11 @@ pub enum Event {
         /// Their bytes.
         bytes: u64,
     },
+    /// A document is gone, with all its records and versions, and that is committed.
+    Deleted {
+        /// Which.
+        document: Arc<str>,
+    },
     /// A session begins.
     Opened {
         /// Where.
@@ -164,6 +169,8 @@ pub enum Kind {
     Created,
     /// See [`Event::Changed`].
     Changed,
+    /// See [`Event::Deleted`].
+    Deleted,
     /// See [`Event::Opened`].
     Opened,
     /// See [`Event::Closed`].
@@ -182,9 +189,10 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Created,
         Self::Changed,
+        Self::Deleted,
         Self::Opened,
         Self::Closed,
         Self::Version,
@@ -200,6 +208,7 @@ impl Kind {
         match self {
             Self::Created => "created",
             Self::Changed => "changed",
+            Self::Deleted => "deleted",
             Self::Opened => "opened",
             Self::Closed => "closed",
             Self::Version => "version",
@@ -284,6 +293,7 @@ impl Event {
         match self {
             Self::Created { .. } => Kind::Created,
             Self::Changed { .. } => Kind::Changed,
+            Self::Deleted { .. } => Kind::Deleted,
             Self::Opened { .. } => Kind::Opened,
             Self::Closed { .. } => Kind::Closed,
             Self::Version { .. } => Kind::Version,
@@ -300,6 +310,7 @@ impl Event {
         match self {
             Self::Created { document }
             | Self::Changed { document, .. }
+            | Self::Deleted { document }
             | Self::Opened { document, .. }
             | Self::Version { document, .. } => Some(document),
             Self::Closed { document, .. } | Self::Stateless { document, .. } => document.as_ref(),
@@ -312,7 +323,7 @@ impl Event {
         const AROUND: usize = 256;
         let length = |text: &Option<Arc<str>>| text.as_ref().map_or(0, |text| text.len());
         let varying = match self {
-            Self::Created { document } | Self::Changed { document, .. } => document.len(),
+            Self::Created { document } | Self::Changed { document, .. } | Self::Deleted { document } => document.len(),
             Self::Opened { document, subject, .. } => document.len() + length(subject),
             Self::Closed { document, subject, reason, .. } => length(document) + length(subject) + reason.len(),
             Self::Version { document, version, name, .. } => document.len() + version.len() + length(name),
@@ -329,7 +340,7 @@ impl Event {
     fn fields(&self) -> Value {
         let address = |address: &Option<Address>| address.map(Address::text);
         match self {
-            Self::Created { document } => json!({"document": &**document}),
+            Self::Created { document } | Self::Deleted { document } => json!({"document": &**document}),
             Self::Changed { document, sequence, updates, bytes } => {
                 json!({"document": &**document, "sequence": sequence, "updates": updates, "bytes": bytes})
             }

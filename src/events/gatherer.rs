@@ -142,6 +142,26 @@ impl Gatherer {
         }
     }
 
+    /// The deletion of a document is on its way to the disk.
+    pub fn deleting(&mut self, document: DocumentId, name: &Arc<str>) {
+        if self.is_wanted() {
+            let at = SystemTime::now();
+            let Self { growths, batch, .. } = self;
+            growths.deleting(document, name, |event| batch.push(Record { at, event }));
+        }
+    }
+
+    /// These deletions are durable.
+    pub fn deleted(&mut self, documents: &[DocumentId]) {
+        if self.is_wanted() {
+            let at = SystemTime::now();
+            let Self { growths, batch, .. } = self;
+            for &document in documents {
+                growths.deleted(document, |event| batch.push(Record { at, event }));
+            }
+        }
+    }
+
     /// Lays out what was gathered. To be called at each tick.
     pub fn lay_out(&mut self, now: Now) {
         if !self.is_wanted() {

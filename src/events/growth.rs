@@ -1,4 +1,4 @@
-//! Which documents of a core have grown since that was told last: counted for each, not told for each record. Has no clock.
+//! Which documents of a core have grown since that was told last, and which are deleted: counted for each, not told for each record. Has no clock.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ const DOCUMENTS_MAX: usize = 16_384;
 const PAUSE_MS: u64 = 1_000;
 
 /// Documents that are told of in one tick: the others come in the next.
-const TOLD_PER_TICK_MAX: usize = 1_024;
+pub(super) const TOLD_PER_TICK_MAX: usize = 1_024;
 
 /// One document.
 #[derive(Debug)]
@@ -29,21 +29,48 @@ struct Growth {
     told_at: Option<Now>,
 }
 
+impl Growth {
+    /// Everything that is committed, in as few events as possible.
+    fn tell(&mut self, tell: &mut impl FnMut(Event)) {
+        if self.told == Sequence(0) {
+            tell(Event::Created { document: Arc::clone(&self.name) });
+        }
+        tell(Event::Changed {
+            document: Arc::clone(&self.name),
+            sequence: self.committed.0,
+            updates: self.committed.0 - self.told.0,
+            bytes: std::mem::take(&mut self.bytes),
+        });
+        self.told = self.committed;
+    }
+}
+
 #[derive(Debug, Default)]
-pub(super) struct Growths(HashMap<DocumentId, Growth>);
+pub(super) struct Growths {
+    growing: HashMap<DocumentId, Growth>,
+    /// Their deletion is on its way to the disk: as many at most as may be asked for at once.
+    going: HashMap<DocumentId, Arc<str>>,
+}
 
 impl Growths {
     /// A record is on its way to the disk. Says whether there was room to follow its document.
     pub(super) fn appended(&mut self, document: DocumentId, name: &Arc<str>, sequence: Sequence, bytes: usize) -> bool {
-        let is_full = self.0.len() >= DOCUMENTS_MAX;
+        let is_full = self.growing.len() >= DOCUMENTS_MAX;
         let before = Sequence(sequence.0 - 1);
-        let growth = match self.0.get_mut(&document) {
+        let growth = match self.growing.get_mut(&document) {
             Some(growth) => growth,
             None if is_full => return false,
             None => {
                 let told = before;
                 let (name, bytes, told_at) = (Arc::clone(name), 0, None);
-                self.0.entry(document).or_insert(Growth { name, told, appended: told, committed: told, bytes, told_at })
+                self.growing.entry(document).or_insert(Growth {
+                    name,
+                    told,
+                    appended: told,
+                    committed: told,
+                    bytes,
+                    told_at,
+                })
             }
         };
         if sequence <= growth.appended {
@@ -57,15 +84,33 @@ impl Growths {
 
     /// Records up to this one are durable.
     pub(super) fn committed(&mut self, document: DocumentId, sequence: Sequence) {
-        if let Some(growth) = self.0.get_mut(&document) {
+        if let Some(growth) = self.growing.get_mut(&document) {
             growth.committed = growth.committed.max(sequence.min(growth.appended));
+        }
+    }
+
+    /// The deletion of a document is on its way to the disk, behind everything of it. Tells what was not told yet; what is appended from here on
+    /// is of the document that takes its place.
+    pub(super) fn deleting(&mut self, document: DocumentId, name: &Arc<str>, mut tell: impl FnMut(Event)) {
+        if let Some(mut growth) = self.growing.remove(&document)
+            && growth.committed != growth.told
+        {
+            growth.tell(&mut tell);
+        }
+        self.going.insert(document, Arc::clone(name));
+    }
+
+    /// It is durable.
+    pub(super) fn deleted(&mut self, document: DocumentId, mut tell: impl FnMut(Event)) {
+        if let Some(name) = self.going.remove(&document) {
+            tell(Event::Deleted { document: name });
         }
     }
 
     /// What there is to tell of by now; forgets those of which there is nothing more.
     pub(super) fn tell(&mut self, now: Now, mut tell: impl FnMut(Event)) {
         let mut left = TOLD_PER_TICK_MAX;
-        self.0.retain(|_, growth| {
+        self.growing.retain(|_, growth| {
             let is_due = growth.told_at.is_none_or(|at| now.since(at) >= PAUSE_MS);
             if growth.committed == growth.told {
                 // One that is told of again soon has to know when it was last.
@@ -73,16 +118,7 @@ impl Growths {
             }
             if is_due && left > 0 {
                 left -= 1;
-                if growth.told == Sequence(0) {
-                    tell(Event::Created { document: Arc::clone(&growth.name) });
-                }
-                tell(Event::Changed {
-                    document: Arc::clone(&growth.name),
-                    sequence: growth.committed.0,
-                    updates: growth.committed.0 - growth.told.0,
-                    bytes: std::mem::take(&mut growth.bytes),
-                });
-                growth.told = growth.committed;
+                growth.tell(&mut tell);
                 growth.told_at = Some(now);
             }
             true
@@ -90,7 +126,7 @@ impl Growths {
     }
 
     pub(super) fn clear(&mut self) {
-        self.0 = HashMap::new();
+        *self = Self::default();
     }
 }
 
@@ -100,16 +136,17 @@ mod tests {
 
     fn told(growths: &mut Growths, now: u64) -> Vec<String> {
         let mut told = Vec::new();
-        growths.tell(Now(now), |event| {
-            told.push(match event {
-                Event::Created { document } => format!("{document} created"),
-                Event::Changed { document, sequence, updates, bytes } => {
-                    format!("{document} {sequence} {updates} {bytes}")
-                }
-                other => panic!("{other:?}"),
-            });
-        });
+        growths.tell(Now(now), |event| told.push(words(&event)));
         told
+    }
+
+    fn words(event: &Event) -> String {
+        match event {
+            Event::Created { document } => format!("{document} created"),
+            Event::Changed { document, sequence, updates, bytes } => format!("{document} {sequence} {updates} {bytes}"),
+            Event::Deleted { document } => format!("{document} deleted"),
+            other => panic!("{other:?}"),
+        }
     }
 
     #[test]
@@ -129,9 +166,38 @@ mod tests {
         growths.committed(document, Sequence(5));
         assert_eq!(told(&mut growths, 2_250), ["a 5 1 0"], "bytes are told when they are appended");
         assert!(told(&mut growths, 2_500).is_empty());
-        assert_eq!(growths.0.len(), 1);
+        assert_eq!(growths.growing.len(), 1);
         assert!(told(&mut growths, 3_250).is_empty());
-        assert!(growths.0.is_empty());
+        assert!(growths.growing.is_empty());
+    }
+
+    #[test]
+    fn a_deletion_is_told_when_it_is_durable_and_after_what_was_before() {
+        let mut growths = Growths::default();
+        let (document, name) = (DocumentId([1; 16]), Arc::<str>::from("a"));
+        let deleting = |growths: &mut Growths| {
+            let mut told = Vec::new();
+            growths.deleting(document, &name, |event| told.push(words(&event)));
+            told
+        };
+        let deleted = |growths: &mut Growths| {
+            let mut told = Vec::new();
+            growths.deleted(document, |event| told.push(words(&event)));
+            told
+        };
+        assert!(deleted(&mut growths).is_empty(), "it was ordered while nobody listened");
+        growths.appended(document, &name, Sequence(1), 10);
+        growths.committed(document, Sequence(1));
+        assert_eq!(deleting(&mut growths), ["a created", "a 1 1 10"]);
+        // What takes its place gets to the disk together with the deletion.
+        growths.appended(document, &name, Sequence(1), 2);
+        assert_eq!(deleted(&mut growths), ["a deleted"]);
+        growths.committed(document, Sequence(1));
+        assert_eq!(told(&mut growths, 250), ["a created", "a 1 1 2"]);
+        assert!(deleting(&mut growths).is_empty());
+        assert_eq!(deleted(&mut growths), ["a deleted"]);
+        assert!(told(&mut growths, 9_000).is_empty());
+        assert!(growths.growing.is_empty() && growths.going.is_empty());
     }
 
     #[test]

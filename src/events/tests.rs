@@ -44,6 +44,30 @@ fn a_core_gathers_while_somebody_listens_and_not_otherwise() {
 }
 
 #[test]
+fn what_found_no_room_is_told_of_and_counted() {
+    let events = Arc::new(Events::new(1));
+    let _listening = events.listen();
+    let refused = || Event::Refused { address: None, subject: None, reason: "origin", detail: None };
+    for _ in 0..1_000 {
+        events.tell(refused());
+    }
+    let told = Arc::new(Mutex::new((0, 0)));
+    let heard = Arc::clone(&told);
+    let offer = move |told: &Arc<Told>| {
+        let mut heard = heard.lock().expect("nobody panicked");
+        match told.event {
+            Event::Lost { count } => heard.1 += count,
+            _ => heard.0 += 1,
+        }
+    };
+    // It collects once more when it ends.
+    drop(collect(&events, Box::new(offer)).expect("a thread"));
+    let (refusals, lost) = *told.lock().expect("nobody panicked");
+    assert_eq!((refusals + lost, events.lost()), (1_000, lost));
+    assert!(lost > 0);
+}
+
+#[test]
 fn every_word_is_the_word_of_one_kind() {
     for kind in Kind::ALL {
         assert_eq!(Kind::parse(kind.word()), Some(kind));

@@ -301,6 +301,8 @@ impl Core {
             note => {
                 if let Note::Committed(commits) = &note {
                     self.events().committed(commits);
+                } else if let Note::Deleted(documents) = &note {
+                    self.events().deleted(documents);
                 }
                 note.visit(&mut |input| self.handle(input));
             }

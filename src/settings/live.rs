@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use serde_json::{Map, Value};
 
@@ -14,6 +14,9 @@ use super::{
 
 /// Revisions that can be gone back to. The oldest is forgotten for a further one.
 pub const EARLIER_MAX: usize = 32;
+
+/// Unknown names of one patch for which the one that was probably meant is looked for. Each is held against all that there are.
+const SUGGESTED_MAX: usize = 8;
 
 /// The settings at one time.
 #[derive(Debug)]
@@ -26,7 +29,8 @@ pub struct Revision {
     base: Effective,
     /// What was given while the server runs.
     given: BTreeMap<&'static str, String>,
-    /// What the file says by now, and a restart would bring.
+    /// What the file said when it was read last, and a restart would bring, where that is not in force. What was given while the server runs is in
+    /// front of the file, and not in here.
     pub pending: Vec<Change>,
 }
 
@@ -77,6 +81,11 @@ pub enum Rejected {
     },
     /// There is no revision to go back to.
     NothingBefore,
+    /// More members than there are settings: some of them cannot be any.
+    TooMany {
+        /// How many.
+        members: usize,
+    },
     /// What was given cannot be taken. Everything that is wrong with it.
     Invalid(Vec<SettingError>),
 }
@@ -88,6 +97,7 @@ impl fmt::Display for Rejected {
                 write!(formatter, "the settings have changed since: revision {number} is in force")
             }
             Self::NothingBefore => formatter.write_str("there is no revision to go back to"),
+            Self::TooMany { members } => write!(formatter, "{members} members; there are {} settings", SETTINGS.len()),
             Self::Invalid(errors) => {
                 let errors: Vec<String> = errors.iter().map(SettingError::to_string).collect();
                 formatter.write_str(&errors.join(". "))
@@ -103,29 +113,34 @@ pub type Follow = Box<dyn Fn(&Changed, &Cause) + Send + Sync>;
 pub struct Live {
     sources: Sources,
     follow: Follow,
-    state: Mutex<State>,
+    /// Locked for no longer than it takes to read or replace it: who asks what is in force waits for nobody who changes it.
+    current: RwLock<Arc<Revision>>,
+    /// Whoever changes something holds it until everybody has been told.
+    past: Mutex<Past>,
 }
 
-struct State {
-    revision: Arc<Revision>,
-    /// Those before it, the latest last. At most [`EARLIER_MAX`].
+/// What was, for those who change something.
+struct Past {
+    /// The revisions before the one in force, the latest last. At most [`EARLIER_MAX`].
     earlier: VecDeque<Arc<Revision>>,
+    /// What file, environment and command line said when they were read last and could be taken, whatever became of it then.
+    read: Settings,
 }
 
 impl Live {
     /// With these settings, read from these sources, the server was started.
     #[must_use]
     pub fn new(effective: Effective, sources: Sources, follow: Follow) -> Self {
+        let past = Past { earlier: VecDeque::new(), read: effective.settings.clone() };
         let revision =
             Revision { number: 1, base: effective.clone(), effective, given: BTreeMap::new(), pending: Vec::new() };
-        let state = State { revision: Arc::new(revision), earlier: VecDeque::new() };
-        Self { sources, follow, state: Mutex::new(state) }
+        Self { sources, follow, current: RwLock::new(Arc::new(revision)), past: Mutex::new(past) }
     }
 
-    /// What is in force.
+    /// What is in force. Never waits for a change that is under way.
     #[must_use]
     pub fn current(&self) -> Arc<Revision> {
-        Arc::clone(&self.state().revision)
+        Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Takes other values: by name, `null` for the one that file, environment and command line say. All of them or none.
@@ -139,13 +154,17 @@ impl Live {
         expected: Option<u64>,
         by: Option<Arc<str>>,
     ) -> Result<Changed, Rejected> {
-        let mut state = self.state();
-        state.expect(expected)?;
-        let before = &state.revision;
+        // Before anything is done for any of them.
+        if patch.len() > SETTINGS.len() {
+            return Err(Rejected::TooMany { members: patch.len() });
+        }
+        let mut past = self.past();
+        let before = self.current();
+        before.expect(expected)?;
         let mut given = before.given.clone();
         let mut errors = Vec::new();
         for (name, value) in patch {
-            match wanted(name, value, &before.effective.settings) {
+            match wanted(name, value, &before.effective.settings, errors.len() < SUGGESTED_MAX) {
                 Ok(Wanted::Nothing) => {}
                 Ok(Wanted::Value(name, text)) => drop(given.insert(name, text)),
                 Ok(Wanted::Base(name)) => drop(given.remove(name)),
@@ -156,8 +175,8 @@ impl Live {
             return Err(Rejected::Invalid(errors));
         }
         let effective = before.base.with(&given).map_err(Rejected::Invalid)?;
-        let (base, pending) = (before.base.clone(), before.pending.clone());
-        Ok(self.advance(&mut state, Next { effective, base, given, pending }, &Cause::Patched { by }))
+        let base = before.base.clone();
+        Ok(self.advance(&mut past, before, Next { effective, base, given }, &Cause::Patched { by }))
     }
 
     /// Goes back to the revision before; again, to the one before that.
@@ -166,16 +185,12 @@ impl Live {
     ///
     /// There is none, or `expected` is not the revision in force.
     pub fn roll_back(&self, expected: Option<u64>, by: Option<Arc<str>>) -> Result<Changed, Rejected> {
-        let mut state = self.state();
-        state.expect(expected)?;
-        let earlier = state.earlier.pop_back().ok_or(Rejected::NothingBefore)?;
-        let next = Next {
-            effective: earlier.effective.clone(),
-            base: earlier.base.clone(),
-            given: earlier.given.clone(),
-            pending: state.revision.pending.clone(),
-        };
-        Ok(self.advance(&mut state, next, &Cause::RolledBack { by }))
+        let mut past = self.past();
+        let before = self.current();
+        before.expect(expected)?;
+        let last = past.earlier.pop_back().ok_or(Rejected::NothingBefore)?;
+        let next = Next { effective: last.effective.clone(), base: last.base.clone(), given: last.given.clone() };
+        Ok(self.advance(&mut past, before, next, &Cause::RolledBack { by }))
     }
 
     /// Reads the settings file again, and takes from it what can change while the server runs.
@@ -184,62 +199,64 @@ impl Live {
     ///
     /// The file as a whole, with all else, is not what a server could be started with.
     pub fn reload(&self) -> Result<Changed, Rejected> {
-        let mut base = Effective::read(&self.sources).map_err(Rejected::Invalid)?;
-        let mut state = self.state();
-        let before = &state.revision;
-        let pending: Vec<Change> = changes(&before.base.settings, &base.settings, |setting| !setting.is_live());
+        let read = Effective::read(&self.sources).map_err(Rejected::Invalid)?;
+        let mut base = read.clone();
+        let mut past = self.past();
+        let before = self.current();
         for setting in SETTINGS.iter().filter(|setting| !setting.is_live()) {
             base.keep(setting, &before.base);
         }
         // What was given while the server runs stays in front, as the command line stays in front of the file.
         let given = before.given.clone();
         let effective = base.with(&given).map_err(Rejected::Invalid)?;
-        Ok(self.advance(&mut state, Next { effective, base, given, pending }, &Cause::Reloaded))
+        past.read = read.settings;
+        Ok(self.advance(&mut past, before, Next { effective, base, given }, &Cause::Reloaded))
     }
 
-    fn advance(&self, state: &mut State, next: Next, cause: &Cause) -> Changed {
-        let Next { effective, base, given, pending } = next;
-        let before = Arc::clone(&state.revision);
+    fn advance(&self, past: &mut Past, before: Arc<Revision>, next: Next, cause: &Cause) -> Changed {
+        let Next { effective, base, given } = next;
+        let pending = changes(&effective.settings, &past.read, |setting| !given.contains_key(setting.name));
         let changes = changes(&before.effective.settings, &effective.settings, |_| true);
         debug_assert!(changes.iter().all(|change| change.setting.is_live()), "{changes:?}");
         let is_same = changes.is_empty() && given == before.given && base.settings == before.base.settings;
         let number = if is_same { before.number } else { before.number + 1 };
-        state.revision = Arc::new(Revision { number, effective, base, given, pending });
+        let revision = Arc::new(Revision { number, effective, base, given, pending });
         match cause {
             Cause::Patched { .. } | Cause::Reloaded if !is_same => {
-                if state.earlier.len() >= EARLIER_MAX {
-                    state.earlier.pop_front();
+                if past.earlier.len() >= EARLIER_MAX {
+                    past.earlier.pop_front();
                 }
-                state.earlier.push_back(before);
+                past.earlier.push_back(before);
             }
             // What was gone back from is not something to go back to.
             Cause::Patched { .. } | Cause::Reloaded | Cause::RolledBack { .. } => {}
         }
-        let changed = Changed { revision: Arc::clone(&state.revision), changes };
+        let changed = Changed { revision, changes };
         (self.follow)(&changed, cause);
+        // When everybody has been told: what is shown as in force is.
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&changed.revision);
         changed
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn past(&self) -> MutexGuard<'_, Past> {
+        self.past.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
+impl Revision {
     fn expect(&self, expected: Option<u64>) -> Result<(), Rejected> {
-        match (expected, self.revision.number) {
+        match (expected, self.number) {
             (Some(expected), number) if expected != number => Err(Rejected::Outdated { number }),
             (Some(_) | None, _) => Ok(()),
         }
     }
 }
 
-/// A revision without its number.
+/// A revision without its number, and without what follows from what it is.
 struct Next {
     effective: Effective,
     base: Effective,
     given: BTreeMap<&'static str, String>,
-    pending: Vec<Change>,
 }
 
 /// What one member of a patch asks for.
@@ -250,10 +267,10 @@ enum Wanted {
     Base(&'static str),
 }
 
-fn wanted(name: &str, value: &Value, current: &Settings) -> Result<Wanted, SettingError> {
+fn wanted(name: &str, value: &Value, current: &Settings, suggest: bool) -> Result<Wanted, SettingError> {
     let given = || Given::Running { name: name.into(), value: value.to_string() };
     let Some(setting) = index_of(name).map(|index| &SETTINGS[index]) else {
-        let nearest = near_miss::nearest(name, names()).map(String::from);
+        let nearest = suggest.then(|| near_miss::nearest(name, names()).map(String::from)).flatten();
         return Err(SettingError::Unknown { given: given(), nearest });
     };
     let text = match value {

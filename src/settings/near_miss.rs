@@ -1,14 +1,21 @@
 //! Near misses: the known name that somebody probably meant. Knows nothing of what the names stand for.
 
+/// What is longer is no near miss of anything, in bytes.
+const TYPED_BYTES_MAX: usize = 256;
+
 /// The candidate nearest to what was typed, if one is near enough to be worth suggesting.
 ///
 /// Words count in any order (`max_connections` finds `connections_max`), hyphens as underscores, and case not at all.
 pub(super) fn nearest<'a>(typed: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if typed.len() > TYPED_BYTES_MAX {
+        return None;
+    }
     let typed = typed.to_lowercase().replace('-', "_");
+    let sorted_typed = sorted(&typed);
     let near_enough = (typed.chars().count() / 3).max(2);
     candidates
         .into_iter()
-        .map(|candidate| (distance(&typed, candidate).min(distance(&sorted(&typed), &sorted(candidate))), candidate))
+        .map(|candidate| (distance(&typed, candidate).min(distance(&sorted_typed, &sorted(candidate))), candidate))
         .filter(|(distance, _)| *distance <= near_enough)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)

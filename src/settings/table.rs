@@ -248,7 +248,7 @@ settings! {
         /// Attempts to deliver one event to one target; then it is given up. Each waits longer than the one before, up to five minutes.
         webhooks_attempts_max: Count { default: 12, min: 1, max: 1_000, unit: "attempts" };
 
-        /// An event is given up when it cannot be tried again within this time.
+        /// An event is given up when it is older, or cannot be tried again within this time; also where the target was left alone all the while.
         webhooks_age_max_ms: Milliseconds { default: 3_600_000, min: 1_000, max: 604_800_000 };
 
         /// Events that wait for one target; further ones are given up at once. Together they have 16 MiB at most.

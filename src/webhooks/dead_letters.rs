@@ -72,7 +72,7 @@ fn line(target: &str, letter: &DeadLetter) -> String {
         "target": target,
         "why": letter.why.words(),
         "attempts": letter.delivery.attempts,
-        "error": letter.error.as_deref(),
+        "error": letter.delivery.error.as_deref(),
         "event": event,
     });
     format!("{line}\n")

@@ -10,7 +10,8 @@ use super::debounce::Debounce;
 use super::lanes::Lanes;
 use crate::events::{Event, Kind, Told};
 
-/// Bytes of deliveries that wait. What finds no room is given up at once.
+/// Bytes of deliveries that wait; what finds no room is given up at once. And of those that are given up and not written down yet; what finds
+/// no room there is lost, and counted.
 const BYTES_MAX: usize = 16 << 20;
 
 /// What a target is held to.
@@ -20,7 +21,7 @@ pub(super) struct Rules {
     pub(super) deliveries_max: usize,
     /// Attempts until a delivery is given up.
     pub(super) attempts_max: u32,
-    /// Time from an event to the last attempt.
+    /// Time from an event to the last attempt. What is older is given up, tried or not.
     pub(super) age_ms_max: u64,
     /// A change is told of when no other has come for so long,
     pub(super) debounce_ms: u64,
@@ -43,6 +44,8 @@ pub(super) struct Delivery {
     pub(super) body: Arc<str>,
     /// Attempts that have failed.
     pub(super) attempts: u32,
+    /// Why the last of them did.
+    pub(super) error: Option<Arc<str>>,
     queued_at: u64,
 }
 
@@ -71,8 +74,6 @@ impl GivenUp {
 pub(super) struct DeadLetter {
     pub(super) delivery: Delivery,
     pub(super) why: GivenUp,
-    /// Why its last attempt failed, if there was one.
-    pub(super) error: Option<Arc<str>>,
 }
 
 /// Why an attempt failed.
@@ -104,8 +105,9 @@ pub(super) struct Schedule {
     bytes: usize,
     breaker: Breaker,
     chance: Chance,
-    /// Given up and not written down yet: as many at most as may wait.
+    /// Given up and not written down yet: as many at most as may wait, and as many bytes.
     dead: VecDeque<DeadLetter>,
+    dead_bytes: usize,
     counted: Counted,
     ending: bool,
 }
@@ -131,6 +133,7 @@ impl Schedule {
             breaker: Breaker::new(),
             chance: Chance::seeded(seed),
             dead: VecDeque::new(),
+            dead_bytes: 0,
             counted: Counted::default(),
             ending: false,
         }
@@ -147,8 +150,8 @@ impl Schedule {
                     self.release_due(u64::MAX);
                 }
             }
-            // It holds what was changed before.
-            Event::Version { document, .. } => {
+            // A version holds what was changed before, and what is deleted is not changed afterwards.
+            Event::Version { document, .. } | Event::Deleted { document } => {
                 if let Some(released) = self.debounce.release(document) {
                     self.queue(now, &released);
                 }
@@ -166,21 +169,23 @@ impl Schedule {
 
     fn queue(&mut self, now: u64, told: &Arc<Told>) {
         let body: Arc<str> = told.json().into();
-        let delivery = Delivery { id: Arc::clone(&told.id), body, attempts: 0, queued_at: now };
+        let delivery = Delivery { id: Arc::clone(&told.id), body, attempts: 0, error: None, queued_at: now };
         let is_full = self.lanes.len() >= self.rules.deliveries_max || self.bytes + delivery.body.len() > BYTES_MAX;
         if is_full {
-            return self.give_up(delivery, GivenUp::QueueFull, None);
+            return self.give_up(delivery, GivenUp::QueueFull);
         }
         self.bytes += delivery.body.len();
         let kind = told.event.kind();
         let key = told.event.document().map_or(LaneKey::Kind(kind), |document| LaneKey::Document(Arc::clone(document)));
-        self.lanes.push(key, delivery);
+        self.lanes.push(now, key, delivery);
     }
 
-    fn give_up(&mut self, delivery: Delivery, why: GivenUp, error: Option<Arc<str>>) {
+    fn give_up(&mut self, delivery: Delivery, why: GivenUp) {
         self.counted.dead += 1;
-        if self.dead.len() < self.rules.deliveries_max {
-            self.dead.push_back(DeadLetter { delivery, why, error });
+        let bytes = delivery.body.len();
+        if self.dead.len() < self.rules.deliveries_max && self.dead_bytes + bytes <= BYTES_MAX {
+            self.dead_bytes += bytes;
+            self.dead.push_back(DeadLetter { delivery, why });
         } else {
             self.counted.lost += 1;
         }
@@ -190,19 +195,22 @@ impl Schedule {
     pub(super) fn poll(&mut self, now: u64) -> Next {
         self.release_due(now);
         if let Some(letter) = self.dead.pop_front() {
+            self.dead_bytes -= letter.delivery.body.len();
             return Next::GiveUp(letter);
         }
+        // Before the breaker is asked: what waits behind an open one becomes older as well.
+        if let Some(letter) = self.take_too_old(now) {
+            return Next::GiveUp(letter);
+        }
+        let too_old_at = self.lanes.oldest().map(|since| since + self.rules.age_ms_max + 1);
+        let wait = |due| Next::Wait([self.debounce.next_due(), too_old_at, due].into_iter().flatten().min());
         if !self.lanes.has_ready(now) {
-            let dues = [self.debounce.next_due(), self.lanes.next_due()];
-            return Next::Wait(dues.into_iter().flatten().min());
+            return wait(self.lanes.next_due());
         }
         match self.breaker.ask(now) {
             May::Send => {}
-            May::Wait(until) => {
-                let due = self.debounce.next_due().map_or(until, |due| due.min(until));
-                return Next::Wait(Some(due));
-            }
-            May::WaitForAnswer => return Next::Wait(self.debounce.next_due()),
+            May::Wait(until) => return wait(Some(until)),
+            May::WaitForAnswer => return wait(None),
         }
         match self.lanes.take() {
             Some((key, delivery)) => Next::Send(key, delivery),
@@ -216,8 +224,20 @@ impl Schedule {
         }
     }
 
+    fn take_too_old(&mut self, now: u64) -> Option<DeadLetter> {
+        let is_too_old = now > self.lanes.oldest()? + self.rules.age_ms_max;
+        let delivery = if is_too_old { self.lanes.take_oldest()? } else { return None };
+        self.bytes -= delivery.body.len();
+        self.counted.dead += 1;
+        Some(DeadLetter { delivery, why: GivenUp::Age })
+    }
+
     /// An attempt has ended.
     pub(super) fn done(&mut self, now: u64, key: &LaneKey, mut delivery: Delivery, outcome: Result<(), Failure>) {
+        if !self.lanes.is_flying(key) {
+            // It was given up while it was on its way.
+            return;
+        }
         match outcome {
             Ok(()) => {
                 self.breaker.succeeded();
@@ -230,16 +250,19 @@ impl Schedule {
                 self.counted.failed += 1;
                 self.counted.error = Some(Arc::clone(&error));
                 delivery.attempts += 1;
+                delivery.error = Some(error);
                 let wait = backoff_ms(delivery.attempts, retry_after_ms, &mut self.chance);
                 let is_too_old = now + wait > delivery.queued_at + self.rules.age_ms_max;
                 let why = match (self.ending, delivery.attempts >= self.rules.attempts_max, is_too_old) {
                     (true, _, _) => GivenUp::Stopped,
                     (false, true, _) => GivenUp::Attempts,
                     (false, false, true) => GivenUp::Age,
-                    (false, false, false) => return self.lanes.rest(key, delivery, now + wait),
+                    (false, false, false) => {
+                        return self.lanes.rest(key, delivery.queued_at, delivery, now + wait);
+                    }
                 };
                 self.end(key, &delivery);
-                self.give_up(delivery, why, Some(error));
+                self.give_up(delivery, why);
             }
         }
     }
@@ -255,12 +278,13 @@ impl Schedule {
         self.release_due(u64::MAX);
     }
 
-    /// Gives up all that waits.
-    pub(super) fn give_up_all(&mut self) {
-        for delivery in self.lanes.clear() {
-            self.bytes -= delivery.body.len();
-            self.give_up(delivery, GivenUp::Stopped, None);
-        }
+    /// Gives up all that waits or is on its way: of that nobody will know whether it arrived. Gives everything that is not written down yet.
+    pub(super) fn give_up_all(&mut self) -> Vec<DeadLetter> {
+        let left = self.lanes.clear();
+        (self.bytes, self.dead_bytes) = (0, 0);
+        self.counted.dead += left.len() as u64;
+        let stopped = left.into_iter().map(|delivery| DeadLetter { delivery, why: GivenUp::Stopped });
+        self.dead.drain(..).chain(stopped).collect()
     }
 
     pub(super) fn counted(&self) -> &Counted {

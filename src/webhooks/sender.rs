@@ -41,6 +41,8 @@ struct State {
     /// Threads end when there is nothing to be sent at once.
     ending: bool,
     threads: usize,
+    /// Dead letters in the hands of threads.
+    writing: usize,
 }
 
 impl Sender {
@@ -58,7 +60,7 @@ impl Sender {
             target,
             dead_letters,
             started: Instant::now(),
-            state: Mutex::new(State { schedule, ending: false, threads: THREADS }),
+            state: Mutex::new(State { schedule, ending: false, threads: THREADS, writing: 0 }),
             news: Condvar::new(),
         });
         for number in 0..THREADS {
@@ -111,17 +113,12 @@ impl Sender {
 
     /// Waits for that, at most until then; what is left is given up. What is on its way then may arrive all the same.
     pub(super) fn end(&self, deadline: Instant) {
-        let mut state = self.shared.state();
         let patience = deadline.saturating_duration_since(Instant::now());
-        let waited = self.shared.news.wait_timeout_while(state, patience, |state| state.threads > 0);
-        (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
-        state.schedule.give_up_all();
-        let now = self.shared.now();
-        let mut letters = Vec::new();
-        while let Next::GiveUp(letter) = state.schedule.poll(now) {
-            letters.push(letter);
-        }
-        drop(state);
+        let waited = self.shared.news.wait_timeout_while(self.shared.state(), patience, |state| state.threads > 0);
+        let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let letters = state.schedule.give_up_all();
+        // Each needs the time of one line in a file, as the letters here do.
+        drop(self.shared.news.wait_while(state, |state| state.writing > 0));
         for letter in letters {
             self.shared.dead_letters.write(&self.shared.target.name, &letter);
         }
@@ -135,9 +132,14 @@ impl Shared {
             let now = self.now();
             match state.schedule.poll(now) {
                 Next::GiveUp(letter) => {
+                    state.writing += 1;
                     drop(state);
                     self.dead_letters.write(&self.target.name, &letter);
                     state = self.state();
+                    state.writing -= 1;
+                    if state.ending {
+                        self.news.notify_all();
+                    }
                 }
                 Next::Send(key, delivery) => {
                     drop(state);

@@ -235,9 +235,11 @@ mod tests {
         assert_eq!(&*targets[0].origin, "https://hooks.example:8443");
         let created = |document: &str| told(Event::Created { document: document.into() });
         let refused = told(Event::Refused { address: None, subject: None, reason: "origin", detail: None });
+        let lost = told(Event::Lost { count: 1 });
         let wants = |event: &Told| (targets[0].wants(event), targets[1].wants(event));
         assert_eq!(wants(&created("notes/1")), (true, true));
         assert_eq!(wants(&created("other")), (false, true));
+        assert_eq!(wants(&lost), (false, true), "that something is missing is told to who did not choose");
         assert_eq!(wants(&refused), (true, false), "refusals are told to those who ask for them");
     }
 
@@ -258,7 +260,7 @@ mod tests {
             (target("a", "https://user:word@a.example/", ""), "url: not an http"),
             (target("a", "/path", ""), "url: not an http"),
             (target("a", "https://a.example/#part", ""), "url: not an http"),
-            (target("a", url, "events = [\"deleted\"]"), "there is no \"deleted\"; allowed: created, changed"),
+            (target("a", url, "events = [\"removed\"]"), "there is no \"removed\"; allowed: created, changed"),
             (target("a", url, "debounce_ms = 3600001"), "debounce_ms: out of range"),
             (target("a", url, "").replace("\"secret\"", "\"absent\""), "absent cannot be read"),
             (target("a", url, "").replace("\"secret\"", "\"short\""), "shorter than 24 bytes"),

@@ -81,6 +81,7 @@ impl Core {
                 // Nothing reads it now, so nothing of it comes back into the cache.
                 self.reader.evict(document);
                 if self.step < Step::Acknowledge {
+                    self.events().deleting(document, &name);
                     self.appender.delete(Deletion { core, document, name });
                 }
             }

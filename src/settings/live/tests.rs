@@ -1,6 +1,10 @@
 //! Changes, one after the other, of settings that nobody follows.
 
 use std::path::PathBuf;
+use std::slice;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -90,6 +94,40 @@ fn a_patch_is_taken_as_a_whole_or_not_at_all() {
 }
 
 #[test]
+fn a_patch_of_what_there_is_not_costs_little_and_is_answered_shortly() {
+    let (live, followed) = live(Sources::default());
+    let unknown =
+        |count: usize| Value::Object((0..count).map(|number| (format!("connections_max{number}"), json!(1))).collect());
+    assert!(matches!(patch(&live, unknown(SETTINGS.len() + 1)), Err(Rejected::TooMany { .. })));
+    let text = refused(patch(&live, unknown(SETTINGS.len())));
+    assert_eq!(text.matches("there is no such setting").count(), SETTINGS.len());
+    assert_eq!(text.matches("did you mean connections_max?").count(), SUGGESTED_MAX);
+    assert_eq!((live.current().number, followed.lock().expect("nobody panicked").len()), (1, 0));
+}
+
+#[test]
+fn who_asks_what_is_in_force_does_not_wait_for_a_change() {
+    let ((begun, begins), (go_on, goes_on)) = (mpsc::channel(), mpsc::channel());
+    let goes_on = Mutex::new(goes_on);
+    let follow = move |_: &Changed, _: &Cause| {
+        begun.send(()).expect("the test waits");
+        goes_on.lock().expect("one at a time").recv().expect("the test goes on");
+    };
+    let effective = Effective::read(&Sources::default()).expect("good settings");
+    let live = Arc::new(Live::new(effective, Sources::default(), Box::new(follow)));
+    let changing = Arc::clone(&live);
+    let change = thread::spawn(move || patch(&changing, json!({"connections_max": 7})).expect("good"));
+    begins.recv().expect("the change is under way");
+    let (asked, answer) = mpsc::channel();
+    let asking = Arc::clone(&live);
+    thread::spawn(move || asked.send(asking.current().number));
+    assert_eq!(answer.recv_timeout(Duration::from_secs(60)), Ok(1), "it is under way still");
+    go_on.send(()).expect("it waits");
+    change.join().expect("it is good");
+    assert_eq!((live.current().number, connections_max(&live)), (2, 7));
+}
+
+#[test]
 fn null_takes_a_value_back_and_what_stays_as_it_is_needs_no_restart() {
     let (live, _) = live(Sources { command_line: vec![("connections_max".into(), "9".into())], ..Sources::default() });
     patch(&live, json!({"connections_max": 7})).expect("good");
@@ -155,4 +193,28 @@ fn a_file_is_read_again_as_a_whole_and_gives_what_can_change() {
     patch(&live, json!({"ban_ms": null})).expect("good");
     assert_eq!(live.current().effective.settings.ban_ms, 700);
     assert_eq!(followed.lock().expect("nobody panicked").len(), 4);
+}
+
+#[test]
+fn what_was_read_and_gone_back_from_is_pending() {
+    let file = File::new("pending");
+    file.write("connections_max = 5\n");
+    let (live, _) = live(Sources { file: Some(file.0.clone()), ..Sources::default() });
+    let pending = || -> Vec<(&str, Option<String>)> {
+        let text = |change: &Change| (change.setting.name, change.new.as_ref().map(ToString::to_string));
+        live.current().pending.iter().map(text).collect()
+    };
+    file.write("connections_max = 6\nreader_threads = 4\n");
+    live.reload().expect("a good file");
+    let threads = ("reader_threads", Some("4".to_owned()));
+    assert_eq!(pending(), slice::from_ref(&threads));
+    live.roll_back(None, None).expect("there is one before");
+    let connections = ("connections_max", Some("6".to_owned()));
+    assert_eq!(pending(), [connections.clone(), threads.clone()]);
+    patch(&live, json!({"connections_max": 7})).expect("good");
+    assert_eq!(pending(), slice::from_ref(&threads), "that is in front of the file");
+    patch(&live, json!({"connections_max": null})).expect("good");
+    assert_eq!((connections_max(&live), pending()), (5, vec![connections, threads.clone()]));
+    live.reload().expect("a good file");
+    assert_eq!((connections_max(&live), pending()), (6, vec![threads]));
 }
