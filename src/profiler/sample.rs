@@ -34,8 +34,10 @@ pub struct Traffic<T> {
     pub updates_accepted: T,
     /// Updates of which all was known.
     pub updates_duplicate: T,
-    /// Updates that were refused, too large for their document, dropped, or came while nothing could be written.
+    /// Updates that were refused, too large for their document, or dropped.
     pub updates_refused: T,
+    /// Updates that came while nothing could be written: not the fault of whoever sent them.
+    pub updates_stalled: T,
     /// Awareness updates of clients.
     pub awareness: T,
     /// Frames with updates given to sessions.
@@ -62,6 +64,7 @@ impl<T: Copy> Traffic<T> {
             updates_accepted: make(self.updates_accepted, other.updates_accepted),
             updates_duplicate: make(self.updates_duplicate, other.updates_duplicate),
             updates_refused: make(self.updates_refused, other.updates_refused),
+            updates_stalled: make(self.updates_stalled, other.updates_stalled),
             awareness: make(self.awareness, other.awareness),
             deliveries: make(self.deliveries, other.deliveries),
             bytes_received: make(self.bytes_received, other.bytes_received),
@@ -91,7 +94,7 @@ impl Traffic<u64> {
         self.updates + self.loads + self.loads_failed
     }
 
-    /// What of that failed.
+    /// What of that failed. Of a disk that takes nothing other alerts speak.
     pub(super) fn failed(&self) -> u64 {
         self.updates_refused + self.loads_failed
     }

@@ -135,6 +135,8 @@ fn facts_of_disk_memory_and_cores_raise_their_alerts() {
             |sample| {
                 sample.traffic.updates += 100;
                 sample.traffic.updates_refused += 2;
+                // As many as come do not raise it to critical.
+                sample.traffic.updates_stalled += 90;
             },
             Kind::ErrorRate,
             Severity::Warning,

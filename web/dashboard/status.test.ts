@@ -48,7 +48,7 @@ test('a status is read into figures with one unit each', () => {
   expect(status.connectionsMax).toBe(100)
   // No budget is not a budget of nothing.
   expect(status.memory.budgetBytes).toBeNull()
-  expect(status.alerts[0]).toMatchObject({ title: 'Storage not writable', severity: 'critical', detail: '1 stalls, the threshold is 1' })
+  expect(status.alerts[0]).toMatchObject({ title: 'Storage not writable', severity: 'critical', detail: '1 stall, the threshold is 1' })
   expect(status.slow[0]).toEqual({
     operation: 'catch up',
     document: 'a/b',

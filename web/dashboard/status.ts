@@ -236,14 +236,20 @@ function quality(top: Fields): Status['quality'] {
   }
 }
 
+/** With one digit behind the point, which is more than anybody acts on. */
+const round = (value: number) => String(Math.round(value * 10) / 10)
+
+/** "1 stall", "2.5 milliseconds", "1 failure a minute". */
+const measured = (value: number, unit: string) => `${round(value)} ${round(value) === '1' ? unit.replace(/^(\w+)s\b/, '$1') : unit}`
+
 function alert(of: Fields): Alert {
   const name = of.text('name') ?? 'alert'
-  const [value, threshold, unit] = [of.text('value'), of.text('threshold'), of.text('unit') ?? '']
+  const [value, threshold, unit] = [of.number('value'), of.number('threshold'), of.text('unit') ?? '']
   return {
     name,
     severity: of.exact('severity') === 'critical' ? 'critical' : 'warning',
     title: words(name),
-    detail: value === null ? '' : `${value} ${unit}${threshold === null ? '' : `, the threshold is ${threshold}`}`,
+    detail: value === null ? '' : measured(value, unit) + (threshold === null ? '' : `, the threshold is ${round(threshold)}`),
     recommendation: of.text('recommendation', 2_000) ?? '',
     sinceMs: of.time('since'),
   }

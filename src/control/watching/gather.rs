@@ -66,13 +66,15 @@ fn of_core(counted: &Counted, turns_lately: bool) -> CoreSample {
 
 fn add(traffic: &mut Traffic<u64>, counted: &Counted) {
     let shard = &counted.shard;
-    let refused = shard.updates_refused + shard.updates_too_large + shard.updates_stalled + shard.updates_dropped;
+    let refused = shard.updates_refused + shard.updates_too_large + shard.updates_dropped;
     traffic.connections += counted.connections.accepted;
     traffic.messages += counted.core.messages;
-    traffic.updates += shard.updates_accepted + shard.updates_duplicate + shard.updates_denied + refused;
+    traffic.updates +=
+        shard.updates_accepted + shard.updates_duplicate + shard.updates_denied + shard.updates_stalled + refused;
     traffic.updates_accepted += shard.updates_accepted;
     traffic.updates_duplicate += shard.updates_duplicate;
     traffic.updates_refused += refused;
+    traffic.updates_stalled += shard.updates_stalled;
     traffic.awareness += shard.awareness_received;
     traffic.deliveries += shard.deliveries;
     traffic.bytes_received += counted.driver.received_bytes;
