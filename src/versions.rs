@@ -18,14 +18,14 @@ use tokio::task::spawn_blocking;
 
 pub use changes::{Changes, Pace};
 pub use keeping::{NotKept, Wish};
-pub use thinning::{Room, has_room, thin};
+pub use thinning::Room;
 
 use crate::documents::Failed;
 use crate::events::Events;
 use crate::inbox::{Deliver, Note};
 use crate::priority;
 use crate::reader::stored::key;
-use keeping::Keeping;
+use keeping::{Keeping, now_ms};
 
 /// How often it is looked which documents are due.
 const LOOK: Duration = Duration::from_secs(5);
@@ -82,7 +82,7 @@ impl Versions {
     pub async fn save(&self, name: &DocumentName, wish: Wish) -> Result<Option<Version>, NotKept> {
         let document = DocumentId::of(name.as_str());
         let keeping = Arc::clone(&self.keeping);
-        let kept = spawn_blocking(move || keeping.keep(document, &wish)).await;
+        let kept = spawn_blocking(move || keeping.keep(document, &wish, now_ms())).await;
         kept.unwrap_or_else(|ended| Err(NotKept::Store(StoreError::Io { why: ended.to_string() })))
     }
 
@@ -167,9 +167,9 @@ fn keep_all(keeping: &Keeping, changes: &Changes) {
     while !changes.wait(LOOK) {
         for document in changes.take_due(Instant::now()) {
             let start = Instant::now();
-            match keeping.keep(document, &wish) {
+            match keeping.keep(document, &wish, now_ms()) {
                 Ok(_) | Err(NotKept::NoDocument) => {}
-                // Those kept by hand have filled it: the operator's choice.
+                // One is larger than all may be together: the operator's choice.
                 Err(NotKept::NoRoom(_)) => tracing::debug!(?document, "there is no room for an automatic version"),
                 Err(NotKept::Unreadable(why)) => tracing::warn!(?document, ?why, "no version of a document"),
                 Err(NotKept::Store(error)) => tracing::warn!(?document, %error, "no version of a document"),

@@ -267,7 +267,8 @@ fn not_kept(not_kept: NotKept) -> Problem {
     match not_kept {
         NotKept::NoDocument => Problem::not_found("nothing is stored of a document of this name"),
         NotKept::NoRoom(room) => Problem::unprocessable(format!(
-            "the versions of a document are at most {} with {} bytes in all, and those that were kept by hand leave no room: delete some",
+            "those versions of a document that are kept by hand are at most {} with {} bytes in all (half of versions_per_document_max and of \
+             versions_bytes_per_document_max): delete some",
             room.versions_max, room.bytes_max
         )),
         NotKept::Unreadable(why) => failed(why.into()),
