@@ -1,6 +1,6 @@
 //! Makes a version of what is stored, and room for it. Waits for the disk; does not know who wants the version.
 
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::SystemTime;
 
 use selvedge_shards::DocumentId;
@@ -73,9 +73,14 @@ impl Keeping {
         *self.room.write().unwrap_or_else(PoisonError::into_inner) = room;
     }
 
+    /// Waits until nobody else keeps a version, and lets nobody as long as it is held.
+    pub(super) fn alone(&self) -> MutexGuard<'_, ()> {
+        self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Keeps a version of what is committed. `None` where a rule wants it and the last one is the same.
     pub(super) fn keep(&self, document: DocumentId, wish: &Wish, now_ms: u64) -> Result<Option<Version>, NotKept> {
-        let _one_at_a_time = self.one_at_a_time.lock().unwrap_or_else(PoisonError::into_inner);
+        let _alone = self.alone();
         let room = *self.room.read().unwrap_or_else(PoisonError::into_inner);
         let stored = self.store.load(key(document))?.ok_or(NotKept::NoDocument)?;
         let created_ms = stored.created_ms;
