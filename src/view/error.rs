@@ -68,9 +68,9 @@ impl fmt::Display for Death {
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ViewError {
-    /// As many requests wait as may.
+    /// As many requests wait as may; or no worker was free in time, or only for less than half of it.
     Busy,
-    /// No answer came in time, waiting for a worker included.
+    /// No answer came in time.
     TimedOut {
         /// The time, in milliseconds.
         timeout_ms: u64,
