@@ -8,6 +8,7 @@ mod document;
 mod edit;
 mod kind;
 mod markup;
+mod places;
 mod restore;
 mod sandbox;
 mod show;

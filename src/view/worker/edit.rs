@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
-use yrs::branch::BranchPtr;
+use yrs::branch::{BranchID, BranchPtr};
 use yrs::types::text::YChange;
 use yrs::{
     Any, Array as _, ArrayRef, Map as _, MapRef, Out, ReadTxn as _, Text as _, TextRef, Transact as _, TransactionMut,
@@ -14,6 +14,7 @@ use super::Refusal;
 use super::build::{Slot, attributes, put, put_items, put_nodes};
 use super::document::{Deleted, whole};
 use super::kind::{Kind, branch};
+use super::places::Places;
 use super::show::XML;
 use super::value::{marker, read};
 use crate::view::operation::{Operation, Step};
@@ -25,7 +26,7 @@ pub(super) fn patch(update: &[u8], operations: &[u8]) -> Result<Vec<u8>, Refusal
     let whole = whole(update)?;
     let doc = whole.open(Deleted::Collect)?;
     let mut transaction = doc.transact_mut();
-    let mut edit = Edit { transaction: &mut transaction, kinds: HashMap::new() };
+    let mut edit = Edit { transaction: &mut transaction, kinds: HashMap::new(), places: HashMap::new() };
     for (index, operation) in operations.iter().enumerate() {
         edit.apply(operation).map_err(|why| Refusal::BadOperation { index, why })?;
     }
@@ -40,6 +41,8 @@ struct Edit<'a, 'doc> {
     transaction: &'a mut TransactionMut<'doc>,
     /// What roots are used as: what is found at first holds, or is made.
     kinds: HashMap<String, Kind>,
+    /// Of each text that was looked at.
+    places: HashMap<BranchID, Places>,
 }
 
 /// A row of values: of an array, or of XML nodes.
@@ -53,29 +56,33 @@ impl Edit<'_, '_> {
         match operation {
             Operation::TextInsert { root, path, index, text, attributes } => {
                 let target = self.text(root, path)?;
-                self.check(&target, *index, 0)?;
-                self.insert(&target, *index, text, attributes.as_ref())
+                self.places(&target).check(*index, 0)?;
+                self.insert(&target, *index, text, attributes.as_ref())?;
+                self.places(&target).replace(*index, 0, text);
+                Ok(())
             }
             Operation::TextEmbed { root, path, index, value, attributes: given } => {
                 let target = self.text(root, path)?;
-                self.check(&target, *index, 0)?;
+                self.places(&target).check(*index, 0)?;
                 let value = read(&Value::Object(value.clone()))?;
                 if !matches!(value, Any::Map(_)) {
                     return Err("an embedded value has to be a plain object".into());
                 }
                 let given = given.as_ref().map(attributes).transpose()?.unwrap_or_default();
                 target.insert_embed_with_attributes(self.transaction, *index, value, given);
+                self.places(&target).embed(*index);
                 Ok(())
             }
             Operation::TextDelete { root, path, index, length } => {
                 let target = self.text(root, path)?;
-                self.check(&target, *index, *length)?;
+                self.places(&target).check(*index, *length)?;
                 self.delete(&target, *index, *length);
+                self.places(&target).replace(*index, *length, "");
                 Ok(())
             }
             Operation::TextFormat { root, path, index, length, attributes: given } => {
                 let target = self.text(root, path)?;
-                self.check(&target, *index, *length)?;
+                self.places(&target).check(*index, *length)?;
                 if *length > 0 {
                     target.format(self.transaction, *index, *length, attributes(given)?);
                 }
@@ -83,11 +90,12 @@ impl Edit<'_, '_> {
             }
             Operation::TextReplace { root, path, index, length, text, attributes } => {
                 let target = self.text(root, path)?;
-                self.check(&target, *index, *length)?;
+                self.places(&target).check(*index, *length)?;
                 // Before what it replaces, so that it looks like that where nothing else is said.
                 self.insert(&target, *index, text, attributes.as_ref())?;
                 let inserted = u32::try_from(text.encode_utf16().count()).map_err(|_| "the text is too long")?;
                 self.delete(&target, *index + inserted, *length);
+                self.places(&target).replace(*index, *length, text);
                 Ok(())
             }
             Operation::MapSet { root, path, key, value } => {
@@ -142,25 +150,16 @@ impl Edit<'_, '_> {
         }
     }
 
-    /// Whether the text has these places, and none between the halves of a character.
-    fn check(&self, text: &TextRef, index: u32, length: u32) -> Result<(), String> {
-        let end = index.checked_add(length).ok_or("the end is beyond all numbers")?;
-        let pieces = text.diff(self.transaction, YChange::identity);
-        let mut at = 0_u32;
-        for piece in pieces {
-            let Out::Any(Any::String(content)) = piece.insert else {
-                at += 1;
-                continue;
-            };
-            for character in content.chars() {
-                let next = at + u32::try_from(character.len_utf16()).expect("1 or 2");
-                if (at + 1 == index || at + 1 == end) && at + 1 < next {
-                    return Err(format!("unit {} is the second half of a character", at + 1));
-                }
-                at = next;
-            }
-        }
-        if end <= at { Ok(()) } else { Err(format!("the text has {at} units")) }
+    /// Where its characters are. It is read only once.
+    fn places(&mut self, text: &TextRef) -> &mut Places {
+        let Self { transaction, places, .. } = self;
+        places.entry(branch(text).id()).or_insert_with(|| {
+            let pieces = text.diff(*transaction, YChange::identity);
+            Places::of(pieces.iter().map(|piece| {
+                let Out::Any(Any::String(content)) = &piece.insert else { return None };
+                Some(&**content)
+            }))
+        })
     }
 
     fn check_row(&self, row: &Row, index: u32, length: u32) -> Result<(), String> {
