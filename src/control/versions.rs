@@ -216,8 +216,10 @@ async fn compare(
         Some(id) => version(&context, &name, id).await?.1,
     };
     held.grow(before.len() + after.len())?;
-    let comparison = context.view.compare(before, after).await.map_err(not_viewed)?;
-    Ok(Json(comparison).into_response())
+    let comparison = context.view.compare_bytes(before, after).await.map_err(not_viewed)?;
+    let length = HeaderValue::from(comparison.len());
+    let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/json")), (CONTENT_LENGTH, length)];
+    Ok((headers, held.body(comparison)?).into_response())
 }
 
 async fn restore(

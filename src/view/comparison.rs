@@ -45,7 +45,7 @@ pub enum RootState {
 pub struct RootChange {
     /// Its name.
     pub root: String,
-    /// As in [`View::json`](super::View::json); that of now, unless it is empty now.
+    /// As in [`View::json_bytes`](super::View::json_bytes); that of now, unless it is empty now.
     pub r#type: String,
     /// What became of it.
     pub state: RootState,

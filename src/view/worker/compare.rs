@@ -16,7 +16,7 @@ use crate::view::comparison::{ClientChange, Comparison, RootChange, RootState};
 
 type Content = BTreeMap<String, (Kind, Value)>;
 
-/// See [`crate::view::View::compare`].
+/// See [`crate::view::View::compare_bytes`].
 pub(super) fn compare(before: &[u8], after: &[u8], bytes_max: usize) -> Result<Vec<u8>, Refusal> {
     let (before, after) = (whole(before)?, whole(after)?);
     let mut comparison = who(&before, &after)?;

@@ -53,7 +53,7 @@ impl From<TooDeep> for Refusal {
     }
 }
 
-/// See [`crate::view::View::json`].
+/// See [`crate::view::View::json_bytes`].
 pub(super) fn json(update: &[u8], bytes_max: usize) -> Result<Vec<u8>, Refusal> {
     let doc = whole(update)?.open(Deleted::Collect)?;
     let transaction = doc.transact();
