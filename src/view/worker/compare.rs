@@ -7,9 +7,10 @@ use serde_json::Value;
 use yrs::Transact as _;
 
 use super::Refusal;
-use super::difference::{pieces, values};
+use super::difference::values;
 use super::document::{Deleted, Whole, whole};
 use super::kind::{Kind, roots};
+use super::pieces::pieces;
 use super::show::{Form, Within, exact};
 use crate::view::Size;
 use crate::view::comparison::{ClientChange, Comparison, RootChange, RootState};
