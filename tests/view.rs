@@ -220,12 +220,12 @@ fn a_comparison_says_what_changed_where_and_by_whom() {
         let comparison = compared(&view, before.clone(), other.update()).await.expect("two states");
         let clients = comparison["clients"].as_array().expect("a list").iter();
         let clients: Vec<u64> = clients.map(|change| change["client"].as_u64().expect("a number")).collect();
-        let [77, made] = clients[..] else { panic!("{comparison}") };
+        let [made, 77] = clients[..] else { panic!("{comparison}") };
         assert_ne!(made, 5);
         assert_eq!(
             comparison,
             json!({
-                "clients": [{ "client": 77, "inserted": 6 }, { "client": made, "inserted": 1 }],
+                "clients": [{ "client": made, "inserted": 1 }, { "client": 77, "inserted": 6 }],
                 "deleted": 4,
                 "roots": [
                     { "root": "map", "type": "map", "state": "added", "clients": [made], "text": [], "values": [
@@ -233,7 +233,7 @@ fn a_comparison_says_what_changed_where_and_by_whom() {
                     ] },
                     { "root": "text", "type": "text", "state": "changed", "clients": [77], "values": [], "text": [
                         { "delete": { "value": "one ", "attributes": {} } },
-                        { "retain": 3 },
+                        { "retain": 3, "text": "two" },
                         { "insert": { "value": " three", "attributes": {} } },
                     ] },
                 ],

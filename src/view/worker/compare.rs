@@ -93,8 +93,13 @@ fn root(name: &str, before: Option<&(Kind, Value)>, after: Option<&(Kind, Value)
     let (before, after) = (before.map(|(_, value)| value), after.map(|(_, value)| value));
     let is_text = |value: Option<&Value>| value.is_none_or(|value| value["type"] == Kind::Text.name());
     let (text, values) = match is_text(before) && is_text(after) {
-        true => (pieces(before, after), Vec::new()),
+        true => (pieces(delta(before), delta(after)), Vec::new()),
         false => (Vec::new(), values(before, after)),
     };
     Some(RootChange { root: name.to_owned(), r#type: kind.name().to_owned(), state, clients: Vec::new(), text, values })
+}
+
+/// Of a text as it is shown; nothing of nothing.
+fn delta(shown: Option<&Value>) -> &[Value] {
+    shown.and_then(|shown| shown["delta"].as_array()).map_or(&[], Vec::as_slice)
 }
