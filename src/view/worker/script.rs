@@ -1,6 +1,6 @@
 //! The shortest way from one row to another. Knows only which of their items are equal.
 
-/// Differences in one text that are looked for one by one. Where there are more, what differs is shown as one part that goes and one that
+/// Differences in one text or row that are looked for one by one. Where there are more, what differs is shown as one part that goes and one that
 /// comes: looking takes the square of it, and nobody reads it.
 const EDITS_MAX: usize = 1_000;
 

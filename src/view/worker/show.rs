@@ -25,7 +25,7 @@ pub(super) const DOCUMENT: &str = "$document";
 pub(super) const VALUE: &str = "$value";
 
 /// Where a root of XML has its nodes.
-const NODES: &str = "nodes";
+pub(super) const NODES: &str = "nodes";
 
 /// The keys of an XML node.
 pub(super) struct Node;
