@@ -152,6 +152,45 @@ fn an_edit_is_an_update_that_does_what_its_operations_say() {
 }
 
 #[test]
+fn text_looks_like_the_first_character_that_it_replaces() {
+    run(async {
+        let view = View::new(options());
+        for (operation, expected) in [
+            (
+                json!({ "index": 0, "length": 5, "text": "Bye" }),
+                json!([
+                    { "insert": "Bye", "attributes": { "bold": true } },
+                    { "insert": { "image": "x.png" }, "attributes": { "bold": true } },
+                    { "insert": " 😀" },
+                ]),
+            ),
+            (
+                json!({ "index": 4, "length": 5, "text": "p!" }),
+                json!([{ "insert": "Hellp!", "attributes": { "bold": true } }]),
+            ),
+            (
+                json!({ "index": 7, "length": 2, "text": "🎈x" }),
+                json!([
+                    { "insert": "Hello", "attributes": { "bold": true } },
+                    { "insert": { "image": "x.png" }, "attributes": { "bold": true } },
+                    { "insert": " 🎈x" },
+                ]),
+            ),
+            (json!({ "index": 0, "length": 6, "text": "a", "attributes": {} }), json!([{ "insert": "a 😀" }])),
+        ] {
+            let mut replace = operation;
+            replace["op"] = "text_replace".into();
+            replace["root"] = "text".into();
+            let writer = Writer::with_everything();
+            let update = view.patch(writer.update(), operations(json!([replace]))).await.expect("it can be done");
+            writer.apply(&update);
+            let shown = json_of(&view, writer.update()).await.expect("a document");
+            assert_eq!(shown["roots"]["text"]["delta"], expected, "{replace}");
+        }
+    });
+}
+
+#[test]
 fn two_edits_of_one_state_are_two_edits() {
     run(async {
         let view = View::new(options());

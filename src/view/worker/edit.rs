@@ -91,10 +91,13 @@ impl Edit<'_, '_> {
             Operation::TextReplace { root, path, index, length, text, attributes } => {
                 let target = self.text(root, path)?;
                 self.places(&target).check(*index, *length)?;
-                // Before what it replaces, so that it looks like that where nothing else is said.
-                self.insert(&target, *index, text, attributes.as_ref())?;
+                // Behind the first character that it replaces, so that it looks like that where nothing else is said.
+                let width = if self.places(&target).is_half(*index + 1) { 2 } else { 1 };
+                let kept = width.min(*length);
+                self.insert(&target, *index + kept, text, attributes.as_ref())?;
                 let inserted = u32::try_from(text.encode_utf16().count()).map_err(|_| "the text is too long")?;
-                self.delete(&target, *index + inserted, *length);
+                self.delete(&target, *index + kept + inserted, *length - kept);
+                self.delete(&target, *index, kept);
                 self.places(&target).replace(*index, *length, text);
                 Ok(())
             }
