@@ -78,8 +78,8 @@ impl View {
         checked(self.pool.ask(Request::Json { update }).await?).await
     }
 
-    /// The plain text of a root; of an XML type what [`View::json_bytes`] has as `value`. Without a root, of all that are text, in the order of their
-    /// names, with line ends between them.
+    /// The plain text of a root; of an XML type what [`View::json_bytes`] has as `value`. Without a root, that of all that are text or XML, in the
+    /// order of their names, with line ends between them: of XML without its markup, each element in lines of its own.
     ///
     /// # Errors
     ///

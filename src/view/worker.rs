@@ -10,6 +10,7 @@ mod kind;
 mod markup;
 mod pieces;
 mod places;
+mod plain;
 mod restore;
 mod sandbox;
 mod script;

@@ -13,6 +13,7 @@ use super::Refusal;
 use super::document::{Deleted, whole};
 use super::kind::{Kind, roots};
 use super::markup::markup;
+use super::plain::plain;
 use super::value::{self, TooDeep, deeper};
 use crate::view::Size;
 
@@ -93,9 +94,15 @@ pub(super) fn text(update: &[u8], root: Option<&str>) -> Result<Vec<u8>, Refusal
     let transaction = doc.transact();
     let roots = roots(&transaction);
     let Some(name) = root else {
-        let is_text = |root: &&BranchPtr| Kind::of(**root, &transaction) == Kind::Text;
-        let texts = roots.values().filter(is_text).map(|&root| TextRef::from(root).get_string(&transaction));
-        return Ok(texts.collect::<Vec<_>>().join("\n").into());
+        let mut texts = Vec::new();
+        for &root in roots.values() {
+            match Kind::of(root, &transaction) {
+                Kind::Text => texts.push(TextRef::from(root).get_string(&transaction)),
+                Kind::Xml => texts.push(plain(&Show { transaction: &transaction, form: Form::Plain }.fragment(root)?)),
+                Kind::Map | Kind::Array | Kind::Empty => {}
+            }
+        }
+        return Ok(texts.join("\n").into());
     };
     let &root = roots.get(name).ok_or(Refusal::NoSuchRoot)?;
     match Kind::of(root, &transaction) {
