@@ -71,9 +71,11 @@ struct Shown {
     automatic: bool,
 }
 
-impl From<Version> for Shown {
-    fn from(version: Version) -> Self {
-        let Version { id, name, author, taken_ms, sequence, bytes, is_automatic } = version;
+impl Shown {
+    /// Who may not know everything learns who kept a version as little as whose sessions there are.
+    fn of(version: Version, tells_all: bool) -> Self {
+        let author = version.author.clone().filter(|_| tells_all);
+        let Version { id, name, author: _, taken_ms, sequence, bytes, is_automatic } = version;
         Self { id, name, author, created_at: rfc_3339(taken_ms), sequence, bytes, automatic: is_automatic }
     }
 }
@@ -97,7 +99,8 @@ async fn list(
         describe(&context, &name).await?;
     }
     versions.reverse();
-    Ok(Json(Page { versions: versions.into_iter().map(Shown::from).collect() }))
+    let versions = versions.into_iter().map(|version| Shown::of(version, caller.0.admin));
+    Ok(Json(Page { versions: versions.collect() }))
 }
 
 /// What is to be said of a version that is to be kept.
@@ -128,7 +131,7 @@ async fn save(
         let wish = Wish { name: called, author: author(&actor.caller), is_automatic: false };
         let version = context.versions.save(&name, wish).await.map_err(not_kept)?.ok_or_else(not_there)?;
         let location = format!("/v1/documents/{}/versions/{}", escape(name.as_str()), version.id);
-        Ok((StatusCode::CREATED, [(LOCATION, location)], Json(Shown::from(version))).into_response())
+        Ok((StatusCode::CREATED, [(LOCATION, location)], Json(Shown::of(version, true))).into_response())
     };
     actor.act(Action::SaveVersion, Some(name.as_str())).run(work).await
 }
@@ -144,7 +147,7 @@ async fn find(
     Parameters::read(&uri, &[])?;
     let versions = context.versions.list(&name).await.map_err(failed)?;
     let found = versions.into_iter().find(|version| version.id == id).ok_or_else(no_version)?;
-    Ok(Json(found.into()))
+    Ok(Json(Shown::of(found, caller.0.admin)))
 }
 
 async fn delete(

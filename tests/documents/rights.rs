@@ -108,6 +108,20 @@ fn each_request_needs_its_right_and_tokens_need_to_be_good() {
 }
 
 #[test]
+fn who_kept_a_version_only_those_learn_who_may_know_everything() {
+    let Fixture { plane, .. } = &with_tokens();
+    let (writer, admin) = (plane.with_token(&user("ada", "write")), plane.with_token(&admin()));
+    writer.update("a", &letter(7, b'h')).expect(200);
+    let kept = writer.tell("POST /v1/documents/a/versions", &json!({"name": "one"})).expect(201);
+    let path = kept.header("location").to_owned();
+    assert_eq!(kept.json()["author"], "ada", "they know already");
+    for (caller, told) in [(&admin, json!("ada")), (&writer, Value::Null)] {
+        assert_eq!(caller.get(&path).expect(200).json()["author"], told);
+        assert_eq!(caller.get("/v1/documents/a/versions").expect(200).json()["versions"][0]["author"], told);
+    }
+}
+
+#[test]
 fn what_is_done_and_what_is_denied_is_written_down() {
     let fixture = with_tokens();
     let (admin, reader) = (fixture.plane.with_token(&admin()), fixture.plane.with_token(&user("eve", "read")));
