@@ -12,6 +12,19 @@ use super::*;
 const ALLOWED: [u16; 6] = [200, 201, 404, 413, 422, 504];
 
 #[test]
+fn a_body_that_does_not_come_is_answered_with_a_problem() {
+    let Fixture { server, .. } = &Fixture::start(&["--control-timeout-ms", "200"]);
+    let mut stream = TcpStream::connect(server.control).expect("it listens");
+    let head = "POST /v1/documents/a/updates HTTP/1.1\r\nhost: x\r\ncontent-type: application/octet-stream\r\ncontent-length: 10\r\n\r\n";
+    stream.write_all(head.as_bytes()).expect("it is taken");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer, and then the end");
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains("content-type: application/problem+json\r\n"), "{answer}");
+    assert!(answer.contains("control_timeout_ms"), "{answer}");
+}
+
+#[test]
 fn each_ends_and_nothing_else_does() {
     let Fixture { plane, server, .. } = &Fixture::start(&[]);
     plane.update("bystander", &letter(7, b'h')).expect(200);
