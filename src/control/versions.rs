@@ -34,6 +34,12 @@ use crate::versions::{NotKept, Wish};
 /// Which segment of `/v1/documents/{name}/versions/{id}` is the number, where the first one is empty.
 const SEGMENT: usize = 5;
 
+/// Of the name of a version, as the OpenAPI file has it.
+const NAME_CHARACTERS_MAX: usize = 256;
+
+// Each takes four bytes at most.
+const _: () = assert!(NAME_CHARACTERS_MAX * 4 <= VERSION_TEXT_BYTES_MAX);
+
 /// A version that is kept before another is brought back is called so.
 const BEFORE_RESTORE: &str = "before restoring";
 
@@ -124,8 +130,8 @@ async fn save(
         actor.caller.require(name.as_str(), Right::Write)?;
         Parameters::read(&uri, &[])?;
         let New { name: called } = body::read_json(&context.room, &headers, body).await?;
-        if called.len() > VERSION_TEXT_BYTES_MAX || called.chars().any(char::is_control) {
-            let detail = format!("a name has at most {VERSION_TEXT_BYTES_MAX} bytes and no control characters");
+        if called.chars().count() > NAME_CHARACTERS_MAX || called.chars().any(char::is_control) {
+            let detail = format!("a name has at most {NAME_CHARACTERS_MAX} characters and no control characters");
             return Err(Problem::unprocessable(detail));
         }
         let wish = Wish { name: called, author: author(&actor.caller), is_automatic: false };

@@ -54,7 +54,7 @@ fn each_request_needs_its_right_and_tokens_need_to_be_good() {
     let tar = admin.get("/v1/documents/a/export").expect(200).body;
     let json = &[("content-type", "application/json")][..];
     let octets = &[("content-type", "application/octet-stream")][..];
-    let requests: [Request<'_>; 14] = [
+    let requests: [Request<'_>; 15] = [
         ("GET /v1/documents/a", &[], &[], For::Reader),
         ("GET /v1/documents/a/content", &[], &[], For::Reader),
         ("GET /v1/documents/a/sessions", &[], &[], For::Reader),
@@ -66,6 +66,7 @@ fn each_request_needs_its_right_and_tokens_need_to_be_good() {
         ("POST /v1/documents/a/copy", json, br#"{"to":"b"}"#, For::Writer),
         ("POST /v1/documents/a/copy", json, br#"{"to":"b","overwrite":true}"#, For::Admin),
         ("DELETE /v1/documents/a/sessions/0-0-0", &[], &[], For::Admin),
+        ("DELETE /v1/documents/a/sessions/x", &[], &[], For::Admin),
         ("DELETE /v1/users/x/sessions", &[], &[], For::Admin),
         ("POST /v1/users/x/revoke", &[], &[], For::Admin),
         ("DELETE /v1/documents/a", &[], &[], For::Admin),

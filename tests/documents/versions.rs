@@ -91,6 +91,20 @@ fn versions_are_had_as_documents_are_and_go_by_number_or_with_their_document() {
 }
 
 #[test]
+fn names_are_as_long_as_the_openapi_file_says() {
+    let Fixture { plane, .. } = &Fixture::start(&[]);
+    plane.update("a", &letter(7, b'h')).expect(200);
+    let openapi = plane.get("/openapi.json").expect(200).json();
+    let characters_max = openapi["components"]["schemas"]["NewVersion"]["properties"]["name"]["maxLength"].as_u64();
+    let characters_max = usize::try_from(characters_max.expect("a number")).expect("a small one");
+    for character in ["x", "😀"] {
+        let name = character.repeat(characters_max);
+        save(plane, "a", &name);
+        plane.tell("POST /v1/documents/a/versions", &json!({"name": name + character})).expect(422);
+    }
+}
+
+#[test]
 fn a_changing_document_gets_versions_by_itself_and_they_survive_a_kill() {
     let arguments = ["--versions-interval-ms", "10000"];
     let mut fixture = Fixture::start(&arguments);
