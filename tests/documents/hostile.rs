@@ -1,5 +1,7 @@
 //! Documents that were made to do harm, through every call that takes or reads one.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
