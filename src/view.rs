@@ -21,7 +21,9 @@ use std::sync::Arc;
 use axum::body::Bytes;
 use serde::de::IgnoredAny;
 
-pub use comparison::{ClientChange, Comparison, Piece, RootChange, RootState, ValueChange};
+pub use comparison::{
+    ClientChange, Comparison, Content, Piece, RETAINED_CHARACTERS_MAX, RootChange, RootState, ValueChange,
+};
 pub use counters::Counters;
 pub use error::{Death, Size, ViewError};
 pub use operation::{OPERATIONS_MAX, Operation, Step};
