@@ -161,28 +161,38 @@ fn text_looks_like_the_first_character_that_it_replaces() {
                 json!([
                     { "insert": "Bye", "attributes": { "bold": true } },
                     { "insert": { "image": "x.png" }, "attributes": { "bold": true } },
-                    { "insert": " 😀" },
+                    { "insert": " 😀!" },
                 ]),
             ),
             (
-                json!({ "index": 4, "length": 5, "text": "p!" }),
-                json!([{ "insert": "Hellp!", "attributes": { "bold": true } }]),
+                json!({ "index": 4, "length": 5, "text": "p." }),
+                json!([{ "insert": "Hellp.", "attributes": { "bold": true } }, { "insert": "!" }]),
+            ),
+            (
+                json!({ "index": 0, "length": 1, "text": "Ch" }),
+                json!([
+                    { "insert": "Chello", "attributes": { "bold": true } },
+                    { "insert": { "image": "x.png" }, "attributes": { "bold": true } },
+                    { "insert": " 😀!" },
+                ]),
             ),
             (
                 json!({ "index": 7, "length": 2, "text": "🎈x" }),
                 json!([
                     { "insert": "Hello", "attributes": { "bold": true } },
                     { "insert": { "image": "x.png" }, "attributes": { "bold": true } },
-                    { "insert": " 🎈x" },
+                    { "insert": " 🎈x!" },
                 ]),
             ),
-            (json!({ "index": 0, "length": 6, "text": "a", "attributes": {} }), json!([{ "insert": "a 😀" }])),
+            (json!({ "index": 0, "length": 6, "text": "a", "attributes": {} }), json!([{ "insert": "a 😀!" }])),
         ] {
             let mut replace = operation;
             replace["op"] = "text_replace".into();
             replace["root"] = "text".into();
             let writer = Writer::with_everything();
             let update = view.patch(writer.update(), operations(json!([replace]))).await.expect("it can be done");
+            // Somebody has written beside it meanwhile.
+            writer.push("!");
             writer.apply(&update);
             let shown = json_of(&view, writer.update()).await.expect("a document");
             assert_eq!(shown["roots"]["text"]["delta"], expected, "{replace}");

@@ -17,7 +17,7 @@ const ALLOWED: [u16; 6] = [200, 201, 404, 413, 422, 504];
 fn a_body_that_does_not_come_is_answered_with_a_problem() {
     let Fixture { server, .. } = &Fixture::start(&["--control-timeout-ms", "200"]);
     let mut stream = TcpStream::connect(server.control).expect("it listens");
-    let head = "POST /v1/documents/a/updates HTTP/1.1\r\nhost: x\r\ncontent-type: application/octet-stream\r\ncontent-length: 10\r\n\r\n";
+    let head = "POST /v1/documents/a/updates HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/octet-stream\r\ncontent-length: 10\r\n\r\n";
     stream.write_all(head.as_bytes()).expect("it is taken");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("an answer, and then the end");

@@ -69,6 +69,7 @@ impl Edit<'_, '_> {
                     return Err("an embedded value has to be a plain object".into());
                 }
                 let given = given.as_ref().map(attributes).transpose()?.unwrap_or_default();
+                self.places(&target).is_plain &= given.is_empty();
                 target.insert_embed_with_attributes(self.transaction, *index, value, given);
                 self.places(&target).embed(*index);
                 Ok(())
@@ -84,6 +85,7 @@ impl Edit<'_, '_> {
                 let target = self.text(root, path)?;
                 self.places(&target).check(*index, *length)?;
                 if *length > 0 {
+                    self.places(&target).is_plain = false;
                     target.format(self.transaction, *index, *length, attributes(given)?);
                 }
                 Ok(())
@@ -91,10 +93,10 @@ impl Edit<'_, '_> {
             Operation::TextReplace { root, path, index, length, text, attributes } => {
                 let target = self.text(root, path)?;
                 self.places(&target).check(*index, *length)?;
-                // Behind the first character that it replaces, so that it looks like that where nothing else is said.
-                let width = if self.places(&target).is_half(*index + 1) { 2 } else { 1 };
-                let kept = width.min(*length);
-                self.insert(&target, *index + kept, text, attributes.as_ref())?;
+                let kept = match attributes {
+                    Some(given) => self.insert(&target, *index, text, Some(given)).map(|()| 0)?,
+                    None => self.insert_alike(&target, *index, *length, text),
+                };
                 let inserted = u32::try_from(text.encode_utf16().count()).map_err(|_| "the text is too long")?;
                 self.delete(&target, *index + kept + inserted, *length - kept);
                 self.delete(&target, *index, kept);
@@ -141,10 +143,46 @@ impl Edit<'_, '_> {
         given: Option<&Map<String, Value>>,
     ) -> Result<(), String> {
         match given {
-            Some(given) => text.insert_with_attributes(self.transaction, index, content, attributes(given)?),
+            Some(given) => {
+                let given = attributes(given)?;
+                self.places(text).is_plain &= given.is_empty();
+                text.insert_with_attributes(self.transaction, index, content, given);
+            }
             None => text.insert(self.transaction, index, content),
         }
         Ok(())
+    }
+
+    /// Inserts what is to replace so many units, with the formatting of the first character of them. Says how many of them are before it.
+    ///
+    /// What others insert beside these units at the same time is to be beside their replacement too, so it is put before the last character.
+    fn insert_alike(&mut self, text: &TextRef, index: u32, length: u32, content: &str) -> u32 {
+        let places = self.places(text);
+        let first = if places.is_half(index + 1) { 2 } else { 1 };
+        if content.is_empty() {
+            return 0;
+        }
+        if length > first {
+            text.insert(self.transaction, index + first, content);
+            return first;
+        }
+        if length == 0 || places.is_plain {
+            text.insert(self.transaction, index, content);
+            return 0;
+        }
+        let mut end = 0;
+        let pieces = text.diff(self.transaction, YChange::identity);
+        let piece = pieces.into_iter().find(|piece| {
+            let Out::Any(Any::String(content)) = &piece.insert else {
+                end += 1;
+                return end > index as usize;
+            };
+            end += content.encode_utf16().count();
+            end > index as usize
+        });
+        let attributes = piece.and_then(|piece| piece.attributes).map(|attributes| *attributes).unwrap_or_default();
+        text.insert_with_attributes(self.transaction, index, content, attributes);
+        0
     }
 
     fn delete(&mut self, text: &TextRef, index: u32, length: u32) {
@@ -158,10 +196,12 @@ impl Edit<'_, '_> {
         let Self { transaction, places, .. } = self;
         places.entry(branch(text).id()).or_insert_with(|| {
             let pieces = text.diff(*transaction, YChange::identity);
-            Places::of(pieces.iter().map(|piece| {
+            let is_plain = pieces.iter().all(|piece| piece.attributes.is_none());
+            let contents = pieces.iter().map(|piece| {
                 let Out::Any(Any::String(content)) = &piece.insert else { return None };
                 Some(&**content)
-            }))
+            });
+            Places::of(contents, is_plain)
         })
     }
 

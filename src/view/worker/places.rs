@@ -4,6 +4,8 @@
 /// A place is a number of UTF-16 units from the start.
 #[derive(Debug)]
 pub(super) struct Places {
+    /// Nothing of it has formatting.
+    pub(super) is_plain: bool,
     length: u32,
     /// As it was at first, ascending.
     halves: Vec<u32>,
@@ -22,8 +24,8 @@ struct Change {
 
 impl Places {
     /// Those of a text in pieces, of which embedded values are `None` and one unit each.
-    pub(super) fn of<'a>(pieces: impl Iterator<Item = Option<&'a str>>) -> Self {
-        let mut places = Self { length: 0, halves: Vec::new(), changes: Vec::new() };
+    pub(super) fn of<'a>(pieces: impl Iterator<Item = Option<&'a str>>, is_plain: bool) -> Self {
+        let mut places = Self { is_plain, length: 0, halves: Vec::new(), changes: Vec::new() };
         for piece in pieces {
             match piece {
                 Some(text) => places.length += halves(text, places.length, &mut places.halves),
@@ -109,7 +111,7 @@ mod tests {
 
     fn of(pieces: &[Option<char>]) -> Places {
         let texts: Vec<Option<String>> = pieces.iter().map(|piece| piece.map(String::from)).collect();
-        Places::of(texts.iter().map(Option::as_deref))
+        Places::of(texts.iter().map(Option::as_deref), true)
     }
 
     proptest! {
