@@ -83,18 +83,6 @@ function valueChange(of: Fields): ValueChange[] {
     }
     return [{ path: `${place(splice)}[${splice.number('index') ?? 0}]`, before: row('removed'), after: row('inserted') }]
   }
-  if (of.has('text')) {
-    // A text inside of others: what was kept may be told in part.
-    const text = of.fields('text')
-    const pieces = text.list('pieces', changesMax)
-    const whole = (name: 'insert' | 'delete') => {
-      const parts = pieces.map(piece =>
-        piece.has('retain') ? shown(piece.raw('text') ?? '') : piece.has(name) ? shown(piece.fields(name).raw('value')) : '',
-      )
-      return clip(parts.join(''), pieceMax, true)
-    }
-    return [{ path: place(text), before: whole('delete'), after: whole('insert') }]
-  }
   return []
 }
 
