@@ -10,7 +10,6 @@ use axum::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYP
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use tokio::time::timeout;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
@@ -41,10 +40,10 @@ const PROGRESS: NotForContentType = NotForContentType::const_new("application/x-
 
 pub(super) fn all(context: Arc<Context>) -> Router {
     let limits = context.settings();
-    let time = Duration::from_millis(limits.control_timeout_ms);
+    let timeout = Duration::from_millis(limits.control_timeout_ms);
     let ordinary = ordinary()
         .layer(DefaultBodyLimit::max(limits.control_body_bytes_max))
-        .layer(middleware::from_fn(move |request, next| in_time(time, request, next)));
+        .layer(middleware::from_fn(move |request, next| in_time(timeout, request, next)));
     let compressed = SizeAbove::new(COMPRESSED_BYTES_MIN).and(NotForContentType::SSE).and(PROGRESS);
     let all = ordinary
         .merge(streams(limits))
@@ -89,7 +88,7 @@ fn streams(settings: &Settings) -> Router<Arc<Context>> {
 
 /// Gives up what takes longer.
 async fn in_time(time: Duration, request: Request, next: Next) -> Response {
-    timeout(time, next.run(request)).await.unwrap_or_else(|_| {
+    tokio::time::timeout(time, next.run(request)).await.unwrap_or_else(|_| {
         let detail = format!(
             "it took longer than {} ms (control_timeout_ms); a change may have been made all the same",
             time.as_millis()
