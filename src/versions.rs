@@ -14,18 +14,19 @@ use axum::body::Bytes;
 use selvedge_protocol::document_name::DocumentName;
 use selvedge_shards::DocumentId;
 use selvedge_storage::{Catalog, StoreError, Version};
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
 pub use changes::{Changes, Pace};
 pub use keeping::{NotKept, Wish};
-pub use thinning::{Room, has_room, thin};
+pub use thinning::Room;
 
 use crate::documents::Failed;
 use crate::events::Events;
 use crate::inbox::{Deliver, Note};
 use crate::priority;
 use crate::reader::stored::key;
-use keeping::Keeping;
+use keeping::{Keeping, now_ms};
 
 /// How often it is looked which documents are due.
 const LOOK: Duration = Duration::from_secs(5);
@@ -38,6 +39,8 @@ const REST: u32 = 4;
 pub struct Versions {
     store: Arc<dyn Catalog>,
     keeping: Arc<Keeping>,
+    /// Whoever waits to keep a version waits here, and not on one of the few threads for what blocks.
+    turn: Arc<Semaphore>,
 }
 
 impl Versions {
@@ -45,7 +48,7 @@ impl Versions {
     #[must_use]
     pub fn new(store: Arc<dyn Catalog>, room: Room, events: Arc<Events>) -> Self {
         let keeping = Arc::new(Keeping::new(Arc::clone(&store), room, events));
-        Self { store, keeping }
+        Self { store, keeping, turn: Arc::new(Semaphore::new(1)) }
     }
 
     /// From the next version of each document on, its versions may take so much.
@@ -81,8 +84,14 @@ impl Versions {
     /// There is none: the document, its room, or the store.
     pub async fn save(&self, name: &DocumentName, wish: Wish) -> Result<Option<Version>, NotKept> {
         let document = DocumentId::of(name.as_str());
+        let turn = Arc::clone(&self.turn).acquire_owned().await.expect("it is never closed");
         let keeping = Arc::clone(&self.keeping);
-        let kept = spawn_blocking(move || keeping.keep(document, &wish)).await;
+        let keep = move || {
+            // Whoever asked may be gone: the next one waits all the same.
+            let _turn = turn;
+            keeping.keep(document, &wish, now_ms())
+        };
+        let kept = spawn_blocking(keep).await;
         kept.unwrap_or_else(|ended| Err(NotKept::Store(StoreError::Io { why: ended.to_string() })))
     }
 
@@ -167,9 +176,9 @@ fn keep_all(keeping: &Keeping, changes: &Changes) {
     while !changes.wait(LOOK) {
         for document in changes.take_due(Instant::now()) {
             let start = Instant::now();
-            match keeping.keep(document, &wish) {
+            match keeping.keep(document, &wish, now_ms()) {
                 Ok(_) | Err(NotKept::NoDocument) => {}
-                // Those kept by hand have filled it: the operator's choice.
+                // One is larger than all may be together: the operator's choice.
                 Err(NotKept::NoRoom(_)) => tracing::debug!(?document, "there is no room for an automatic version"),
                 Err(NotKept::Unreadable(why)) => tracing::warn!(?document, ?why, "no version of a document"),
                 Err(NotKept::Store(error)) => tracing::warn!(?document, %error, "no version of a document"),
@@ -178,5 +187,43 @@ fn keep_all(keeping: &Keeping, changes: &Changes) {
                 return;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use selvedge_storage::MemoryStore;
+    use tokio::runtime;
+    use tokio::task::{JoinSet, yield_now};
+    use tokio::time::timeout;
+
+    use super::*;
+
+    #[test]
+    fn those_who_keep_versions_leave_threads_to_others() {
+        let room = Room { versions_max: 2, bytes_max: 1 };
+        let versions = Versions::new(Arc::new(MemoryStore::new(1)), room, Arc::new(Events::new(1)));
+        let name = DocumentName::new("name").expect("a name");
+        let runtime = runtime::Builder::new_current_thread().enable_all().max_blocking_threads(2).build();
+        let runtime = runtime.expect("threads can be had");
+        // As while the rule keeps a large one.
+        let large = versions.keeping.alone();
+        let mut saves = JoinSet::new();
+        let listed = runtime.block_on(async {
+            for _ in 0..8 {
+                let (versions, name) = (versions.clone(), name.clone());
+                saves.spawn(async move { versions.save(&name, Wish::default()).await });
+            }
+            yield_now().await;
+            // A bound for the failure, not a measure.
+            timeout(Duration::from_secs(20), versions.list(&name)).await
+        });
+        assert_eq!(listed.expect("a thread was left"), Ok(Vec::new()));
+        drop(large);
+        runtime.block_on(async {
+            while let Some(saved) = saves.join_next().await {
+                assert_eq!(saved.expect("no panic"), Err(NotKept::NoDocument));
+            }
+        });
     }
 }

@@ -19,12 +19,13 @@ use std::io;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use serde::de::{DeserializeOwned, IgnoredAny};
-use serde_json::Value;
+use serde::de::IgnoredAny;
 
-pub use comparison::{ClientChange, Comparison, Piece, RootChange, RootState, ValueChange};
+pub use comparison::{
+    ClientChange, Comparison, Content, Piece, RETAINED_CHARACTERS_MAX, RootChange, RootState, ValueChange,
+};
 pub use counters::Counters;
-pub use error::{Death, Fault, Size, ViewError};
+pub use error::{Death, Size, ViewError};
 pub use operation::{OPERATIONS_MAX, Operation, Step};
 pub use options::{Bounds, COMMAND, Options};
 
@@ -70,28 +71,17 @@ impl View {
     /// (or `Infinity`, `-Infinity`), `{"$undefined": true}`, `{"$document": GUID}`, `{"$text": DELTA}` for text with formatting or embedded
     /// values inside other types (plain text is a string), `{"$xml": NODE}`, and `{"$object": {...}}` around an object that would be taken for one of these.
     ///
-    /// # Errors
-    ///
-    /// See [`ViewError`].
-    pub async fn json(&self, update: Bytes) -> Result<Value, ViewError> {
-        let answer = self.pool.ask(Request::Json { update }).await?;
-        parse(answer).await
-    }
-
-    /// The same as bytes, for handing on: they have been checked to be JSON, but were never held as values, which take many times as much memory.
+    /// It has been checked to be JSON, but was never held as values, which take many times as much memory: it is for handing on.
     ///
     /// # Errors
     ///
     /// See [`ViewError`].
     pub async fn json_bytes(&self, update: Bytes) -> Result<Bytes, ViewError> {
-        let answer = self.pool.ask(Request::Json { update }).await?;
-        let kept = answer.clone();
-        parse::<IgnoredAny>(answer).await?;
-        Ok(kept)
+        checked(self.pool.ask(Request::Json { update }).await?).await
     }
 
-    /// The plain text of a root; of an XML type what [`View::json`] has as `value`. Without a root, of all that are text, in the order of their
-    /// names, with line ends between them.
+    /// The plain text of a root; of an XML type what [`View::json_bytes`] has as `value`. Without a root, that of all that are text or XML, in the
+    /// order of their names, with line ends between them: of XML without its markup, each element in lines of its own.
     ///
     /// # Errors
     ///
@@ -121,14 +111,13 @@ impl View {
         self.pool.ask(Request::Patch { update, operations: operations.into() }).await
     }
 
-    /// What changed between two states of a document.
+    /// What changed between two states of a document: a [`Comparison`] as JSON. Like [`View::json_bytes`] it is for handing on.
     ///
     /// # Errors
     ///
     /// See [`ViewError`].
-    pub async fn compare(&self, before: Bytes, after: Bytes) -> Result<Comparison, ViewError> {
-        let answer = self.pool.ask(Request::Compare { before, after }).await?;
-        parse(answer).await
+    pub async fn compare_bytes(&self, before: Bytes, after: Bytes) -> Result<Bytes, ViewError> {
+        checked(self.pool.ask(Request::Compare { before, after }).await?).await
     }
 
     /// The update that makes the document's content what it was in the version, as a new edit: what came after stays in its history.
@@ -148,11 +137,15 @@ impl View {
 }
 
 /// What a worker says is JSON need not be.
-async fn parse<T: DeserializeOwned + Send + 'static>(answer: Bytes) -> Result<T, ViewError> {
-    let nonsense = |_| ViewError::Died(Death::Nonsense);
-    if answer.len() < LARGE_JSON_BYTES {
-        return serde_json::from_slice(&answer).map_err(nonsense);
+async fn checked(answer: Bytes) -> Result<Bytes, ViewError> {
+    let length = answer.len();
+    let check = move || match serde_json::from_slice::<IgnoredAny>(&answer) {
+        Ok(IgnoredAny) => Ok(answer),
+        Err(_) => Err(ViewError::Died(Death::Nonsense)),
+    };
+    if length < LARGE_JSON_BYTES {
+        return check();
     }
-    let parsed = tokio::task::spawn_blocking(move || serde_json::from_slice(&answer));
-    parsed.await.map_err(|error| ViewError::Unavailable { why: io::Error::from(error).to_string() })?.map_err(nonsense)
+    let checked = tokio::task::spawn_blocking(check);
+    checked.await.map_err(|error| ViewError::Unavailable { why: io::Error::from(error).to_string() })?
 }

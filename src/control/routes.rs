@@ -5,16 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
+use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::header::{CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
-use axum::middleware;
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::set_header::SetResponseHeaderLayer;
-use tower_http::timeout::TimeoutLayer;
 
 use super::guard::guard;
 use super::leftover::leftover;
@@ -44,7 +43,7 @@ pub(super) fn all(context: Arc<Context>) -> Router {
     let timeout = Duration::from_millis(limits.control_timeout_ms);
     let ordinary = ordinary(limits)
         .layer(DefaultBodyLimit::max(limits.control_body_bytes_max))
-        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, timeout));
+        .layer(middleware::from_fn(move |request, next| in_time(timeout, request, next)));
     let compressed = SizeAbove::new(COMPRESSED_BYTES_MIN).and(NotForContentType::SSE).and(PROGRESS);
     let all = ordinary
         .merge(streams(limits))
@@ -85,6 +84,17 @@ fn ordinary(settings: &Settings) -> Router<Arc<Context>> {
 /// Requests that may take as long as they go on: their parts bound themselves what they hold at any moment.
 fn streams(settings: &Settings) -> Router<Arc<Context>> {
     Router::new().merge(documents::streams()).merge(events::routes(settings.control_streams_max))
+}
+
+/// Gives up what takes longer.
+async fn in_time(time: Duration, request: Request, next: Next) -> Response {
+    tokio::time::timeout(time, next.run(request)).await.unwrap_or_else(|_| {
+        let detail = format!(
+            "it took longer than {} ms (control_timeout_ms); a change may have been made all the same",
+            time.as_millis()
+        );
+        Problem::new(StatusCode::REQUEST_TIMEOUT, detail).into_response()
+    })
 }
 
 fn panicked(_: Box<dyn Any + Send>) -> Response {

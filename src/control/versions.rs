@@ -34,6 +34,12 @@ use crate::versions::{NotKept, Wish};
 /// Which segment of `/v1/documents/{name}/versions/{id}` is the number, where the first one is empty.
 const SEGMENT: usize = 5;
 
+/// Of the name of a version, as the OpenAPI file has it.
+const NAME_CHARACTERS_MAX: usize = 256;
+
+// Each takes four bytes at most.
+const _: () = assert!(NAME_CHARACTERS_MAX * 4 <= VERSION_TEXT_BYTES_MAX);
+
 /// A version that is kept before another is brought back is called so.
 const BEFORE_RESTORE: &str = "before restoring";
 
@@ -71,9 +77,11 @@ struct Shown {
     automatic: bool,
 }
 
-impl From<Version> for Shown {
-    fn from(version: Version) -> Self {
-        let Version { id, name, author, taken_ms, sequence, bytes, is_automatic } = version;
+impl Shown {
+    /// Who may not know everything learns who kept a version as little as whose sessions there are.
+    fn of(version: Version, tells_all: bool) -> Self {
+        let author = version.author.clone().filter(|_| tells_all);
+        let Version { id, name, author: _, taken_ms, sequence, bytes, is_automatic } = version;
         Self { id, name, author, created_at: rfc_3339(taken_ms), sequence, bytes, automatic: is_automatic }
     }
 }
@@ -97,7 +105,8 @@ async fn list(
         describe(&context, &name).await?;
     }
     versions.reverse();
-    Ok(Json(Page { versions: versions.into_iter().map(Shown::from).collect() }))
+    let versions = versions.into_iter().map(|version| Shown::of(version, caller.0.admin));
+    Ok(Json(Page { versions: versions.collect() }))
 }
 
 /// What is to be said of a version that is to be kept.
@@ -121,14 +130,14 @@ async fn save(
         actor.caller.require(name.as_str(), Right::Write)?;
         Parameters::read(&uri, &[])?;
         let New { name: called } = body::read_json(&context.room, &headers, body).await?;
-        if called.len() > VERSION_TEXT_BYTES_MAX || called.chars().any(char::is_control) {
-            let detail = format!("a name has at most {VERSION_TEXT_BYTES_MAX} bytes and no control characters");
+        if called.chars().count() > NAME_CHARACTERS_MAX || called.chars().any(char::is_control) {
+            let detail = format!("a name has at most {NAME_CHARACTERS_MAX} characters and no control characters");
             return Err(Problem::unprocessable(detail));
         }
         let wish = Wish { name: called, author: author(&actor.caller), is_automatic: false };
         let version = context.versions.save(&name, wish).await.map_err(not_kept)?.ok_or_else(not_there)?;
         let location = format!("/v1/documents/{}/versions/{}", escape(name.as_str()), version.id);
-        Ok((StatusCode::CREATED, [(LOCATION, location)], Json(Shown::from(version))).into_response())
+        Ok((StatusCode::CREATED, [(LOCATION, location)], Json(Shown::of(version, true))).into_response())
     };
     actor.act(Action::SaveVersion, Some(name.as_str())).run(work).await
 }
@@ -144,7 +153,7 @@ async fn find(
     Parameters::read(&uri, &[])?;
     let versions = context.versions.list(&name).await.map_err(failed)?;
     let found = versions.into_iter().find(|version| version.id == id).ok_or_else(no_version)?;
-    Ok(Json(found.into()))
+    Ok(Json(Shown::of(found, caller.0.admin)))
 }
 
 async fn delete(
@@ -216,8 +225,10 @@ async fn compare(
         Some(id) => version(&context, &name, id).await?.1,
     };
     held.grow(before.len() + after.len())?;
-    let comparison = context.view.compare(before, after).await.map_err(not_viewed)?;
-    Ok(Json(comparison).into_response())
+    let comparison = context.view.compare_bytes(before, after).await.map_err(not_viewed)?;
+    let length = HeaderValue::from(comparison.len());
+    let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/json")), (CONTENT_LENGTH, length)];
+    Ok((headers, held.body(comparison)?).into_response())
 }
 
 async fn restore(
@@ -267,7 +278,8 @@ fn not_kept(not_kept: NotKept) -> Problem {
     match not_kept {
         NotKept::NoDocument => Problem::not_found("nothing is stored of a document of this name"),
         NotKept::NoRoom(room) => Problem::unprocessable(format!(
-            "the versions of a document are at most {} with {} bytes in all, and those that were kept by hand leave no room: delete some",
+            "those versions of a document that are kept by hand are at most {} with {} bytes in all (half of versions_per_document_max and of \
+             versions_bytes_per_document_max): delete some",
             room.versions_max, room.bytes_max
         )),
         NotKept::Unreadable(why) => failed(why.into()),

@@ -88,11 +88,11 @@ settings! {
         /// Or after so many updates, as they are stored, but not sooner than a minute after the one before.
         versions_updates: Count { default: 1_000, min: 1, max: 1 << 30, unit: "updates" } live;
 
-        /// Versions of one document. Above, the oldest automatic ones go; where all were kept by hand, no further one is.
-        versions_per_document_max: Count { default: 200, min: 1, max: 10_000, unit: "versions" } live;
+        /// Versions of one document. Half of them may be automatic, of which the oldest go above; half may be kept by hand, and no further one is.
+        versions_per_document_max: Count { default: 400, min: 2, max: 10_000, unit: "versions" } live;
 
         /// Bytes of the versions of one document, each of which is a whole state. What happens above is the same.
-        versions_bytes_per_document_max: Bytes { default: 64 * MIB, min: KIB, max: 64 * GIB } live;
+        versions_bytes_per_document_max: Bytes { default: 128 * MIB, min: KIB, max: 64 * GIB } live;
     }
 
     "View workers" {

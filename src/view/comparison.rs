@@ -1,13 +1,12 @@
 //! What changed between two states of a document, for people and programs. Knows neither state.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::operation::Step;
 
 /// What changed.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Comparison {
     /// Who wrote since. A client id is what a client says it is, and is another each time a page is opened; who deleted, Yjs does not record.
     pub clients: Vec<ClientChange>,
@@ -18,8 +17,7 @@ pub struct Comparison {
 }
 
 /// What one client wrote.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct ClientChange {
     /// Its id.
     pub client: u64,
@@ -28,7 +26,7 @@ pub struct ClientChange {
 }
 
 /// What became of a root.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RootState {
     /// There was nothing in it before.
@@ -40,12 +38,11 @@ pub enum RootState {
 }
 
 /// One root whose content differs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct RootChange {
     /// Its name.
     pub root: String,
-    /// As in [`View::json`](super::View::json); that of now, unless it is empty now.
+    /// As in [`View::json_bytes`](super::View::json_bytes); that of now, unless it is empty now.
     pub r#type: String,
     /// What became of it.
     pub state: RootState,
@@ -57,30 +54,44 @@ pub struct RootChange {
     pub values: Vec<ValueChange>,
 }
 
-/// A part of a text.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+/// Of text that was kept, so much is shown as it is; of more, half of it at each end.
+pub const RETAINED_CHARACTERS_MAX: usize = 80;
+
+/// A part of a text. Its first key says what became of it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
 pub enum Piece {
-    /// So many UTF-16 units are as before.
-    Retain(u64),
-    /// New.
-    Insert {
-        /// Text, or an embedded value.
-        value: Value,
-        /// Its formatting.
-        attributes: Map<String, Value>,
+    /// It is as before.
+    Retain {
+        /// So many UTF-16 units.
+        retain: u64,
+        /// What it says, for showing: of more than [`RETAINED_CHARACTERS_MAX`] characters both ends with "…" between, and "\u{fffc}" for an
+        /// embedded value.
+        text: String,
     },
-    /// Gone.
+    /// It is new.
+    Insert {
+        /// What.
+        insert: Content,
+    },
+    /// It is gone.
     Delete {
-        /// Text, or an embedded value.
-        value: Value,
-        /// Its formatting.
-        attributes: Map<String, Value>,
+        /// What.
+        delete: Content,
     },
 }
 
-/// One place where two states differ.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// What is in a piece.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Content {
+    /// Text, or an embedded value.
+    pub value: Value,
+    /// Its formatting.
+    pub attributes: Map<String, Value>,
+}
+
+/// One place where two states differ. Done one after another, changes make the one state the other: places are those after the changes before.
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ValueChange {
     /// A value is another one. Nothing where there is none.
@@ -88,10 +99,10 @@ pub enum ValueChange {
         /// From the root to the value.
         path: Vec<Step>,
         /// What was there.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         before: Option<Value>,
         /// What is there.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
+        #[serde(skip_serializing_if = "Option::is_none")]
         after: Option<Value>,
     },
     /// Values in a row are others.
@@ -104,5 +115,12 @@ pub enum ValueChange {
         removed: Vec<Value>,
         /// What stands there.
         inserted: Vec<Value>,
+    },
+    /// A text inside of others has changed.
+    Text {
+        /// From the root to the text.
+        path: Vec<Step>,
+        /// What makes the one before the one after, in order.
+        pieces: Vec<Piece>,
     },
 }

@@ -1,17 +1,6 @@
-//! Why there is no answer, and whose fault it is.
+//! Why there is no answer.
 
 use std::fmt;
-
-/// Who has to change something.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// Whoever asked: another request may be answered.
-    Caller,
-    /// The document: no view of it can be had.
-    Document,
-    /// This server: the same request may be answered later.
-    Server,
-}
 
 /// What is larger than it may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,9 +57,9 @@ impl fmt::Display for Death {
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ViewError {
-    /// As many requests wait as may.
+    /// As many requests wait as may; or no worker was free in time, or only for less than half of it.
     Busy,
-    /// No answer came in time, waiting for a worker included.
+    /// No answer came in time.
     TimedOut {
         /// The time, in milliseconds.
         timeout_ms: u64,
@@ -100,18 +89,6 @@ pub enum ViewError {
         /// Why, for the operator.
         why: String,
     },
-}
-
-impl ViewError {
-    /// Whose fault it is.
-    #[must_use]
-    pub fn fault(&self) -> Fault {
-        match self {
-            Self::BadOperation { .. } | Self::NoSuchRoot => Fault::Caller,
-            Self::TimedOut { .. } | Self::TooLarge { .. } | Self::Died(_) | Self::Malformed => Fault::Document,
-            Self::Busy | Self::Unavailable { .. } => Fault::Server,
-        }
-    }
 }
 
 impl fmt::Display for ViewError {

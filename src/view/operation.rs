@@ -4,7 +4,7 @@
 //! embedded value counts as one. `path` leads from the root into shared types inside it: keys of maps, places in arrays and among XML nodes. Plain
 //! objects and arrays are values: they are set as a whole.
 //!
-//! Values are what [`View::json`](super::View::json) shows, and besides `{"$map": {...}}`, `{"$array": [...]}` and `{"$text": "..."}` (or a
+//! Values are what [`View::json_bytes`](super::View::json_bytes) shows, and besides `{"$map": {...}}`, `{"$array": [...]}` and `{"$text": "..."}` (or a
 //! delta) for new shared types.
 
 use serde::{Deserialize, Serialize};

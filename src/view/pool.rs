@@ -83,11 +83,12 @@ impl Pool {
         }
         let _waiting = Held::on(&self.tally.waiting);
         let permit = timeout_at(deadline, Arc::clone(&self.permits).acquire_owned()).await;
-        Ok(permit.map_err(|_| self.timed_out())?.expect("it is never closed"))
+        Ok(permit.map_err(|_| ViewError::Busy)?.expect("it is never closed"))
     }
 
     async fn serve(&self, asked: Asked, permit: OwnedSemaphorePermit) {
         let _busy = Held::on(&self.tally.workers_busy);
+        let begun = Instant::now();
         let Asked { request, header, deadline, mut answer } = asked;
         let mut process = match self.process() {
             Ok(process) => process,
@@ -122,7 +123,7 @@ impl Pool {
             }
             Err(_) => {
                 self.tally.workers_lost.fetch_add(1, Ordering::Relaxed);
-                let _ = answer.send(Err(self.timed_out()));
+                let _ = answer.send(Err(self.late(begun, deadline)));
                 process.kill().await;
             }
         }
@@ -172,6 +173,14 @@ impl Pool {
             Size::Depth => DEPTH_MAX,
         };
         ViewError::TooLarge { what, allowed }
+    }
+
+    /// What is said of a document whose worker did not end in time. Where most of that time went to waiting, it says nothing of the document.
+    fn late(&self, begun: Instant, deadline: Instant) -> ViewError {
+        match deadline.saturating_duration_since(begun) < self.options.timeout / 2 {
+            true => ViewError::Busy,
+            false => self.timed_out(),
+        }
     }
 
     fn timed_out(&self) -> ViewError {

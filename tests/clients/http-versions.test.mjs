@@ -62,7 +62,7 @@ for (const driver of drivers) {
     assert.equal(compared.clients.find(({ client }) => client === y.clientID).inserted, 'typed in y '.length)
     assert.deepEqual(compared.roots.map(({ root, clients: writers }) => [root, writers]), [['map', [h.clientID]], ['text', [y.clientID]]])
     assert.deepEqual(compared.roots[1].text, [
-      { insert: { value: 'typed in y ', attributes: {} } }, { retain: 'the first 😀 '.length }, { delete: { value: 'state', attributes: {} } }
+      { insert: { value: 'typed in y ', attributes: {} } }, { retain: 'the first 😀 '.length, text: 'the first 😀 ' }, { delete: { value: 'state', attributes: {} } }
     ])
     assert.deepEqual((await plane.ask('GET', `${path}/versions/${first.id}/compare?to=${second.id}`)).json(), compared)
 

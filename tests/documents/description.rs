@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::*;
 
@@ -103,4 +103,65 @@ fn every_operation_says_what_it_is_and_how_it_fails() {
             assert_eq!(is_public, !responses.contains_key("401"), "{what}");
         }
     }
+}
+
+/// Whether the value is what the schema describes, as far as schemas of answers need it.
+fn fits(file: &Value, schema: &Value, value: &Value) -> bool {
+    let schema = resolve(file, schema);
+    let is_of_type = match schema["type"].as_str() {
+        None => true,
+        Some("object") => value.is_object(),
+        Some("array") => value.is_array(),
+        Some("string") => value.is_string(),
+        Some("integer") => value.is_u64(),
+        Some(other) => panic!("no such type is known here: {other}"),
+    };
+    let listed = |key: &str| schema[key].as_array().into_iter().flatten();
+    let is_an_option =
+        schema["oneOf"].is_null() || listed("oneOf").filter(|option| fits(file, option, value)).count() == 1;
+    let is_allowed = schema["enum"].is_null() || listed("enum").any(|allowed| allowed == value);
+    let has_all = listed("required").all(|key| value.get(key.as_str().expect("a key")).is_some());
+    let fields_fit = value.as_object().into_iter().flatten().all(|(key, field)| match schema["properties"].get(key) {
+        Some(property) => fits(file, property, field),
+        None => schema["additionalProperties"] != false,
+    });
+    let items_fit = schema["items"].is_null()
+        || value.as_array().into_iter().flatten().all(|item| fits(file, &schema["items"], item));
+    is_of_type && is_an_option && is_allowed && has_all && fields_fit && items_fit
+}
+
+#[test]
+fn comparisons_are_what_the_file_describes() {
+    let Fixture { plane, .. } = &Fixture::start(&[]);
+    let patch = |operations: Value| plane.tell("PATCH /v1/documents/a/content", &operations).expect(200);
+    let paragraph = json!({"$xml": {"name": "p", "children": [{"text": [{"insert": "one two"}]}]}});
+    plane.ask("PUT /v1/documents/a", &[], &[]).expect(201);
+    patch(json!([
+        {"op": "text_insert", "root": "text", "index": 0, "text": "one two"},
+        {"op": "array_insert", "root": "array", "index": 0, "values": [1, 2, 3]},
+        {"op": "array_insert", "root": "xml", "index": 0, "values": [paragraph]},
+    ]));
+    let kept = plane.tell("POST /v1/documents/a/versions", &json!({})).expect(201).header("location").to_owned();
+    patch(json!([
+        {"op": "text_replace", "root": "text", "index": 4, "length": 3, "text": "three"},
+        {"op": "array_delete", "root": "array", "index": 1, "length": 1},
+        {"op": "map_set", "root": "map", "key": "k", "value": null},
+        {"op": "text_insert", "root": "xml", "path": [0, 0], "index": 7, "text": " three"},
+    ]));
+    let compared = plane.get(&format!("{kept}/compare")).expect(200);
+    assert_eq!(compared.header("content-type"), "application/json");
+    let compared = compared.json();
+    let file = plane.get("/openapi.json").expect(200).json();
+    let schema = &file["components"]["schemas"]["Comparison"];
+    assert!(fits(&file, schema, &compared), "{compared}");
+    let written = compared.to_string();
+    for key in ["retain", "insert", "delete", "set", "splice", "pieces"] {
+        assert!(
+            written.contains(&format!("{{\"{key}\":")) || written.contains(&format!("\"{key}\":[")),
+            "{key}: {written}"
+        );
+    }
+    let mut odd = compared;
+    odd["roots"][0]["more"] = 1.into();
+    assert!(!fits(&file, schema, &odd), "what is not described is found");
 }

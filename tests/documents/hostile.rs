@@ -1,5 +1,7 @@
 //! Documents that were made to do harm, through every call that takes or reads one.
 
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -10,6 +12,19 @@ use super::*;
 
 /// What the control plane may answer: that it was done, or whose fault it is that it was not.
 const ALLOWED: [u16; 6] = [200, 201, 404, 413, 422, 504];
+
+#[test]
+fn a_body_that_does_not_come_is_answered_with_a_problem() {
+    let Fixture { server, .. } = &Fixture::start(&["--control-timeout-ms", "200"]);
+    let mut stream = TcpStream::connect(server.control).expect("it listens");
+    let head = "POST /v1/documents/a/updates HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/octet-stream\r\ncontent-length: 10\r\n\r\n";
+    stream.write_all(head.as_bytes()).expect("it is taken");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer, and then the end");
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert!(answer.contains("content-type: application/problem+json\r\n"), "{answer}");
+    assert!(answer.contains("control_timeout_ms"), "{answer}");
+}
 
 #[test]
 fn each_ends_and_nothing_else_does() {

@@ -54,7 +54,7 @@ fn each_request_needs_its_right_and_tokens_need_to_be_good() {
     let tar = admin.get("/v1/documents/a/export").expect(200).body;
     let json = &[("content-type", "application/json")][..];
     let octets = &[("content-type", "application/octet-stream")][..];
-    let requests: [Request<'_>; 14] = [
+    let requests: [Request<'_>; 15] = [
         ("GET /v1/documents/a", &[], &[], For::Reader),
         ("GET /v1/documents/a/content", &[], &[], For::Reader),
         ("GET /v1/documents/a/sessions", &[], &[], For::Reader),
@@ -66,6 +66,7 @@ fn each_request_needs_its_right_and_tokens_need_to_be_good() {
         ("POST /v1/documents/a/copy", json, br#"{"to":"b"}"#, For::Writer),
         ("POST /v1/documents/a/copy", json, br#"{"to":"b","overwrite":true}"#, For::Admin),
         ("DELETE /v1/documents/a/sessions/0-0-0", &[], &[], For::Admin),
+        ("DELETE /v1/documents/a/sessions/x", &[], &[], For::Admin),
         ("DELETE /v1/users/x/sessions", &[], &[], For::Admin),
         ("POST /v1/users/x/revoke", &[], &[], For::Admin),
         ("DELETE /v1/documents/a", &[], &[], For::Admin),
@@ -105,6 +106,20 @@ fn each_request_needs_its_right_and_tokens_need_to_be_good() {
     assert_eq!((&lines[0]["document"], &lines[0]["status"]), (&"a".into(), &403.into()));
     admin.get("/v1/documents/a").expect(404);
     plane.get("/openapi.json").expect(200);
+}
+
+#[test]
+fn who_kept_a_version_only_those_learn_who_may_know_everything() {
+    let Fixture { plane, .. } = &with_tokens();
+    let (writer, admin) = (plane.with_token(&user("ada", "write")), plane.with_token(&admin()));
+    writer.update("a", &letter(7, b'h')).expect(200);
+    let kept = writer.tell("POST /v1/documents/a/versions", &json!({"name": "one"})).expect(201);
+    let path = kept.header("location").to_owned();
+    assert_eq!(kept.json()["author"], "ada", "they know already");
+    for (caller, told) in [(&admin, json!("ada")), (&writer, Value::Null)] {
+        assert_eq!(caller.get(&path).expect(200).json()["author"], told);
+        assert_eq!(caller.get("/v1/documents/a/versions").expect(200).json()["versions"][0]["author"], told);
+    }
 }
 
 #[test]

@@ -91,6 +91,20 @@ fn versions_are_had_as_documents_are_and_go_by_number_or_with_their_document() {
 }
 
 #[test]
+fn names_are_as_long_as_the_openapi_file_says() {
+    let Fixture { plane, .. } = &Fixture::start(&[]);
+    plane.update("a", &letter(7, b'h')).expect(200);
+    let openapi = plane.get("/openapi.json").expect(200).json();
+    let characters_max = openapi["components"]["schemas"]["NewVersion"]["properties"]["name"]["maxLength"].as_u64();
+    let characters_max = usize::try_from(characters_max.expect("a number")).expect("a small one");
+    for character in ["x", "😀"] {
+        let name = character.repeat(characters_max);
+        save(plane, "a", &name);
+        plane.tell("POST /v1/documents/a/versions", &json!({"name": name + character})).expect(422);
+    }
+}
+
+#[test]
 fn a_changing_document_gets_versions_by_itself_and_they_survive_a_kill() {
     let arguments = ["--versions-interval-ms", "10000"];
     let mut fixture = Fixture::start(&arguments);
@@ -111,12 +125,20 @@ fn a_changing_document_gets_versions_by_itself_and_they_survive_a_kill() {
 }
 
 #[test]
-fn those_kept_by_hand_leave_no_room_for_more() {
-    let Fixture { plane, .. } = &Fixture::start(&["--versions-per-document-max", "2"]);
+fn those_kept_by_hand_have_a_share_and_whoever_fills_it_restores_all_the_same() {
+    let Fixture { plane, .. } = &Fixture::start(&["--versions-per-document-max", "4"]);
     plane.update("a", &letter(7, b'h')).expect(200);
     let first = save(plane, "a", "1");
-    save(plane, "a", "2");
+    let second = save(plane, "a", "2");
     plane.tell("POST /v1/documents/a/versions", &json!({"name": "3"})).expect(422);
+    for round in ["ello", "i"] {
+        write(plane, "a", json!({"op": "text_insert", "root": "t", "index": 1, "text": round}));
+        plane.ask(&format!("POST {second}/restore"), &[], &[]).expect(200);
+        assert_eq!(text(plane, "/v1/documents/a"), "h");
+        let versions = plane.get("/v1/documents/a/versions").expect(200).json();
+        let back = format!("/v1/documents/a/versions/{}", versions["versions"][0]["id"]);
+        assert_eq!(text(plane, &back), format!("h{round}"), "{versions}");
+    }
     plane.ask(&format!("DELETE {first}"), &[], &[]).expect(204);
     save(plane, "a", "3");
 }

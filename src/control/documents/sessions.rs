@@ -108,18 +108,23 @@ pub(super) async fn dismiss(
     Named(name): Named,
     uri: Uri,
 ) -> Result<StatusCode, Problem> {
-    let session = uri.path().split('/').nth(SEGMENT).unwrap_or_default();
-    let session = session.parse::<SessionName>().map_err(|()| not_there())?;
+    let session = uri.path().split('/').nth(SEGMENT).unwrap_or_default().parse::<SessionName>();
     let work = async {
         // Nobody who may only write is to send others away.
         actor.caller.require_admin()?;
         Parameters::read(&uri, &[])?;
+        let session = session.map_err(|()| not_there())?;
         match context.documents.dismiss(&name, session).await.map_err(failed)? {
             true => Ok(StatusCode::NO_CONTENT),
             false => Err(not_there()),
         }
     };
-    let act = actor.act(Action::DismissSession, Some(name.as_str())).with_target(&session.to_string());
+    let act = actor.act(Action::DismissSession, Some(name.as_str()));
+    let act = match session {
+        Ok(session) => act.with_target(&session.to_string()),
+        // It names nothing.
+        Err(()) => act,
+    };
     act.run(work).await
 }
 

@@ -7,16 +7,17 @@ use serde_json::Value;
 use yrs::Transact as _;
 
 use super::Refusal;
-use super::difference::{pieces, values};
+use super::difference::values;
 use super::document::{Deleted, Whole, whole};
 use super::kind::{Kind, roots};
+use super::pieces::pieces;
 use super::show::{Form, Within, exact};
 use crate::view::Size;
 use crate::view::comparison::{ClientChange, Comparison, RootChange, RootState};
 
 type Content = BTreeMap<String, (Kind, Value)>;
 
-/// See [`crate::view::View::compare`].
+/// See [`crate::view::View::compare_bytes`].
 pub(super) fn compare(before: &[u8], after: &[u8], bytes_max: usize) -> Result<Vec<u8>, Refusal> {
     let (before, after) = (whole(before)?, whole(after)?);
     let mut comparison = who(&before, &after)?;
@@ -92,8 +93,13 @@ fn root(name: &str, before: Option<&(Kind, Value)>, after: Option<&(Kind, Value)
     let (before, after) = (before.map(|(_, value)| value), after.map(|(_, value)| value));
     let is_text = |value: Option<&Value>| value.is_none_or(|value| value["type"] == Kind::Text.name());
     let (text, values) = match is_text(before) && is_text(after) {
-        true => (pieces(before, after), Vec::new()),
+        true => (pieces(delta(before), delta(after)), Vec::new()),
         false => (Vec::new(), values(before, after)),
     };
     Some(RootChange { root: name.to_owned(), r#type: kind.name().to_owned(), state, clients: Vec::new(), text, values })
+}
+
+/// Of a text as it is shown; nothing of nothing.
+fn delta(shown: Option<&Value>) -> &[Value] {
+    shown.and_then(|shown| shown["delta"].as_array()).map_or(&[], Vec::as_slice)
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
-use yrs::branch::BranchPtr;
+use yrs::branch::{BranchID, BranchPtr};
 use yrs::types::text::YChange;
 use yrs::{
     Any, Array as _, ArrayRef, Map as _, MapRef, Out, ReadTxn as _, Text as _, TextRef, Transact as _, TransactionMut,
@@ -14,6 +14,7 @@ use super::Refusal;
 use super::build::{Slot, attributes, put, put_items, put_nodes};
 use super::document::{Deleted, whole};
 use super::kind::{Kind, branch};
+use super::places::Places;
 use super::show::XML;
 use super::value::{marker, read};
 use crate::view::operation::{Operation, Step};
@@ -25,7 +26,7 @@ pub(super) fn patch(update: &[u8], operations: &[u8]) -> Result<Vec<u8>, Refusal
     let whole = whole(update)?;
     let doc = whole.open(Deleted::Collect)?;
     let mut transaction = doc.transact_mut();
-    let mut edit = Edit { transaction: &mut transaction, kinds: HashMap::new() };
+    let mut edit = Edit { transaction: &mut transaction, kinds: HashMap::new(), places: HashMap::new() };
     for (index, operation) in operations.iter().enumerate() {
         edit.apply(operation).map_err(|why| Refusal::BadOperation { index, why })?;
     }
@@ -40,6 +41,8 @@ struct Edit<'a, 'doc> {
     transaction: &'a mut TransactionMut<'doc>,
     /// What roots are used as: what is found at first holds, or is made.
     kinds: HashMap<String, Kind>,
+    /// Of each text that was looked at.
+    places: HashMap<BranchID, Places>,
 }
 
 /// A row of values: of an array, or of XML nodes.
@@ -53,41 +56,51 @@ impl Edit<'_, '_> {
         match operation {
             Operation::TextInsert { root, path, index, text, attributes } => {
                 let target = self.text(root, path)?;
-                self.check(&target, *index, 0)?;
-                self.insert(&target, *index, text, attributes.as_ref())
+                self.places(&target).check(*index, 0)?;
+                self.insert(&target, *index, text, attributes.as_ref())?;
+                self.places(&target).replace(*index, 0, text);
+                Ok(())
             }
             Operation::TextEmbed { root, path, index, value, attributes: given } => {
                 let target = self.text(root, path)?;
-                self.check(&target, *index, 0)?;
+                self.places(&target).check(*index, 0)?;
                 let value = read(&Value::Object(value.clone()))?;
                 if !matches!(value, Any::Map(_)) {
                     return Err("an embedded value has to be a plain object".into());
                 }
                 let given = given.as_ref().map(attributes).transpose()?.unwrap_or_default();
+                self.places(&target).is_plain &= given.is_empty();
                 target.insert_embed_with_attributes(self.transaction, *index, value, given);
+                self.places(&target).embed(*index);
                 Ok(())
             }
             Operation::TextDelete { root, path, index, length } => {
                 let target = self.text(root, path)?;
-                self.check(&target, *index, *length)?;
+                self.places(&target).check(*index, *length)?;
                 self.delete(&target, *index, *length);
+                self.places(&target).replace(*index, *length, "");
                 Ok(())
             }
             Operation::TextFormat { root, path, index, length, attributes: given } => {
                 let target = self.text(root, path)?;
-                self.check(&target, *index, *length)?;
+                self.places(&target).check(*index, *length)?;
                 if *length > 0 {
+                    self.places(&target).is_plain = false;
                     target.format(self.transaction, *index, *length, attributes(given)?);
                 }
                 Ok(())
             }
             Operation::TextReplace { root, path, index, length, text, attributes } => {
                 let target = self.text(root, path)?;
-                self.check(&target, *index, *length)?;
-                // Before what it replaces, so that it looks like that where nothing else is said.
-                self.insert(&target, *index, text, attributes.as_ref())?;
+                self.places(&target).check(*index, *length)?;
+                let kept = match attributes {
+                    Some(given) => self.insert(&target, *index, text, Some(given)).map(|()| 0)?,
+                    None => self.insert_alike(&target, *index, *length, text),
+                };
                 let inserted = u32::try_from(text.encode_utf16().count()).map_err(|_| "the text is too long")?;
-                self.delete(&target, *index + inserted, *length);
+                self.delete(&target, *index + kept + inserted, *length - kept);
+                self.delete(&target, *index, kept);
+                self.places(&target).replace(*index, *length, text);
                 Ok(())
             }
             Operation::MapSet { root, path, key, value } => {
@@ -130,10 +143,46 @@ impl Edit<'_, '_> {
         given: Option<&Map<String, Value>>,
     ) -> Result<(), String> {
         match given {
-            Some(given) => text.insert_with_attributes(self.transaction, index, content, attributes(given)?),
+            Some(given) => {
+                let given = attributes(given)?;
+                self.places(text).is_plain &= given.is_empty();
+                text.insert_with_attributes(self.transaction, index, content, given);
+            }
             None => text.insert(self.transaction, index, content),
         }
         Ok(())
+    }
+
+    /// Inserts what is to replace so many units, with the formatting of the first character of them. Says how many of them are before it.
+    ///
+    /// What others insert beside these units at the same time is to be beside their replacement too, so it is put before the last character.
+    fn insert_alike(&mut self, text: &TextRef, index: u32, length: u32, content: &str) -> u32 {
+        let places = self.places(text);
+        let first = if places.is_half(index + 1) { 2 } else { 1 };
+        if content.is_empty() {
+            return 0;
+        }
+        if length > first {
+            text.insert(self.transaction, index + first, content);
+            return first;
+        }
+        if length == 0 || places.is_plain {
+            text.insert(self.transaction, index, content);
+            return 0;
+        }
+        let mut end = 0;
+        let pieces = text.diff(self.transaction, YChange::identity);
+        let piece = pieces.into_iter().find(|piece| {
+            let Out::Any(Any::String(content)) = &piece.insert else {
+                end += 1;
+                return end > index as usize;
+            };
+            end += content.encode_utf16().count();
+            end > index as usize
+        });
+        let attributes = piece.and_then(|piece| piece.attributes).map(|attributes| *attributes).unwrap_or_default();
+        text.insert_with_attributes(self.transaction, index, content, attributes);
+        0
     }
 
     fn delete(&mut self, text: &TextRef, index: u32, length: u32) {
@@ -142,25 +191,18 @@ impl Edit<'_, '_> {
         }
     }
 
-    /// Whether the text has these places, and none between the halves of a character.
-    fn check(&self, text: &TextRef, index: u32, length: u32) -> Result<(), String> {
-        let end = index.checked_add(length).ok_or("the end is beyond all numbers")?;
-        let pieces = text.diff(self.transaction, YChange::identity);
-        let mut at = 0_u32;
-        for piece in pieces {
-            let Out::Any(Any::String(content)) = piece.insert else {
-                at += 1;
-                continue;
-            };
-            for character in content.chars() {
-                let next = at + u32::try_from(character.len_utf16()).expect("1 or 2");
-                if (at + 1 == index || at + 1 == end) && at + 1 < next {
-                    return Err(format!("unit {} is the second half of a character", at + 1));
-                }
-                at = next;
-            }
-        }
-        if end <= at { Ok(()) } else { Err(format!("the text has {at} units")) }
+    /// Where its characters are. It is read only once.
+    fn places(&mut self, text: &TextRef) -> &mut Places {
+        let Self { transaction, places, .. } = self;
+        places.entry(branch(text).id()).or_insert_with(|| {
+            let pieces = text.diff(*transaction, YChange::identity);
+            let is_plain = pieces.iter().all(|piece| piece.attributes.is_none());
+            let contents = pieces.iter().map(|piece| {
+                let Out::Any(Any::String(content)) = &piece.insert else { return None };
+                Some(&**content)
+            });
+            Places::of(contents, is_plain)
+        })
     }
 
     fn check_row(&self, row: &Row, index: u32, length: u32) -> Result<(), String> {

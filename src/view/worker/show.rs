@@ -13,6 +13,7 @@ use super::Refusal;
 use super::document::{Deleted, whole};
 use super::kind::{Kind, roots};
 use super::markup::markup;
+use super::plain::plain;
 use super::value::{self, TooDeep, deeper};
 use crate::view::Size;
 
@@ -25,7 +26,7 @@ pub(super) const DOCUMENT: &str = "$document";
 pub(super) const VALUE: &str = "$value";
 
 /// Where a root of XML has its nodes.
-const NODES: &str = "nodes";
+pub(super) const NODES: &str = "nodes";
 
 /// The keys of an XML node.
 pub(super) struct Node;
@@ -53,7 +54,7 @@ impl From<TooDeep> for Refusal {
     }
 }
 
-/// See [`crate::view::View::json`].
+/// See [`crate::view::View::json_bytes`].
 pub(super) fn json(update: &[u8], bytes_max: usize) -> Result<Vec<u8>, Refusal> {
     let doc = whole(update)?.open(Deleted::Collect)?;
     let transaction = doc.transact();
@@ -93,9 +94,15 @@ pub(super) fn text(update: &[u8], root: Option<&str>) -> Result<Vec<u8>, Refusal
     let transaction = doc.transact();
     let roots = roots(&transaction);
     let Some(name) = root else {
-        let is_text = |root: &&BranchPtr| Kind::of(**root, &transaction) == Kind::Text;
-        let texts = roots.values().filter(is_text).map(|&root| TextRef::from(root).get_string(&transaction));
-        return Ok(texts.collect::<Vec<_>>().join("\n").into());
+        let mut texts = Vec::new();
+        for &root in roots.values() {
+            match Kind::of(root, &transaction) {
+                Kind::Text => texts.push(TextRef::from(root).get_string(&transaction)),
+                Kind::Xml => texts.push(plain(&Show { transaction: &transaction, form: Form::Plain }.fragment(root)?)),
+                Kind::Map | Kind::Array | Kind::Empty => {}
+            }
+        }
+        return Ok(texts.join("\n").into());
     };
     let &root = roots.get(name).ok_or(Refusal::NoSuchRoot)?;
     match Kind::of(root, &transaction) {
