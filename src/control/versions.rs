@@ -18,6 +18,7 @@ use super::Context;
 use super::access::Caller;
 use super::act::Actor;
 use super::documents::body;
+use super::documents::bound::bound_to;
 use super::documents::content::{represent, wanted};
 use super::documents::failure::{failed, not_viewed};
 use super::documents::name::{Named, escape};
@@ -240,12 +241,14 @@ async fn restore(
         // Whatever comes of it, there is a way back. It is kept before the state is read that is changed.
         let wish = Wish { name: BEFORE_RESTORE.to_owned(), author: author(&actor.caller), is_automatic: true };
         context.versions.save(&name, wish).await.map_err(not_kept)?;
+        let deletions = context.documents.deletions(&name).await.map_err(failed)?;
         let now = state(&context, &name).await?;
         let tag = Tag::of_state(&now);
         conditions.check_change(Some(tag))?;
         held.grow(wanted.len() + now.update.len())?;
         let update = context.view.restore(now.update, wanted).await.map_err(not_viewed)?;
-        updates::edit(&context, &name, update, updates::made_from(tag, &conditions)).await
+        let expected = bound_to(tag, deletions, &conditions);
+        updates::edit(&context, &name, update, (expected, &conditions)).await
     };
     actor.act(Action::RestoreVersion, Some(name.as_str())).with_target(&id.to_string()).run(work).await
 }

@@ -12,7 +12,8 @@ use axum::response::{IntoResponse, Response};
 
 use super::accept::choose;
 use super::body;
-use super::failure::not_viewed;
+use super::bound::bound_to;
+use super::failure::{failed, not_viewed};
 use super::name::Named;
 use super::state::state;
 use super::tag::{Conditions, Representation, Tag};
@@ -103,13 +104,15 @@ pub(super) async fn patch(
         Parameters::read(&uri, &[])?;
         let conditions = Conditions::read(&headers)?;
         let operations: Vec<Operation> = body::read_json(&context.room, &headers, body).await?;
+        let deletions = context.documents.deletions(&name).await.map_err(failed)?;
         let state = state(&context, &name).await?;
         let tag = Tag::of_state(&state);
         conditions.check_change(Some(tag))?;
         let mut held = context.room.enter()?;
         held.grow(state.update.len())?;
         let update = context.view.patch(state.update, operations).await.map_err(not_viewed)?;
-        updates::edit(&context, &name, update, updates::made_from(tag, &conditions)).await
+        let expected = bound_to(tag, deletions, &conditions);
+        updates::edit(&context, &name, update, (expected, &conditions)).await
     };
     actor.act(Action::PatchDocument, Some(name.as_str())).run(work).await
 }

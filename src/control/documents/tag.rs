@@ -115,6 +115,11 @@ impl Conditions {
         matches!(self.if_match, Some(Wanted::Tags(_)))
     }
 
+    /// Whether there must be a document.
+    pub(in crate::control) fn need_some(&self) -> bool {
+        self.if_match.is_some()
+    }
+
     /// Whether there must be no document yet.
     pub(in crate::control) fn need_none(&self) -> bool {
         self.if_none_match == Some(Wanted::Any)
