@@ -187,7 +187,7 @@ impl Documents {
             let _place = place;
             read(&*store)
         };
-        spawn_blocking(read).await.map_err(|_| Failed::Draining)?
+        blocking(read).await?
     }
 
     /// Puts updates in, as an author that is no session: accepted, numbered, stored, and sent to all who have the document open; all of them or
@@ -350,9 +350,7 @@ impl Documents {
         act: impl FnOnce(&dyn Catalog) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Failed> {
         let store = Arc::clone(&self.parts.store);
-        let result = spawn_blocking(move || act(&*store)).await;
-        // It panicked, or the thread's executor has ended.
-        Ok(result.map_err(|_| Failed::Draining)??)
+        Ok(blocking(move || act(&*store)).await??)
     }
 
     /// Waits for a place among what is asked of cores.
@@ -392,6 +390,15 @@ impl Documents {
         let asked = self.ask(place, document.owner(self.parts.cores), wanted);
         answer(asked, self.parts.patience).await
     }
+}
+
+/// Does what waits on a thread of its own.
+///
+/// # Errors
+///
+/// It has panicked, or the control plane ends.
+pub async fn blocking<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> Result<T, Failed> {
+    spawn_blocking(act).await.map_err(|error| if error.is_panic() { Failed::Panicked } else { Failed::Draining })
 }
 
 /// What all cores were asked.

@@ -18,9 +18,10 @@ use tokio::time::sleep;
 
 use super::Context;
 use super::act::Actor;
-use super::documents::failure::blocking;
+use super::documents::failure::failed;
 use super::problem::Problem;
 use crate::audit::Action;
+use crate::documents::blocking;
 use crate::maintenance::CHECKPOINTS;
 
 /// A checkpoint keeps files that would be removed otherwise: who does not come back for it in this time has forgotten it.
@@ -140,7 +141,7 @@ async fn remove(
     let id: u64 = id.parse().map_err(|_| unknown())?;
     let work = async {
         actor.caller.require_admin()?;
-        match blocking(move || context.checkpoints.remove(id)).await? {
+        match blocking(move || context.checkpoints.remove(id)).await.map_err(failed)? {
             Ok(true) => Ok(StatusCode::NO_CONTENT),
             Ok(false) => Err(unknown()),
             Err(error) => Err(Problem::internal(&error)),

@@ -31,6 +31,8 @@ pub enum Failed {
     Storage(String),
     /// The document's: what is stored is damaged. It can be deleted.
     Damaged(String),
+    /// The server's: it has a defect.
+    Panicked,
     /// The server ends, and takes nothing new.
     Draining,
 }
@@ -48,6 +50,7 @@ impl fmt::Display for Failed {
             Self::TimedOut => f.write_str("no answer in time; it may have been done all the same"),
             Self::Storage(reason) => write!(f, "the store failed: {reason}"),
             Self::Damaged(reason) => write!(f, "the stored document is damaged: {reason}"),
+            Self::Panicked => f.write_str("the server has a defect"),
             Self::Draining => f.write_str("the server stops"),
         }
     }

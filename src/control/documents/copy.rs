@@ -16,7 +16,7 @@ use super::metadata::Metadata;
 use super::name::Named;
 use super::parts::parts;
 use super::state::{describe, state};
-use super::tag::Tag;
+use super::tag::{Conditions, Tag};
 use crate::audit::Action;
 use crate::auth::Right;
 use crate::control::Context;
@@ -46,14 +46,15 @@ pub(super) async fn copy(
     let read = async {
         actor.caller.require(name.as_str(), Right::Read)?;
         Parameters::read(&uri, &[])?;
+        let conditions = Conditions::read(&headers)?;
         let wanted: Wanted = body::read_json(&context.room, &headers, body).await?;
         let to = DocumentName::new(&wanted.to).map_err(|error| Problem::unprocessable(format!("to: {error}")))?;
-        Ok((to, wanted.overwrite))
+        Ok((to, wanted.overwrite, conditions))
     };
-    let (to, overwrite) = match read.await {
-        Ok((to, overwrite)) => {
-            act = act.with_target(to.as_str());
-            (to, overwrite)
+    let (to, overwrite, conditions) = match read.await {
+        Ok(read) => {
+            act = act.with_target(read.0.as_str());
+            read
         }
         Err(problem) => return act.run(async { Err(problem) }).await,
     };
@@ -67,6 +68,8 @@ pub(super) async fn copy(
             return Err(Problem::new(StatusCode::CONFLICT, "a document is no copy of itself"));
         }
         let state = state(&context, &name).await?;
+        // They speak of what is copied.
+        conditions.check_change(Some(Tag::of_state(&state)))?;
         let mut held = context.room.enter()?;
         held.grow(state.update.len())?;
         let parts = parts(&context, state.update).await?;

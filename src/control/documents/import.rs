@@ -139,6 +139,7 @@ impl Import {
                 Err(broken) => break Some(Ended::Broken(broken)),
             }
         };
+        let is_whole = ended.is_none();
         match ended {
             None => {
                 archive.finish().await;
@@ -150,9 +151,13 @@ impl Import {
             }
             Some(Ended::Broken(broken)) => self.sum.detail = Some(broken.to_string()),
         }
-        if self.say(&self.sum).await.is_ok() {
-            self.pump.finish();
+        if self.say(&self.sum).await.is_err() {
+            return;
         }
+        if !is_whole {
+            archive.give_up().await;
+        }
+        self.pump.finish();
     }
 
     async fn take(&mut self, item: Item) -> Step {

@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{ETAG, LOCATION};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::body;
@@ -64,10 +64,18 @@ pub(super) async fn describe(
     caller: Caller,
     Named(name): Named,
     uri: Uri,
-) -> Result<Json<Metadata>, Problem> {
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     caller.require(name.as_str(), Right::Read)?;
     Parameters::read(&uri, &[])?;
-    Ok(Json(state::describe(&context, &name).await?.into()))
+    let conditions = Conditions::read(&headers)?;
+    let described = state::describe(&context, &name).await?;
+    let tag = Tag::of(&described);
+    let about = [(ETAG, tag.header(Representation::Update))];
+    if conditions.check_read(tag, Representation::Update)? {
+        return Ok((StatusCode::NOT_MODIFIED, about).into_response());
+    }
+    Ok((about, Json(Metadata::from(described))).into_response())
 }
 
 pub(super) async fn create(
