@@ -51,7 +51,6 @@ pub(crate) const WANTED: &[&str] = &[
     "errand: replaced",
     "errand: undecided deletion",
     "errand: undecided edit in parts",
-    "errand: undecided replacement",
     "errand: was there",
     "late joiner",
     "limits: changed",

@@ -321,6 +321,8 @@ impl Operator {
                     checks.settle_deletion(document, disk, &documents[document]);
                 }
                 Pending::Replace { document, parts } => {
+                    // Rare, as the end of a document is: what is wanted is one of both.
+                    coverage.count("errand: undecided deletion");
                     coverage.count("errand: undecided replacement");
                     let is_done = parts_there(disk, &documents[document], &parts) == parts.len();
                     checks.settle_replacement(document, disk, &documents[document], is_done);
