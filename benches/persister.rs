@@ -61,7 +61,7 @@ impl Author {
         self.sequence = self.sequence.next();
         self.sent = Instant::now();
         let (document, name, sequence) = (self.document, Arc::clone(&self.name), self.sequence);
-        Append { core: 0, document, name, sequence, update: vec![0x5e; UPDATE_BYTES] }
+        Append { core: 0, document, name, sequence, update: vec![0x5e; UPDATE_BYTES], more: Vec::new() }
     }
 }
 

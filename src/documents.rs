@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 
 use axum::body::Bytes;
 use selvedge_protocol::document_name::DocumentName;
-use selvedge_shards::{Answer, DocumentId, Errand, Expected, Inspection, SessionRef, ShardId, Unstored};
+use selvedge_shards::{Answer, DeletionCount, DocumentId, Errand, Expected, Inspection, SessionRef, ShardId, Unstored};
 use selvedge_storage::{Catalog, Listed, Listing, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::spawn_blocking;
@@ -37,6 +37,9 @@ const PLACE_BYTES: usize = 128 << 10;
 
 // Any update that a record can hold finds room.
 const _: () = assert!(selvedge_storage::UPDATE_BYTES_MAX / PLACE_BYTES < PLACES);
+
+/// An update that says nothing: no structs, no deletions.
+pub const EMPTY_UPDATE: &[u8] = &[0, 0];
 
 /// Documents that are read whole at once.
 const LOADS: usize = 2;
@@ -113,17 +116,16 @@ impl Documents {
     /// The store, or the core that owns it.
     pub async fn describe(&self, name: &DocumentName) -> Result<Option<Description>, Failed> {
         let id = DocumentId::of(name.as_str());
+        // The core first: what is read afterwards and deleted later was deleted after this count.
+        let Inspection { standing: live, deletions, .. } = self.inspect(name).await?;
         let stored = self.blocking(move |store| store.describe(key(id))).await?;
-        let place = self.place(0).await?;
-        let answered = self.ask_owner(&place, name, Errand::Inspect).await?;
-        let Answer::Inspected(inspection) = answered.answer else { return Err(Failed::TimedOut) };
-        let live = inspection.standing;
         if stored.is_none() && live.is_none_or(|live| live.sessions == 0) {
             return Ok(None);
         }
         let mut description = Description {
             name: name.as_str().to_owned(),
             sessions: live.map_or(0, |live| live.sessions),
+            deletions,
             ..Description::default()
         };
         if let Some(stored) = stored {
@@ -133,6 +135,36 @@ impl Documents {
             description.updated_ms = Some(stored.updated_ms).filter(|&updated_ms| updated_ms > 0);
         }
         Ok(Some(description))
+    }
+
+    /// For [`Expected`]: what is read of the document from here on is of the same one as long as it is not deleted.
+    ///
+    /// # Errors
+    ///
+    /// The core that owns it.
+    pub async fn deletions(&self, name: &DocumentName) -> Result<DeletionCount, Failed> {
+        Ok(self.inspect(name).await?.deletions)
+    }
+
+    /// When the document was made that was edited. `None` where it is gone, or another one may be in its place.
+    ///
+    /// # Errors
+    ///
+    /// The store, or the core that owns it.
+    pub async fn created_ms(&self, name: &DocumentName, edited: &Edited) -> Result<Option<u64>, Failed> {
+        let id = DocumentId::of(name.as_str());
+        // The core afterwards: what it has not deleted by then is what was read.
+        let stored = self.blocking(move |store| store.describe(key(id))).await?;
+        let is_same = self.inspect(name).await?.deleted <= edited.deletions;
+        Ok(stored.filter(|_| is_same).map(|stored| stored.outline.created_ms))
+    }
+
+    async fn inspect(&self, name: &DocumentName) -> Result<Inspection, Failed> {
+        let place = self.place(0).await?;
+        match self.ask_owner(&place, name, Errand::Inspect).await?.answer {
+            Answer::Inspected(inspection) => Ok(*inspection),
+            other => Err(unexpected(other)),
+        }
     }
 
     /// All that is committed, as one update; `None` where nothing is stored.
@@ -157,35 +189,46 @@ impl Documents {
             let _place = place;
             read(&*store)
         };
-        spawn_blocking(read).await.map_err(|_| Failed::Draining)?
+        blocking(read).await?
     }
 
-    /// Puts an update in, as an author that is no session: accepted, numbered, stored, and sent to all who have the document open. Returns when
-    /// it is durable. `expected`: where the document has to stand.
+    /// Puts updates in, as an author that is no session: accepted, numbered, stored, and sent to all who have the document open; all of them or
+    /// none. Returns when they are durable. `expected`: where the document has to stand.
     ///
     /// # Errors
     ///
-    /// It was not put in; or nothing is known of that, after [`Failed::TimedOut`] and [`Failed::Draining`].
-    pub async fn edit(&self, name: &DocumentName, update: Bytes, expected: Expected) -> Result<Edited, Failed> {
-        let place = self.place(update.len()).await?;
-        let errand = Errand::Edit { update: update.into(), expected };
-        match self.ask_owner(&place, name, errand).await?.answer {
-            Answer::Edited { sequence, is_new } => Ok(Edited { sequence: sequence.0, is_new }),
+    /// Nothing was put in; or nothing is known of that, after [`Failed::TimedOut`] and [`Failed::Draining`].
+    pub async fn edit(&self, name: &DocumentName, parts: Vec<Bytes>, expected: Expected) -> Result<Edited, Failed> {
+        let (place, parts) = self.place_of(parts).await?;
+        match self.ask_owner(&place, name, Errand::Edit { parts, expected }).await?.answer {
+            Answer::Edited { sequence, is_new, deletions } => Ok(Edited { sequence: sequence.0, is_new, deletions }),
             other => Err(unexpected(other)),
         }
     }
 
-    /// Makes an empty document: its first record says nothing. Says whether it is new.
+    /// Makes an empty document: its first record says nothing. Says whether it is new, and its last record.
     ///
     /// # Errors
     ///
     /// As [`Self::edit`].
-    pub async fn create(&self, name: &DocumentName) -> Result<bool, Failed> {
+    pub async fn create(&self, name: &DocumentName, expected: Expected) -> Result<(bool, u64), Failed> {
         let place = self.place(0).await?;
-        match self.ask_owner(&place, name, Errand::Create).await?.answer {
-            Answer::Created(is_new) => Ok(is_new),
+        match self.ask_owner(&place, name, Errand::Create { expected }).await?.answer {
+            Answer::Created { sequence, is_new } => Ok((is_new, sequence.0)),
             other => Err(unexpected(other)),
         }
+    }
+
+    /// Puts a whole state in, or makes an empty document where the state is that of one. Gives the last record.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::edit`].
+    pub async fn put_whole(&self, name: &DocumentName, parts: Vec<Bytes>, expected: Expected) -> Result<u64, Failed> {
+        if parts == [EMPTY_UPDATE] {
+            return self.create(name, expected).await.map(|(_, sequence)| sequence);
+        }
+        Ok(self.edit(name, parts, expected).await?.sequence)
     }
 
     /// Ends all sessions of a document, and takes away everything that is stored of it, versions too; returns when that is durable. Says whether
@@ -194,14 +237,32 @@ impl Documents {
     /// # Errors
     ///
     /// As [`Self::edit`].
-    pub async fn delete(&self, name: &DocumentName) -> Result<bool, Failed> {
-        let id = DocumentId::of(name.as_str());
-        let stored = self.blocking(move |store| store.contains(key(id))).await?;
+    pub async fn delete(&self, name: &DocumentName, expected: Expected) -> Result<bool, Failed> {
+        let stored = self.contains(name).await?;
         let place = self.place(0).await?;
-        match self.ask_owner(&place, name, Errand::Delete { stored }).await?.answer {
+        match self.ask_owner(&place, name, Errand::Delete { stored, expected }).await?.answer {
             Answer::Deleted(was_there) => Ok(was_there),
             other => Err(unexpected(other)),
         }
+    }
+
+    /// Deletes a document, and in the same moment puts another one in its place, of which these parts are all. Says whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::edit`]: then what was there is there.
+    pub async fn replace(&self, name: &DocumentName, parts: Vec<Bytes>) -> Result<bool, Failed> {
+        let stored = self.contains(name).await?;
+        let (place, parts) = self.place_of(parts).await?;
+        match self.ask_owner(&place, name, Errand::Replace { parts, stored }).await?.answer {
+            Answer::Replaced { was_there, sequence: _ } => Ok(was_there),
+            other => Err(unexpected(other)),
+        }
+    }
+
+    async fn contains(&self, name: &DocumentName) -> Result<bool, Failed> {
+        let id = DocumentId::of(name.as_str());
+        self.blocking(move |store| store.contains(key(id))).await
     }
 
     /// Who has the document open, on all cores.
@@ -220,7 +281,7 @@ impl Documents {
         let mut states: BTreeMap<SessionRef, Vec<(u64, Box<str>)>> = BTreeMap::new();
         for (core, answered) in (0..).zip(answers) {
             let Answer::Inspected(inspection) = answered.answer else { continue };
-            let Inspection { sessions: seen, sessions_in_all, states: announced, standing: _ } = *inspection;
+            let Inspection { sessions: seen, sessions_in_all, states: announced, .. } = *inspection;
             sessions.in_all += sessions_in_all;
             for (seen, person) in seen.into_iter().zip(answered.people) {
                 sessions.shown.push(SessionView {
@@ -291,9 +352,7 @@ impl Documents {
         act: impl FnOnce(&dyn Catalog) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Failed> {
         let store = Arc::clone(&self.parts.store);
-        let result = spawn_blocking(move || act(&*store)).await;
-        // It panicked, or the thread's executor has ended.
-        Ok(result.map_err(|_| Failed::Draining)??)
+        Ok(blocking(move || act(&*store)).await??)
     }
 
     /// Waits for a place among what is asked of cores.
@@ -303,6 +362,12 @@ impl Documents {
         let acquired = timeout(self.parts.patience, Arc::clone(&self.places).acquire_many_owned(places)).await;
         let place = acquired.map_err(|_| Failed::Busy)?.map_err(|_| Failed::Draining)?;
         Ok(Arc::new(place))
+    }
+
+    /// The same for updates, which are made ready for a core.
+    async fn place_of(&self, parts: Vec<Bytes>) -> Result<(Arc<OwnedSemaphorePermit>, Vec<Vec<u8>>), Failed> {
+        let place = self.place(parts.iter().map(Bytes::len).sum()).await?;
+        Ok((place, parts.into_iter().map(Vec::from).collect()))
     }
 
     fn ask(&self, place: &Arc<OwnedSemaphorePermit>, core: ShardId, wanted: Wanted) -> oneshot::Receiver<Answered> {
@@ -329,6 +394,15 @@ impl Documents {
     }
 }
 
+/// Does what waits on a thread of its own.
+///
+/// # Errors
+///
+/// It has panicked, or the control plane ends.
+pub async fn blocking<T: Send + 'static>(act: impl FnOnce() -> T + Send + 'static) -> Result<T, Failed> {
+    spawn_blocking(act).await.map_err(|error| if error.is_panic() { Failed::Panicked } else { Failed::Draining })
+}
+
 /// What all cores were asked.
 struct Asked(Vec<oneshot::Receiver<Answered>>);
 
@@ -353,8 +427,9 @@ fn unexpected(answer: Answer) -> Failed {
     match answer {
         Answer::Failed(failed) => failed.into(),
         Answer::Edited { .. }
-        | Answer::Created(_)
+        | Answer::Created { .. }
         | Answer::Deleted(_)
+        | Answer::Replaced { .. }
         | Answer::Told(_)
         | Answer::Inspected(_)
         | Answer::Dismissed(_)

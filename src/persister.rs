@@ -48,7 +48,7 @@ pub enum Fsync {
     Never,
 }
 
-/// A record on its way to the disk.
+/// A record on its way to the disk, or several of one document that get there together or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Append {
     /// Who is told of the commit.
@@ -61,6 +61,22 @@ pub struct Append {
     pub sequence: Sequence,
     /// A canonical update.
     pub update: Vec<u8>,
+    /// Those of the records that follow. Mostly there are none.
+    pub more: Vec<Vec<u8>>,
+}
+
+impl Append {
+    /// Number of the last record.
+    #[must_use]
+    pub fn last(&self) -> Sequence {
+        Sequence(self.sequence.0 + self.more.len() as u64)
+    }
+
+    /// Each record with its number.
+    pub fn records(&self) -> impl Iterator<Item = (Sequence, &[u8])> {
+        let updates = std::iter::once(&self.update).chain(&self.more);
+        (self.sequence.0..).map(Sequence).zip(updates.map(Vec::as_slice))
+    }
 }
 
 /// A document whose records are to go, from the disk too.
@@ -72,6 +88,8 @@ pub struct Deletion {
     pub document: DocumentId,
     /// Its name.
     pub name: Arc<str>,
+    /// The first records of the document that takes its place, which gets to the disk together with the deletion; none where none does.
+    pub successor: Vec<Vec<u8>>,
 }
 
 /// One thing to do, in its order.
@@ -88,6 +106,14 @@ impl Change {
         match self {
             Self::Append(append) => append.core,
             Self::Delete(deletion) => deletion.core,
+        }
+    }
+
+    /// That are done when it is.
+    fn records(&self) -> u64 {
+        match self {
+            Self::Append(append) => 1 + append.more.len() as u64,
+            Self::Delete(deletion) => 1 + deletion.successor.len() as u64,
         }
     }
 
@@ -130,7 +156,7 @@ impl Appender {
     }
 
     fn queue(&self, change: Change) {
-        self.health.queued();
+        self.health.queued(change.records());
         // Gone only if it panicked, and then nothing would be acknowledged ever again.
         self.commands.send(Command::Change(change)).expect("the persister lives as long as anybody appends");
     }
@@ -329,7 +355,7 @@ impl Writer {
     }
 
     fn write(&mut self, durability: Durability) {
-        let records: Vec<storage::Append<'_>> = self.batcher.batch().map(borrowed).collect();
+        let records: Vec<storage::Append<'_>> = self.batcher.batch().flat_map(borrowed).collect();
         let (count, bytes) = (records.len(), records.iter().map(|record| record.update.len()).sum());
         let start = Instant::now();
         let result = self.store.append(&records, durability);
@@ -345,10 +371,15 @@ impl Writer {
     }
 
     fn delete(&mut self) {
-        let of = |deletion: &'_ Deletion| (DocumentKey(deletion.document.0), Arc::clone(&deletion.name));
-        let documents: Vec<(DocumentKey, Arc<str>)> = self.batcher.deletions().map(of).collect();
-        let borrowed = documents.iter().map(|(document, name)| storage::Deletion { document: *document, name });
-        let result = self.store.delete(&borrowed.collect::<Vec<_>>());
+        let deletions = self.batcher.deletions();
+        let successors: Vec<Vec<&[u8]>> =
+            deletions.map(|deletion| deletion.successor.iter().map(Vec::as_slice).collect()).collect();
+        let documents = self.batcher.deletions().zip(&successors).map(|(deletion, successor)| storage::Deletion {
+            document: DocumentKey(deletion.document.0),
+            name: &deletion.name,
+            successor,
+        });
+        let result = self.store.delete(&documents.collect::<Vec<_>>());
         self.conclude(result);
     }
 
@@ -403,13 +434,13 @@ impl Writer {
     }
 }
 
-fn borrowed(append: &Append) -> storage::Append<'_> {
-    storage::Append {
+fn borrowed(append: &Append) -> impl Iterator<Item = storage::Append<'_>> {
+    append.records().map(|(sequence, update)| storage::Append {
         document: DocumentKey(append.document.0),
         name: &append.name,
-        sequence: append.sequence.0,
-        update: &append.update,
-    }
+        sequence: sequence.0,
+        update,
+    })
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub use changes::{Changes, Pace};
 pub use keeping::{NotKept, Wish};
 pub use thinning::Room;
 
-use crate::documents::Failed;
+use crate::documents::{Failed, blocking};
 use crate::events::Events;
 use crate::inbox::{Deliver, Note};
 use crate::priority;
@@ -116,7 +116,7 @@ impl Versions {
         act: impl FnOnce(&dyn Catalog) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, Failed> {
         let store = Arc::clone(&self.store);
-        Ok(spawn_blocking(move || act(&*store)).await.map_err(|_| Failed::Draining)??)
+        Ok(blocking(move || act(&*store)).await??)
     }
 }
 

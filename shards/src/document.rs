@@ -22,7 +22,7 @@ use crate::envelope::Envelope;
 use crate::fan_out::{FanOut, Lacks, squash, update_frame};
 use crate::flow::{Flow, Over};
 use crate::frame::Frame;
-use crate::id::{DocumentId, Now, Sequence, SessionId, SessionRef, ShardId};
+use crate::id::{DeletionCount, DocumentId, Now, Sequence, SessionId, SessionRef, ShardId};
 use crate::input::{Access, Audience, Dialect};
 use crate::measured::Arrivals;
 use crate::presence::{Offered, Presence, Room};
@@ -93,6 +93,8 @@ pub(crate) struct Document {
     nothing_new: Option<Frame>,
     /// What others than sessions want of it.
     errands: Errands,
+    /// The last deletion of a document of this name, as far as is known, or a later one. Not below it.
+    pub(crate) deleted: DeletionCount,
 }
 
 /// In which of the shard's lists it stands, so that it stands there once.
@@ -160,11 +162,11 @@ impl Document {
     /// A document that is being read.
     pub(crate) fn load(id: DocumentId, name: Arc<str>, slot: u32, core: &mut Core) -> Self {
         core.effects.push_back(Effect::Load { document: id, name: Arc::clone(&name) });
-        Self::new(id, name, slot)
+        Self::new(id, name, slot, core)
     }
 
     /// A document of which nothing is known.
-    pub(crate) fn new(id: DocumentId, name: Arc<str>, slot: u32) -> Self {
+    pub(crate) fn new(id: DocumentId, name: Arc<str>, slot: u32, core: &Core) -> Self {
         Self {
             id,
             name,
@@ -202,6 +204,7 @@ impl Document {
             everyone: None,
             nothing_new: None,
             errands: Errands::default(),
+            deleted: core.forgotten_deletion,
         }
     }
 
@@ -686,8 +689,12 @@ impl Document {
     /// Finds what has waited for it.
     fn take_in(&mut self, accepted: &Accepted<'_>, ready: &mut Vec<Parked>) {
         self.known.apply(accepted);
+        self.take_ready(accepted.clocks.iter(), ready);
+    }
+
+    fn take_ready<'a>(&mut self, clocks: impl Iterator<Item = &'a (u64, u32)>, ready: &mut Vec<Parked>) {
         if let Some(waiting) = &mut self.waiting {
-            for &(client, clock) in accepted.clocks.iter() {
+            for &(client, clock) in clocks {
                 waiting.take_ready(client, clock, ready);
             }
             if waiting.is_empty() {
@@ -981,30 +988,63 @@ impl Document {
             1 => updates.pop().expect("there is one"),
             _ => squash(&updates.iter().map(Vec::as_slice).collect::<Vec<_>>()),
         };
-        self.sequence = self.sequence.next();
-        let sequence = self.sequence;
-        self.bytes += update.len() as u64;
-        self.log_bytes += update.len() as u64;
-        self.recorded = Some(core.now);
         self.unsent_arrivals.append(&arrivals);
-        self.uncommitted.push_back(Uncommitted { sequence, bytes, arrivals });
-        self.unsent_updates += count as u64;
-        core.counters.records += 1;
-        core.counters.record_bytes += update.len() as u64;
+        self.uncommitted.push_back(Uncommitted { sequence: self.sequence.next(), bytes, arrivals });
         let frame = update_frame(&update);
-        core.effects.push_back(Effect::Append { document: self.id, name: Arc::clone(&self.name), sequence, update });
-        let on =
-            |shard: ShardId| authors.iter().filter(move |author| author.shard == shard).map(|author| author.session);
-        self.fan_out.publish(sequence, (frame.clone(), count as u64), on(core.config.shard), &mut core.sessions);
-        for &shard in self.remotes.keys() {
-            let (document, frame, updates) = (self.id, frame.clone(), count as u64);
-            let authors = on(shard).collect();
-            let publish = Envelope::Publish { document, sequence, frame, updates, authors, at_once };
-            core.effects.push_back(Effect::Envelope { to: shard, envelope: publish });
-        }
+        self.append(update, Vec::new(), core);
+        self.show((frame, count as u64), &authors, at_once, core);
         if at_once {
             self.fan_out.send(&mut core.sessions, &mut core.effects);
             self.fanned_out(core);
+        }
+    }
+
+    /// Makes a record of each of these, which no session has written and which belong together. They are sent one by one: together they could be
+    /// larger than any record or message.
+    fn publish_together(&mut self, mut updates: Vec<Vec<u8>>, core: &mut Core) {
+        if !self.turn.updates.is_empty() {
+            self.publish(true, core);
+        }
+        self.greeting = None;
+        self.nothing_new = None;
+        let bytes = updates.iter().map(Vec::len).sum();
+        core.accepted_from_outside(bytes);
+        let frames: Vec<Frame> = updates.iter().map(|update| update_frame(update)).collect();
+        let more = updates.split_off(1);
+        let first = updates.pop().expect("there is one at least");
+        self.append(first, more, core);
+        for frame in frames {
+            self.show((frame, 1), &[], true, core);
+            self.fan_out.send(&mut core.sessions, &mut core.effects);
+        }
+        self.fanned_out(core);
+        self.uncommitted.push_back(Uncommitted { sequence: self.sequence, bytes, arrivals: Arrivals::default() });
+    }
+
+    /// Hands the next records to the disk.
+    fn append(&mut self, update: Vec<u8>, more: Vec<Vec<u8>>, core: &mut Core) {
+        let bytes = (update.len() + more.iter().map(Vec::len).sum::<usize>()) as u64;
+        self.bytes += bytes;
+        self.log_bytes += bytes;
+        self.recorded = Some(core.now);
+        core.counters.records += 1 + more.len() as u64;
+        core.counters.record_bytes += bytes;
+        let (document, name, sequence) = (self.id, Arc::clone(&self.name), self.sequence.next());
+        core.effects.push_back(Effect::Append { document, name, sequence, update, more });
+    }
+
+    /// Numbers the next record, of so many updates, for all who have the document open.
+    fn show(&mut self, (frame, updates): (Frame, u64), authors: &[SessionRef], at_once: bool, core: &mut Core) {
+        self.sequence = self.sequence.next();
+        let sequence = self.sequence;
+        self.unsent_updates += updates;
+        let on =
+            |shard: ShardId| authors.iter().filter(move |author| author.shard == shard).map(|author| author.session);
+        self.fan_out.publish(sequence, (frame.clone(), updates), on(core.config.shard), &mut core.sessions);
+        for &shard in self.remotes.keys() {
+            let (document, frame, authors) = (self.id, frame.clone(), on(shard).collect());
+            let publish = Envelope::Publish { document, sequence, frame, updates, authors, at_once };
+            core.effects.push_back(Effect::Envelope { to: shard, envelope: publish });
         }
     }
 

@@ -49,7 +49,7 @@ pub enum Effect {
         /// Anything.
         payload: Box<str>,
     },
-    /// Write a record; [`crate::Input::Committed`] follows.
+    /// Write a record, or several together or not at all; [`crate::Input::Committed`] follows for the last of them.
     Append {
         /// The document.
         document: DocumentId,
@@ -59,6 +59,8 @@ pub enum Effect {
         sequence: Sequence,
         /// A canonical update.
         update: Vec<u8>,
+        /// Those of the records that follow. Mostly there are none.
+        more: Vec<Vec<u8>>,
     },
     /// Read a document for the first time, off this core.
     Load {
@@ -92,6 +94,8 @@ pub enum Effect {
         document: DocumentId,
         /// Its name.
         name: Arc<str>,
+        /// The first records of the document that takes its place, written together with the deletion or not at all; none where none does.
+        successor: Vec<Vec<u8>>,
     },
     /// What came of an errand.
     Answer {

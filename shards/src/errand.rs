@@ -5,7 +5,7 @@ use std::sync::Arc;
 use selvedge_protocol::update::Refused;
 
 use crate::attendance::Attendance;
-use crate::id::{Sequence, SessionId, SessionRef};
+use crate::id::{DeletionCount, Sequence, SessionId, SessionRef};
 use crate::input::{Access, Dialect};
 use crate::reading::ReadFailed;
 
@@ -18,18 +18,31 @@ pub const INSPECTED_STATE_BYTES_MAX: usize = 1 << 20;
 /// What is wanted of a document. All but the last two are for the shard that owns it.
 #[derive(Clone, Debug)]
 pub enum Errand {
-    /// Put an update in, as an author who is no session. Answered when it is durable.
+    /// Put updates in, as an author who is no session: all of them or none. Answered when they are durable.
     Edit {
-        /// As a client would send it.
-        update: Vec<u8>,
+        /// Each as a client would send it, and none refers to a later one. At least one.
+        parts: Vec<Vec<u8>>,
         /// Where the document has to stand.
         expected: Expected,
     },
     /// Make an empty document where there is none: its first record says nothing. Answered when it is durable.
-    Create,
+    Create {
+        /// Where the document has to stand.
+        expected: Expected,
+    },
     /// End all sessions and take away everything that is stored. Answered when that is durable.
     Delete {
         /// Something was stored, as far as whoever asks has seen.
+        stored: bool,
+        /// Where the document has to stand.
+        expected: Expected,
+    },
+    /// A deletion, and in the same moment another document of this name: nobody finds neither of them, and nobody comes between. Where nothing
+    /// is stored it is an edit. Answered when it is durable.
+    Replace {
+        /// As in [`Errand::Edit`]: all of the new document.
+        parts: Vec<Vec<u8>>,
+        /// As in [`Errand::Delete`].
         stored: bool,
     },
     /// Tell every session something that is in no document.
@@ -46,15 +59,17 @@ pub enum Errand {
     },
 }
 
-/// Where a document has to stand to be edited.
+/// Where a document has to stand for what is wanted of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
     /// Anywhere; it need not be there.
     Any,
-    /// The last record is this one, and nothing has come since.
-    Exactly(Sequence),
-    /// The last record is this one or a later one: it has not been deleted since.
-    AtLeast(Sequence),
+    /// Nothing is stored of it, and nothing is on its way there.
+    Nothing,
+    /// It is the one that was there when this was counted, however far it has come.
+    Same(DeletionCount),
+    /// It is that one, the last record is this one, and nothing has come since.
+    Exactly(DeletionCount, Sequence),
 }
 
 /// Names of documents that are open and have nothing stored.
@@ -77,11 +92,25 @@ pub enum Answer {
         sequence: Sequence,
         /// Something of it was not known before.
         is_new: bool,
+        /// If the document was [deleted](Inspection::deleted) later, it is another one.
+        deletions: DeletionCount,
     },
-    /// The document is there, and durable. Says whether it is new.
-    Created(bool),
+    /// The document is there, and durable.
+    Created {
+        /// The last record of it.
+        sequence: Sequence,
+        /// It was not there before.
+        is_new: bool,
+    },
     /// Nothing of the document is left. Says whether there was anything.
     Deleted(bool),
+    /// The new document is there, and durable.
+    Replaced {
+        /// The last record of it.
+        sequence: Sequence,
+        /// There was another one.
+        was_there: bool,
+    },
     /// The sessions were told. Says whether the document was open.
     Told(bool),
     /// What is known here.
@@ -108,7 +137,7 @@ pub enum ErrandFailed {
         /// Which.
         clock: u32,
     },
-    /// The document has moved on.
+    /// The document has moved on, or is another one.
     Changed {
         /// Its last record, or the next where something has come that is none yet.
         sequence: Sequence,
@@ -142,6 +171,10 @@ pub struct Inspection {
     pub sessions_in_all: usize,
     /// On the core that owns it: who announced which awareness state, [`INSPECTED_STATE_BYTES_MAX`] at most.
     pub states: Vec<InspectedState>,
+    /// On the core that owns it: as long as the document is not deleted from here on, it is the [same](Expected::Same).
+    pub deletions: DeletionCount,
+    /// On the core that owns it: its last deletion, or a later one of another document.
+    pub deleted: DeletionCount,
 }
 
 /// Where an open document stands.

@@ -62,6 +62,18 @@ impl Sequence {
     }
 }
 
+/// Documents that a shard has deleted so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct DeletionCount(pub u64);
+
+impl DeletionCount {
+    /// One more.
+    #[must_use]
+    pub fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
 /// A finer reading of the clock, in microseconds. For measuring only: nothing is decided by it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(pub u64);

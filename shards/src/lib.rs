@@ -37,7 +37,7 @@ pub use errand::{
     InspectedState, Inspection, Standing, Unstored,
 };
 pub use frame::Frame;
-pub use id::{DocumentId, Moment, Now, Sequence, SessionId, SessionRef, ShardId};
+pub use id::{DeletionCount, DocumentId, Moment, Now, Sequence, SessionId, SessionRef, ShardId};
 pub use input::{Access, Audience, Dialect, Input};
 pub use measured::Measured;
 pub use shard::Shard;

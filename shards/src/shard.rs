@@ -253,6 +253,7 @@ impl Shard {
     fn forget(&mut self, document: DocumentId) {
         if let Some(slot) = self.document_slots.remove(&document) {
             let removed = self.documents.remove(slot);
+            self.core.forgotten_deletion = self.core.forgotten_deletion.max(removed.deleted);
             if let Some(due) = removed.listed.due {
                 self.due.remove(&(due, slot));
             }
@@ -307,10 +308,13 @@ impl Shard {
     fn errand(&mut self, job: u64, id: DocumentId, name: Arc<str>, errand: Errand) {
         let open = self.document_slots.get(&id).copied();
         let task = match errand {
-            Errand::Edit { update, expected } => Task::Edit { update, expected },
-            Errand::Create => Task::Create,
-            Errand::Delete { stored: false } if open.is_none() => return self.core.answer(job, Answer::Deleted(false)),
-            Errand::Delete { .. } => Task::Delete,
+            Errand::Edit { parts, expected } => Task::Edit { parts, expected },
+            Errand::Create { expected } => Task::Create { expected },
+            Errand::Delete { stored: false, .. } if open.is_none() => {
+                return self.core.answer(job, Answer::Deleted(false));
+            }
+            Errand::Delete { expected, .. } => Task::Delete { expected },
+            Errand::Replace { parts, stored } => Task::Replace { parts, stored },
             Errand::Tell { payload } => {
                 let mut told = false;
                 self.with(id, |found, core| told = found.stateless(Audience::All, &payload, core));
@@ -320,32 +324,29 @@ impl Shard {
             Errand::Dismiss { session } => return self.dismiss(job, id, session),
         };
         // What is to be deleted need not be read before, and perhaps cannot be.
-        let deletes = matches!(task, Task::Delete);
-        let make = |slot, core: &mut Core| match deletes {
-            true => Document::new(id, name, slot),
-            false => Document::load(id, name, slot, core),
+        let is_read = task.reads();
+        let make = |slot, core: &mut Core| match is_read {
+            true => Document::load(id, name, slot, core),
+            false => Document::new(id, name, slot, core),
         };
         let Some(slot) = self.slot_of(id, make) else {
             let documents_max = self.core.config.documents_max;
             return self.core.answer(job, Answer::Failed(ErrandFailed::DocumentsFull { documents_max }));
         };
-        match (open, &self.core.stalled) {
-            (None, Some(reason)) if deletes => {
-                let failed = ErrandFailed::Stalled(Arc::clone(reason));
-                self.core.answer(job, Answer::Failed(failed));
-                self.forget(id);
-            }
-            (None, None) if deletes => self.with_slot(slot, |found, core| found.begin_deletion(job, core)),
-            (Some(_) | None, _) => self.with_slot(slot, |found, core| found.errand(job, task, core)),
+        if open.is_some() || is_read {
+            self.with_slot(slot, |found, core| found.errand(job, task, core));
+        } else if !self.documents[slot].end_unread(job, task, &mut self.core) {
+            self.forget(id);
         }
     }
 
     fn inspect(&mut self, job: u64, id: DocumentId) {
-        let inspection = match (self.document_slots.get(&id), self.mirror_slots.get(&id)) {
+        let mut inspection = match (self.document_slots.get(&id), self.mirror_slots.get(&id)) {
             (Some(&slot), _) => self.documents[slot].inspect(&self.core),
             (None, Some(&slot)) => self.mirrors[slot].inspect(&self.core),
-            (None, None) => Inspection::default(),
+            (None, None) => Inspection { deleted: self.core.forgotten_deletion, ..Inspection::default() },
         };
+        inspection.deletions = self.core.deletions;
         self.core.answer(job, Answer::Inspected(Box::new(inspection)));
     }
 

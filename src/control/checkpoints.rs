@@ -19,9 +19,10 @@ use tokio::time::sleep_until;
 use super::Context;
 use super::access::Admin;
 use super::act::Actor;
-use super::documents::failure::blocking;
+use super::documents::failure::failed;
 use super::problem::Problem;
 use crate::audit::Action;
+use crate::documents::blocking;
 use crate::maintenance::{CHECKPOINTS, RENEWED_EVERY};
 
 /// A checkpoint keeps files that would be removed otherwise: who says nothing of it for so long has forgotten it.
@@ -198,7 +199,7 @@ async fn remove(
     let id: u64 = id.parse().map_err(|_| unknown())?;
     let work = async {
         actor.caller.require_admin()?;
-        match blocking(move || context.checkpoints.remove(id)).await? {
+        match blocking(move || context.checkpoints.remove(id)).await.map_err(failed)? {
             Ok(true) => Ok(StatusCode::NO_CONTENT),
             Ok(false) => Err(unknown()),
             Err(error) => Err(Problem::internal(&error)),

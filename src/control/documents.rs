@@ -3,6 +3,7 @@
 mod accept;
 mod archive;
 pub(super) mod body;
+pub(super) mod bound;
 pub(super) mod content;
 mod copy;
 mod cursor;

@@ -18,6 +18,7 @@ use super::Context;
 use super::access::Caller;
 use super::act::Actor;
 use super::documents::body;
+use super::documents::bound::bound_to;
 use super::documents::content::{represent, wanted};
 use super::documents::failure::{failed, not_viewed};
 use super::documents::name::{Named, escape};
@@ -129,6 +130,7 @@ async fn save(
     let work = async {
         actor.caller.require(name.as_str(), Right::Write)?;
         Parameters::read(&uri, &[])?;
+        Conditions::refuse(&headers)?;
         let New { name: called } = body::read_json(&context.room, &headers, body).await?;
         if called.chars().count() > NAME_CHARACTERS_MAX || called.chars().any(char::is_control) {
             let detail = format!("a name has at most {NAME_CHARACTERS_MAX} characters and no control characters");
@@ -162,12 +164,14 @@ async fn delete(
     Named(name): Named,
     Numbered(id): Numbered,
     uri: Uri,
+    headers: HeaderMap,
     body: Body,
 ) -> Result<StatusCode, Problem> {
     let work = async {
         // What an edit cannot take away, who may only edit must not.
         actor.caller.require_admin()?;
         Parameters::read(&uri, &[])?;
+        Conditions::refuse(&headers)?;
         body::expect_none(body).await?;
         match context.versions.delete(&name, id).await.map_err(failed)? {
             true => Ok(StatusCode::NO_CONTENT),
@@ -194,7 +198,7 @@ async fn read(
     // A version never changes: its number says which one it is.
     let tag = Tag { created_ms: version.id, sequence: version.sequence };
     let about = [(ETAG, tag.header(wanted.representation)), (VARY, HeaderValue::from_static("Accept"))];
-    if conditions.is_known(tag, wanted.representation) {
+    if conditions.check_read(tag, wanted.representation)? {
         return Ok((StatusCode::NOT_MODIFIED, about).into_response());
     }
     held.grow(update.len())?;
@@ -248,15 +252,21 @@ async fn restore(
         let mut held = context.room.enter()?;
         let (_, wanted) = version(&context, &name, id).await?;
         held.grow(wanted.len())?;
+        if !conditions.are_none() {
+            // What is refused leaves nothing behind.
+            conditions.check_change(Some(Tag::of(&describe(&context, &name).await?)))?;
+        }
         // Whatever comes of it, there is a way back. It is kept before the state is read that is changed.
         let wish = Wish { name: BEFORE_RESTORE.to_owned(), author: author(&actor.caller), is_automatic: true };
         context.versions.save(&name, wish).await.map_err(not_kept)?;
+        let deletions = context.documents.deletions(&name).await.map_err(failed)?;
         let now = state(&context, &name).await?;
         let tag = Tag::of_state(&now);
         conditions.check_change(Some(tag))?;
         held.grow(wanted.len() + now.update.len())?;
         let update = context.view.restore(now.update, wanted).await.map_err(not_viewed)?;
-        updates::edit(&context, &name, update, updates::made_from(tag, &conditions)).await
+        let expected = bound_to(tag, deletions, &conditions);
+        updates::edit(&context, &name, update, (expected, &conditions)).await
     };
     actor.act(Action::RestoreVersion, Some(name.as_str())).with_target(&id.to_string()).run(work).await
 }

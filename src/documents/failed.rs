@@ -11,7 +11,7 @@ use selvedge_storage::StoreError;
 pub enum Failed {
     /// The caller's: no document can take it, or not this one.
     Refused(String),
-    /// The caller's: the document has moved on.
+    /// The caller's: the document has moved on, or is another one.
     PreconditionFailed {
         /// Where it stands.
         sequence: u64,
@@ -31,6 +31,8 @@ pub enum Failed {
     Storage(String),
     /// The document's: what is stored is damaged. It can be deleted.
     Damaged(String),
+    /// The server's: it has a defect.
+    Panicked,
     /// The server ends, and takes nothing new.
     Draining,
 }
@@ -39,13 +41,16 @@ impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(reason) => f.write_str(reason),
-            Self::PreconditionFailed { sequence } => write!(f, "the document is at sequence {sequence}"),
+            Self::PreconditionFailed { sequence } => {
+                write!(f, "the document is in another state by now: its sequence is {sequence}")
+            }
             Self::Full { bytes_max } => write!(f, "the document would exceed {bytes_max} bytes"),
             Self::Busy => f.write_str("the server is busy"),
             Self::Stalled(reason) => write!(f, "changes cannot be stored at the moment: {reason}"),
             Self::TimedOut => f.write_str("no answer in time; it may have been done all the same"),
             Self::Storage(reason) => write!(f, "the store failed: {reason}"),
             Self::Damaged(reason) => write!(f, "the stored document is damaged: {reason}"),
+            Self::Panicked => f.write_str("the server has a defect"),
             Self::Draining => f.write_str("the server stops"),
         }
     }

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use selvedge_shards::{Access, Dialect, SessionId};
+use selvedge_shards::{Access, DeletionCount, Dialect, SessionId};
 
 /// Documents in the order of their names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub struct Description {
     pub updated_ms: Option<u64>,
     /// Sessions on all cores.
     pub sessions: usize,
+    /// As long as it is not deleted after these, it is the same.
+    pub deletions: DeletionCount,
 }
 
 /// All that is committed of a document.
@@ -62,6 +64,8 @@ pub struct Edited {
     pub sequence: u64,
     /// Something of it was new.
     pub is_new: bool,
+    /// If it was deleted after these, it is another one.
+    pub deletions: DeletionCount,
 }
 
 /// Sessions of a document.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use selvedge_shards::{DocumentId, Now, Sequence};
-use selvedge_storage::{Durability, UPDATE_BYTES_MAX};
+use selvedge_storage::{Durability, SNAPSHOT_BYTES_MAX, UPDATE_BYTES_MAX};
 
 use super::{Append, Change, Deletion, Fsync};
 
@@ -20,8 +20,8 @@ pub const BATCH_BYTES_MAX: usize = 16 << 20;
 /// a gap can be read.
 pub const UNSYNCED_BYTES_MAX: usize = 64 << 20;
 
-// A batch overshoots by one record at most.
-const _: () = assert!(BATCH_BYTES_MAX + UPDATE_BYTES_MAX < u32::MAX as usize);
+// A batch overshoots by one record at most, or by those that belong together: no more than the largest document, which fits a snapshot twice.
+const _: () = assert!(BATCH_BYTES_MAX + UPDATE_BYTES_MAX + 2 * SNAPSHOT_BYTES_MAX < u32::MAX as usize);
 
 /// First wait before a failed write is tried again. Each further one is twice as long, up to [`BACKOFF_MS_MAX`].
 const BACKOFF_MS_MIN: u64 = 50;
@@ -64,7 +64,7 @@ pub enum Report {
         /// Each of its documents in the batch with the last record of it.
         commits: Vec<(DocumentId, Sequence)>,
     },
-    /// One for each batch of deletions and core that has some in it.
+    /// One for each batch of deletions and core that has some in it. Of what takes their places, a [`Report::Committed`] follows.
     Deleted {
         /// Who.
         core: usize,
@@ -343,19 +343,28 @@ impl Batcher {
             match change {
                 Change::Append(append) => {
                     let (records, documents) = commits.entry(append.core).or_default();
-                    *records += 1;
-                    documents.insert(append.document, append.sequence);
+                    *records += 1 + append.more.len() as u64;
+                    documents.insert(append.document, append.last());
                 }
-                Change::Delete(deletion) => deleted.entry(deletion.core).or_default().push(deletion.document),
+                Change::Delete(deletion) => {
+                    deleted.entry(deletion.core).or_default().push(deletion.document);
+                    let count = deletion.successor.len() as u64;
+                    if count > 0 {
+                        let (records, documents) = commits.entry(deletion.core).or_default();
+                        *records += count;
+                        documents.insert(deletion.document, Sequence(count));
+                    }
+                }
             }
         }
         self.acknowledged = self.acknowledged.max(through);
+        // What begins in the place of what was deleted is told of after its end.
+        self.reports.extend(deleted.into_iter().map(|(core, documents)| Report::Deleted { core, documents }));
         self.reports.extend(commits.into_iter().map(|(core, (records, documents))| Report::Committed {
             core,
             records,
             commits: documents.into_iter().collect(),
         }));
-        self.reports.extend(deleted.into_iter().map(|(core, documents)| Report::Deleted { core, documents }));
     }
 
     /// Starts a stall, or makes it last longer. All that is not known to be durable will be written again, in order: what the failed
@@ -404,8 +413,11 @@ impl Batcher {
 
 fn size(change: &Change) -> usize {
     match change {
-        Change::Append(append) => append.update.len() + RECORD_OVERHEAD_BYTES,
-        Change::Delete(_) => RECORD_OVERHEAD_BYTES,
+        Change::Append(append) => append.records().map(|(_, update)| update.len() + RECORD_OVERHEAD_BYTES).sum(),
+        Change::Delete(deletion) => {
+            deletion.successor.iter().map(|update| update.len() + RECORD_OVERHEAD_BYTES).sum::<usize>()
+                + RECORD_OVERHEAD_BYTES
+        }
     }
 }
 

@@ -138,8 +138,8 @@ impl Health {
         u64::try_from(self.started.elapsed().as_millis()).expect("no process runs for 2^64 milliseconds")
     }
 
-    pub(super) fn queued(&self) {
-        self.queued_records.fetch_add(1, Ordering::Relaxed);
+    pub(super) fn queued(&self, records: u64) {
+        self.queued_records.fetch_add(records, Ordering::Relaxed);
     }
 
     pub(super) fn committed(&self, records: u64) {

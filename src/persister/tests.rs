@@ -19,6 +19,7 @@ fn append(core: usize, document: u8, sequence: u64) -> Append {
         name: format!("document {document}").into(),
         sequence: Sequence(sequence),
         update: vec![document; 10],
+        more: Vec::new(),
     }
 }
 

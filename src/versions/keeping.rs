@@ -165,7 +165,7 @@ mod tests {
         assert!(keeping.keep(document, &automatic, NOW_MS).expect("kept").is_some());
         let (_, state) = store.version(key(document), second.id).expect("readable").expect("there");
         assert_eq!(state.len() as u64, second.bytes);
-        store.delete(&[Deletion { document: key(document), name: "name" }]).expect("the disk is well");
+        store.delete(&[Deletion { document: key(document), name: "name", successor: &[] }]).expect("the disk is well");
         assert_eq!(store.versions(key(document)), Ok(Vec::new()));
     }
 

@@ -63,6 +63,9 @@ impl Store for MemoryStore {
     }
 
     fn delete(&self, documents: &[Deletion<'_>]) -> Result<(), StoreError> {
+        for deletion in documents {
+            check_append(&deletion.appends().collect::<Vec<_>>())?;
+        }
         self.disk().write(Change::delete(documents), Durability::Synced)
     }
 

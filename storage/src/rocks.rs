@@ -26,7 +26,7 @@ use crate::{
     Append, Catalog, Deletion, Description, DocumentKey, Durability, Listed, Listing, NewVersion, Record, Store,
     StoreError, Stored, Version, check_append, check_snapshot, version::check_version,
 };
-use database::{Access, Database, Merging};
+use database::{Access, Database, Merging, WrittenAt};
 use directory::Directory;
 pub use examine::{Examination, Found};
 pub use figures::{FamilyFigures, Figures, LEVELS};
@@ -50,6 +50,9 @@ pub struct RocksStore {
     refusals: AtomicU64,
     /// Where the log that was replayed at the opening ended too early.
     broken_log: Option<BrokenLog>,
+    /// When a document was last deleted. The next of its name says that it was made later, however fast it was and whatever the clock does: the time
+    /// tells the two apart.
+    deleted_ms: AtomicU64,
     /// One snapshot at a time, because it reads the document's meta record before it writes it. Taken before `writes`.
     snapshots: Mutex<()>,
 }
@@ -86,6 +89,7 @@ impl RocksStore {
             damaged: AtomicBool::new(false),
             refusals: AtomicU64::new(0),
             broken_log,
+            deleted_ms: AtomicU64::new(0),
             snapshots: Mutex::new(()),
         })
     }
@@ -104,6 +108,12 @@ impl RocksStore {
     /// Times that a write had to wait because RocksDB took none for the moment; it was tried again after some milliseconds each time.
     pub fn refusals(&self) -> u64 {
         self.refusals.load(Ordering::Relaxed)
+    }
+
+    fn now(&self) -> WrittenAt {
+        let now_ms = now_ms();
+        let deleted_ms = self.deleted_ms.load(Ordering::Relaxed);
+        WrittenAt { now_ms, created_ms: now_ms.max(deleted_ms.saturating_add(1)) }
     }
 
     fn read<T>(&self, read: impl FnOnce(&Database) -> Result<T, StoreError>) -> Result<T, StoreError> {
@@ -173,7 +183,7 @@ impl RocksStore {
 impl Store for RocksStore {
     fn append(&self, records: &[Append<'_>], durability: Durability) -> Result<(), StoreError> {
         check_append(records)?;
-        self.write(|database| database.append(records, durability, now_ms(), |refusals| self.check_stall(refusals)))
+        self.write(|database| database.append(records, durability, self.now(), |refusals| self.check_stall(refusals)))
     }
 
     fn sync(&self) -> Result<(), StoreError> {
@@ -202,10 +212,15 @@ impl Store for RocksStore {
     }
 
     fn delete(&self, documents: &[Deletion<'_>]) -> Result<(), StoreError> {
+        for deletion in documents {
+            check_append(&deletion.appends().collect::<Vec<_>>())?;
+        }
         // Also with those that keep versions, so that none is kept of what is gone.
         let _one_at_a_time = self.snapshots.lock().expect("nothing panics while taking a snapshot");
         self.write(|database| {
-            let batch = database.prepare_deletion(documents)?;
+            let now = self.now();
+            self.deleted_ms.store(now.created_ms, Ordering::Relaxed);
+            let batch = database.prepare_deletion(documents, now)?;
             database.commit(batch, Durability::Synced, |refusals| self.check_stall(refusals))
         })
     }

@@ -56,6 +56,16 @@ pub struct Deletion<'a> {
     pub document: DocumentKey,
     /// Its name, as it came with its first record.
     pub name: &'a str,
+    /// The first records of the document that takes its place; none where none does.
+    pub successor: &'a [&'a [u8]],
+}
+
+impl<'a> Deletion<'a> {
+    /// The successor's records.
+    pub(crate) fn appends(self) -> impl Iterator<Item = Append<'a>> {
+        let Self { document, name, successor } = self;
+        (1..).zip(successor).map(move |(sequence, update)| Append { document, name, sequence, update })
+    }
 }
 
 /// Which documents to list: those whose names begin with a text, from a name on, in the order of their bytes.
@@ -147,8 +157,8 @@ pub trait Store: Send + Sync {
     /// one synced batch. A snapshot at or below the sequence of the stored one changes nothing.
     fn snapshot(&self, document: DocumentKey, sequence: u64, update: &[u8]) -> Result<(), StoreError>;
 
-    /// Takes all these documents away, with everything that is kept of them, or none; returns once that is on disk. One that is not there is
-    /// not missed.
+    /// Takes all these documents away, with everything that is kept of them, and puts their successors in their places, all or none; returns once
+    /// that is on disk. One that is not there is not missed.
     ///
     /// Whoever asks for it takes care that nothing of these documents is being written, read or appended again meanwhile. What was
     /// appended to them before need not be known to be durable: it is not to be appended again. A document that is appended to afterwards is a new one, whose sequences begin at 1.

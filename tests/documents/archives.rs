@@ -2,6 +2,7 @@
 
 use std::io::Cursor;
 
+use selvedge_protocol::update::merge;
 use serde_json::{Value, json};
 use tar::{Archive, Builder, EntryType, Header};
 
@@ -154,4 +155,109 @@ fn a_document_larger_than_a_message_is_copied_and_goes_out_and_in() {
     assert_eq!(lines[0]["result"], "created", "{lines:?}");
     assert!(lines[0]["sequence"].as_u64() > Some(5), "{lines:?}");
     assert_eq!(content(other), content(plane));
+}
+
+/// A state of so many bytes, in structs that can be cut.
+fn large(client: u8, letters: usize) -> Vec<u8> {
+    let updates: Vec<Vec<u8>> = (0..letters / 100)
+        .map(|block| {
+            let mut update = vec![1, 1, client];
+            lib0(&mut update, block * 100);
+            match block {
+                0 => update.extend([4, 1, 1, b't']),
+                _ => {
+                    update.extend([0x84, client]);
+                    lib0(&mut update, block * 100 - 1);
+                }
+            }
+            update.push(100);
+            update.extend([b'x'; 100]);
+            update.push(0);
+            update
+        })
+        .collect();
+    merge(&updates.iter().map(Vec::as_slice).collect::<Vec<_>>()).expect("they are updates")
+}
+
+/// A number as lib0 writes it.
+fn lib0(bytes: &mut Vec<u8>, mut number: usize) {
+    while number > 0x7f {
+        bytes.push(0x80 | (number & 0x7f) as u8);
+        number >>= 7;
+    }
+    bytes.push(number as u8);
+}
+
+#[test]
+fn what_takes_several_parts_is_put_in_wholly_or_not_at_all() {
+    let limits = ["--message-bytes-max", "16KiB", "--document-bytes-max", "64KiB"];
+    let Fixture { plane, .. } = &Fixture::start(&limits);
+    let (fits, does_not) = (large(1, 40_000), large(2, 60_000));
+    assert!(fits.len() > 2 * (16 << 10) && does_not.len() < 64 << 10);
+    let archive = |update: &[u8]| {
+        let mut archive = Builder::new(Vec::new());
+        put(&mut archive, "a.yjs", update);
+        archive.into_inner().expect("it is in memory")
+    };
+    let letters = || plane.ask("GET /v1/documents/a/content", &[("accept", "text/plain")], &[]).expect(200).body.len();
+    let created = import(plane, "", &archive(&fits)).expect(200).lines();
+    assert_eq!(created[0]["result"], "created", "{created:?}");
+    assert_eq!(letters(), 40_000);
+    // What joins it finds no room for its last part.
+    let merged = import(plane, "?on_conflict=merge", &archive(&does_not)).expect(200).lines();
+    assert_eq!((&merged[0]["result"], &merged[0]["status"]), (&json!("failed"), &json!(422)), "{merged:?}");
+    assert_eq!(letters(), 40_000);
+}
+
+#[test]
+fn a_version_larger_than_a_message_comes_back() {
+    let Fixture { plane, .. } = &Fixture::start(&["--message-bytes-max", "16KiB"]);
+    let mut archive = Builder::new(Vec::new());
+    put(&mut archive, "a.yjs", &large(1, 60_000));
+    import(plane, "", &archive.into_inner().expect("it is in memory")).expect(200);
+    let version = plane.tell("POST /v1/documents/a/versions", &json!({})).expect(201).header("location").to_owned();
+    let delete = json!([{"op": "text_delete", "root": "t", "index": 0, "length": 60_000}]);
+    plane.tell("PATCH /v1/documents/a/content", &delete).expect(200);
+    plane.ask(&format!("POST {version}/restore"), &[], &[]).expect(200);
+    let text = plane.ask("GET /v1/documents/a/content", &[("accept", "text/plain")], &[]).expect(200);
+    assert_eq!(text.body, vec![b'x'; 60_000]);
+}
+
+#[test]
+fn a_copy_replaces_what_is_there_whoever_writes_meanwhile() {
+    let Fixture { plane, .. } = &Fixture::start(&["--shards", "2"]);
+    plane.update("from", &letter(1, b'f')).expect(200);
+    plane.ask("PUT /v1/documents/empty", &[], &[]).expect(201);
+    let copy =
+        |from: &str| plane.tell(&format!("POST /v1/documents/{from}/copy"), &json!({"to": "to", "overwrite": true}));
+    copy("from").expect(201);
+    for round in 0..20 {
+        plane.update("to", &letter(2, b't')).expect(200);
+        plane.tell("POST /v1/documents/to/versions", &json!({})).expect(201);
+        std::thread::scope(|scope| {
+            let write = scope.spawn(|| plane.update("to", &letter(3, b'w')));
+            copy(if round % 2 == 0 { "from" } else { "empty" }).expect(200);
+            write.join().expect("no panic").expect(200);
+        });
+        assert_eq!(plane.get("/v1/documents/to/versions").expect(200).json()["versions"], json!([]));
+        let text = plane.ask("GET /v1/documents/to/content", &[("accept", "text/plain")], &[]).expect(200).text();
+        assert!(!text.contains('t') && (round % 2 == 1 || text.contains('f')), "{text}");
+    }
+}
+
+#[test]
+fn who_sends_an_archive_that_is_not_wanted_reads_why() {
+    let Fixture { plane, .. } = &Fixture::start(&[]);
+    plane.update("a", &letter(2, b'y')).expect(200);
+    let mut archive = Builder::new(Vec::new());
+    put(&mut archive, "a.yjs", &letter(1, b'x'));
+    for name in ["b.yjs", "c.yjs", "d.yjs"] {
+        put(&mut archive, name, &vec![0xff; 10 << 20]);
+    }
+    let archive = archive.into_inner().expect("it is in memory");
+    let lines = import(plane, "", &archive).expect(200).lines();
+    assert_eq!((&lines[0]["status"], &lines[1]["complete"]), (&json!(409), &json!(false)), "{lines:?}");
+    let damaged = [vec![1; 512], archive].concat();
+    let lines = import(plane, "", &damaged).expect(200).lines();
+    assert_eq!(lines[0]["complete"], false, "{lines:?}");
 }

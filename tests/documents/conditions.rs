@@ -96,3 +96,95 @@ fn of_many_who_change_the_same_state_one_does() {
     assert!(statuses.iter().all(|&status| status == 200 || status == 412), "{statuses:?}");
     assert_eq!(plane.get("/v1/documents/a").expect(200).json()["sequence"], 2);
 }
+
+#[test]
+fn what_is_bound_to_a_state_is_done_to_no_other_document_of_the_name() {
+    let Fixture { plane, .. } = &Fixture::start(&["--shards", "2"]);
+    let header = "if-match";
+    for round in 0..40_u8 {
+        let first = plane.update("a", &letter(1, b'a')).expect(200);
+        let tag = first.header("etag").to_owned();
+        let (deleted, edited) = std::thread::scope(|scope| {
+            let edit = scope.spawn(|| plane.update("a", &letter(2, b'b')));
+            // A deletion that was told not to take the edit away, or a change that was told not to be made to another document.
+            let bound = scope.spawn(|| match round % 2 {
+                0 => plane.ask("DELETE /v1/documents/a", &[(header, &tag)], &[]),
+                _ => plane.ask("PUT /v1/documents/a", &[(header, &tag)], &[]),
+            });
+            (bound.join().expect("no panic"), edit.join().expect("no panic"))
+        });
+        let edited = edited.expect(200).json();
+        if round % 2 == 0 {
+            // Whichever came first: the edit is the second of what was there, and stays, or the first of what comes.
+            let kept = plane.get("/v1/documents/a").expect(200).json();
+            assert_eq!(deleted.status, if edited["sequence"] == 1 { 204 } else { 412 }, "{edited}");
+            assert_eq!(kept["sequence"], edited["sequence"]);
+        }
+        plane.ask("DELETE /v1/documents/a", &[], &[]).expect(204);
+        // Another one, which stands at the same sequence in the same moment.
+        let again = plane.update("a", &letter(3, b'c')).expect(200);
+        assert_ne!(again.header("etag"), tag);
+        plane.ask("DELETE /v1/documents/a", &[(header, &tag)], &[]).expect(412);
+        plane.ask("DELETE /v1/documents/a", &[(header, again.header("etag"))], &[]).expect(204);
+    }
+}
+
+#[test]
+fn a_change_made_from_what_is_deleted_meanwhile_is_not_made_to_the_next() {
+    let Fixture { plane, .. } = &Fixture::start(&[]);
+    let operations = serde_json::json!([{"op": "map_set", "root": "m", "key": "old", "value": true}]);
+    for _ in 0..15 {
+        let tag = plane.update("a", &letter(1, b'a')).expect(200).header("etag").to_owned();
+        let patched = std::thread::scope(|scope| {
+            let patch = scope.spawn(|| {
+                let headers = [("content-type", "application/json"), ("if-match", tag.as_str())];
+                plane.ask("PATCH /v1/documents/a/content", &headers, operations.to_string().as_bytes())
+            });
+            plane.ask("DELETE /v1/documents/a", &[], &[]).expect(204);
+            plane.update("a", &letter(2, b'b')).expect(200);
+            patch.join().expect("no panic")
+        });
+        assert!([200, 404, 412].contains(&patched.status), "{}", patched.text());
+        let next = plane.ask("GET /v1/documents/a/content", &[("accept", "application/json")], &[]).expect(200);
+        assert!(next.json()["roots"].get("m").is_none(), "{}", next.text());
+        plane.ask("DELETE /v1/documents/a", &[], &[]).expect(204);
+    }
+}
+
+#[test]
+fn conditions_are_heeded_wherever_there_is_a_state_and_refused_where_there_is_none() {
+    let Fixture { plane, .. } = &Fixture::start(&[]);
+    let tag = plane.update("a", &letter(1, b'a')).expect(200).header("etag").to_owned();
+    let described = plane.get("/v1/documents/a").expect(200);
+    assert_eq!(described.header("etag"), tag);
+    let other = "\"1-1-u\"";
+    for path in ["/v1/documents/a", "/v1/documents/a/content"] {
+        let get = |name, value| plane.ask(&format!("GET {path}"), &[(name, value)], &[]);
+        assert_eq!(get("if-none-match", &tag).expect(304).header("etag"), tag);
+        get("if-none-match", other).expect(200);
+        get("if-match", &tag).expect(200);
+        get("if-match", other).expect(412);
+        get("if-match", "nonsense").expect(400);
+    }
+    let copy = |name, value| {
+        let headers = [("content-type", "application/json"), (name, value)];
+        plane.ask("POST /v1/documents/a/copy", &headers, br#"{"to": "b"}"#)
+    };
+    copy("if-match", other).expect(412);
+    copy("if-none-match", &tag).expect(412);
+    plane.get("/v1/documents/b").expect(404);
+    copy("if-match", &tag).expect(201);
+    let versions = || plane.get("/v1/documents/a/versions").expect(200).json()["versions"].as_array().map(Vec::len);
+    let save = |value| {
+        let headers = [("content-type", "application/json"), ("if-match", value)];
+        plane.ask("POST /v1/documents/a/versions", &headers, b"{}")
+    };
+    save(&tag).expect(400);
+    assert_eq!(versions(), Some(0));
+    let kept = plane.tell("POST /v1/documents/a/versions", &serde_json::json!({})).expect(201);
+    let version = kept.header("location");
+    plane.ask(&format!("DELETE {version}"), &[("if-match", "*")], &[]).expect(400);
+    plane.update("a", &letter(2, b'b')).expect(200);
+    plane.ask(&format!("POST {version}/restore"), &[("if-match", &tag)], &[]).expect(412);
+    assert_eq!(versions(), Some(1), "what is refused keeps nothing");
+}

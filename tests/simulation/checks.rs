@@ -97,6 +97,18 @@ impl Checks {
         }
     }
 
+    /// The server has died while a document was being replaced: it is wholly the old one or wholly the new one.
+    pub(crate) fn settle_replacement(&mut self, document: usize, disk: &Disk, name: &str, is_done: bool) {
+        self.end_deletion(document, is_done);
+        if !is_done {
+            let known =
+                disk.state(DocumentId::of(name)).map(|state| state.known().expect("what is stored is complete"));
+            if let Some(lost) = self.lost(document, &known.unwrap_or_default()) {
+                self.fail(format!("{name:?} is replaced in part: {lost}"));
+            }
+        }
+    }
+
     fn take_promises(&mut self, document: usize) -> Promises {
         let updates = self.updates.remove(&document).unwrap_or_default();
         let mut clocks = BTreeMap::new();

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use selvedge::persister::{Append, Batcher, Change, Deletion, Fsync, Report, Step};
+use selvedge::persister::{Append, Batcher, Change, Fsync, Report, Step};
 use selvedge::reader::stored::{assemble, key, last, records};
 use selvedge_protocol::update::Compaction;
 use selvedge_shards::reading::{CatchUpFrom, CaughtUp, Loaded, ReadFailed, State, publish_records};
@@ -149,14 +149,16 @@ impl Persister {
     fn carry_out(&self, step: Step, disk: &Disk) -> Result<(), StoreError> {
         match step {
             Step::Write(durability) => {
-                let records: Vec<storage::Append<'_>> = self.batcher.batch().map(borrowed).collect();
+                let records: Vec<storage::Append<'_>> = self.batcher.batch().flat_map(borrowed).collect();
                 disk.store.append(&records, durability)
             }
             Step::Delete => {
-                let borrowed = |deletion: &'_ Deletion| (key(deletion.document), Arc::clone(&deletion.name));
-                let documents: Vec<_> = self.batcher.deletions().map(borrowed).collect();
-                let documents =
-                    documents.iter().map(|(document, name)| storage::Deletion { document: *document, name });
+                let deletions = self.batcher.deletions();
+                let successors: Vec<Vec<&[u8]>> =
+                    deletions.map(|deletion| deletion.successor.iter().map(Vec::as_slice).collect()).collect();
+                let documents = self.batcher.deletions().zip(&successors).map(|(deletion, successor)| {
+                    storage::Deletion { document: key(deletion.document), name: &deletion.name, successor }
+                });
                 disk.store.delete(&documents.collect::<Vec<_>>())
             }
             Step::Sync => disk.store.sync(),
@@ -166,13 +168,13 @@ impl Persister {
     }
 }
 
-fn borrowed(append: &Append) -> storage::Append<'_> {
-    storage::Append {
+fn borrowed(append: &Append) -> impl Iterator<Item = storage::Append<'_>> {
+    append.records().map(|(sequence, update)| storage::Append {
         document: key(append.document),
         name: &append.name,
-        sequence: append.sequence.0,
-        update: &append.update,
-    }
+        sequence: sequence.0,
+        update,
+    })
 }
 
 /// One thing to read.

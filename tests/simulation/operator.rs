@@ -4,23 +4,67 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use selvedge_shards::{Answer, DocumentId, Errand, ErrandFailed, Expected, Input, Sequence, SessionId};
+use selvedge_protocol::update::{self, Known, Limits, Verdict};
+use selvedge_shards::{Answer, DeletionCount, DocumentId, Errand, ErrandFailed, Expected, Input, Sequence, SessionId};
 
 use crate::checks::Checks;
 use crate::coverage::Coverage;
+use crate::disk::Disk;
 use crate::edits;
 use crate::random::Random;
 
 /// What was asked for and is not answered.
 #[derive(Debug)]
 enum Pending {
-    Edit { document: usize, update: Vec<u8>, epoch: u64 },
-    Garbage,
+    /// `seen`: it was bound to that. `is_fresh`: nobody else has any part of it.
+    Edit {
+        document: usize,
+        parts: Vec<Vec<u8>>,
+        epoch: u64,
+        seen: Option<Seen>,
+        is_fresh: bool,
+    },
+    Garbage {
+        document: usize,
+        parts: Vec<Vec<u8>>,
+    },
     Outdated,
-    Create,
-    Delete { document: usize },
-    Look,
+    Create {
+        only_new: bool,
+    },
+    Delete {
+        document: usize,
+        seen: Option<Seen>,
+    },
+    Replace {
+        document: usize,
+        parts: Vec<Vec<u8>>,
+    },
+    Look {
+        document: usize,
+    },
     Dismiss,
+}
+
+/// What a look at a document has shown.
+#[derive(Clone, Copy, Debug)]
+struct Seen {
+    deletions: DeletionCount,
+    sequence: Sequence,
+    /// Deletions that had ended by then, of this document and of all.
+    ended: u64,
+    ended_in_all: u64,
+    is_exact: bool,
+}
+
+impl Seen {
+    fn expected(seen: Option<Self>) -> Expected {
+        match seen {
+            None => Expected::Any,
+            Some(Self { deletions, sequence, is_exact: true, .. }) => Expected::Exactly(deletions, sequence),
+            Some(Self { deletions, is_exact: false, .. }) => Expected::Same(deletions),
+        }
+    }
 }
 
 pub(crate) struct Operator {
@@ -28,12 +72,27 @@ pub(crate) struct Operator {
     deletes: bool,
     next_job: u64,
     pending: BTreeMap<u64, Pending>,
-    last_update: Option<(usize, Vec<u8>)>,
+    last_edit: Option<(usize, Vec<Vec<u8>>)>,
+    /// By document: the last look in this life of the server.
+    seen: BTreeMap<usize, Seen>,
+    /// By document: deletions that have ended in this life of the server.
+    ended: BTreeMap<usize, u64>,
+    /// By document: the last record that brought something of an edit.
+    edited: BTreeMap<usize, Sequence>,
 }
 
 impl Operator {
     pub(crate) fn new(random: Random, deletes: bool) -> Self {
-        Self { random, deletes, next_job: 0, pending: BTreeMap::new(), last_update: None }
+        Self {
+            random,
+            deletes,
+            next_job: 0,
+            pending: BTreeMap::new(),
+            last_edit: None,
+            seen: BTreeMap::new(),
+            ended: BTreeMap::new(),
+            edited: BTreeMap::new(),
+        }
     }
 
     /// What it wants now, and of which core. `sessions`: somebody's, with the core that has it.
@@ -50,40 +109,59 @@ impl Operator {
         let mut core = usize::from(id.owner(shards).0);
         let (pending, errand) = match self.random.below(20) {
             0 | 1 if self.deletes && !checks.is_deleting(document) => {
-                checks.begin_deletion(document);
                 let stored = self.random.percent(80);
-                (Pending::Delete { document }, Errand::Delete { stored })
+                if self.random.percent(60) {
+                    let parts = self.edit()?;
+                    checks.begin_deletion(document);
+                    (Pending::Replace { document, parts: parts.clone() }, Errand::Replace { parts, stored })
+                } else {
+                    checks.begin_deletion(document);
+                    let seen = self.bound_to(document);
+                    let expected = Seen::expected(seen);
+                    (Pending::Delete { document, seen }, Errand::Delete { stored, expected })
+                }
             }
-            0..=2 => (Pending::Look, Errand::Inspect),
+            0..=2 => (Pending::Look { document }, Errand::Inspect),
             3 => {
                 let (at, session) = session?;
                 core = at;
                 (Pending::Dismiss, Errand::Dismiss { session })
             }
-            4 => (Pending::Create, Errand::Create),
+            4 => {
+                let only_new = self.random.percent(30);
+                let expected = if only_new { Expected::Nothing } else { Expected::Any };
+                (Pending::Create { only_new }, Errand::Create { expected })
+            }
             5 => {
-                let update = (0..self.random.between(1, 20)).map(|_| 0xff).collect();
-                (Pending::Garbage, Errand::Edit { update, expected: Expected::Any })
+                let mut parts = if self.random.percent(50) { self.edit()? } else { Vec::new() };
+                let garbage = (0..self.random.between(1, 20)).map(|_| 0xff).collect();
+                let errand = |parts| Errand::Edit { parts, expected: Expected::Any };
+                let whole = parts.clone();
+                parts.push(garbage);
+                (Pending::Garbage { document, parts: whole }, errand(parts))
             }
             6 => {
-                let (_, update) = self.edit(document)?;
-                (Pending::Outdated, Errand::Edit { update, expected: Expected::Exactly(Sequence(u64::MAX)) })
+                let parts = self.edit()?;
+                let expected = Expected::Exactly(DeletionCount(u64::MAX), Sequence(u64::MAX));
+                (Pending::Outdated, Errand::Edit { parts, expected })
             }
             _ => {
-                let (document, update) = match self.last_update.take() {
-                    Some(again) if self.random.percent(50) && again.0 == document => again,
-                    Some(_) | None => self.edit(document)?,
+                let (parts, is_fresh) = match self.last_edit.take() {
+                    Some((of, parts)) if of == document && self.random.percent(50) => (parts, false),
+                    Some(_) | None => (self.edit()?, true),
                 };
-                self.last_update = Some((document, update.clone()));
+                self.last_edit = Some((document, parts.clone()));
+                let seen = self.bound_to(document);
+                let expected = Seen::expected(seen);
                 let epoch = checks.epoch(document);
                 (
-                    Pending::Edit { document, update: update.clone(), epoch },
-                    Errand::Edit { update, expected: Expected::Any },
+                    Pending::Edit { document, parts: parts.clone(), epoch, seen, is_fresh },
+                    Errand::Edit { parts, expected },
                 )
             }
         };
-        if let Errand::Edit { update, .. } = &errand {
-            checks.largest_message = checks.largest_message.max(update.len());
+        if let Errand::Edit { parts, .. } | Errand::Replace { parts, .. } = &errand {
+            checks.largest_message = checks.largest_message.max(parts.iter().map(Vec::len).sum());
         }
         let job = self.next_job;
         self.next_job += 1;
@@ -91,9 +169,40 @@ impl Operator {
         Some((core, Input::Errand { job, document: id, name, errand }))
     }
 
-    fn edit(&mut self, document: usize) -> Option<(usize, Vec<u8>)> {
+    /// Mostly nothing.
+    fn bound_to(&mut self, document: usize) -> Option<Seen> {
+        let is_exact = self.random.percent(50);
+        let seen = self.seen.get(&document).map(|&seen| Seen { is_exact, ..seen });
+        seen.filter(|_| self.random.percent(50))
+    }
+
+    /// Parts of which each may need those before.
+    fn edit(&mut self) -> Option<Vec<Vec<u8>>> {
         let doc = edits::document(self.random.next() >> 11);
-        Some((document, edits::edit_flat(&doc, &mut self.random)?))
+        let count = self.random.pick(&[1, 1, 2, 4]);
+        let parts: Vec<_> = (0..count).filter_map(|_| edits::edit_flat(&doc, &mut self.random)).collect();
+        (!parts.is_empty()).then_some(parts)
+    }
+
+    fn ended(&self, document: usize) -> u64 {
+        self.ended.get(&document).copied().unwrap_or_default()
+    }
+
+    /// What was done to the document that was seen must not have been done to another one.
+    fn check_same(&self, document: usize, seen: Option<Seen>, checks: &mut Checks) {
+        let Some(seen) = seen else { return };
+        if seen.ended != self.ended(document) {
+            checks.fail(format!("an errand meant a document that was deleted before: {seen:?}"));
+        }
+        let edited = self.edited.get(&document).copied().unwrap_or_default();
+        if seen.is_exact && edited > seen.sequence {
+            checks.fail(format!("an errand meant {seen:?}, and {edited:?} was durable before"));
+        }
+    }
+
+    fn end(&mut self, document: usize) {
+        *self.ended.entry(document).or_default() += 1;
+        self.edited.remove(&document);
     }
 
     pub(crate) fn answered(&mut self, job: u64, answer: &Answer, checks: &mut Checks, coverage: &mut Coverage) {
@@ -101,32 +210,85 @@ impl Operator {
             return checks.fail(format!("job {job} is answered twice, or was never asked for: {answer:?}"));
         };
         match (pending, answer) {
-            (Pending::Edit { document, update, epoch }, Answer::Edited { is_new, .. }) => {
-                coverage.count(if *is_new { "errand: edited" } else { "errand: edited again" });
-                checks.promise(document, epoch, &[update], coverage);
+            (Pending::Edit { document, parts, epoch, seen, .. }, &Answer::Edited { is_new, sequence, .. }) => {
+                coverage.count(match (is_new, parts.len()) {
+                    (true, 1) => "errand: edited",
+                    (true, _) => "errand: edited in parts",
+                    (false, _) => "errand: edited again",
+                });
+                if is_new {
+                    self.check_same(document, seen, checks);
+                    coverage.add("errand: done to what was meant", u64::from(seen.is_some()));
+                    self.edited.insert(document, sequence);
+                }
+                checks.promise(document, epoch, &parts, coverage);
             }
-            (Pending::Garbage, Answer::Failed(ErrandFailed::Refused(_))) => coverage.count("errand: refused"),
+            (Pending::Garbage { .. }, Answer::Failed(ErrandFailed::Refused(_))) => coverage.count("errand: refused"),
             (Pending::Outdated, Answer::Failed(ErrandFailed::Changed { .. })) => coverage.count("errand: outdated"),
-            (Pending::Create, Answer::Created(is_new)) => {
-                coverage.count(if *is_new { "errand: created" } else { "errand: was there" });
+            (Pending::Create { only_new }, &Answer::Created { is_new, .. }) => {
+                coverage.count(if is_new { "errand: created" } else { "errand: was there" });
+                if only_new && !is_new {
+                    checks.fail("what was there was to be new".to_owned());
+                }
             }
-            (Pending::Delete { document }, Answer::Deleted(was_there)) => {
+            (Pending::Create { only_new: true }, Answer::Failed(ErrandFailed::Changed { .. })) => {
+                coverage.count("errand: was there");
+            }
+            (Pending::Delete { document, seen }, Answer::Deleted(was_there)) => {
                 coverage.count(if *was_there { "errand: deleted" } else { "errand: nothing to delete" });
                 checks.end_deletion(document, *was_there);
+                if *was_there {
+                    self.check_same(document, seen, checks);
+                    self.end(document);
+                }
             }
-            (Pending::Look, Answer::Inspected(_)) => coverage.count("errand: inspected"),
+            (Pending::Replace { document, parts }, Answer::Replaced { was_there, .. }) => {
+                coverage.count(if *was_there { "errand: replaced" } else { "errand: nothing to replace" });
+                checks.end_deletion(document, *was_there);
+                if *was_there {
+                    self.end(document);
+                }
+                checks.promise(document, checks.epoch(document), &parts, coverage);
+            }
+            (Pending::Look { document }, Answer::Inspected(inspection)) => {
+                coverage.count("errand: inspected");
+                if let Some(standing) = inspection.standing {
+                    let seen = Seen {
+                        deletions: inspection.deletions,
+                        sequence: standing.sequence,
+                        ended: self.ended(document),
+                        ended_in_all: self.ended.values().sum(),
+                        is_exact: false,
+                    };
+                    self.seen.insert(document, seen);
+                }
+            }
             (Pending::Dismiss, Answer::Dismissed(_)) => coverage.count("errand: dismissed"),
             (pending, Answer::Failed(failed)) => {
                 coverage.count("errand: failed");
+                let seen = match &pending {
+                    Pending::Edit { seen, .. } | Pending::Delete { seen, .. } => *seen,
+                    Pending::Garbage { .. }
+                    | Pending::Outdated
+                    | Pending::Create { .. }
+                    | Pending::Replace { .. }
+                    | Pending::Look { .. }
+                    | Pending::Dismiss => None,
+                };
                 let may_fail = match failed {
                     ErrandFailed::Stalled(_)
                     | ErrandFailed::Congested
                     | ErrandFailed::DocumentFull { .. }
                     | ErrandFailed::DocumentsFull { .. }
                     | ErrandFailed::Unreadable(_) => true,
-                    ErrandFailed::Refused(_) | ErrandFailed::Lacks { .. } | ErrandFailed::Changed { .. } => false,
+                    // Of another document's deletion it may be taken for its own, when it was not in memory meanwhile.
+                    ErrandFailed::Changed { .. } => {
+                        coverage.count("errand: not done to another");
+                        seen.is_some_and(|seen| seen.is_exact || seen.ended_in_all < self.ended.values().sum())
+                    }
+                    ErrandFailed::Refused(_) | ErrandFailed::Lacks { .. } => false,
                 };
-                if let Pending::Delete { document } = pending {
+                if let Pending::Delete { document, .. } | Pending::Replace { document, .. } = pending {
                     checks.end_deletion(document, false);
                 }
                 if !may_fail {
@@ -137,16 +299,57 @@ impl Operator {
         }
     }
 
-    /// The server has died: nothing will be answered. Gives the documents of which nobody knows whether they are deleted.
-    pub(crate) fn forget(&mut self) -> Vec<usize> {
-        let pending = std::mem::take(&mut self.pending).into_values();
-        pending
-            .filter_map(|pending| if let Pending::Delete { document } = pending { Some(document) } else { None })
-            .collect()
+    /// The server has died: nothing will be answered. What was under way is done wholly, or not at all.
+    pub(crate) fn settle(&mut self, disk: &Disk, documents: &[String], checks: &mut Checks, coverage: &mut Coverage) {
+        (self.seen, self.ended, self.edited) = Default::default();
+        for pending in std::mem::take(&mut self.pending).into_values() {
+            match pending {
+                Pending::Edit { document, parts, is_fresh: true, .. } => {
+                    let there = parts_there(disk, &documents[document], &parts);
+                    coverage.add("errand: undecided edit in parts", u64::from(parts.len() > 1));
+                    if there != 0 && there != parts.len() {
+                        checks.fail(format!("{there} of {} parts of an edit are there", parts.len()));
+                    }
+                }
+                Pending::Garbage { document, parts } => {
+                    if parts_there(disk, &documents[document], &parts) > 0 {
+                        checks.fail("an edit that cannot be made is there in part".to_owned());
+                    }
+                }
+                Pending::Delete { document, .. } => {
+                    coverage.count("errand: undecided deletion");
+                    checks.settle_deletion(document, disk, &documents[document]);
+                }
+                Pending::Replace { document, parts } => {
+                    // Rare, as the end of a document is: what is wanted is one of both.
+                    coverage.count("errand: undecided deletion");
+                    coverage.count("errand: undecided replacement");
+                    let is_done = parts_there(disk, &documents[document], &parts) == parts.len();
+                    checks.settle_replacement(document, disk, &documents[document], is_done);
+                }
+                Pending::Edit { is_fresh: false, .. }
+                | Pending::Outdated
+                | Pending::Create { .. }
+                | Pending::Look { .. }
+                | Pending::Dismiss => {}
+            }
+        }
     }
 
     /// What is not answered yet.
     pub(crate) fn waits_for(&self) -> Option<String> {
         (!self.pending.is_empty()).then(|| format!("errands are not answered: {:?}", self.pending))
     }
+}
+
+/// How many of these updates are stored.
+fn parts_there(disk: &Disk, name: &str, parts: &[Vec<u8>]) -> usize {
+    let state = disk.state(DocumentId::of(name));
+    let known = state.map_or_else(Known::default, |state| state.known().expect("what is stored is complete"));
+    let is_there = |part: &&Vec<u8>| match update::accept(&known, part, &Limits::UNLIMITED) {
+        Verdict::Duplicate => true,
+        Verdict::Accepted(_) | Verdict::Missing { .. } => false,
+        Verdict::Refused(refused) => panic!("what was made is an update: {refused}"),
+    };
+    parts.iter().filter(is_there).count()
 }

@@ -605,14 +605,15 @@ impl Server {
                     self.cores[core].alive.push(session);
                 }
             }
-            Effect::Append { document, name, sequence, update } => {
+            Effect::Append { document, name, sequence, update, more } => {
                 stage.trace(format_args!(
-                    "core {core} appends record {} of {name}: {} bytes",
+                    "core {core} appends record {} of {name}: {} bytes, and {} that belong to it",
                     sequence.0,
-                    update.len()
+                    update.len(),
+                    more.len()
                 ));
                 stage.trace.bytes(&update);
-                self.persister.gather(Append { core, document, name, sequence, update }, &mut stage.agenda);
+                self.persister.gather(Append { core, document, name, sequence, update, more }, &mut stage.agenda);
                 self.take_reports(stage);
             }
             Effect::Load { document, name } => {
@@ -632,10 +633,10 @@ impl Server {
             Effect::Snapshot { document, through } => {
                 self.submit(Job { core, document, task: Task::Snapshot { through } }, stage);
             }
-            Effect::Delete { document, name } => {
-                stage.trace(format_args!("core {core} deletes {name}"));
+            Effect::Delete { document, name, successor } => {
+                stage.trace(format_args!("core {core} deletes {name}; {} records take its place", successor.len()));
                 self.readers.evict(document);
-                self.persister.gather(Deletion { core, document, name }, &mut stage.agenda);
+                self.persister.gather(Deletion { core, document, name, successor }, &mut stage.agenda);
                 self.take_reports(stage);
             }
             Effect::Answer { job, answer } => stage.answered(job, answer),

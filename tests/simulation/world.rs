@@ -366,11 +366,8 @@ impl World {
             self.stage.disk.reopen();
         }
         self.stage.disk.faults.fail_reads(0);
-        for document in self.stage.operator.forget() {
-            let Stage { coverage, checks, disk, plan, .. } = &mut self.stage;
-            coverage.count("errand: undecided deletion");
-            checks.settle_deletion(document, disk, &plan.documents[document]);
-        }
+        let Stage { operator, coverage, checks, disk, plan, .. } = &mut self.stage;
+        operator.settle(disk, &plan.documents, checks, coverage);
         self.stage.checks.verify(&self.stage.disk, &self.stage.plan.documents);
         let down_ms = self.stage.random.between(10, 3_000);
         self.stage.agenda.after(down_ms, Event::Start);

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use selvedge_protocol::update::{self, Verdict};
+use selvedge_protocol::update::{self, Known, Limits, Verdict};
 
 use super::{Document, Phase};
 use crate::core::Core;
@@ -24,9 +24,24 @@ const NOTHING: [u8; 2] = [0, 0];
 /// What only the document itself can do.
 #[derive(Debug)]
 pub(crate) enum Task {
-    Edit { update: Vec<u8>, expected: Expected },
-    Create,
-    Delete,
+    Edit { parts: Vec<Vec<u8>>, expected: Expected },
+    Create { expected: Expected },
+    Delete { expected: Expected },
+    Replace { parts: Vec<Vec<u8>>, stored: bool },
+}
+
+impl Task {
+    /// What is stored has to be known for it.
+    pub(crate) fn reads(&self) -> bool {
+        match self {
+            Self::Edit { .. } | Self::Create { .. } => true,
+            Self::Delete { expected } => match expected {
+                Expected::Any | Expected::Same(_) => false,
+                Expected::Nothing | Expected::Exactly(..) => true,
+            },
+            Self::Replace { stored, .. } => !stored,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -43,6 +58,63 @@ pub(super) struct Deletion {
     job: u64,
     /// All that came before is done, and the order is given.
     ordered: bool,
+    /// What takes its place, if anything does.
+    successor: Option<Box<Successor>>,
+}
+
+/// The beginning of a document in the place of another.
+#[derive(Debug, PartialEq, Eq)]
+struct Successor {
+    /// Its records, until the order is given.
+    updates: Vec<Vec<u8>>,
+    known: Known,
+    records: u64,
+    bytes: usize,
+}
+
+impl Successor {
+    /// Of a document without any content the first record says nothing.
+    fn of(Joined { mut updates, known, .. }: Joined) -> Self {
+        if updates.is_empty() {
+            updates.push(NOTHING.to_vec());
+        }
+        let (records, bytes) = (updates.len() as u64, bytes_of(&updates));
+        Self { updates, known, records, bytes }
+    }
+}
+
+/// What comes of several updates that join a document one after the other.
+struct Joined {
+    /// What of them is new, each by itself.
+    updates: Vec<Vec<u8>>,
+    /// The new clocks.
+    clocks: Vec<(u64, u32)>,
+    /// What the document is after them.
+    known: Known,
+}
+
+impl Joined {
+    /// All of them, or nothing.
+    fn all(mut known: Known, parts: &[Vec<u8>], limits: &Limits) -> Result<Self, ErrandFailed> {
+        let (mut updates, mut clocks) = (Vec::with_capacity(parts.len()), Vec::new());
+        for part in parts {
+            match update::accept(&known, part, limits) {
+                Verdict::Duplicate => {}
+                Verdict::Missing { client, clock } => return Err(ErrandFailed::Lacks { client, clock }),
+                Verdict::Refused(refused) => return Err(ErrandFailed::Refused(refused)),
+                Verdict::Accepted(accepted) => {
+                    known.apply(&accepted);
+                    clocks.extend(accepted.clocks.iter().copied());
+                    updates.push(accepted.update.into_owned());
+                }
+            }
+        }
+        Ok(Self { updates, clocks, known })
+    }
+}
+
+fn bytes_of(updates: &[Vec<u8>]) -> usize {
+    updates.iter().map(Vec::len).sum()
 }
 
 impl Document {
@@ -79,87 +151,146 @@ impl Document {
     pub(super) fn give_up_errands(&mut self, why: &ReadFailed, core: &mut Core) -> bool {
         while let Some((job, task)) = self.errands.waiting.pop_front() {
             match task {
-                Task::Edit { .. } | Task::Create => {
-                    core.answer(job, Answer::Failed(ErrandFailed::Unreadable(why.clone())));
+                Task::Delete { .. } | Task::Replace { .. } if !task.reads() => {
+                    if self.end_unread(job, task, core) {
+                        return true;
+                    }
                 }
-                Task::Delete => {
-                    self.begin_deletion(job, core);
-                    return true;
+                Task::Edit { .. } | Task::Create { .. } | Task::Delete { .. } | Task::Replace { .. } => {
+                    core.answer(job, Answer::Failed(ErrandFailed::Unreadable(why.clone())));
                 }
             }
         }
         false
     }
 
+    /// Begins a deletion of what is stored, which is not known. Says whether it has begun.
+    pub(crate) fn end_unread(&mut self, job: u64, task: Task, core: &mut Core) -> bool {
+        let may_end = match task {
+            Task::Delete { expected } => {
+                self.check_expected(expected).and_then(|()| self.check_stall(core)).map(|()| None)
+            }
+            Task::Replace { parts, .. } => self.succeed(&parts, core).map(Some),
+            Task::Edit { .. } | Task::Create { .. } => unreachable!("these need to know what is stored"),
+        };
+        match may_end {
+            Ok(successor) => self.begin_deletion(job, successor, core),
+            Err(failed) => {
+                core.answer(job, Answer::Failed(failed));
+                return false;
+            }
+        }
+        true
+    }
+
     fn run(&mut self, job: u64, task: Task, core: &mut Core) {
         match task {
-            Task::Edit { update, expected } => self.edit(job, &update, expected, core),
-            Task::Create => self.create(job, core),
-            Task::Delete if self.last() == Sequence(0) => core.answer(job, Answer::Deleted(false)),
-            Task::Delete => match &core.stalled {
-                Some(reason) => {
-                    let failed = ErrandFailed::Stalled(reason.clone());
-                    core.answer(job, Answer::Failed(failed));
-                }
-                None => self.begin_deletion(job, core),
-            },
+            Task::Edit { parts, expected } => self.edit(job, &parts, expected, core),
+            Task::Create { expected } => self.create(job, expected, core),
+            Task::Delete { expected } => self.delete(job, expected, core),
+            Task::Replace { parts, .. } => self.replace(job, &parts, core),
         }
+    }
+
+    /// The document is what whoever asks takes it for.
+    fn check_expected(&self, expected: Expected) -> Result<(), ErrandFailed> {
+        let sequence = self.last();
+        let is_met = match expected {
+            Expected::Any => true,
+            Expected::Nothing => sequence == Sequence(0),
+            Expected::Same(count) => self.deleted <= count,
+            Expected::Exactly(count, exactly) => self.deleted <= count && sequence == exactly,
+        };
+        if is_met { Ok(()) } else { Err(ErrandFailed::Changed { sequence }) }
+    }
+
+    fn check_stall(&self, core: &Core) -> Result<(), ErrandFailed> {
+        core.stalled.clone().map_or(Ok(()), |reason| Err(ErrandFailed::Stalled(reason)))
     }
 
     // --- edits ---
 
-    fn edit(&mut self, job: u64, update: &[u8], expected: Expected, core: &mut Core) {
-        let last = self.last();
-        let accepted = match (expected, update::accept(&self.known, update, &core.config.update)) {
-            (Expected::Exactly(expected), _) if expected != last => Err(ErrandFailed::Changed { sequence: last }),
-            (Expected::AtLeast(expected), _) if expected > last => Err(ErrandFailed::Changed { sequence: last }),
-            (_, Verdict::Duplicate) => {
-                core.counters.updates_duplicate += 1;
-                return self.answer_when_durable(last, job, Answer::Edited { sequence: last, is_new: false }, core);
+    fn edit(&mut self, job: u64, parts: &[Vec<u8>], expected: Expected, core: &mut Core) {
+        let joined = self.check_expected(expected).and_then(|()| match parts {
+            [update] => self.join(update, core),
+            several => self.join_together(several, core),
+        });
+        match joined {
+            Err(failed) => {
+                core.counters.updates_refused += u64::from(matches!(failed, ErrandFailed::Refused(_)));
+                core.answer(job, Answer::Failed(failed));
             }
-            (_, Verdict::Missing { client, clock }) => Err(ErrandFailed::Lacks { client, clock }),
-            (_, Verdict::Refused(refused)) => {
-                core.counters.updates_refused += 1;
-                Err(ErrandFailed::Refused(refused))
+            Ok(brought_by) => {
+                let counter = match brought_by {
+                    Some(_) => &mut core.counters.updates_accepted,
+                    None => &mut core.counters.updates_duplicate,
+                };
+                *counter += parts.len() as u64;
+                let (sequence, is_new) = (brought_by.unwrap_or(self.last()), brought_by.is_some());
+                let answer = Answer::Edited { sequence, is_new, deletions: core.deletions };
+                self.answer_when_durable(sequence, job, answer, core);
             }
-            (_, Verdict::Accepted(accepted)) => self.check_room(accepted.update.len(), core).map(|()| accepted),
-        };
-        match accepted {
-            Err(failed) => core.answer(job, Answer::Failed(failed)),
-            Ok(accepted) => {
-                core.counters.updates_accepted += 1;
+        }
+    }
+
+    /// Says which record brings what is new in it, if anything is.
+    fn join(&mut self, update: &[u8], core: &mut Core) -> Result<Option<Sequence>, ErrandFailed> {
+        match update::accept(&self.known, update, &core.config.update) {
+            Verdict::Duplicate => Ok(None),
+            Verdict::Missing { client, clock } => Err(ErrandFailed::Lacks { client, clock }),
+            Verdict::Refused(refused) => Err(ErrandFailed::Refused(refused)),
+            Verdict::Accepted(accepted) => {
+                self.check_room(accepted.update.len(), core)?;
                 let mut ready = Vec::new();
                 self.take_in(&accepted, &mut ready);
                 let sequence = self.gather_from_outside(accepted.update.into_owned(), core);
-                self.answer_when_durable(sequence, job, Answer::Edited { sequence, is_new: true }, core);
                 self.offer_ready(ready, core);
+                Ok(Some(sequence))
             }
         }
     }
 
-    fn create(&mut self, job: u64, core: &mut Core) {
-        let last = self.last();
-        if last > Sequence(0) {
-            return self.answer_when_durable(last, job, Answer::Created(false), core);
+    /// The same of several, all or none: the last record.
+    fn join_together(&mut self, parts: &[Vec<u8>], core: &mut Core) -> Result<Option<Sequence>, ErrandFailed> {
+        let Joined { updates, clocks, known } = Joined::all(self.known.clone(), parts, &core.config.update)?;
+        if updates.is_empty() {
+            return Ok(None);
         }
-        match self.check_room(NOTHING.len(), core) {
+        self.check_room(bytes_of(&updates), core)?;
+        self.known = known;
+        let mut ready = Vec::new();
+        self.take_ready(clocks.iter(), &mut ready);
+        self.publish_together(updates, core);
+        let sequence = self.sequence;
+        self.offer_ready(ready, core);
+        Ok(Some(sequence))
+    }
+
+    fn create(&mut self, job: u64, expected: Expected, core: &mut Core) {
+        let last = self.last();
+        let is_new = last == Sequence(0);
+        let may = self.check_expected(expected);
+        match may.and_then(|()| if is_new { self.check_room(NOTHING.len(), core) } else { Ok(()) }) {
             Err(failed) => core.answer(job, Answer::Failed(failed)),
             Ok(()) => {
-                let sequence = self.gather_from_outside(NOTHING.to_vec(), core);
-                self.answer_when_durable(sequence, job, Answer::Created(true), core);
+                let sequence = if is_new { self.gather_from_outside(NOTHING.to_vec(), core) } else { last };
+                self.answer_when_durable(sequence, job, Answer::Created { sequence, is_new }, core);
             }
         }
     }
 
+    /// What a document has, and so many bytes more.
     fn check_room(&self, bytes: usize, core: &Core) -> Result<(), ErrandFailed> {
+        self.check_bytes(self.bytes + self.turn.bytes as u64 + bytes as u64, core)
+    }
+
+    fn check_bytes(&self, bytes: u64, core: &Core) -> Result<(), ErrandFailed> {
         let bytes_max = core.config.document_bytes_max;
-        match &core.stalled {
-            Some(reason) => Err(ErrandFailed::Stalled(reason.clone())),
-            None if !core.has_room() => Err(ErrandFailed::Congested),
-            None if self.bytes + self.turn.bytes as u64 + bytes as u64 > bytes_max => {
-                Err(ErrandFailed::DocumentFull { bytes_max })
-            }
-            None => Ok(()),
+        self.check_stall(core)?;
+        match () {
+            () if !core.has_room() => Err(ErrandFailed::Congested),
+            () if bytes > bytes_max => Err(ErrandFailed::DocumentFull { bytes_max }),
+            () => Ok(()),
         }
     }
 
@@ -182,8 +313,42 @@ impl Document {
 
     // --- the end ---
 
+    fn delete(&mut self, job: u64, expected: Expected, core: &mut Core) {
+        let may_end = self.check_expected(expected).and_then(|()| match self.last() {
+            Sequence(0) => Ok(false),
+            _ => self.check_stall(core).map(|()| true),
+        });
+        match may_end {
+            Err(failed) => core.answer(job, Answer::Failed(failed)),
+            Ok(false) => core.answer(job, Answer::Deleted(false)),
+            Ok(true) => self.begin_deletion(job, None, core),
+        }
+    }
+
+    fn replace(&mut self, job: u64, parts: &[Vec<u8>], core: &mut Core) {
+        match self.succeed(parts, core) {
+            Err(failed) => core.answer(job, Answer::Failed(failed)),
+            // Who has it open need not go.
+            Ok(successor) if self.last() == Sequence(0) => {
+                self.known = successor.known;
+                self.publish_together(successor.updates, core);
+                let sequence = self.last();
+                self.answer_when_durable(sequence, job, Answer::Replaced { sequence, was_there: false }, core);
+            }
+            Ok(successor) => self.begin_deletion(job, Some(successor), core),
+        }
+    }
+
+    /// A document of these parts that may begin.
+    fn succeed(&self, parts: &[Vec<u8>], core: &Core) -> Result<Box<Successor>, ErrandFailed> {
+        let successor = Successor::of(Joined::all(Known::default(), parts, &core.config.update)?);
+        self.check_bytes(successor.bytes as u64, core)?;
+        Ok(Box::new(successor))
+    }
+
     /// Everybody has to go, and what they have brought is stored first, as they may have been told that it is in the document.
-    pub(crate) fn begin_deletion(&mut self, job: u64, core: &mut Core) {
+    fn begin_deletion(&mut self, job: u64, successor: Option<Box<Successor>>, core: &mut Core) {
+        core.accepted_from_outside(successor.as_ref().map_or(0, |successor| successor.bytes));
         for session in self.all_sessions(core) {
             self.end(session, CloseReason::Deleted, core);
         }
@@ -191,7 +356,7 @@ impl Document {
         if !self.turn.updates.is_empty() {
             self.publish(true, core);
         }
-        self.phase = Phase::Deleting(Deletion { job, ordered: false });
+        self.phase = Phase::Deleting(Deletion { job, ordered: false, successor });
         self.delete_if_at_rest(core);
     }
 
@@ -203,7 +368,9 @@ impl Document {
             return;
         }
         let document = self.id;
-        core.effects.push_back(Effect::Delete { document, name: self.name.clone() });
+        let successor = deletion.successor.as_mut().map(|successor| std::mem::take(&mut successor.updates));
+        let (name, successor) = (self.name.clone(), successor.unwrap_or_default());
+        core.effects.push_back(Effect::Delete { document, name, successor });
         // Also those that have no session here as far as is known: one may be on its way.
         let here = core.config.shard;
         for shard in (0..core.config.shards).map(ShardId).filter(|&shard| shard != here) {
@@ -211,20 +378,37 @@ impl Document {
         }
     }
 
-    /// Nothing is stored any more: here begins another document of the same name.
+    /// Nothing of it is stored any more: here begins another document of the same name.
     pub(crate) fn deleted(&mut self, core: &mut Core) {
-        let Phase::Deleting(Deletion { job, ordered: true }) = self.phase else {
+        let phase = std::mem::replace(&mut self.phase, Phase::Loading);
+        let Phase::Deleting(Deletion { job, ordered: true, successor }) = phase else {
             unreachable!("only what was ordered to be deleted is")
         };
         core.counters.documents_deleted += 1;
-        core.answer(job, Answer::Deleted(true));
+        core.deletions = core.deletions.next();
+        self.deleted = core.deletions;
+        let loaded = successor.map(|successor| {
+            let Successor { known, records, bytes, updates: _ } = *successor;
+            core.committed(bytes);
+            core.counters.records += records;
+            core.counters.record_bytes += bytes as u64;
+            let (sequence, bytes) = (Sequence(records), bytes as u64);
+            Loaded { sequence, known, log_records: records, log_bytes: bytes, bytes }
+        });
+        core.answer(
+            job,
+            match &loaded {
+                None => Answer::Deleted(true),
+                Some(loaded) => Answer::Replaced { sequence: loaded.sequence, was_there: true },
+            },
+        );
         self.authored.clear();
         self.flow = Flow::default();
         self.presence = Presence::default();
         (self.recorded, self.fanned_out, self.unsent_updates) = (None, None, 0);
         (self.updates_due, self.awareness_due) = (None, None);
         (self.greeting, self.everyone, self.nothing_new) = (None, None, None);
-        self.open(Loaded::default(), core);
+        self.open(loaded.unwrap_or_default(), core);
     }
 
     // --- looking ---
@@ -242,6 +426,12 @@ impl Document {
             sessions: shown.filter_map(|session| self.inspect_session(session, core)).collect(),
             sessions_in_all: self.fan_out.len(),
             states: self.presence.inspect(INSPECTED_STATE_BYTES_MAX),
+            deletions: core.deletions,
+            // Whoever reads now may find what takes its place.
+            deleted: match self.phase {
+                Phase::Deleting(_) => core.deletions.next(),
+                Phase::Loading | Phase::Open | Phase::Idle(_) => self.deleted,
+            },
         }
     }
 

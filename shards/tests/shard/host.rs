@@ -100,7 +100,8 @@ pub(crate) struct Host {
     /// Stateless messages of clients.
     pub(crate) outward: Vec<(DocumentId, At, String)>,
     pub(crate) evicted: Vec<DocumentId>,
-    pub(crate) deletions: VecDeque<(usize, DocumentId)>,
+    /// With the records that are to be there afterwards.
+    pub(crate) deletions: VecDeque<(usize, DocumentId, Vec<Vec<u8>>)>,
     pub(crate) answers: Vec<(u64, Answer)>,
 }
 
@@ -184,15 +185,16 @@ impl Host {
                 self.outward.push((document, At(shard, session), payload.into()));
             }
             Effect::Probe { session } => self.probed.push(At(shard, session)),
-            Effect::Append { document, sequence, update, .. } => {
-                self.appended.push_back((shard, document, sequence, update));
+            Effect::Append { document, sequence, update, more, .. } => {
+                let records = (sequence.0..).map(Sequence).zip(std::iter::once(update).chain(more));
+                self.appended.extend(records.map(|(sequence, update)| (shard, document, sequence, update)));
             }
             Effect::Load { document, .. } => self.loads.push_back((shard, document)),
             Effect::CatchUp { document, job, from, through } => {
                 self.jobs.push_back((shard, document, job, from, through));
             }
             Effect::Snapshot { document, through } => self.snapshots.push_back((shard, document, through)),
-            Effect::Delete { document, .. } => self.deletions.push_back((shard, document)),
+            Effect::Delete { document, successor, .. } => self.deletions.push_back((shard, document, successor)),
             Effect::Answer { job, answer } => self.answers.push((job, answer)),
             Effect::Evicted { document } => self.evicted.push(document),
             Effect::Envelope { to, envelope } => {
@@ -333,11 +335,14 @@ impl Host {
         self.turn();
     }
 
-    /// Nothing is stored any more.
+    /// Nothing is stored any more but what takes the place of what was.
     pub(crate) fn finish_deletion(&mut self) {
-        let (shard, document) = self.deletions.pop_front().expect("a deletion was ordered");
-        self.stored.clear();
+        let (shard, document, successor) = self.deletions.pop_front().expect("a deletion was ordered");
+        self.stored = (1..).map(Sequence).zip(successor).collect();
         self.handle(shard, Input::Deleted { document });
+        if let Some(&(sequence, _)) = self.stored.last() {
+            self.handle(shard, Input::Committed { document, sequence });
+        }
         self.turn();
     }
 

@@ -15,7 +15,7 @@ use super::entry_name;
 use super::room::{Held, Room};
 
 /// The unit of the format.
-const BLOCK_BYTES: usize = 512;
+pub(super) const BLOCK_BYTES: usize = 512;
 
 /// Extended headers: names are the longest that is expected in them.
 const EXTENDED_BYTES_MAX: u64 = 16 << 10;
@@ -226,7 +226,17 @@ where
 
     /// Takes what writers put behind the end, so that the connection can be used again; more than that is not read.
     pub(super) async fn finish(&mut self) {
-        let mut left = TRAILER_BYTES_MAX;
+        self.discard(TRAILER_BYTES_MAX).await;
+    }
+
+    /// Takes the rest of an archive of which nothing more is wanted: who is cut off while sending may never read why (RFC 9112, section 9.6).
+    pub(super) async fn give_up(&mut self) {
+        self.discard(UNWANTED_BYTES_MAX).await;
+    }
+
+    /// It comes as fast as if it were wanted, or not at all.
+    async fn discard(&mut self, bytes_max: usize) {
+        let mut left = bytes_max;
         while left > 0 {
             match self.piece(left).await {
                 Ok(piece) => left -= piece.len(),
@@ -235,6 +245,9 @@ where
         }
     }
 }
+
+/// Above, whoever still sends is cut off.
+const UNWANTED_BYTES_MAX: usize = 1 << 30;
 
 /// Writers fill archives up to a multiple of 10 KiB, or more where they are told to.
 const TRAILER_BYTES_MAX: usize = 1 << 20;

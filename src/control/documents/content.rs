@@ -12,9 +12,10 @@ use axum::response::{IntoResponse, Response};
 
 use super::accept::choose;
 use super::body;
-use super::failure::not_viewed;
+use super::bound::bound_to;
+use super::failure::{failed, not_viewed};
 use super::name::Named;
-use super::state::state;
+use super::state::{describe, state};
 use super::tag::{Conditions, Representation, Tag};
 use super::updates::{self, Answer};
 use crate::audit::Action;
@@ -45,13 +46,22 @@ pub(super) async fn read(
     let wanted = wanted(&headers, parameters.text("root"))?;
     let representation = wanted.representation;
     let conditions = Conditions::read(&headers)?;
+    let about = |tag: Tag| [(ETAG, tag.header(representation)), (VARY, HeaderValue::from_static("Accept"))];
+    if !conditions.are_none() {
+        // Before all of it is read.
+        let tag = Tag::of(&describe(&context, &name).await?);
+        if conditions.check_read(tag, representation)? {
+            return Ok((StatusCode::NOT_MODIFIED, about(tag)).into_response());
+        }
+    }
     let mut held = context.room.enter()?;
     let state = state(&context, &name).await?;
     let tag = Tag::of_state(&state);
-    let about = [(ETAG, tag.header(representation)), (VARY, HeaderValue::from_static("Accept"))];
-    if conditions.is_known(tag, representation) {
-        return Ok((StatusCode::NOT_MODIFIED, about).into_response());
+    // It may have moved on since.
+    if conditions.check_read(tag, representation)? {
+        return Ok((StatusCode::NOT_MODIFIED, about(tag)).into_response());
     }
+    let about = about(tag);
     held.grow(state.update.len())?;
     let (media_type, content) = represent(&context, state.update, wanted).await?;
     let length = HeaderValue::from(content.len());
@@ -103,13 +113,15 @@ pub(super) async fn patch(
         Parameters::read(&uri, &[])?;
         let conditions = Conditions::read(&headers)?;
         let operations: Vec<Operation> = body::read_json(&context.room, &headers, body).await?;
+        let deletions = context.documents.deletions(&name).await.map_err(failed)?;
         let state = state(&context, &name).await?;
         let tag = Tag::of_state(&state);
         conditions.check_change(Some(tag))?;
         let mut held = context.room.enter()?;
         held.grow(state.update.len())?;
         let update = context.view.patch(state.update, operations).await.map_err(not_viewed)?;
-        updates::edit(&context, &name, update, updates::made_from(tag, &conditions)).await
+        let expected = bound_to(tag, deletions, &conditions);
+        updates::edit(&context, &name, update, (expected, &conditions)).await
     };
     actor.act(Action::PatchDocument, Some(name.as_str())).run(work).await
 }

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::IntoResponse;
 use selvedge_protocol::document_name::DocumentName;
-use selvedge_shards::{Expected, Sequence};
+use selvedge_shards::Expected;
 use serde::Deserialize;
 
 use super::body;
@@ -15,8 +15,8 @@ use super::failure::failed;
 use super::metadata::Metadata;
 use super::name::Named;
 use super::parts::parts;
-use super::state::{EMPTY_UPDATE, describe, state};
-use super::tag::Tag;
+use super::state::{describe, state};
+use super::tag::{Conditions, Tag};
 use crate::audit::Action;
 use crate::auth::Right;
 use crate::control::Context;
@@ -46,14 +46,15 @@ pub(super) async fn copy(
     let read = async {
         actor.caller.require(name.as_str(), Right::Read)?;
         Parameters::read(&uri, &[])?;
+        let conditions = Conditions::read(&headers)?;
         let wanted: Wanted = body::read_json(&context.room, &headers, body).await?;
         let to = DocumentName::new(&wanted.to).map_err(|error| Problem::unprocessable(format!("to: {error}")))?;
-        Ok((to, wanted.overwrite))
+        Ok((to, wanted.overwrite, conditions))
     };
-    let (to, overwrite) = match read.await {
-        Ok((to, overwrite)) => {
-            act = act.with_target(to.as_str());
-            (to, overwrite)
+    let (to, overwrite, conditions) = match read.await {
+        Ok(read) => {
+            act = act.with_target(read.0.as_str());
+            read
         }
         Err(problem) => return act.run(async { Err(problem) }).await,
     };
@@ -67,33 +68,26 @@ pub(super) async fn copy(
             return Err(Problem::new(StatusCode::CONFLICT, "a document is no copy of itself"));
         }
         let state = state(&context, &name).await?;
+        // They speak of what is copied.
+        conditions.check_change(Some(Tag::of_state(&state)))?;
         let mut held = context.room.enter()?;
         held.grow(state.update.len())?;
-        let is_empty = state.update == EMPTY_UPDATE;
-        // Before anything is deleted: what cannot be cut is not copied.
         let parts = parts(&context, state.update).await?;
-        let replaced = overwrite && context.documents.delete(&to).await.map_err(failed)?;
-        let is_made = if is_empty { context.documents.create(&to).await } else { put(&context, &to, parts).await };
-        match is_made {
-            Ok(true) => {}
-            Ok(false) | Err(Failed::PreconditionFailed { .. }) => {
-                return Err(Problem::new(StatusCode::CONFLICT, "there is a document of this name already"));
+        let put = match overwrite {
+            true => context.documents.replace(&to, parts).await,
+            // Who is first of two that copy to one name has it.
+            false => context.documents.put_whole(&to, parts, Expected::Nothing).await.map(|_| false),
+        };
+        let replaced = put.map_err(|failure| match failure {
+            Failed::PreconditionFailed { .. } => {
+                Problem::new(StatusCode::CONFLICT, "there is a document of this name already")
             }
-            Err(error) => return Err(failed(error)),
-        }
+            failure => failed(failure),
+        })?;
         let described = describe(&context, &to).await?;
         let tag = Tag::of(&described);
         let status = if replaced { StatusCode::OK } else { StatusCode::CREATED };
         Ok(Metadata::from(described).made(status, tag))
     };
     act.run(work).await
-}
-
-/// Puts these parts of one state into a document, where there is none: who is first of two that copy to one name has it.
-async fn put(context: &Context, to: &DocumentName, parts: Vec<Bytes>) -> Result<bool, Failed> {
-    let mut expected = Expected::Exactly(Sequence(0));
-    for part in parts {
-        context.documents.edit(to, part, std::mem::replace(&mut expected, Expected::Any)).await?;
-    }
-    Ok(true)
 }

@@ -11,6 +11,7 @@ use selvedge_protocol::document_name::DocumentName;
 use serde::Serialize;
 use tar::{EntryType, Header};
 
+use super::archive::BLOCK_BYTES;
 use super::entry_name;
 use super::list::prefix;
 use super::name::Named;
@@ -26,8 +27,7 @@ use crate::control::parameters::Parameters;
 use crate::control::problem::Problem;
 use crate::documents::{PAGE_DOCUMENTS_MAX, State as DocumentState};
 
-/// The unit of the format, and what a header has room for.
-const BLOCK_BYTES: usize = 512;
+/// What a header has room for.
 const PATH_BYTES_MAX: usize = 100;
 
 /// Pieces that wait to be sent.

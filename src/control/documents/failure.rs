@@ -14,6 +14,7 @@ const CROWD_RETRY: u32 = 1;
 pub(in crate::control) fn failed(failed: Failed) -> Problem {
     let detail = failed.to_string();
     match failed {
+        Failed::Panicked => Problem::internal(&detail),
         Failed::Refused(_) | Failed::Full { .. } => Problem::unprocessable(detail),
         Failed::PreconditionFailed { .. } => Problem::new(StatusCode::PRECONDITION_FAILED, detail),
         Failed::Busy | Failed::Draining => Problem::unavailable(detail, CROWD_RETRY),
@@ -36,14 +37,4 @@ pub(in crate::control) fn not_viewed(error: ViewError) -> Problem {
             Problem::unprocessable(detail)
         }
     }
-}
-
-/// Does what waits away from the control plane's thread.
-pub(in crate::control) async fn blocking<T: Send + 'static>(
-    act: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, Problem> {
-    tokio::task::spawn_blocking(act).await.map_err(|error| match error.is_panic() {
-        true => Problem::internal(&error),
-        false => Problem::unavailable("the server stops", CROWD_RETRY),
-    })
 }

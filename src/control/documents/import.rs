@@ -8,7 +8,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use selvedge_protocol::document_name::DocumentName;
-use selvedge_shards::{Expected, Sequence};
+use selvedge_shards::Expected;
 use serde::Serialize;
 
 use super::archive::{Archive, Broken, Item};
@@ -17,7 +17,7 @@ use super::failure::failed;
 use super::parts::parts;
 use super::places::place;
 use super::pump::{Gone, Pump};
-use super::state::{EMPTY_UPDATE, tag};
+use super::state::tag;
 use crate::audit::Action;
 use crate::auth::Right;
 use crate::control::Context;
@@ -139,6 +139,7 @@ impl Import {
                 Err(broken) => break Some(Ended::Broken(broken)),
             }
         };
+        let is_whole = ended.is_none();
         match ended {
             None => {
                 archive.finish().await;
@@ -150,9 +151,13 @@ impl Import {
             }
             Some(Ended::Broken(broken)) => self.sum.detail = Some(broken.to_string()),
         }
-        if self.say(&self.sum).await.is_ok() {
-            self.pump.finish();
+        if self.say(&self.sum).await.is_err() {
+            return;
         }
+        if !is_whole {
+            archive.give_up().await;
+        }
+        self.pump.finish();
     }
 
     async fn take(&mut self, item: Item) -> Step {
@@ -174,31 +179,22 @@ impl Import {
     async fn put(&self, name: &DocumentName, update: Bytes) -> Result<Option<(Taken, u64)>, Problem> {
         self.actor.caller.uphold(&self.context)?;
         self.actor.caller.require(name.as_str(), Right::Write)?;
-        let documents = &self.context.documents;
         let there = match self.on_conflict {
             OnConflict::Skip | OnConflict::Fail => None,
             OnConflict::Merge => tag(&self.context, name).await?.filter(|tag| tag.sequence > 0),
         };
-        if update == EMPTY_UPDATE {
-            let is_new = documents.create(name).await.map_err(failed)?;
-            let taken = there.map(|tag| (Taken::Merged, tag.sequence));
-            return Ok(if is_new { Some((Taken::Created, 1)) } else { taken });
-        }
         let taken = if there.is_some() { Taken::Merged } else { Taken::Created };
         // Bound to there being nothing, unless it may join what is there.
-        let mut expected = match self.on_conflict {
+        let expected = match self.on_conflict {
             OnConflict::Merge => Expected::Any,
-            OnConflict::Skip | OnConflict::Fail => Expected::Exactly(Sequence(0)),
+            OnConflict::Skip | OnConflict::Fail => Expected::Nothing,
         };
-        let mut sequence = 0;
-        for part in parts(&self.context, update).await? {
-            match documents.edit(name, part, std::mem::replace(&mut expected, Expected::Any)).await {
-                Ok(edited) => sequence = edited.sequence,
-                Err(Failed::PreconditionFailed { .. }) => return Ok(None),
-                Err(error) => return Err(failed(error)),
-            }
+        let parts = parts(&self.context, update).await?;
+        match self.context.documents.put_whole(name, parts, expected).await {
+            Ok(sequence) => Ok(Some((taken, sequence))),
+            Err(Failed::PreconditionFailed { .. }) => Ok(None),
+            Err(error) => Err(failed(error)),
         }
-        Ok(Some((taken, sequence)))
     }
 
     async fn told(&mut self, name: &DocumentName, result: Result<Option<(Taken, u64)>, Problem>) -> Step {

@@ -7,10 +7,11 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{ETAG, LOCATION};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 
 use super::body;
+use super::bound::bound;
 use super::failure::failed;
 use super::name::{self, Named};
 use super::state;
@@ -63,10 +64,18 @@ pub(super) async fn describe(
     caller: Caller,
     Named(name): Named,
     uri: Uri,
-) -> Result<Json<Metadata>, Problem> {
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
     caller.require(name.as_str(), Right::Read)?;
     Parameters::read(&uri, &[])?;
-    Ok(Json(state::describe(&context, &name).await?.into()))
+    let conditions = Conditions::read(&headers)?;
+    let described = state::describe(&context, &name).await?;
+    let tag = Tag::of(&described);
+    let about = [(ETAG, tag.header(Representation::Update))];
+    if conditions.check_read(tag, Representation::Update)? {
+        return Ok((StatusCode::NOT_MODIFIED, about).into_response());
+    }
+    Ok((about, Json(Metadata::from(described))).into_response())
 }
 
 pub(super) async fn create(
@@ -82,17 +91,8 @@ pub(super) async fn create(
         Parameters::read(&uri, &[])?;
         body::expect_none(body).await?;
         let conditions = Conditions::read(&headers)?;
-        if !conditions.are_none() {
-            conditions.check_change(state::tag(&context, &name).await?)?;
-        }
-        let is_new = context.documents.create(&name).await.map_err(failed)?;
-        if !is_new && conditions.need_none() {
-            // It came between the look and the act.
-            return Err(Problem::new(
-                StatusCode::PRECONDITION_FAILED,
-                "there is a document of this name (If-None-Match)",
-            ));
-        }
+        let expected = bound(&context, &name, &conditions).await?;
+        let (is_new, _) = context.documents.create(&name, expected).await.map_err(failed)?;
         let described = state::describe(&context, &name).await?;
         let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
         let tag = Tag::of(&described);
@@ -113,10 +113,8 @@ pub(super) async fn delete(
         actor.caller.require_admin()?;
         Parameters::read(&uri, &[])?;
         let conditions = Conditions::read(&headers)?;
-        if !conditions.are_none() {
-            conditions.check_change(state::tag(&context, &name).await?)?;
-        }
-        match context.documents.delete(&name).await.map_err(failed)? {
+        let expected = bound(&context, &name, &conditions).await?;
+        match context.documents.delete(&name, expected).await.map_err(failed)? {
             true => Ok(StatusCode::NO_CONTENT),
             false => Err(state::not_there()),
         }

@@ -4,9 +4,10 @@ use axum::body::Bytes;
 use selvedge_protocol::update::split;
 use selvedge_storage::UPDATE_BYTES_MAX;
 
-use super::failure::blocking;
+use super::failure::failed;
 use crate::control::Context;
 use crate::control::problem::Problem;
+use crate::documents::blocking;
 
 /// How large an update may be that comes in one.
 pub(super) fn bytes_max(context: &Context) -> usize {
@@ -19,7 +20,7 @@ pub(super) async fn parts(context: &Context, update: Bytes) -> Result<Vec<Bytes>
     if update.len() <= bytes_max {
         return Ok(vec![update]);
     }
-    let parts = blocking(move || split(&update, bytes_max)).await?;
+    let parts = blocking(move || split(&update, bytes_max)).await.map_err(failed)?;
     let refused = |refused| Problem::unprocessable(format!("the update is refused: {refused}"));
     Ok(parts.map_err(refused)?.into_iter().map(Bytes::from).collect())
 }

@@ -7,10 +7,7 @@ use super::failure::failed;
 use super::tag::Tag;
 use crate::control::Context;
 use crate::control::problem::Problem;
-use crate::documents::{Description, State};
-
-/// An update that says nothing: no structs, no deletions.
-pub(super) const EMPTY_UPDATE: &[u8] = &[0, 0];
+use crate::documents::{Description, EMPTY_UPDATE, State};
 
 impl Tag {
     /// Of a document of which nothing is stored the tag is that of nothing.

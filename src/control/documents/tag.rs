@@ -96,8 +96,21 @@ impl Conditions {
         }
     }
 
-    /// Whether who asks has this already.
-    pub(in crate::control) fn is_known(&self, tag: Tag, representation: Representation) -> bool {
+    /// Refuses a request to which no state belongs, so that nobody takes it for bound to one.
+    pub(in crate::control) fn refuse(headers: &HeaderMap) -> Result<(), Problem> {
+        match Self::read(headers)?.are_none() {
+            true => Ok(()),
+            false => Err(Problem::bad_request("If-Match and If-None-Match mean nothing here: no state has a tag")),
+        }
+    }
+
+    /// Whether who asks has this already. Refuses to show another state than that which was asked for.
+    pub(in crate::control) fn check_read(&self, tag: Tag, representation: Representation) -> Result<bool, Problem> {
+        Self { if_match: self.if_match.clone(), if_none_match: None }.check_change(Some(tag))?;
+        Ok(self.is_known(tag, representation))
+    }
+
+    fn is_known(&self, tag: Tag, representation: Representation) -> bool {
         match &self.if_none_match {
             None => false,
             Some(Wanted::Any) => true,
@@ -113,6 +126,11 @@ impl Conditions {
     /// Whether a change is bound to one state, and not only to there being a document or none.
     pub(in crate::control) fn name_states(&self) -> bool {
         matches!(self.if_match, Some(Wanted::Tags(_)))
+    }
+
+    /// Whether there must be a document.
+    pub(in crate::control) fn need_some(&self) -> bool {
+        self.if_match.is_some()
     }
 
     /// Whether there must be no document yet.
@@ -210,5 +228,23 @@ mod tests {
             assert!(conditions(IF_MATCH, value).is_err(), "{value}");
         }
         assert!(Conditions::read(&HeaderMap::new()).expect("nothing is asked").are_none());
+    }
+
+    #[test]
+    fn another_state_is_not_shown_to_who_wants_one_and_none_is_where_there_are_no_states() {
+        for (name, value, expected) in [
+            (IF_MATCH, "*", Some(false)),
+            (IF_MATCH, "\"1234-a-j\"", Some(false)),
+            (IF_MATCH, "\"1234-b-u\"", None),
+            (IF_NONE_MATCH, "*", Some(true)),
+            (IF_NONE_MATCH, "\"1234-b-u\"", Some(false)),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(name, value.parse().expect("a header"));
+            let conditions = Conditions::read(&headers).expect(value);
+            assert_eq!(conditions.check_read(TAG, Representation::Update).ok(), expected, "{value}");
+            assert!(Conditions::refuse(&headers).is_err(), "{value}");
+        }
+        assert!(Conditions::refuse(&HeaderMap::new()).is_ok());
     }
 }

@@ -9,13 +9,14 @@ use axum::http::{StatusCode, Uri};
 use selvedge_protocol::http::percent_decode;
 use serde::Serialize;
 
-use super::failure::blocking;
+use super::failure::failed;
 use crate::audit::Action;
 use crate::auth::{RevokeError, SUBJECT_BYTES_MAX, is_subject};
 use crate::control::Context;
 use crate::control::act::Actor;
 use crate::control::parameters::Parameters;
 use crate::control::problem::Problem;
+use crate::documents::blocking;
 
 /// Which segment of `/v1/users/{subject}` it is, where the first one is empty.
 const SEGMENT: usize = 3;
@@ -71,7 +72,7 @@ pub(super) async fn revoke(
         Parameters::read(&uri, &[])?;
         let revoker = context.revoker.clone();
         // It waits until every core has been told.
-        blocking(move || revoker.revoke(&subject)).await?.map_err(|error| match error {
+        blocking(move || revoker.revoke(&subject)).await.map_err(failed)?.map_err(|error| match error {
             RevokeError::NotASubject => not_a_subject(),
             RevokeError::NoTokens | RevokeError::Full => Problem::new(StatusCode::CONFLICT, error.to_string()),
             RevokeError::Stopping => Problem::unavailable(error.to_string(), 1),

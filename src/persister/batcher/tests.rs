@@ -15,6 +15,7 @@ fn append(core: usize, document: u8, sequence: u64, bytes: usize) -> Append {
         name: format!("document {document}").into(),
         sequence: Sequence(sequence),
         update: vec![document; bytes],
+        more: Vec::new(),
     }
 }
 
@@ -211,7 +212,12 @@ fn never_keeps_what_no_sync_followed_for_a_failure_and_syncs_before_it_keeps_too
 /// What a seed makes happen.
 #[derive(Clone, Debug)]
 enum Event {
-    Append { core: usize, bytes: usize },
+    /// A record, and so many more that belong to it.
+    Append {
+        core: usize,
+        bytes: usize,
+        more: usize,
+    },
     Step,
     Pass(u64),
     FailWrites(u32),
@@ -222,7 +228,8 @@ enum Event {
 
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
-        8 => (0..CORES, 0..40_usize).prop_map(|(core, bytes)| Event::Append { core, bytes }),
+        8 => (0..CORES, 0..40_usize, prop_oneof![3 => Just(0_usize), 1 => 1..4_usize])
+            .prop_map(|(core, bytes, more)| Event::Append { core, bytes, more }),
         12 => Just(Event::Step),
         4 => (0..400_u64).prop_map(Event::Pass),
         1 => (1..4_u32).prop_map(Event::FailWrites),
@@ -239,6 +246,8 @@ struct World {
     now: Now,
     /// For each document of each core: appended, committed.
     documents: BTreeMap<(usize, u8), (u64, u64)>,
+    /// For each document: where what belongs together ends.
+    ends: BTreeMap<u8, BTreeSet<u64>>,
     stalled: [bool; CORES],
     turn: u8,
 }
@@ -250,6 +259,7 @@ impl World {
             batcher: Batcher::new(fsync),
             now: Now(0),
             documents: BTreeMap::new(),
+            ends: BTreeMap::new(),
             stalled: [false; CORES],
             turn: 0,
         }
@@ -257,12 +267,14 @@ impl World {
 
     fn handle(&mut self, event: &Event) {
         match *event {
-            Event::Append { core, bytes } => {
+            Event::Append { core, bytes, more } => {
                 self.turn = (self.turn + 1) % DOCUMENTS;
                 let document = self.turn * CORES as u8 + core as u8;
                 let (appended, _) = self.documents.entry((core, document)).or_default();
-                *appended += 1;
-                self.batcher.gather(append(core, document, *appended, bytes));
+                let first = append(core, document, *appended + 1, bytes);
+                *appended += 1 + more as u64;
+                self.ends.entry(document).or_default().insert(*appended);
+                self.batcher.gather(Append { more: vec![vec![document; bytes]; more], ..first });
             }
             Event::Step => self.step(),
             Event::Pass(ms) => self.now.0 += ms,
@@ -280,11 +292,13 @@ impl World {
                 let records: Vec<_> = self
                     .batcher
                     .batch()
-                    .map(|append| storage::Append {
-                        document: DocumentKey(append.document.0),
-                        name: &append.name,
-                        sequence: append.sequence.0,
-                        update: &append.update,
+                    .flat_map(|append| {
+                        append.records().map(|(sequence, update)| storage::Append {
+                            document: DocumentKey(append.document.0),
+                            name: &append.name,
+                            sequence: sequence.0,
+                            update,
+                        })
                     })
                     .collect();
                 self.store.append(&records, durability)
@@ -327,6 +341,8 @@ impl World {
             let stored = self.store.load(key).expect("readable").map_or(0, |stored| stored.log.len() as u64);
             assert!(stored >= through, "document {document}: {stored} of {through} records");
             assert!(stored <= appended);
+            let is_whole = stored == 0 || self.ends[&document].contains(&stored);
+            assert!(is_whole, "document {document}: {stored} records are a part of what belongs together");
         }
     }
 }
@@ -370,4 +386,23 @@ proptest! {
         world.store.faults().crash();
         world.check_stored(true);
     }
+}
+
+#[test]
+fn what_takes_the_place_of_a_document_is_told_of_after_its_end() {
+    let mut batcher = Batcher::new(Fsync::Always);
+    let deletion = |document: u8, successor: Vec<Vec<u8>>| Deletion {
+        core: 1,
+        document: DocumentId([document; 16]),
+        name: "document".into(),
+        successor,
+    };
+    batcher.gather(deletion(1, vec![vec![1], vec![2]]));
+    batcher.gather(deletion(2, Vec::new()));
+    assert_eq!(batcher.next(Now(0)), Step::Delete);
+    assert_eq!(batcher.deletions().count(), 2);
+    batcher.conclude(Now(0), Ok(()));
+    let documents = [1, 2].map(|document| DocumentId([document; 16])).to_vec();
+    assert_eq!(drain_reports(&mut batcher), [Report::Deleted { core: 1, documents }, committed(1, 2, &[(1, 2)])]);
+    assert!(batcher.is_idle());
 }

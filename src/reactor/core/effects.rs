@@ -1,6 +1,6 @@
 //! Carries out what follows from an input: each effect becomes an operation, a job, a record or a parcel.
 
-use selvedge_shards::Effect;
+use selvedge_shards::{Effect, Sequence};
 
 use super::super::drain::Step;
 use super::{Core, key_of};
@@ -61,14 +61,17 @@ impl Core {
                     }
                 }
             }
-            Effect::Append { document, name, sequence, update } => {
+            Effect::Append { document, name, sequence, update, more } => {
                 if self.step >= Step::Acknowledge {
                     // The persister has ended. Nobody was told that this is stored, so whoever wrote it will send it again.
                     tracing::warn!(?document, "an update came after the last commit");
                     return;
                 }
-                self.events().appended(document, &name, sequence, update.len());
-                self.appender.append(Append { core, document, name, sequence, update });
+                let append = Append { core, document, name, sequence, update, more };
+                for (sequence, update) in append.records() {
+                    self.events().appended(document, &append.name, sequence, update.len());
+                }
+                self.appender.append(append);
             }
             Effect::Load { document, name } => self.reader.submit(Job { core, document, task: Task::Load { name } }),
             Effect::CatchUp { document, job, from, through } => {
@@ -77,12 +80,15 @@ impl Core {
             Effect::Snapshot { document, through } => {
                 self.reader.submit(Job { core, document, task: Task::Snapshot { through } });
             }
-            Effect::Delete { document, name } => {
+            Effect::Delete { document, name, successor } => {
                 // Nothing reads it now, so nothing of it comes back into the cache.
                 self.reader.evict(document);
                 if self.step < Step::Acknowledge {
                     self.events().deleting(document, &name);
-                    self.appender.delete(Deletion { core, document, name });
+                    for (sequence, update) in (1..).zip(&successor) {
+                        self.events().appended(document, &name, Sequence(sequence), update.len());
+                    }
+                    self.appender.delete(Deletion { core, document, name, successor });
                 }
             }
             Effect::Answer { job, answer } => self.give_answer(job, answer),

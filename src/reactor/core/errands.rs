@@ -36,8 +36,9 @@ impl Core {
         let people = match &answer {
             Answer::Inspected(inspection) => inspection.sessions.iter().map(|seen| self.person(seen.session)).collect(),
             Answer::Edited { .. }
-            | Answer::Created(_)
+            | Answer::Created { .. }
             | Answer::Deleted(_)
+            | Answer::Replaced { .. }
             | Answer::Told(_)
             | Answer::Dismissed(_)
             | Answer::Unstored(_)

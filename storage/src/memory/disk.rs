@@ -49,10 +49,24 @@ enum Failure {
 #[derive(Clone)]
 pub(super) enum Change {
     Append(Vec<OwnedAppend>),
-    Snapshot { document: DocumentKey, snapshot: Record },
-    Delete(Vec<DocumentKey>),
-    KeepVersion { document: DocumentKey, version: Version, update: Vec<u8> },
-    DropVersions { document: DocumentKey, ids: Vec<u64> },
+    Snapshot {
+        document: DocumentKey,
+        snapshot: Record,
+    },
+    /// Documents that go, and the first records of those that come.
+    Delete {
+        gone: Vec<DocumentKey>,
+        successors: Vec<OwnedAppend>,
+    },
+    KeepVersion {
+        document: DocumentKey,
+        version: Version,
+        update: Vec<u8>,
+    },
+    DropVersions {
+        document: DocumentKey,
+        ids: Vec<u64>,
+    },
 }
 
 #[derive(Clone)]
@@ -273,7 +287,7 @@ impl Disk {
             Change::Snapshot { document, snapshot } => {
                 self.corrupt.retain(|(damaged, sequence)| damaged != document || *sequence > snapshot.sequence);
             }
-            Change::Delete(documents) => self.corrupt.retain(|(damaged, _)| !documents.contains(damaged)),
+            Change::Delete { gone, .. } => self.corrupt.retain(|(damaged, _)| !gone.contains(damaged)),
             Change::Append(_) | Change::KeepVersion { .. } | Change::DropVersions { .. } => {}
         }
         self.visible.apply(&change);
@@ -326,12 +340,7 @@ impl Disk {
 
 impl Change {
     pub(super) fn append(records: &[Append<'_>]) -> Change {
-        let owned = |append: &Append<'_>| OwnedAppend {
-            document: append.document,
-            name: append.name.to_owned(),
-            record: Record { sequence: append.sequence, update: append.update.to_vec() },
-        };
-        Change::Append(records.iter().map(owned).collect())
+        Change::Append(records.iter().map(OwnedAppend::of).collect())
     }
 
     pub(super) fn snapshot(document: DocumentKey, sequence: u64, update: &[u8]) -> Change {
@@ -339,14 +348,21 @@ impl Change {
     }
 
     pub(super) fn delete(documents: &[Deletion<'_>]) -> Change {
-        Change::Delete(documents.iter().map(|deletion| deletion.document).collect())
+        let successors = documents.iter().flat_map(|deletion| deletion.appends());
+        Change::Delete {
+            gone: documents.iter().map(|deletion| deletion.document).collect(),
+            successors: successors.map(|append| OwnedAppend::of(&append)).collect(),
+        }
     }
 
     fn bytes(&self) -> u64 {
         match self {
             Change::Append(appends) => appends.iter().map(|append| cost(&append.record.update)).sum(),
             Change::Snapshot { snapshot, .. } => cost(&snapshot.update),
-            Change::Delete(documents) => KEY_BYTES * documents.len() as u64,
+            Change::Delete { gone, successors } => {
+                let successors: u64 = successors.iter().map(|append| cost(&append.record.update)).sum();
+                KEY_BYTES * gone.len() as u64 + successors
+            }
             Change::KeepVersion { update, .. } => cost(update),
             Change::DropVersions { ids, .. } => KEY_BYTES * ids.len() as u64,
         }
@@ -356,7 +372,17 @@ impl Change {
         match self {
             Change::Append(appends) => appends.iter().map(|append| (append.document, append.record.sequence)).collect(),
             Change::Snapshot { document, snapshot } => vec![(*document, snapshot.sequence)],
-            Change::Delete(_) | Change::KeepVersion { .. } | Change::DropVersions { .. } => Vec::new(),
+            Change::Delete { .. } | Change::KeepVersion { .. } | Change::DropVersions { .. } => Vec::new(),
+        }
+    }
+}
+
+impl OwnedAppend {
+    fn of(append: &Append<'_>) -> Self {
+        Self {
+            document: append.document,
+            name: append.name.to_owned(),
+            record: Record { sequence: append.sequence, update: append.update.to_vec() },
         }
     }
 }
@@ -366,7 +392,10 @@ impl Contents {
         match change {
             Change::Append(appends) => appends.iter().for_each(|append| self.apply_append(append)),
             Change::Snapshot { document, snapshot } => self.apply_snapshot(*document, snapshot),
-            Change::Delete(documents) => documents.iter().for_each(|document| self.apply_deletion(*document)),
+            Change::Delete { gone, successors } => {
+                gone.iter().for_each(|document| self.apply_deletion(*document));
+                successors.iter().for_each(|append| self.apply_append(append));
+            }
             Change::KeepVersion { document, version, update } => {
                 self.made = self.made.max(version.id);
                 let Some(stored) = self.documents.get_mut(document) else { return };

@@ -57,6 +57,15 @@ pub(super) enum Access {
 }
 
 /// Whether RocksDB merges its files as they become many.
+/// When records are written.
+#[derive(Clone, Copy)]
+pub(super) struct WrittenAt {
+    /// By this machine's clock, in milliseconds since 1970.
+    pub(super) now_ms: u64,
+    /// That of documents which begin with them.
+    pub(super) created_ms: u64,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Merging {
     Automatic,
@@ -104,25 +113,37 @@ impl Database {
         &self,
         records: &[Append<'_>],
         durability: Durability,
-        now_ms: u64,
+        at: WrittenAt,
         stalled: impl Fn(u32) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         let bytes = records.iter().map(|record| record.update.len() + RECORD_OVERHEAD_BYTES).sum();
         let mut batch = WriteBatch::with_capacity_bytes(bytes);
-        let log = self.family(LOG);
         let mut value = Vec::new();
         for append in records {
-            if append.sequence == 1 && self.is_new(append.document)? {
-                let meta = Meta { name: append.name.to_owned(), created_ms: now_ms, snapshot: None };
-                record::encode_meta(append.document, &meta, &mut value);
-                batch.put_cf(self.family(META), append.document.0, &value);
-                self.put_name(&mut batch, append.name, append.document, &mut value);
-            }
-            let logged = Logged { update: append.update, written_ms: now_ms };
-            record::encode_log(append.document, append.sequence, logged, &mut value);
-            batch.put_cf(log, keys::log(append.document, append.sequence), &value);
+            let is_first = append.sequence == 1 && self.is_new(append.document)?;
+            self.put_record(&mut batch, append, is_first, at, &mut value);
         }
         self.commit(batch, durability, stalled)
+    }
+
+    /// `is_first`: with it begins a document. `value` is room to write in.
+    pub(super) fn put_record(
+        &self,
+        batch: &mut WriteBatch,
+        append: &Append<'_>,
+        is_first: bool,
+        at: WrittenAt,
+        value: &mut Vec<u8>,
+    ) {
+        let &Append { document, name, sequence, update } = append;
+        if is_first {
+            let meta = Meta { name: name.to_owned(), created_ms: at.created_ms, snapshot: None };
+            record::encode_meta(document, &meta, value);
+            batch.put_cf(self.family(META), document.0, &*value);
+            self.put_name(batch, name, document, value);
+        }
+        record::encode_log(document, sequence, Logged { update, written_ms: at.now_ms }, value);
+        batch.put_cf(self.family(LOG), keys::log(document, sequence), &*value);
     }
 
     /// The batch that puts a snapshot in place of the older one and of the records in it; `None` where the stored one is

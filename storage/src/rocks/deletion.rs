@@ -2,20 +2,27 @@
 
 use rocksdb::{Direction, ErrorKind, IteratorMode, ReadOptions, WriteBatch};
 
-use super::database::{Database, LOG, META, NAMES, SNAPSHOT, TRIM_POINTS_MAX, VERSION, VERSION_PART, reading};
+use super::database::{
+    Database, LOG, META, NAMES, SNAPSHOT, TRIM_POINTS_MAX, VERSION, VERSION_PART, WrittenAt, reading,
+};
 use super::keys;
 use crate::{Deletion, DocumentKey, StoreError};
 
 impl Database {
-    /// The batch that takes all these documents away.
-    pub(super) fn prepare_deletion(&self, documents: &[Deletion<'_>]) -> Result<WriteBatch, StoreError> {
+    /// The batch that takes all these documents away, and puts their successors in their places.
+    pub(super) fn prepare_deletion(&self, documents: &[Deletion<'_>], at: WrittenAt) -> Result<WriteBatch, StoreError> {
         let mut batch = WriteBatch::default();
-        for &Deletion { document, name } in documents {
+        let mut value = Vec::new();
+        for &deletion in documents {
+            let Deletion { document, name, successor: _ } = deletion;
             batch.delete_cf(self.family(NAMES), name);
             batch.delete_cf(self.family(META), document.0);
             // Records that a snapshot has made dead may be there still: what they would be part of is another document then.
             for family in [LOG, SNAPSHOT, VERSION, VERSION_PART] {
                 self.clear(&mut batch, family, document)?;
+            }
+            for append in deletion.appends() {
+                self.put_record(&mut batch, &append, append.sequence == 1, at, &mut value);
             }
         }
         Ok(batch)

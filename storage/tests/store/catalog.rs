@@ -2,10 +2,10 @@
 
 use selvedge_storage::{
     Append, Catalog, Deletion, DocumentKey, Durability::Synced, Limit, Listing, MemoryStore, NewVersion, StoreError,
-    VERSION_TEXT_BYTES_MAX,
+    UPDATE_BYTES_MAX, VERSION_TEXT_BYTES_MAX,
 };
 
-use crate::support::{Scratch, append, check_document, crash_rounds, document, name, open, snapshot};
+use crate::support::{Scratch, append, check_document, crash_rounds, document, name, open, snapshot, update};
 
 /// Keeps a promise on each store, made new.
 fn check(promise: fn(&dyn Catalog)) {
@@ -20,7 +20,7 @@ fn make(store: &dyn Catalog, document: DocumentKey, name: &str) {
 
 fn delete(store: &dyn Catalog, document: DocumentKey) {
     let name = name(document);
-    store.delete(&[Deletion { document, name: &name }]).expect("deletes");
+    store.delete(&[Deletion { document, name: &name, successor: &[] }]).expect("deletes");
 }
 
 fn names(store: &dyn Catalog, prefix: &str, after: Option<&str>, limit: usize) -> Vec<String> {
@@ -88,6 +88,37 @@ fn a_deleted_document_is_gone_and_its_name_begins_anew() {
         append(store, document(2), 1, 3, Synced).expect("begins anew");
         assert_eq!(check_document(store, document(2)), 3);
         assert_eq!(names(store, "", None, 9).len(), 3);
+    });
+}
+
+#[test]
+fn the_successor_of_what_goes_comes_with_its_end_and_is_told_apart_by_its_time() {
+    check(|store| {
+        append(store, document(1), 1, 9, Synced).expect("appends");
+        store.snapshot(document(1), 4, &snapshot(document(1), 4)).expect("takes a snapshot");
+        let mut created = vec![created_ms(store, document(1))];
+        store.save_version(new(document(1), created[0], b"old")).expect("kept");
+        let updates = [1, 2].map(|sequence| update(document(1), sequence));
+        let (name, successor) = (name(document(1)), updates.each_ref().map(Vec::as_slice));
+        let deletion = Deletion { document: document(1), name: &name, successor: &successor };
+        for _ in 0..100 {
+            store.delete(&[deletion]).expect("replaces");
+            created.push(created_ms(store, document(1)));
+        }
+        assert_eq!(check_document(store, document(1)), 2);
+        let described = store.describe(document(1)).expect("readable").expect("there");
+        assert_eq!((described.sequence, described.log_records), (2, 2));
+        assert_eq!(store.versions(document(1)), Ok(Vec::new()));
+        assert_eq!(names(store, "", None, 9), [name.as_str()]);
+        assert!(created.is_sorted_by(|one, next| one < next), "{created:?}");
+        delete(store, document(1));
+        append(store, document(1), 1, 1, Synced).expect("begins anew");
+        assert!(created_ms(store, document(1)) > created[100]);
+
+        let too_large = vec![0; UPDATE_BYTES_MAX + 1];
+        let deletion = Deletion { successor: &[&too_large], ..deletion };
+        assert!(matches!(store.delete(&[deletion]), Err(StoreError::TooLarge { limit: Limit::Update, .. })));
+        assert_eq!(check_document(store, document(1)), 1, "nothing was done");
     });
 }
 

@@ -178,7 +178,7 @@ fn deletes() {
         };
         store.save_version(version).expect("the disk is well");
         let name = name(document);
-        store.delete(&[Deletion { document, name: &name }]).expect("the disk is well");
+        store.delete(&[Deletion { document, name: &name, successor: &[] }]).expect("the disk is well");
         println!("deleted");
         append(&store, document, 1, 1 + round % 7, Synced).expect("the disk is well");
     }

@@ -162,7 +162,7 @@ fn what_is_damaged_is_listed_and_can_be_deleted_and_begun_anew() {
         assert_eq!(listed.len(), 2);
         assert_eq!(store.contains(document(1)), Ok(true));
         let name = name(document(1));
-        store.delete(&[Deletion { document: document(1), name: &name }]).expect("deletes");
+        store.delete(&[Deletion { document: document(1), name: &name, successor: &[] }]).expect("deletes");
         assert_eq!((store.load(document(1)), store.contains(document(1))), (Ok(None), Ok(false)));
         append(&store, document(1), 1, 3, Synced).expect("begins anew");
         drop(store);

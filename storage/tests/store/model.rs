@@ -7,16 +7,26 @@ use selvedge_storage::{
     MemoryStore, RocksStore, Store, StoreError,
 };
 
-use crate::support::{Scratch, append, check_document, document, name, open, snapshot};
+use crate::support::{Scratch, append, check_document, document, name, open, snapshot, update};
 
 const DOCUMENTS: u8 = 3;
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    Append { document: u8, count: u64, synced: bool },
+    Append {
+        document: u8,
+        count: u64,
+        synced: bool,
+    },
     Sync,
-    Snapshot { document: u8 },
-    Delete { document: u8 },
+    Snapshot {
+        document: u8,
+    },
+    /// In the place of what goes comes a document of so many records.
+    Delete {
+        document: u8,
+        successor: u64,
+    },
     FailWrite,
     FailSync,
     Crash,
@@ -29,7 +39,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(document, count, synced)| Step::Append { document, count, synced }),
         1 => Just(Step::Sync),
         2 => document.clone().prop_map(|document| Step::Snapshot { document }),
-        1 => document.prop_map(|document| Step::Delete { document }),
+        1 => (document, prop_oneof![Just(0_u64), 1_u64..4])
+            .prop_map(|(document, successor)| Step::Delete { document, successor }),
         1 => Just(Step::FailWrite),
         1 => Just(Step::FailSync),
         1 => Just(Step::Crash),
@@ -133,12 +144,14 @@ fn check(mut subject: impl Subject, steps: &[Step]) {
                     take_snapshot(&subject, &mut model, document(number), sequence);
                 }
             }
-            Step::Delete { document: number } => {
+            Step::Delete { document: number, successor } => {
                 let mut lasts = model.last();
-                lasts[usize::from(number)] = 0;
+                lasts[usize::from(number)] = successor;
                 model.unsynced.push(lasts);
-                let name = name(document(number));
-                let result = subject.store().delete(&[Deletion { document: document(number), name: &name }]);
+                let (document, name) = (document(number), name(document(number)));
+                let updates: Vec<Vec<u8>> = (1..=successor).map(|sequence| update(document, sequence)).collect();
+                let successor: Vec<&[u8]> = updates.iter().map(Vec::as_slice).collect();
+                let result = subject.store().delete(&[Deletion { document, name: &name, successor: &successor }]);
                 settle(&subject, &mut model, result, Synced);
             }
             Step::FailWrite => subject.fail_write(),
