@@ -144,16 +144,16 @@ fn way_back(versions: &[Version], gone: &[u64], coming: Coming) -> Option<u64> {
     }
 }
 
-/// Those that others of the same origin make superfluous. The newest of all stays.
+/// Those that others of the same origin make superfluous. The newest of each origin stays.
 fn aged(versions: &[Version], now_ms: u64) -> Vec<u64> {
     let is_superfluous = |&(at, version): &(usize, &Version)| {
         let age_ms = now_ms.saturating_sub(version.taken_ms);
         let is_alike = |later: &&Version| Origin::of_version(later) == Origin::of_version(version);
         let mut later = versions[at + 1..].iter().filter(is_alike);
-        let mut in_span = |span_ms: u64| later.any(|later| later.taken_ms / span_ms == version.taken_ms / span_ms);
-        version.is_automatic
-            && at + 1 < versions.len()
-            && (age_ms >= YEAR_MS || span_ms(age_ms).is_some_and(&mut in_span))
+        let is_last_of =
+            |span_ms: u64| !later.clone().any(|later| later.taken_ms / span_ms == version.taken_ms / span_ms);
+        let is_too_many = age_ms >= YEAR_MS || span_ms(age_ms).is_some_and(|span_ms| !is_last_of(span_ms));
+        version.is_automatic && is_too_many && later.next().is_some()
     };
     versions.iter().enumerate().filter(is_superfluous).map(|(_, version)| version.id).collect()
 }
