@@ -1,5 +1,5 @@
-//! XML nodes as markup, as Yjs's `toString` writes them: attributes in order of their names, nothing escaped. Of what is embedded in a text, and of
-//! formatting that is no element, nothing is written.
+//! XML nodes as markup, as Yjs's `toString` writes them: attributes in order of their names, nothing escaped. Of what is embedded in a text nothing
+//! is written.
 
 use std::fmt::Write as _;
 
@@ -31,17 +31,14 @@ fn write_nodes(written: &mut String, nodes: &Value) {
     }
 }
 
-/// Formatting by an object is an element around the text.
+/// Formatting is an element around the text, and what it is by its attributes, where that is an object.
 fn write_text(written: &mut String, delta: &Value) {
     for piece in delta.as_array().into_iter().flatten() {
         let Some(text) = piece["insert"].as_str() else { continue };
-        let elements = || {
-            let formatting = piece[Node::ATTRIBUTES].as_object().into_iter().flatten();
-            formatting.filter_map(|(name, value)| Some((name, value.as_object()?)))
-        };
-        elements().for_each(|(name, attributes)| begin(written, name, Some(attributes)));
+        let elements = || piece[Node::ATTRIBUTES].as_object().into_iter().flatten();
+        elements().for_each(|(name, attributes)| begin(written, name, attributes.as_object()));
         written.push_str(text);
-        elements().collect::<Vec<_>>().into_iter().rev().for_each(|(name, _)| end(written, name));
+        elements().rev().for_each(|(name, _)| end(written, name));
     }
 }
 
@@ -95,7 +92,7 @@ mod tests {
                     { "insert": { "image": "x" } },
                     { "insert": " red", "attributes": { "color": "red" } },
                 ] }]),
-                "plain <a href=\"h\" title=\"t\"><strong>both</strong></a> red",
+                "plain <a href=\"h\" title=\"t\"><strong>both</strong></a><color> red</color>",
             ),
             (
                 json!([{ "children": [{ "text": [{ "insert": "in" }] }] }, { "value": "bare" }, { "value": 7 }]),
