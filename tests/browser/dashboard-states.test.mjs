@@ -413,7 +413,7 @@ test('a list of documents keeps its place: going back, loading anew, and as an a
   await page.getByText('Page 2').waitFor()
   await page.getByRole('link', { name: 'notes/51', exact: true }).click()
   await page.getByRole('heading', { level: 1, name: 'notes/51' }).waitFor()
-  assert.equal(await page.title(), 'notes/51 · Selvedge')
+  await eventually(() => page.title(), 'notes/51 · Selvedge')
   await page.goBack()
   await page.getByRole('link', { name: 'notes/51', exact: true }).waitFor()
   assert.equal(await page.getByLabel('Name starts with').inputValue(), 'notes/')

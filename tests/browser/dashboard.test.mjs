@@ -115,7 +115,7 @@ test('what is shown of now follows what is written', { timeout: TEST_MS }, async
   await page.getByRole('button', { name: 'Compare the beginning' }).click()
   await page.getByText('The content is the same.').waitFor()
   client.document.getText('text').insert(0, 'and more than ')
-  await page.locator('pre.content', { hasText: 'and more than the first words' }).waitFor()
+  await page.getByLabel('Content as text').filter({ hasText: 'and more than the first words' }).waitFor()
   await page.locator('ins', { hasText: 'and more than' }).waitFor()
 })
 

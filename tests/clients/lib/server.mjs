@@ -13,8 +13,15 @@ export const drivers = (process.env.SELVEDGE_TEST_DRIVERS ?? 'uring,monoio').spl
 /** The servers that a test has started. */
 const started = new WeakMap()
 
+/** Tests that are over, but for what is done after them. */
+const over = new WeakSet()
+
+/** Whether a test is over, and its servers are away on purpose. */
+export const isOver = t => over.has(t)
+
 /** Ends what still runs of them. What is to be done after a test is done in the order in which it was said: whoever comes first ends them. */
 export async function end (t) {
+  over.add(t)
   await Promise.all((started.get(t) ?? []).map(({ child, ended }) => { child.kill('SIGKILL'); return ended }))
 }
 
