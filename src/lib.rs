@@ -23,6 +23,7 @@ pub mod limits;
 pub mod logging;
 pub mod maintenance;
 pub mod mesh;
+mod outgoing;
 pub mod persister;
 mod priority;
 pub mod profiler;

@@ -2,15 +2,14 @@
 //! nobody waits for it. Does not know what a key is.
 
 use std::io;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
 use std::thread;
 use std::time::Duration;
 
 use ureq::Agent;
-use ureq::tls::{RootCerts, TlsConfig};
 
 use super::keeper::Command;
+use crate::outgoing;
 
 /// How long an answer may take, from the name's resolution to its last byte.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -21,7 +20,7 @@ const BODY_BYTES_MAX: u64 = 256 << 10;
 /// Starts the thread. It ends when nobody can tell it anything any more.
 pub(super) fn spawn(url: String, requests: Receiver<()>, results: SyncSender<Command>) -> io::Result<()> {
     let fetch = move || {
-        let agent = agent(&url);
+        let agent = outgoing::agent(&url, TIMEOUT);
         while requests.recv().is_ok() {
             if results.send(Command::Fetched(fetch(&agent, &url))).is_err() {
                 return;
@@ -30,29 +29,6 @@ pub(super) fn spawn(url: String, requests: Receiver<()>, results: SyncSender<Com
     };
     // Nobody joins it: a drain would wait for a network.
     thread::Builder::new().name("auth-fetcher".to_owned()).spawn(fetch).map(drop)
-}
-
-fn agent(url: &str) -> Agent {
-    let is_https = url.starts_with("https://");
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = TlsConfig::builder()
-        // The authorities that the machine trusts: issuers inside of companies have certificates of their own.
-        .root_certs(RootCerts::PlatformVerifier)
-        .unversioned_rustls_crypto_provider(provider)
-        .build();
-    let config = Agent::config_builder()
-        .https_only(is_https)
-        .tls_config(tls)
-        // Whoever could redirect could choose whose keys are trusted.
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .http_status_as_error(false)
-        .timeout_global(Some(TIMEOUT))
-        .max_idle_connections(0)
-        .user_agent(concat!("selvedge/", env!("CARGO_PKG_VERSION")));
-    // Without encryption it is on this machine, where no proxy leads to.
-    let config = if is_https { config } else { config.proxy(None) };
-    config.build().new_agent()
 }
 
 /// What is at the address, or why there is nothing.

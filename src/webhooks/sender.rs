@@ -6,20 +6,17 @@ use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
 use ureq::Agent;
-use ureq::tls::{RootCerts, TlsConfig};
 
 use super::TargetState;
 use super::dead_letters::DeadLetters;
 use super::schedule::{Delivery, Failure, Next, Rules, Schedule};
 use super::target::Target;
 use crate::events::Told;
+use crate::outgoing;
 use crate::priority;
 
 /// Deliveries to one target at once.
 const THREADS: usize = 4;
-
-/// Longest head of an answer. What comes behind it is not read.
-const HEAD_BYTES_MAX: usize = 16 << 10;
 
 /// One target.
 pub(super) struct Sender {
@@ -56,7 +53,7 @@ impl Sender {
         let debounce_ms_max = rules.debounce_ms_max.max(debounce_ms);
         let schedule = Schedule::new(Rules { debounce_ms, debounce_ms_max, ..rules }, seed());
         let shared = Arc::new(Shared {
-            agent: agent(&target.url, timeout),
+            agent: outgoing::agent(&target.url, timeout),
             target,
             dead_letters,
             started: Instant::now(),
@@ -208,30 +205,6 @@ impl Shared {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn agent(url: &str, timeout: Duration) -> Agent {
-    let is_https = url.starts_with("https://");
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let tls = TlsConfig::builder()
-        // The authorities that the machine trusts: services inside of companies have certificates of their own.
-        .root_certs(RootCerts::PlatformVerifier)
-        .unversioned_rustls_crypto_provider(provider)
-        .build();
-    let config = Agent::config_builder()
-        .https_only(is_https)
-        .tls_config(tls)
-        // Whoever could redirect could choose who is told, from where this server reaches them.
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .http_status_as_error(false)
-        .timeout_global(Some(timeout))
-        .max_response_header_size(HEAD_BYTES_MAX)
-        .max_idle_connections(0)
-        .user_agent(concat!("selvedge/", env!("CARGO_PKG_VERSION")));
-    // Without encryption it is on a network of the operator's, where no proxy leads to.
-    let config = if is_https { config } else { config.proxy(None) };
-    config.build().new_agent()
 }
 
 /// From the system; where it gives none, the time will do.
