@@ -218,7 +218,10 @@ impl Store for RocksStore {
         // Also with those that keep versions, so that none is kept of what is gone.
         let _one_at_a_time = self.snapshots.lock().expect("nothing panics while taking a snapshot");
         self.write(|database| {
+            // Later than each of them was made, also if that was within this millisecond, or before the clock was set back.
+            let made_ms = documents.iter().filter_map(|gone| database.made_ms(gone.document)).max();
             let now = self.now();
+            let now = WrittenAt { created_ms: now.created_ms.max(made_ms.unwrap_or(0).saturating_add(1)), ..now };
             self.deleted_ms.store(now.created_ms, Ordering::Relaxed);
             let batch = database.prepare_deletion(documents, now)?;
             database.commit(batch, Durability::Synced, |refusals| self.check_stall(refusals))

@@ -56,7 +56,6 @@ pub(super) enum Access {
     Read,
 }
 
-/// Whether RocksDB merges its files as they become many.
 /// When records are written.
 #[derive(Clone, Copy)]
 pub(super) struct WrittenAt {
@@ -66,6 +65,7 @@ pub(super) struct WrittenAt {
     pub(super) created_ms: u64,
 }
 
+/// Whether RocksDB merges its files as they become many.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Merging {
     Automatic,

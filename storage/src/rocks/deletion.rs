@@ -28,6 +28,11 @@ impl Database {
         Ok(batch)
     }
 
+    /// When a document was made; nothing where none is stored, or it is damaged.
+    pub(super) fn made_ms(&self, document: DocumentKey) -> Option<u64> {
+        self.meta(document).ok().flatten().map(|meta| meta.created_ms)
+    }
+
     /// Removes all keys of a document: one by one where they are few, and found without walking over many that were removed before; else as
     /// a range. Damaged ones go as well as any.
     fn clear(&self, batch: &mut WriteBatch, family: &str, document: DocumentKey) -> Result<(), StoreError> {
