@@ -6,10 +6,18 @@ import { until } from './clients.mjs'
 
 export const urlOf = server => `ws://127.0.0.1:${server.port}/hocuspocus`
 
+/** Told of errors by nobody else: the library closes a socket that is still connecting, and by then does not listen to it any more. */
+class HeardWebSocket extends WebSocket {
+  constructor (...given) {
+    super(...given)
+    this.on('error', () => {})
+  }
+}
+
 /** A socket for any number of providers. It comes back fast. */
 export function socket (t, url, options = {}) {
   const made = new HocuspocusProviderWebsocket({
-    url, WebSocketPolyfill: WebSocket, delay: 100, minDelay: 100, maxDelay: 400, ...options
+    url, WebSocketPolyfill: HeardWebSocket, delay: 100, minDelay: 100, maxDelay: 400, ...options
   })
   t.after(() => made.destroy())
   return made
