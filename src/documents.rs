@@ -100,11 +100,10 @@ impl Documents {
         // Behind the cores: one that was stored meanwhile is shown as that.
         for Listed { name, outline } in stored.await? {
             let created_ms = outline.map(|outline| outline.created_ms);
-            documents.insert(name.clone(), Entry { name, created_ms, ..Entry::default() });
+            documents.insert(name.clone(), Entry { name, created_ms });
         }
         let more = documents.len() > limit;
-        let mut documents: Vec<Entry> = documents.into_values().take(limit).collect();
-        self.count_sessions(&mut documents).await?;
+        let documents: Vec<Entry> = documents.into_values().take(limit).collect();
         let next = documents.last().filter(|_| more).map(|last| last.name.clone());
         Ok(Page { documents, next })
     }

@@ -10,12 +10,16 @@ use selvedge_shards::{Answer, Attendance, Attended, DocumentId, ShardId};
 use super::{Documents, Entry, Failed, Wanted, answer, key, unexpected};
 
 impl Documents {
-    /// The documents that have sessions, those with most first: so many at most of those whose names are wanted.
+    /// The documents that have sessions, and how many, those with most first: so many at most of those whose names are wanted.
     ///
     /// # Errors
     ///
     /// The store, or a core that does not answer.
-    pub async fn attended(&self, limit: usize, is_wanted: impl Fn(&str) -> bool) -> Result<Vec<Entry>, Failed> {
+    pub async fn attended(
+        &self,
+        limit: usize,
+        is_wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<(Entry, usize)>, Failed> {
         let place = self.place(0).await?;
         // Those found so far in the order wanted; the last go where there are too many.
         let mut most = BTreeSet::new();
@@ -43,15 +47,20 @@ impl Documents {
                 let name = String::from(&*name);
                 // What cannot be read is listed all the same.
                 let stored = store.describe(key(DocumentId::of(&name))).ok().flatten();
-                Entry { name, created_ms: stored.map(|stored| stored.outline.created_ms), sessions }
+                (Entry { name, created_ms: stored.map(|stored| stored.outline.created_ms) }, sessions)
             };
             Ok(most.into_iter().map(entry).collect())
         });
         described.await
     }
 
-    /// Says of each how many sessions it has.
-    pub(super) async fn count_sessions(&self, documents: &mut [Entry]) -> Result<(), Failed> {
+    /// How many sessions each of these has, in their order.
+    ///
+    /// # Errors
+    ///
+    /// A core that does not answer.
+    pub async fn sessions_of(&self, documents: &[Entry]) -> Result<Vec<usize>, Failed> {
+        let mut sessions = vec![0; documents.len()];
         let ids = documents.iter().map(|document| DocumentId::of(&document.name)).collect();
         let place = self.place(0).await?;
         let wanted = Attended::Of(ids);
@@ -60,8 +69,8 @@ impl Documents {
                 return Err(unexpected(answered.answer));
             };
             // Only the core that owns a document counts its sessions.
-            documents.iter_mut().zip(counts).for_each(|(document, count)| document.sessions += count);
+            sessions.iter_mut().zip(counts).for_each(|(sessions, count)| *sessions += count);
         }
-        Ok(())
+        Ok(sessions)
     }
 }

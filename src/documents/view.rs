@@ -23,8 +23,6 @@ pub struct Entry {
     pub name: String,
     /// When its first record was written, in milliseconds since 1970. Nothing where none is stored, or what is stored is damaged.
     pub created_ms: Option<u64>,
-    /// Sessions that it has now.
-    pub sessions: usize,
 }
 
 /// A document at a closer look.

@@ -38,8 +38,8 @@ struct Listed {
     sessions: usize,
 }
 
-impl From<Entry> for Listed {
-    fn from(Entry { name, created_ms, sessions }: Entry) -> Self {
+impl From<(Entry, usize)> for Listed {
+    fn from((Entry { name, created_ms }, sessions): (Entry, usize)) -> Self {
         Self { name, created_at: created_ms.map(rfc_3339), sessions }
     }
 }
@@ -73,11 +73,14 @@ pub(super) async fn list(State(context): State<Arc<Context>>, caller: Caller, ur
         let page = context.documents.list(prefix, after.as_deref(), wanted).await.map_err(failed)?;
         looked_at += page.documents.len();
         let readable = page.documents.into_iter().filter(|document| caller.may(&document.name, Right::Read));
-        documents.extend(readable.map(Listed::from));
+        documents.extend(readable);
         after = page.next;
         if after.is_none() || looked_at >= LOOKED_AT_MAX {
             break;
         }
     }
+    // Of what is shown, once.
+    let sessions = context.documents.sessions_of(&documents).await.map_err(failed)?;
+    let documents = documents.into_iter().zip(sessions).map(Listed::from).collect();
     Ok(Json(Page { documents, next: after.as_deref().map(cursor::encode) }))
 }
