@@ -29,6 +29,7 @@ mod priority;
 pub mod profiler;
 pub mod reactor;
 pub mod reader;
+mod repeating;
 mod rotating_file;
 pub mod server;
 pub mod settings;

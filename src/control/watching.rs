@@ -4,9 +4,9 @@
 mod gather;
 
 use std::io;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender, SyncSender};
+use std::sync::mpsc::{self, SyncSender};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
 use selvedge_storage::{Catalog, DocumentKey, Figures};
@@ -18,6 +18,7 @@ use crate::events::{Event, Events};
 use crate::instruments::{Timed, Timings};
 use crate::priority;
 use crate::profiler::{Findings, Profiler};
+use crate::repeating::{Pause, Repeating};
 use crate::slow::{Cause, Collected, Log, Slow};
 
 /// The name of its threads. What panics there ends the watch, not the process.
@@ -119,9 +120,7 @@ impl Watch {
 /// Watches as long as it is there.
 #[derive(Debug)]
 pub struct Watcher {
-    /// Dropped first, which ends the thread.
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _thread: Repeating,
 }
 
 impl Watcher {
@@ -142,27 +141,15 @@ impl Watcher {
         };
         // Not waited for at the end: the disk may still hang.
         drop(thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(read)?);
-        let (stop, stopped) = mpsc::channel::<()>();
-        let look = move || {
+        let look = move |pause: &Pause| {
             priority::stand_back();
             let mut looking = Looking::new(&context, ask);
             looking.look(&context);
-            while stopped.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+            while pause.goes_on_after(INTERVAL) {
                 looking.look(&context);
             }
         };
-        let thread = thread::Builder::new().name(THREAD_NAME.to_owned()).spawn(look)?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
-    }
-}
-
-impl Drop for Watcher {
-    fn drop(&mut self) {
-        self.stop = None;
-        if let Some(thread) = self.thread.take() {
-            // The log has its panic.
-            drop(thread.join());
-        }
+        Ok(Self { _thread: Repeating::spawn(THREAD_NAME, look)? })
     }
 }
 

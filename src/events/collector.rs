@@ -3,47 +3,32 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use selvedge_shards::TICK_MS;
 
 use super::{Event, Events, Offer};
 use crate::priority;
+use crate::repeating::{Pause, Repeating};
 
 /// Collects as long as it is there, and once more when it is dropped.
 #[derive(Debug)]
 pub struct Collector {
-    /// Dropped first, which ends the thread.
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _thread: Repeating,
 }
 
 impl Collector {
     pub(super) fn spawn(events: Arc<Events>, offer: Offer) -> io::Result<Self> {
-        let (stop, stopped) = mpsc::channel::<()>();
-        let run = move || {
+        let run = move |pause: &Pause| {
             priority::stand_back();
-            while stopped.recv_timeout(Duration::from_millis(TICK_MS)) == Err(RecvTimeoutError::Timeout) {
+            while pause.goes_on_after(Duration::from_millis(TICK_MS)) {
                 collect(&events, &offer);
                 events.rest(Instant::now());
             }
             collect(&events, &offer);
             events.feed.close();
         };
-        let thread = thread::Builder::new().name("events".into()).spawn(run)?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
-    }
-}
-
-impl Drop for Collector {
-    fn drop(&mut self) {
-        self.stop = None;
-        if let Some(thread) = self.thread.take() {
-            // A panic has aborted the process already.
-            drop(thread.join());
-        }
+        Ok(Self { _thread: Repeating::spawn("events", run)? })
     }
 }
 

@@ -3,13 +3,12 @@
 use std::fs;
 use std::io;
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use tikv_jemalloc_ctl::{epoch, stats};
 
 use super::{Budget, Pressure, Stage};
+use crate::repeating::{Pause, Repeating};
 
 /// How often.
 const INTERVAL: Duration = Duration::from_millis(100);
@@ -20,9 +19,7 @@ const ASKS_EVERY: u32 = 10;
 /// Ends with this value.
 #[derive(Debug)]
 pub struct Sampler {
-    /// Dropped first, which ends the thread.
-    stop: Option<Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    _thread: Repeating,
 }
 
 impl Sampler {
@@ -34,28 +31,16 @@ impl Sampler {
     pub fn spawn(pressure: Arc<Pressure>, budget: Budget) -> io::Result<Self> {
         pressure.set_budget(budget);
         measure(&pressure);
-        let (stop, stopped) = mpsc::channel::<()>();
-        let run = move || {
+        let run = move |pause: &Pause| {
             let mut looks: u32 = 0;
-            while stopped.recv_timeout(INTERVAL) == Err(RecvTimeoutError::Timeout) {
+            while pause.goes_on_after(INTERVAL) {
                 looks = looks.wrapping_add(1);
                 if looks.is_multiple_of(ASKS_EVERY) || !is_plenty(&pressure) {
                     measure(&pressure);
                 }
             }
         };
-        let thread = thread::Builder::new().name("memory".into()).spawn(run)?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
-    }
-}
-
-impl Drop for Sampler {
-    fn drop(&mut self) {
-        self.stop = None;
-        if let Some(thread) = self.thread.take() {
-            // A panic has aborted the process already.
-            drop(thread.join());
-        }
+        Ok(Self { _thread: Repeating::spawn("memory", run)? })
     }
 }
 
