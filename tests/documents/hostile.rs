@@ -49,6 +49,9 @@ fn each_ends_and_nothing_else_does() {
     };
     let mut stored = 0;
     for (number, (what, update)) in documents.iter().enumerate() {
+        // Others are answered in between.
+        bystander.send_binary(&[0, 0, 1, 0]);
+        bystander.wait_for(|message| message.starts_with(&[0, 1]));
         let path = format!("/v1/documents/hostile-{number}");
         let put_in = check(what, "update", &|| plane.update(&format!("hostile-{number}"), update));
         stored += usize::from(put_in == 200);
