@@ -13,7 +13,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use selvedge_shards::{Shard, ShardId};
 use selvedge_storage::{RocksStore, Store, StoreError};
@@ -246,7 +246,15 @@ impl Server {
         let starts = plan.starts(listeners, &persister, &readers);
         // A core that spins on a CPU that it shares takes the time from the one that it waits for.
         let spin = starts.len() < cpus.len();
-        let cores = Cores::start(starts, wanted, Clock::start(), spin).map_err(Failed::Cores)?;
+        let cores = match Cores::start(starts, wanted, Clock::start(), spin) {
+            Ok(cores) => cores,
+            // The kernel may refuse one core what it gave another. Whoever holds the store ends first: it must not be closed while the process ends.
+            Err(failed) => {
+                drop(persister.drain(Duration::ZERO));
+                readers.stop();
+                return Err(Failed::Cores(failed));
+            }
+        };
         let context = Arc::new(Context {
             room,
             settings: Arc::new(settings.clone()),
