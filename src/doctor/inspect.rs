@@ -83,7 +83,7 @@ impl Examination<'_> {
         match knob.kind {
             Kind::Sysctl => self.sysctl(knob),
             Kind::Sysfs => self.files(knob),
-            Kind::Rlimit => self.open_files(knob),
+            Kind::Rlimit => self.limit(knob),
             Kind::QueueMask | Kind::QueueIrq => self.queues(knob),
             Kind::Ethtool => self.cards(knob),
             Kind::IdleStates => self.idle_states(knob),
@@ -183,8 +183,16 @@ impl Examination<'_> {
         }
     }
 
-    fn open_files(&self, knob: &Knob) -> Seen {
-        let Some(found) = self.machine.open_files() else { return Seen::unknown("the kernel does not say") };
+    fn limit(&self, knob: &Knob) -> Seen {
+        let name = match knob.path.as_str() {
+            "RLIMIT_NOFILE" => "open files",
+            "RLIMIT_MEMLOCK" if self.machine.may_lock_memory() => {
+                return Seen::absent("this process may lock as much as it wants (CAP_IPC_LOCK)");
+            }
+            "RLIMIT_MEMLOCK" => "locked memory",
+            other => unreachable!("a test examines whatever is declared: {other}"),
+        };
+        let Some(found) = self.machine.limit(name) else { return Seen::unknown("the kernel does not say") };
         let wanted = self.targets(knob);
         let state = match judge::numbers(knob, &[found], &wanted, None) {
             State::TooLow if !self.machine.may_raise_limits() => State::NotPermitted,

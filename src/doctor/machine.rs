@@ -13,6 +13,8 @@ const FILE_BYTES_MAX: u64 = 4 << 20;
 const MATCHES_MAX: usize = 65_536;
 /// CAP_SYS_RESOURCE: raising hard limits.
 const SYS_RESOURCE: u32 = 24;
+/// CAP_IPC_LOCK: locking memory without a limit.
+const IPC_LOCK: u32 = 14;
 
 /// A machine.
 pub struct Machine {
@@ -145,14 +147,23 @@ impl Machine {
 
     /// Whether this process may raise its own hard limits.
     pub(super) fn may_raise_limits(&self) -> bool {
-        let capabilities = self.status("CapEff").and_then(|bits| u64::from_str_radix(&bits, 16).ok());
-        capabilities.is_some_and(|bits| bits >> SYS_RESOURCE & 1 == 1)
+        self.may(SYS_RESOURCE)
     }
 
-    /// The hard limit of open files.
-    pub(super) fn open_files(&self) -> Option<u64> {
+    /// Whether the limit of locked memory does not hold for this process.
+    pub(super) fn may_lock_memory(&self) -> bool {
+        self.may(IPC_LOCK)
+    }
+
+    fn may(&self, capability: u32) -> bool {
+        let capabilities = self.status("CapEff").and_then(|bits| u64::from_str_radix(&bits, 16).ok());
+        capabilities.is_some_and(|bits| bits >> capability & 1 == 1)
+    }
+
+    /// A hard limit of the process, as the kernel names it: `open files`.
+    pub(super) fn limit(&self, name: &str) -> Option<u64> {
         let limits = self.read("proc/self/limits")?;
-        let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"))?;
+        let line = limits.lines().find_map(|line| line.strip_prefix("Max ")?.strip_prefix(name))?;
         match line.split_whitespace().nth(1)? {
             "unlimited" => Some(u64::MAX),
             number => number.parse().ok(),

@@ -32,7 +32,10 @@ impl MadeUp {
         for (path, text) in [
             ("proc/meminfo", "MemTotal:       65536000 kB\nSwapTotal:             0 kB"),
             ("proc/self/status", "Cpus_allowed_list:\t0-7\nCapEff:\t000001ffffffffff"),
-            ("proc/self/limits", "Max open files            2000000              2000000              files"),
+            (
+                "proc/self/limits",
+                "Max open files            2000000              2000000              files\nMax locked memory         unlimited            unlimited            bytes",
+            ),
             ("proc/self/mounts", "/dev/sda / ext4 rw 0 0\nproc /proc proc rw 0 0\ntmpfs /ram tmpfs rw 0 0"),
             ("proc/sys/kernel/osrelease", "6.13.4-made-up"),
             ("proc/sys/fs/file-max", "9223372036854775807"),
@@ -176,6 +179,18 @@ fn a_hard_limit_is_only_too_low_for_who_may_raise_it() {
     assert!(!is_fit(&machine.examine(DescriptorsChoice::Process)));
     machine.put("proc/self/limits", "Max open files            unlimited            unlimited            files");
     machine.check("open-files", State::Ok, "unlimited");
+}
+
+#[test]
+fn memory_for_rings_is_a_matter_of_cores_and_of_who_may_lock_any() {
+    let machine = MadeUp::new();
+    assert_eq!(machine.finding("locked-memory").state, State::NotApplicable);
+    machine.put("proc/self/status", "Cpus_allowed_list:\t0-7\nCapEff:\t0000000000000000");
+    machine.check("locked-memory", State::Ok, "unlimited");
+    machine.put("proc/self/limits", "Max locked memory         8388608              8388608              bytes");
+    machine.check("locked-memory", State::Ok, "8388608");
+    machine.put("proc/self/status", "Cpus_allowed_list:\t0-15\nCapEff:\t0000000000000000");
+    machine.check("locked-memory", State::NotPermitted, "8388608");
 }
 
 #[test]

@@ -33,6 +33,8 @@ pub struct Opened {
     pub engine: Engine,
     /// Why it is not the uring driver although [`Kind::Auto`] was asked for: worth a warning.
     pub refused: Option<Refusal>,
+    /// How often the queues of the uring driver were halved, because the kernel had no memory for longer ones: worth a warning.
+    pub halvings: u32,
 }
 
 /// Opens a driver for the core that calls this, with the listener that it shall accept on, if it shall accept.
@@ -59,7 +61,13 @@ pub fn open(kind: Kind, descriptors: Descriptors, listener: Option<TcpListener>)
         #[cfg(feature = "glommio")]
         (Kind::Glommio, Descriptors::Process) => (Engine::Glommio(Glommio::open()?), None),
     };
-    let mut opened = Opened { engine, refused };
+    let halvings = match &engine {
+        Engine::Uring(uring) => uring.halvings(),
+        Engine::Monoio(_) => 0,
+        #[cfg(feature = "glommio")]
+        Engine::Glommio(_) => 0,
+    };
+    let mut opened = Opened { engine, refused, halvings };
     match (&mut opened.engine, listener) {
         (_, None) => {}
         (Engine::Uring(uring), Some(listener)) => uring.listen(listener),

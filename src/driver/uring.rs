@@ -133,6 +133,12 @@ impl Uring {
         self.rings.is_direct()
     }
 
+    /// How often the queues of its ring were halved, because the kernel had no memory for longer ones.
+    #[must_use]
+    pub fn halvings(&self) -> u32 {
+        self.rings.halvings()
+    }
+
     fn watch_waker(&mut self) -> io::Result<()> {
         self.rings.main().push(Request::watch(self.waker.event()), Tag::of_core(Kind::Event))
     }

@@ -8,7 +8,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::{self, JoinHandle};
 
 use crate::doorbell::Doorbell;
-use crate::driver::{self, Descriptors, Driver, Engine, Kind, Waker};
+use crate::driver::{self, Descriptors, Driver, Kind, Opened, Refusal, Waker};
 use crate::reactor::{Clock, Lines, Parts, Reactor};
 
 use super::process;
@@ -51,7 +51,15 @@ impl fmt::Display for StartFailed {
 }
 
 /// What a core says when its driver stands.
-type Ready = Result<(usize, Waker, String), io::Error>;
+struct Standing {
+    id: usize,
+    waker: Waker,
+    engine: String,
+    refused: Option<Refusal>,
+    halvings: u32,
+}
+
+type Ready = Result<Standing, io::Error>;
 
 impl Cores {
     /// Finds out whether a core could have this driver.
@@ -72,10 +80,16 @@ impl Cores {
             let ready = ready.clone();
             let thread = thread::Builder::new().name(format!("core-{id}"));
             let run = move || run(id, start, wanted, clock, spin, &ready, &wakers);
-            threads.push(thread.spawn(run).map_err(StartFailed::Thread)?);
+            match thread.spawn(run) {
+                Ok(thread) => threads.push(thread),
+                Err(error) => return Err(give_up(threads, connects, StartFailed::Thread(error))),
+            }
         }
         drop(ready);
-        let wakers = gather(count, &readiness)?;
+        let wakers = match gather(count, &readiness) {
+            Ok(wakers) => wakers,
+            Err(failed) => return Err(give_up(threads, connects, failed)),
+        };
         for (doorbell, waker) in doorbells.iter().zip(&wakers) {
             doorbell.connect(waker.clone());
         }
@@ -98,13 +112,42 @@ impl Cores {
 
 fn gather(count: usize, readiness: &Receiver<Ready>) -> Result<Vec<Waker>, StartFailed> {
     let mut wakers = vec![None; count];
-    for (id, waker, engine) in
-        (0..count).map_while(|_| readiness.recv().ok()).collect::<Result<Vec<_>, _>>().map_err(StartFailed::Driver)?
-    {
+    let standing =
+        (0..count).map_while(|_| readiness.recv().ok()).collect::<Result<Vec<_>, _>>().map_err(StartFailed::Driver)?;
+    warn_of_less(&standing);
+    for Standing { id, waker, engine, .. } in standing {
         tracing::debug!(core = id, engine, "a driver stands");
         wakers[id] = Some(waker);
     }
     Ok(wakers.into_iter().map(|waker| waker.expect("every core has said that it is ready")).collect())
+}
+
+/// Those that stand end where no wakers come. They are waited for: they hold the store, which must not be left to the end of the process.
+fn give_up(
+    threads: Vec<JoinHandle<io::Result<()>>>,
+    connects: Vec<Sender<Vec<Waker>>>,
+    failed: StartFailed,
+) -> StartFailed {
+    drop(connects);
+    Cores(threads).join();
+    failed
+}
+
+/// Says once what the kernel did not grant, however many cores lack it.
+fn warn_of_less(standing: &[Standing]) {
+    let cores = standing.iter().filter(|core| core.refused.is_some()).count();
+    if let Some(refused) = standing.iter().find_map(|core| core.refused.as_ref()) {
+        tracing::warn!(%refused, cores, "io_uring cannot be used: the portable driver takes its place");
+    }
+    let cores = standing.iter().filter(|core| core.halvings > 0).count();
+    if let Some(halvings) = standing.iter().map(|core| core.halvings).max().filter(|_| cores > 0) {
+        tracing::warn!(
+            cores,
+            shortened_to = format!("1/{}", 1 << halvings),
+            "the kernel has no memory for the whole queues of io_uring: shorter ones take more system calls; raise RLIMIT_MEMLOCK (LimitMEMLOCK=, \
+             ulimit -l), or free memory in large pieces (vm.compact_memory)"
+        );
+    }
 }
 
 fn run(
@@ -120,15 +163,16 @@ fn run(
     if let Some(cpu) = cpu {
         process::pin(cpu);
     }
-    let mut engine = match open(id, wanted, listener) {
-        Ok(engine) => engine,
+    let Opened { mut engine, refused, halvings } = match driver::open(wanted.kind, wanted.descriptors, Some(listener)) {
+        Ok(opened) => opened,
         Err(error) => {
             // Who does not listen any more has heard of another core's trouble.
             drop(ready.send(Err(error)));
             return Ok(());
         }
     };
-    drop(ready.send(Ok((id, engine.waker(), engine.to_string()))));
+    let (waker, description) = (engine.waker(), engine.to_string());
+    drop(ready.send(Ok(Standing { id, waker, engine: description, refused, halvings })));
     // No wakers come where another core could not start.
     let Ok(wakers) = wakers.recv() else { return Ok(()) };
     engine.connect(wakers);
@@ -139,14 +183,4 @@ fn run(
         std::process::abort();
     }
     result
-}
-
-fn open(id: usize, wanted: Wanted, listener: TcpListener) -> io::Result<Engine> {
-    let opened = driver::open(wanted.kind, wanted.descriptors, Some(listener))?;
-    if let Some(refused) = opened.refused
-        && id == 0
-    {
-        tracing::warn!(%refused, "io_uring cannot be used: the portable driver takes its place");
-    }
-    Ok(opened.engine)
 }

@@ -32,7 +32,9 @@ impl Refusal {
                 "forbidden here, by kernel.io_uring_disabled or a container's seccomp profile"
             }
             Some(Errno::INVAL) => "IORING_SETUP_SINGLE_ISSUER and IORING_SETUP_DEFER_TASKRUN need Linux 6.1",
-            Some(Errno::NOMEM) => "no memory for the rings; on old kernels RLIMIT_MEMLOCK bounds it",
+            Some(Errno::NOMEM) => {
+                "no memory for the shortest rings; RLIMIT_MEMLOCK (LimitMEMLOCK=, ulimit -l) bounds it"
+            }
             Some(Errno::MFILE | Errno::NFILE) => "no descriptor is free",
             Some(_) | None => "unexpected",
         }

@@ -22,6 +22,10 @@ use crate::driver::Counters;
 const SUBMISSION_ENTRIES: u32 = 4096;
 /// Completions of one turn that need no memory of the kernel's own; what goes beyond waits there and comes in the next turn.
 const COMPLETION_ENTRIES: u32 = 32_768;
+/// A queue is one piece of the kernel's memory, which a machine that has run for long may not have any more (Linux 6.14 and later put together
+/// none from smaller ones), and counts against RLIMIT_MEMLOCK. Where a ring is refused for that, one with queues of half the length is tried, so
+/// many times: the last takes pieces of 8 and 32 KiB, which are always found. Shorter queues cost more system calls in a busy turn, nothing else.
+const HALVINGS_MAX: u32 = 5;
 /// The same of an auxiliary ring, of which a core may have dozens: 16 KiB for all that its queues take.
 const AUXILIARY_SUBMISSION_ENTRIES: u32 = 128;
 const AUXILIARY_COMPLETION_ENTRIES: u32 = 256;
@@ -48,11 +52,19 @@ pub(super) struct Ring {
 }
 
 impl Ring {
-    /// The ring in which a core waits.
-    pub(super) fn open() -> Result<Self, Refusal> {
-        let ring = builder(COMPLETION_ENTRIES).build(SUBMISSION_ENTRIES).map_err(Refusal::Setup)?;
+    /// The ring in which a core waits, and how often its queues had to be halved for lack of memory.
+    pub(super) fn open() -> Result<(Self, u32), Refusal> {
+        let mut halvings = 0;
+        let ring = loop {
+            match builder(COMPLETION_ENTRIES >> halvings).build(SUBMISSION_ENTRIES >> halvings) {
+                Err(error) if Errno::from_io_error(&error) == Some(Errno::NOMEM) && halvings < HALVINGS_MAX => {
+                    halvings += 1;
+                }
+                made => break made.map_err(Refusal::Setup)?,
+            }
+        };
         probe(&ring)?;
-        Ok(Self::of(ring))
+        Ok((Self::of(ring), halvings))
     }
 
     /// A ring in which nobody waits: it has slots for connections, and rings `bell` when it has work and was told to.
@@ -298,7 +310,7 @@ mod tests {
     #[test]
     fn completions_beyond_the_queue_are_not_lost() {
         const COUNT: u32 = COMPLETION_ENTRIES + 2 * SUBMISSION_ENTRIES + 1;
-        let mut ring = Ring::open().expect("this machine has io_uring");
+        let (mut ring, _) = Ring::open().expect("this machine has io_uring");
         for index in 0..COUNT {
             // Nothing of that name is in flight, so that each cancellation is answered.
             let nothing = Tag::new(Kind::Poll, ConnectionKey { index, generation: 0 });
@@ -319,7 +331,7 @@ mod tests {
 
     #[test]
     fn the_longest_timeout_is_a_timeout() {
-        let mut ring = Ring::open().expect("this machine has io_uring");
+        let (mut ring, _) = Ring::open().expect("this machine has io_uring");
         // Something to return for, or it would take that long.
         let nothing = Tag::of_core(Kind::Accept);
         ring.push(Request::cancel(nothing), Tag::of_core(Kind::Cancel)).expect("an empty queue");

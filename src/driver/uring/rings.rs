@@ -35,6 +35,8 @@ pub(super) struct Route {
 /// All rings.
 pub(super) struct Rings {
     main: Ring,
+    /// How often the queues of the main ring were halved.
+    halvings: u32,
     /// Opened when a connection needs them, in order.
     auxiliary: Vec<Ring>,
     /// `None`: no connection has a slot.
@@ -51,7 +53,7 @@ struct Direct {
 impl Rings {
     /// Makes the main ring, for the calling thread.
     pub(super) fn open(descriptors: Descriptors) -> Result<Self, Refusal> {
-        let main = Ring::open()?;
+        let (main, halvings) = Ring::open()?;
         let direct = match descriptors {
             Descriptors::Process => None,
             Descriptors::Direct { slots_per_ring_max } => {
@@ -67,11 +69,15 @@ impl Rings {
                 Some(Direct { slots_per_ring, bell: bell.map_err(|error| Refusal::Descriptor(error.into()))? })
             }
         };
-        Ok(Self { main, auxiliary: Vec::new(), direct })
+        Ok(Self { main, halvings, auxiliary: Vec::new(), direct })
     }
 
     pub(super) fn main(&mut self) -> &mut Ring {
         &mut self.main
+    }
+
+    pub(super) fn halvings(&self) -> u32 {
+        self.halvings
     }
 
     pub(super) fn counters(&self) -> Counters {
