@@ -23,7 +23,7 @@ use signal_hook::iterator::Signals;
 use crate::alerts::Thresholds;
 use crate::audit::{self, Audit, AuditLog, Event};
 use crate::auth::{self, Authority, Keeper};
-use crate::control::{self, Checkpoints, Context, Control, Latest, Watch};
+use crate::control::{self, Bans, Checkpoints, Context, Control, Latest, Watch};
 use crate::documents::{self, Documents};
 use crate::doorbell::Doorbell;
 use crate::driver::listener::{self, ListenError};
@@ -235,7 +235,7 @@ impl Server {
             health: &health,
             drain: &drain,
             board: &board,
-            shared,
+            shared: Arc::clone(&shared),
             audit: audit.clone(),
             events: &events,
             authority: Arc::clone(&authority),
@@ -246,7 +246,8 @@ impl Server {
         let starts = plan.starts(listeners, &persister, &readers);
         // A core that spins on a CPU that it shares takes the time from the one that it waits for.
         let spin = starts.len() < cpus.len();
-        let cores = Cores::start(starts, wanted, Clock::start(), spin).map_err(Failed::Cores)?;
+        let clock = Clock::start();
+        let cores = Cores::start(starts, wanted, clock, spin).map_err(Failed::Cores)?;
         let context = Arc::new(Context {
             room,
             settings: Arc::new(settings.clone()),
@@ -257,6 +258,7 @@ impl Server {
             cores: shards,
             authority: latest,
             revoker: keeper.revoker(),
+            bans: Bans::new(shared, clock, audit.clone(), Arc::clone(&events)),
             audit,
             health: Arc::clone(&health),
             watch,

@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use selvedge_storage::RocksStore;
 
+use super::Bans;
 use super::Checkpoints;
 use super::Room;
 use super::metrics::Requests;
@@ -44,6 +45,8 @@ pub struct Context {
     pub authority: Arc<Latest>,
     /// How a user is shut out.
     pub revoker: Revoker,
+    /// Who is kept out for a while.
+    pub bans: Bans,
     /// Where it is written down who did what.
     pub audit: Audit,
     /// How the process is.

@@ -12,8 +12,12 @@ use axum::routing::get;
 use super::Context;
 use crate::health::Checked;
 
+/// Where everybody is told, whatever else they did.
+pub(super) const PATHS: [&str; 2] = ["/healthz", "/readyz"];
+
 pub(super) fn routes() -> Router<Arc<Context>> {
-    Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz))
+    let [live, ready] = PATHS;
+    Router::new().route(live, get(healthz)).route(ready, get(readyz))
 }
 
 async fn healthz(State(context): State<Arc<Context>>) -> Response {

@@ -34,9 +34,14 @@ fn met(seen: &Seen, page: &mut Page<'_>) -> fmt::Result {
         "Times that a connection, a session, an update or a user met a limit and was held back, refused or closed. Connections not let in count as refused.",
     );
     page.counter_by(family, "limit", counts)?;
-    let family = ("logins_failed", In::Count, "Logins that failed with what can never have been good.");
-    page.counter(family, seen.sum(|core| core.limits.logins_failed))?;
-    page.counter(("bans", In::Count, "Bans of addresses that began."), seen.sum(|core| core.limits.bans))?;
+    let family = (
+        "logins_failed",
+        In::Count,
+        "Logins that failed with what can never have been good, on the port of clients and on the control plane.",
+    );
+    page.counter(family, seen.sum(|core| core.limits.logins_failed) + seen.context.bans.logins_failed())?;
+    let family = ("bans", In::Count, "Bans of addresses that began, wherever the logins failed.");
+    page.counter(family, seen.sum(|core| core.limits.bans) + seen.context.bans.begun())?;
     let family = (
         "refusals_unheard",
         In::Count,

@@ -47,7 +47,13 @@ pub(super) fn of(context: &Context) -> Vec<Limit> {
             sum(|it| it.limits.addresses_fast),
             "connections",
         ),
-        limit("login_failures_max", None, settings.login_failures_max, sum(|it| it.limits.bans), "failures"),
+        limit(
+            "login_failures_max",
+            None,
+            settings.login_failures_max,
+            sum(|it| it.limits.bans) + context.bans.begun(),
+            "failures",
+        ),
         limit(
             "connections_per_user_max",
             None,
