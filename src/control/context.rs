@@ -41,6 +41,8 @@ pub struct Context {
     pub address: SocketAddr,
     /// How many cores there are.
     pub cores: u16,
+    /// Connections for which the limit of open files leaves room.
+    pub connections_room: usize,
     /// Who is asked whether somebody may do something; the latest.
     pub authority: Arc<Latest>,
     /// How a user is shut out.

@@ -53,8 +53,12 @@ fn met(seen: &Seen, page: &mut Page<'_>) -> fmt::Result {
 /// Those of the settings that figures elsewhere are compared with. 0: no limit.
 fn set(seen: &Seen, page: &mut Page<'_>) -> fmt::Result {
     let settings = seen.settings();
-    let family = ("limit_connections", In::Count, "Connections of the process (connections_max).");
-    page.gauge(family, settings.connections_max)?;
+    let family = (
+        "limit_connections",
+        In::Count,
+        "Connections of the process (connections_max, or fewer where the limit of open files does not allow as many).",
+    );
+    page.gauge(family, settings.connections_max.min(seen.context.connections_room))?;
     let family = ("limit_documents_per_core", In::Count, "Documents open on one core (documents_per_shard_max).");
     page.gauge(family, settings.documents_per_shard_max)?;
     let family = ("limit_sessions_per_document", In::Count, "Sessions of one document (sessions_per_document_max).");

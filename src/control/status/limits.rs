@@ -29,7 +29,7 @@ pub(super) fn of(context: &Context) -> Vec<Limit> {
         limit(
             "connections_max",
             Some(context.health.connections() as u64),
-            settings.connections_max,
+            settings.connections_max.min(context.connections_room),
             sum(|it| it.connections.surplus + it.connections.unheard),
             "connections",
         ),
