@@ -16,8 +16,7 @@ use crate::health::Checked;
 pub(super) const PATHS: [&str; 2] = ["/healthz", "/readyz"];
 
 pub(super) fn routes() -> Router<Arc<Context>> {
-    let [live, ready] = PATHS;
-    Router::new().route(live, get(healthz)).route(ready, get(readyz))
+    Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz))
 }
 
 async fn healthz(State(context): State<Arc<Context>>) -> Response {
