@@ -3,6 +3,7 @@
 
 mod access;
 mod act;
+mod bans;
 mod checkpoints;
 mod context;
 mod documents;
@@ -36,6 +37,7 @@ use std::time::Duration;
 use socket2::SockRef;
 use tokio::sync::watch;
 
+pub use bans::Bans;
 pub use checkpoints::Checkpoints;
 pub use context::{Context, Latest};
 pub use documents::room::Room;

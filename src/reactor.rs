@@ -28,7 +28,7 @@ use crate::inbox::{Inbox, Note};
 use crate::mesh::Parcel;
 
 pub use self::clock::Clock;
-pub use self::core::{NewRules, Parts, Rules};
+pub use self::core::{NewRules, Parts, Rules, SURPLUS_CONNECTIONS_MAX};
 pub use self::counters::{Board, Counted, Counters};
 
 /// How long a core looks for more before it sleeps, when something came a moment ago. Waking a sleeping core takes about as long.

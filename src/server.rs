@@ -2,6 +2,7 @@
 //! of what they do.
 
 mod cores;
+mod descriptors;
 mod limits;
 mod live;
 mod process;
@@ -23,7 +24,7 @@ use signal_hook::iterator::Signals;
 use crate::alerts::Thresholds;
 use crate::audit::{self, Audit, AuditLog, Event};
 use crate::auth::{self, Authority, Keeper};
-use crate::control::{self, Checkpoints, Context, Control, Latest, Watch};
+use crate::control::{self, Bans, Checkpoints, Context, Control, Latest, Watch};
 use crate::documents::{self, Documents};
 use crate::doorbell::Doorbell;
 use crate::driver::listener::{self, ListenError};
@@ -44,19 +45,15 @@ use crate::versions::{self, Changes, Versions};
 use crate::view::{self, View};
 use crate::webhooks::{self, Webhooks};
 use cores::{Cores, Start, StartFailed};
+use descriptors::{Share, TooFew};
 use tls::{Tls, TlsFailed};
-
-/// Descriptors that are not connections: files of the store, rings, listeners, standard streams.
-const OTHER_DESCRIPTORS: u64 = 1_200;
-
-/// With direct descriptors connections need one of the process's only in passing; this many at once keep accepting from stalling.
-const MOVING_DESCRIPTORS_MIN: u64 = 1_024;
 
 /// Why the server did not start, or did not end as it should.
 #[derive(Debug)]
 enum Failed {
     /// Signals could not be caught.
     Signals(io::Error),
+    Descriptors(TooFew),
     Auth(auth::StartError),
     Listen(ListenError),
     /// The operator's: the audit log cannot be written.
@@ -77,6 +74,7 @@ impl fmt::Display for Failed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Signals(error) => write!(f, "cannot catch signals: {error}"),
+            Self::Descriptors(too_few) => too_few.fmt(f),
             Self::Auth(error) => error.fmt(f),
             Self::Listen(ListenError::Taken { address }) => {
                 write!(f, "listen: {address} is taken: another server runs there; choose another (--listen)")
@@ -145,6 +143,7 @@ impl Server {
         let stopping = Arc::new(AtomicBool::new(false));
         let signals = catch_signals(&stopping).map_err(Failed::Signals)?;
         let open_files = process::raise_open_files();
+        let share = Share::of(open_files, settings).map_err(Failed::Descriptors)?;
         // Before anything is opened: who may come in has to be known.
         let keys = auth::Sources::read(settings).map_err(Failed::Auth)?;
         let shards = u16::try_from(settings.shards).expect("the setting is bounded below the number of shard ids");
@@ -167,9 +166,9 @@ impl Server {
         let audit_log = limits::audit(settings).map(AuditLog::open).transpose().map_err(Failed::Audit)?;
         let audit = audit_log.as_ref().map_or_else(Audit::off, AuditLog::audit);
         let webhooks = Arc::new(Webhooks::start(settings).map_err(Failed::Webhooks)?);
-        let store = open_store(settings)?;
+        let store = open_store(settings, share)?;
         // Of a server that does not start this would be noise.
-        tell_open_files(settings, open_files);
+        tell_open_files(settings, open_files, share);
         let rocks = Arc::new(store);
         let store: Arc<dyn Store> = Arc::clone(&rocks) as _;
 
@@ -215,6 +214,7 @@ impl Server {
         let watch = Arc::new(Watch::new(Thresholds::of(settings), Arc::clone(&slow), rocks.figures()));
         let followers = live::Followers {
             shards,
+            share,
             deliver: Arc::clone(&deliver),
             limits: Arc::clone(&shared),
             log,
@@ -230,12 +230,13 @@ impl Server {
         let plan = Plan {
             settings,
             shards,
+            share,
             doorbells,
             inboxes,
             health: &health,
             drain: &drain,
             board: &board,
-            shared,
+            shared: Arc::clone(&shared),
             audit: audit.clone(),
             events: &events,
             authority: Arc::clone(&authority),
@@ -246,7 +247,8 @@ impl Server {
         let starts = plan.starts(listeners, &persister, &readers);
         // A core that spins on a CPU that it shares takes the time from the one that it waits for.
         let spin = starts.len() < cpus.len();
-        let cores = match Cores::start(starts, wanted, Clock::start(), spin) {
+        let clock = Clock::start();
+        let cores = match Cores::start(starts, wanted, clock, spin) {
             Ok(cores) => cores,
             // The kernel may refuse one core what it gave another. Whoever holds the store ends first: it must not be closed while the process ends.
             Err(failed) => {
@@ -263,8 +265,10 @@ impl Server {
             started_at: SystemTime::now(),
             address,
             cores: shards,
+            connections_room: share.connections,
             authority: latest,
             revoker: keeper.revoker(),
+            bans: Bans::new(shared, clock, audit.clone(), Arc::clone(&events)),
             audit,
             health: Arc::clone(&health),
             watch,
@@ -394,6 +398,7 @@ impl Server {
 struct Plan<'a> {
     settings: &'a Settings,
     shards: u16,
+    share: Share,
     doorbells: Vec<Arc<Doorbell>>,
     inboxes: Arc<[Inbox]>,
     health: &'a Arc<Health>,
@@ -423,7 +428,7 @@ impl Plan<'_> {
                     mesh,
                     appender: persister.appender(),
                     reader: readers.reader(),
-                    rules: limits::rules(self.settings),
+                    rules: limits::rules(self.settings, self.share),
                     health: Arc::clone(self.health),
                     limits: Arc::clone(&self.shared),
                     audit: self.audit.of_core(id.0),
@@ -466,8 +471,8 @@ fn from_here(listening: SocketAddr) -> SocketAddr {
 }
 
 /// What a log that was replayed has lost is lost, and the rest is served: nobody gets more of it by waiting.
-fn open_store(settings: &Settings) -> Result<RocksStore, Failed> {
-    let store = RocksStore::open(&settings.data_dir, limits::storage(settings)).map_err(Failed::Store)?;
+fn open_store(settings: &Settings, share: Share) -> Result<RocksStore, Failed> {
+    let store = RocksStore::open(&settings.data_dir, limits::storage(settings, share)).map_err(Failed::Store)?;
     if let Some(broken) = store.broken_log() {
         tracing::error!(
             path = %broken.path.display(),
@@ -505,16 +510,21 @@ fn report(board: &Board) {
     }
 }
 
-fn tell_open_files(settings: &Settings, open_files: u64) {
-    let connections = open_files.saturating_sub(OTHER_DESCRIPTORS);
+fn tell_open_files(settings: &Settings, open_files: u64, share: Share) {
+    let Share { connections, tables, is_tight } = share;
     match settings.descriptors {
         DescriptorsChoice::Process => {
-            tracing::info!(open_files, connections, "the limit of open files allows about so many connections");
-            if connections < settings.connections_max as u64 {
+            tracing::info!(
+                open_files,
+                connections,
+                tables,
+                "the limit of open files allows so many connections, and leaves so many open tables to the store"
+            );
+            if connections < settings.connections_max {
                 tracing::warn!(
                     connections,
                     connections_max = settings.connections_max,
-                    "the limit of open files (ulimit -n) is below connections_max; --descriptors direct does not need it"
+                    "no more connections than the limit of open files (ulimit -n) allows are let in; --descriptors direct does not need it"
                 );
             }
         }
@@ -522,9 +532,10 @@ fn tell_open_files(settings: &Settings, open_files: u64) {
             tracing::info!(
                 open_files,
                 connections_max = settings.connections_max,
+                tables,
                 "the limit of open files does not bound connections"
             );
-            if connections < MOVING_DESCRIPTORS_MIN {
+            if is_tight {
                 tracing::warn!(
                     open_files,
                     "the limit of open files (ulimit -n) leaves few descriptors for connections that are accepted or move to their core: \

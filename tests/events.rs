@@ -179,6 +179,23 @@ fn a_target_is_sent_what_it_wants_signed_and_in_order() {
 }
 
 #[test]
+fn while_a_secret_is_exchanged_everything_is_signed_with_both() {
+    const FORMER: &str = "what it was signed with until now";
+    let target = Target::start(Manner::Takes);
+    let folder = Folder::new();
+    std::fs::write(folder.path().join("former"), format!("{FORMER}\n")).expect("it can be written");
+    let more = "events = [\"created\"]\nformer_secret_file = \"former\"";
+    let (server, _) = server_with("uring", &folder, &[("good", &target, more)], &[]);
+    write(&mut Client::upgrade(server.address, "/yjs/a"));
+    let request = target.next();
+    let [id, timestamp] = ["webhook-id", "webhook-timestamp"].map(|name| request.header(name));
+    let text = format!("{id}.{timestamp}.{}", request.body);
+    let former: String = FORMER.bytes().map(|byte| format!("{byte:02x}")).collect();
+    let both = format!("{} {}", signature(&text), signature_with(&former, &text));
+    assert_eq!(request.header("webhook-signature"), both);
+}
+
+#[test]
 fn alerts_are_told_without_a_control_plane() {
     for driver in DRIVERS {
         let target = Target::start(Manner::Takes);
@@ -199,7 +216,11 @@ const SECRET_HEX: &str = "31f290f6bf06298aab4f08d43c3f082cf648a362da2da4b0";
 
 /// Made by another program: the server's own code must not judge itself.
 fn signature(text: &str) -> String {
-    let key = format!("hexkey:{SECRET_HEX}");
+    signature_with(SECRET_HEX, text)
+}
+
+fn signature_with(secret: &str, text: &str) -> String {
+    let key = format!("hexkey:{secret}");
     let mac = openssl(&["dgst", "-sha256", "-mac", "HMAC", "-macopt", &key, "-binary"], text.as_bytes());
     let base64 = openssl(&["base64", "-A"], &mac);
     format!("v1,{}", String::from_utf8(base64).expect("text").trim())

@@ -10,9 +10,10 @@ mod guest;
 mod process;
 
 use client::{Client, frame, http, with_headers};
-use guest::{Answer, assert_alive, connect, count, knock, upgrade, upgrade_in_the_end, wait_for_count};
+use guest::{Answer, ask, assert_alive, connect, count, knock, upgrade, upgrade_in_the_end, wait_for_count};
 use process::{Folder, Server};
 use selvedge_protocol::websocket::{Compressor, WindowBits};
+use serde_json::Value;
 
 const DRIVERS: [&str; 3] = ["uring", "uring --descriptors direct", "monoio"];
 
@@ -373,20 +374,26 @@ fn nobody_is_let_in_where_there_is_no_memory_and_health_says_so() {
     wait_for_count(&mut server, "memory_joins_refused", 1);
 }
 
+/// A token by the secret that is in this folder.
+fn token(folder: &Folder, what: &[&str]) -> String {
+    let made = std::process::Command::new(env!("CARGO_BIN_EXE_selvedge"))
+        .arg("token")
+        .arg("--auth-secret-file")
+        .arg(folder.path().join("secret"))
+        .args(what)
+        .args(["--ttl", "1h"])
+        .output()
+        .expect("the binary was built");
+    assert!(made.status.success(), "{made:?}");
+    String::from_utf8(made.stdout).expect("tokens are text").trim().to_owned()
+}
+
 /// A server that asks for tokens, and tokens of these subjects for all documents.
 fn with_tokens(folder: &Folder, arguments: &[&str], subjects: &[&str]) -> (Server, Vec<String>) {
     let secret = folder.path().join("secret");
     std::fs::write(&secret, "a secret that only this server and its test know").expect("a folder for the test");
     let secret = secret.display().to_string();
-    let tokens = subjects.iter().map(|subject| {
-        let made = std::process::Command::new(env!("CARGO_BIN_EXE_selvedge"))
-            .args(["token", "--auth-secret-file", &secret, "--sub", subject, "--document", "*=write", "--ttl", "1h"])
-            .output()
-            .expect("the binary was built");
-        assert!(made.status.success(), "{made:?}");
-        String::from_utf8(made.stdout).expect("tokens are text").trim().to_owned()
-    });
-    let tokens = tokens.collect();
+    let tokens = subjects.iter().map(|subject| token(folder, &["--sub", subject, "--document", "*=write"])).collect();
     (Server::start("uring", folder, &[&["--auth-secret-file", &secret], arguments].concat()), tokens)
 }
 
@@ -481,6 +488,104 @@ fn a_banned_address_is_told_so() {
     let (_, answer, said) = knock(&server, 2, b"", &good, "");
     assert_eq!(answer, Answer::Status(429), "{said}");
     assert!(said.contains("\r\nRetry-After: 60\r\n") && said.contains("failed logins"), "{said}");
+}
+
+fn bearer(token: &str) -> String {
+    format!("Authorization: Bearer {token}\r\n")
+}
+
+#[test]
+fn who_guesses_tokens_on_the_control_plane_is_banned_there_and_on_the_port_of_clients() {
+    let folder = Folder::new();
+    let audit = folder.path().join("audit.log");
+    let audit_file = audit.display().to_string();
+    let window = ["--login-failures-window-ms", "600000"];
+    let args =
+        [&window[..], &["--login-failures-max", "3", "--ban-ms", "600000", "--audit-file", &audit_file]].concat();
+    let (mut server, tokens) = with_tokens(&folder, &args, &["ada"]);
+    let good = bearer(&tokens[0]);
+    let guess = bearer(&format!("{}x", tokens[0]));
+    let path = "/v1/documents";
+    assert_eq!(ask(&server, 2, path, &good).0, 200);
+    // Those on the port of clients count with those here.
+    for _ in 0..2 {
+        assert_eq!(ask(&server, 2, path, &guess).0, 401);
+    }
+    let (mut client, answer) = upgrade(&server, 2, &format!("/yjs/a?token={}x", tokens[0]));
+    assert_eq!((answer, client.close_code()), (Answer::Open, Some(4401)));
+    for (headers, path) in [(&*good, path), (&guess, path), ("", "/"), ("", "/openapi.json"), ("", "/nothing")] {
+        let (status, said) = ask(&server, 2, path, headers);
+        assert_eq!(status, 429, "{said}");
+        let said = said.to_ascii_lowercase();
+        assert!(said.contains("\r\nretry-after: 600\r\n") && said.contains("failed logins"), "{said}");
+    }
+    // How the server is, everybody is told.
+    assert_eq!(["/healthz", "/readyz"].map(|path| ask(&server, 2, path, "").0), [200, 200]);
+    // A ban that begins here holds there.
+    for _ in 0..3 {
+        assert_eq!(ask(&server, 3, path, &guess).0, 401);
+    }
+    assert_eq!(upgrade(&server, 3, &format!("/yjs/a?token={}", tokens[0])).1, Answer::Status(429));
+    // A neighbour, and one who guessed nothing.
+    for _ in 0..4 {
+        assert_eq!(ask(&server, 4, path, "").0, 401);
+        assert_eq!(ask(&server, 4, path, "Authorization: Basic eDp5\r\n").0, 401);
+    }
+    assert_eq!(ask(&server, 4, path, &good).0, 200);
+    let admin = token(&folder, &["--sub", "ada", "--admin"]);
+    // What cores have counted is laid out four times in a second.
+    loop {
+        let (status, page) = ask(&server, 4, "/metrics", &bearer(&admin));
+        assert_eq!(status, 200, "{page}");
+        let is_counted = |line: &str| page.lines().any(|it| it == line);
+        if is_counted("selvedge_logins_failed_total 6") && is_counted("selvedge_bans_total 2") {
+            break;
+        }
+    }
+    server.terminate();
+    assert_eq!(server.exit_code(), Some(0));
+    let log = std::fs::read_to_string(&audit).expect("there is a log");
+    let events: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    let banned = events.iter().filter(|event| event["event"] == "banned").map(|event| event["address"].as_str());
+    assert_eq!(banned.collect::<Vec<_>>(), [Some("127.0.0.2"), Some("127.0.0.3")]);
+    let refused = |event: &&Value| event["reason"] == "address-banned" && event["core"].is_null();
+    assert_eq!(events.iter().find(refused).map(|event| event["address"].as_str()), Some(Some("127.0.0.2")));
+}
+
+#[test]
+fn a_ban_ends_on_the_control_plane_as_well() {
+    let folder = Folder::new();
+    let (server, tokens) = with_tokens(&folder, &["--login-failures-max", "1", "--ban-ms", "500"], &["ada"]);
+    assert_eq!(ask(&server, 2, "/v1/documents", &bearer("guessed")).0, 401);
+    loop {
+        match ask(&server, 2, "/v1/documents", &bearer(&tokens[0])).0 {
+            200 => break,
+            status => assert_eq!(status, 429),
+        }
+    }
+}
+
+#[test]
+fn on_the_control_plane_too_only_trusted_proxies_say_for_whom_they_ask() {
+    let folder = Folder::new();
+    let args = ["--login-failures-max", "2", "--ban-ms", "600000", "--trusted-proxies", "127.0.0.9/32"];
+    let (server, tokens) = with_tokens(&folder, &args, &["ada"]);
+    let (good, guess) = (bearer(&tokens[0]), bearer("guessed"));
+    let ask = |last: u8, headers: &str| ask(&server, last, "/v1/documents", headers).0;
+    let client = |address: &str, token: &str| format!("X-Forwarded-For: {address}\r\n{token}");
+    for _ in 0..2 {
+        assert_eq!(ask(9, &client("198.51.100.7, 192.0.2.1", &guess)), 401);
+    }
+    assert_eq!(ask(9, &client("192.0.2.1", &good)), 429);
+    assert_eq!(ask(9, &client("198.51.100.7", &good)), 200, "what a client made up is not looked at");
+    assert_eq!(ask(2, &client("192.0.2.1", &good)), 200, "nobody else is believed");
+    // A proxy that speaks for itself is never kept out.
+    for _ in 0..3 {
+        assert_eq!(ask(9, &guess), 401);
+    }
+    assert_eq!(ask(9, &good), 200);
+    assert_eq!(ask(9, &client("unknown", &good)), 400);
+    assert_eq!(guest::ask(&server, 9, "/readyz", &client("unknown", "")).0, 200);
 }
 
 #[test]

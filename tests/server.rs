@@ -92,6 +92,68 @@ fn a_client_sees_what_another_writes_whatever_core_owns_the_document() {
     });
 }
 
+/// So many letters that client 7 writes at the start of the text `t`, behind those that it wrote before.
+fn large_update(clock: usize, letters: usize) -> Vec<u8> {
+    let number = |mut value: usize| {
+        let mut bytes = Vec::new();
+        while value >= 0x80 {
+            bytes.push(value as u8 | 0x80);
+            value >>= 7;
+        }
+        bytes.push(value as u8);
+        bytes
+    };
+    let (clock, length) = (number(clock), number(letters));
+    let content = vec![b'a'; letters];
+    [b"\x01\x01\x07", &clock[..], b"\x04\x01\x01t", &length, &content, b"\x00"].concat()
+}
+
+#[test]
+fn whoever_takes_all_connections_leaves_the_store_its_files_and_operators_their_way_in() {
+    with_each_driver(|driver| {
+        let folder = Folder::new();
+        let arguments =
+            ["--control-connections-max", "16", "--control-streams-max", "8", "--upgrade-timeout-ms", "600000"];
+        let server = Server::start_with_open_files(driver, &folder, &arguments, 480);
+        let ask = |request: &str| http(server.control, request.as_bytes());
+        let mut writer = Client::upgrade(server.address, "/yjs/large");
+        // They say nothing, and have ten minutes for that.
+        let crowd: Vec<Client> = (0..600).map(|_| Client::connect(server.address)).collect();
+        let there = || {
+            let answer = ask("GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+            let count = answer.split_once("\"connections\":").and_then(|(_, rest)| rest.split_once('}'));
+            count.map_or_else(|| panic!("{answer}"), |(count, _)| count.parse::<usize>().expect("a number"))
+        };
+        // 89 that are let in, and 256 that would be told that there is no room.
+        while there() < 345 {}
+        // Many times what the store keeps in memory: it has to begin new files.
+        const LETTERS: usize = 256 << 10;
+        for number in 0..96 {
+            let update = large_update(number * LETTERS, LETTERS);
+            let mut length = Vec::new();
+            for shift in [0, 7] {
+                length.push((update.len() >> shift) as u8 | 0x80);
+            }
+            length.push((update.len() >> 14) as u8);
+            writer.send_binary(&[&[0, 2], &length[..], &update].concat());
+            writer.wait_for(|message| carries(message, &update));
+        }
+        let ask_for = |method: &str, path: &str, body: &str| {
+            let length = body.len();
+            let answer = ask(&format!(
+                "{method} {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+                 Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+            ));
+            assert!(answer.starts_with("HTTP/1.1 20"), "{answer}");
+        };
+        ask_for("PUT", "/v1/documents/small", "");
+        // A process of its own makes it.
+        let operation = r#"[{"op":"text_insert","root":"t","index":0,"text":"Hello"}]"#;
+        ask_for("PATCH", "/v1/documents/small/content", operation);
+        drop(crowd);
+    });
+}
+
 #[test]
 fn a_request_may_come_byte_by_byte_and_frames_right_behind_it() {
     with_each_driver(|driver| {

@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::counters::Counters;
+use crate::deletions::Deletions;
 use crate::effect::{CloseReason, Effect};
 use crate::envelope::Envelope;
 use crate::errand::{Answer, ErrandFailed};
 use crate::flow::Rates;
 use crate::frame::Frame;
-use crate::id::{DeletionCount, Moment, Now, SessionId, SessionRef, ShardId};
+use crate::id::{Moment, Now, SessionId, SessionRef, ShardId};
 use crate::measured::Measured;
 use crate::session::Sessions;
 use crate::window::{Load, Spared, fan_out_window_ms, record_window_ms};
@@ -34,10 +35,7 @@ pub(crate) struct Core {
     /// Writers that are not read from until some of that is committed.
     paused_writers: Vec<SessionRef>,
     next_job: u64,
-    /// Documents that were deleted so far.
-    pub(crate) deletions: DeletionCount,
-    /// The last deletion of a document that is not in memory any more. Of one that comes back it is not known any better when it was deleted last.
-    pub(crate) forgotten_deletion: DeletionCount,
+    pub(crate) deletions: Deletions,
     /// When the turn began, where somebody measures.
     pub(crate) moment: Option<Moment>,
     /// What has ended in this turn, where somebody measures.
@@ -60,8 +58,7 @@ impl Core {
             uncommitted_bytes: 0,
             paused_writers: Vec::new(),
             next_job: 0,
-            deletions: DeletionCount::default(),
-            forgotten_deletion: DeletionCount::default(),
+            deletions: Deletions::default(),
             moment: None,
             measured: Vec::new(),
         }

@@ -207,7 +207,7 @@ impl Document {
             everyone: None,
             nothing_new: None,
             errands: Errands::default(),
-            deleted: core.forgotten_deletion,
+            deleted: core.deletions.last_of(id),
         }
     }
 

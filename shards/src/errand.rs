@@ -173,7 +173,7 @@ pub struct Inspection {
     pub states: Vec<InspectedState>,
     /// On the core that owns it: as long as the document is not deleted from here on, it is the [same](Expected::Same).
     pub deletions: DeletionCount,
-    /// On the core that owns it: its last deletion, or a later one of another document.
+    /// On the core that owns it: its last deletion; where that is too far back, perhaps a later one of another document.
     pub deleted: DeletionCount,
 }
 

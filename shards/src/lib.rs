@@ -6,6 +6,7 @@ mod attendance;
 mod config;
 mod core;
 mod counters;
+mod deletions;
 mod document;
 mod effect;
 mod envelope;

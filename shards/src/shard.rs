@@ -253,7 +253,6 @@ impl Shard {
     fn forget(&mut self, document: DocumentId) {
         if let Some(slot) = self.document_slots.remove(&document) {
             let removed = self.documents.remove(slot);
-            self.core.forgotten_deletion = self.core.forgotten_deletion.max(removed.deleted);
             if let Some(due) = removed.listed.due {
                 self.due.remove(&(due, slot));
             }
@@ -344,9 +343,9 @@ impl Shard {
         let mut inspection = match (self.document_slots.get(&id), self.mirror_slots.get(&id)) {
             (Some(&slot), _) => self.documents[slot].inspect(&self.core),
             (None, Some(&slot)) => self.mirrors[slot].inspect(&self.core),
-            (None, None) => Inspection { deleted: self.core.forgotten_deletion, ..Inspection::default() },
+            (None, None) => Inspection { deleted: self.core.deletions.last_of(id), ..Inspection::default() },
         };
-        inspection.deletions = self.core.deletions;
+        inspection.deletions = self.core.deletions.count();
         self.core.answer(job, Answer::Inspected(Box::new(inspection)));
     }
 

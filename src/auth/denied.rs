@@ -71,6 +71,24 @@ impl Denied {
         }
     }
 
+    /// What can never have been good counts towards a ban. What was good once, or is good for something else, does not: an office whose tokens have
+    /// expired must not lose those who have new ones.
+    #[must_use]
+    pub fn is_failed_login(self) -> bool {
+        match self {
+            Self::Ambiguous | Self::Malformed | Self::Untrusted | Self::Claim(_) => true,
+            Self::Missing
+            | Self::Expired
+            | Self::NotYetValid
+            | Self::Audience
+            | Self::Issuer
+            | Self::Revoked
+            | Self::Forbidden
+            | Self::KeysPending
+            | Self::KeyPending => false,
+        }
+    }
+
     /// Whether trying the same again later can end differently by itself.
     #[must_use]
     pub fn is_transient(self) -> bool {

@@ -1,6 +1,5 @@
 //! Who asks, and whether they may. The token is in the header `Authorization: Bearer`, and nowhere else: addresses end up in logs.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -12,7 +11,6 @@ use axum::http::{HeaderMap, StatusCode};
 use super::Context;
 use super::peer::Peer;
 use super::problem::Problem;
-use crate::audit::{Event, Reason};
 use crate::auth::{Grant, Right};
 
 /// Whoever asks, with what they may do.
@@ -79,12 +77,11 @@ impl FromRequestParts<Arc<Context>> for Caller {
         let denied = match admitted {
             Ok(grant) => return Ok(Self(grant)),
             Err(denied) if denied.is_transient() => return Err(Problem::unavailable(denied.to_string(), 1)),
-            Err(denied) => denied.to_string(),
+            Err(denied) => denied,
         };
-        let Ok::<_, Infallible>(peer) = Peer::from_request_parts(parts, context).await;
-        let reason = Reason::Login(denied.clone().into());
-        context.audit.record(Event::Refused { address: peer.address(), reason });
-        Err(Problem::new(StatusCode::UNAUTHORIZED, denied))
+        let Peer(address) = Peer::of(&parts.extensions);
+        context.bans.login_denied(address, denied);
+        Err(Problem::new(StatusCode::UNAUTHORIZED, denied.to_string()))
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use selvedge_storage::RocksStore;
 
+use super::Bans;
 use super::Checkpoints;
 use super::Room;
 use super::metrics::Requests;
@@ -40,10 +41,14 @@ pub struct Context {
     pub address: SocketAddr,
     /// How many cores there are.
     pub cores: u16,
+    /// Connections for which the limit of open files leaves room.
+    pub connections_room: usize,
     /// Who is asked whether somebody may do something; the latest.
     pub authority: Arc<Latest>,
     /// How a user is shut out.
     pub revoker: Revoker,
+    /// Who is kept out for a while.
+    pub bans: Bans,
     /// Where it is written down who did what.
     pub audit: Audit,
     /// How the process is.

@@ -12,6 +12,9 @@ use axum::routing::get;
 use super::Context;
 use crate::health::Checked;
 
+/// Where everybody is told, whatever else they did.
+pub(super) const PATHS: [&str; 2] = ["/healthz", "/readyz"];
+
 pub(super) fn routes() -> Router<Arc<Context>> {
     Router::new().route("/healthz", get(healthz)).route("/readyz", get(readyz))
 }

@@ -1,21 +1,27 @@
-//! From where a request comes. Does not know for whom a proxy in front of it asks.
+//! From where a request comes. Does not know whose word about that counts.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::IpAddr;
 
 use axum::extract::FromRequestParts;
+use axum::http::Extensions;
 use axum::http::request::Parts;
 
 use crate::audit::Address;
 
-/// The other end of the connection.
+/// The other end of the connection; behind the layer of bans the client, where a trusted proxy has named it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Peer(pub(super) SocketAddr);
+pub(super) struct Peer(pub(super) IpAddr);
 
 impl Peer {
+    /// Of a request with these.
+    pub(super) fn of(extensions: &Extensions) -> Self {
+        *extensions.get().expect("each connection gives it to its requests")
+    }
+
     /// As the audit log has it.
     pub(super) fn address(self) -> Address {
-        Address::Exact(self.0.ip())
+        Address::Exact(self.0)
     }
 }
 
@@ -23,6 +29,6 @@ impl<S: Sync> FromRequestParts<S> for Peer {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(*parts.extensions.get().expect("each connection gives it to its requests"))
+        Ok(Self::of(&parts.extensions))
     }
 }

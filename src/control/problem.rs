@@ -11,7 +11,7 @@ pub(super) struct Problem {
     /// What is wrong with this request, in a sentence for people.
     detail: String,
     /// Seconds after which another try is worth it.
-    retry_after: Option<u32>,
+    retry_after: Option<u64>,
 }
 
 impl Problem {
@@ -47,7 +47,13 @@ impl Problem {
 
     /// Not now; another try after so many seconds may work.
     pub(super) fn unavailable(detail: impl Into<String>, retry_after: u32) -> Self {
-        Self { retry_after: Some(retry_after), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
+        Self { retry_after: Some(retry_after.into()), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, detail) }
+    }
+
+    /// Not from this address, before so many seconds are over.
+    pub(super) fn banned(retry_after: u64) -> Self {
+        let detail = "too many failed logins from this address";
+        Self { retry_after: Some(retry_after), ..Self::new(StatusCode::TOO_MANY_REQUESTS, detail) }
     }
 
     /// We are at fault. The cause is for the log.

@@ -15,6 +15,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use super::bans::keep_out;
 use super::guard::guard;
 use super::leftover::leftover;
 use super::problem::Problem;
@@ -55,6 +56,7 @@ pub(super) fn all(context: Arc<Context>) -> Router {
             )
         })
         .layer(middleware::from_fn_with_state(Arc::clone(&context), guard))
+        .layer(middleware::from_fn_with_state(Arc::clone(&context), keep_out))
         .layer(middleware::from_fn(leftover))
         .layer(CompressionLayer::new().compress_when(compressed))
         .layer(CatchPanicLayer::custom(panicked))

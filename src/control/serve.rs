@@ -70,7 +70,7 @@ pub(super) async fn serve(
         while connections.try_join_next().is_some() {}
         match accepted {
             Ok((socket, peer)) => {
-                let answer = answer(socket, Peer(peer), service.clone(), stopped.clone());
+                let answer = answer(socket, Peer(peer.ip()), service.clone(), stopped.clone());
                 connections.spawn(async move {
                     answer.await;
                     drop(place);

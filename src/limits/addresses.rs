@@ -151,7 +151,7 @@ impl Addresses {
         let rules = self.rules();
         let key = AddressKey::of(address);
         let mut part = self.part(key);
-        if part.failed.get(&key).is_some_and(|failures| failures.banned && !failures.is_over(now)) {
+        if part.is_banned(key, now) {
             return Err(Refused::Banned);
         }
         part.tidy_if_grown(now);
@@ -176,6 +176,12 @@ impl Addresses {
     pub fn enter_trusted(&self, address: IpAddr) -> Ticket {
         let key = AddressKey::of(address);
         Ticket(Arc::clone(&self.part(key).visitor(key).connections))
+    }
+
+    /// Whether whatever comes from here is refused for a while, because too many logins have failed.
+    #[must_use]
+    pub fn is_banned(&self, address: AddressKey, now: Now) -> bool {
+        self.part(address).is_banned(address, now)
     }
 
     /// A login from here has failed.
@@ -234,6 +240,10 @@ impl Addresses {
 impl Part {
     fn visitor(&mut self, key: AddressKey) -> &mut Visitor {
         self.visitors.entry(key).or_insert_with(|| Visitor { connections: Arc::new(key), paced_us: 0 })
+    }
+
+    fn is_banned(&self, key: AddressKey, now: Now) -> bool {
+        self.failed.get(&key).is_some_and(|failures| failures.banned && !failures.is_over(now))
     }
 
     /// Forgets who has gone and came slowly. Each time the table has doubled, so that it costs each new address little.
@@ -324,6 +334,7 @@ mod tests {
         assert_eq!(addresses.login_failed(key, Now(1_002)), LoginFailed::Banned);
         assert_eq!(addresses.login_failed(key, Now(1_003)), LoginFailed::WhileBanned);
         assert_eq!(addresses.enter(ip("10.0.0.1"), Now(6_001)).map(drop), Err(Refused::Banned));
+        assert_eq!([6_001, 6_002].map(|ms| addresses.is_banned(key, Now(ms))), [true, false]);
         assert!(addresses.enter(ip("10.0.0.2"), Now(6_001)).is_ok());
         assert!(addresses.enter(ip("10.0.0.1"), Now(6_002)).is_ok());
     }

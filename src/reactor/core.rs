@@ -47,6 +47,10 @@ use crate::slow;
 use crate::timers::TimerWheel;
 use crate::tls::{self, Acceptor};
 
+/// Connections beyond the limit that are still heard, so that they can be told so, and that health checks get through. Any more are closed
+/// without a word.
+pub const SURPLUS_CONNECTIONS_MAX: usize = 256;
+
 /// What the connections of a core are held to.
 #[derive(Clone, Copy, Debug)]
 pub struct Rules {

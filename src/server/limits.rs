@@ -7,6 +7,7 @@ use selvedge_storage::{RocksOptions, UPDATE_BYTES_MAX};
 use std::time::Duration;
 
 use super::cores::Wanted;
+use super::descriptors::Share;
 use crate::audit;
 use crate::auth;
 use crate::connection::pulse::Pace;
@@ -36,10 +37,10 @@ const AWARENESS_ENTRY_OVERHEAD_BYTES: usize = 32;
 /// 250 ms with 2,000 sessions: four sends a second to each are then about 3 % of a core, and people do not see it yet.
 const AWARENESS_WINDOW_PER_SESSION_US: u64 = 125;
 
-pub(super) fn storage(settings: &Settings) -> RocksOptions {
+pub(super) fn storage(settings: &Settings, share: Share) -> RocksOptions {
     // Writes and reads get the same share.
     let half = settings.storage_memory_bytes / 2;
-    RocksOptions { memtables_bytes: half, block_cache_bytes: half, ..RocksOptions::default() }
+    RocksOptions { memtables_bytes: half, block_cache_bytes: half, open_files: share.tables, ..RocksOptions::default() }
 }
 
 pub(super) fn listening(settings: &Settings) -> listener::Options {
@@ -100,7 +101,7 @@ pub(super) fn reading(settings: &Settings) -> reader::Options {
     }
 }
 
-pub(super) fn rules(settings: &Settings) -> Rules {
+pub(super) fn rules(settings: &Settings, share: Share) -> Rules {
     Rules {
         session: websocket::Limits { message_bytes_max: settings.message_bytes_max, fragments_max: FRAGMENTS_MAX },
         unproven: websocket::Limits {
@@ -125,7 +126,7 @@ pub(super) fn rules(settings: &Settings) -> Rules {
             settings.heartbeat_max_ms,
             settings.stale_timeout_ms,
         ),
-        connections_max: settings.connections_max,
+        connections_max: settings.connections_max.min(share.connections),
         conformance: settings.conformance,
         proxy_protocol: settings.proxy_protocol,
         rate: Rate::new(

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use selvedge_shards::{Config, ShardId};
 
+use super::descriptors::Share;
 use super::limits;
 use crate::alerts::Thresholds;
 use crate::audit::{Audit, Event, SettingHow};
@@ -32,9 +33,9 @@ struct Derived {
 }
 
 impl Derived {
-    fn of(settings: &Settings, shards: u16) -> Self {
+    fn of(settings: &Settings, shards: u16, share: Share) -> Self {
         Self {
-            rules: limits::rules(settings),
+            rules: limits::rules(settings, share),
             shard: limits::shard(settings, ShardId(0), shards),
             limits: limits::shared(settings),
             budget: Budget(settings.memory_max_bytes),
@@ -49,6 +50,7 @@ impl Derived {
 /// Those who have to hear of a change.
 pub(super) struct Followers {
     pub(super) shards: u16,
+    pub(super) share: Share,
     pub(super) deliver: Deliver,
     pub(super) limits: Arc<Limits>,
     pub(super) log: Log,
@@ -72,7 +74,7 @@ impl Followers {
 
     fn tell(&self, settings: &Settings) {
         let Derived { rules, shard, limits, budget, log_level, thresholds, versions_room, versions_pace } =
-            Derived::of(settings, self.shards);
+            Derived::of(settings, self.shards, self.share);
         self.log.set_level(log_level);
         self.watch.set_thresholds(thresholds);
         self.versions.set_room(versions_room);
@@ -149,7 +151,8 @@ mod tests {
 
     /// All that follows from these settings: what is handed on, and what is asked when it is needed.
     fn derived(settings: &Settings) -> String {
-        format!("{:?} {:?}", Derived::of(settings, 2), limits::drain_timeout(settings))
+        let share = Share { connections: usize::MAX, tables: 0, is_tight: false };
+        format!("{:?} {:?}", Derived::of(settings, 2, share), limits::drain_timeout(settings))
     }
 
     #[test]

@@ -176,7 +176,7 @@ impl Shared {
     fn send(&self, delivery: &Delivery) -> Result<(), Failure> {
         let failed = |error: String| Failure { error: error.into(), retry_after_ms: None };
         let timestamp = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
-        let signature = self.target.secret.sign(&delivery.id, timestamp, &delivery.body);
+        let signature = self.target.secrets.sign(&delivery.id, timestamp, &delivery.body);
         let request = self
             .agent
             .post(&*self.target.url)

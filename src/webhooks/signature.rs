@@ -5,7 +5,7 @@ use aws_lc_rs::hmac;
 /// A shorter secret could be guessed.
 pub(super) const SECRET_BYTES_MIN: usize = 24;
 
-/// What deliveries are signed with. There is no debug text of it.
+/// What signatures are made with. There is no debug text of it.
 pub(super) struct Secret(hmac::Key);
 
 /// What is wrong with a secret, without the secret.
@@ -32,12 +32,29 @@ impl Secret {
         Ok(Self(hmac::Key::new(hmac::HMAC_SHA256, &bytes)))
     }
 
-    /// The value of `webhook-signature`.
-    pub(super) fn sign(&self, id: &str, timestamp: u64, body: &str) -> String {
+    fn sign(&self, id: &str, timestamp: u64, body: &str) -> String {
         let mut context = hmac::Context::with_key(&self.0);
         context.update(format!("{id}.{timestamp}.").as_bytes());
         context.update(body.as_bytes());
         format!("v1,{}", encode(context.sign().as_ref()))
+    }
+}
+
+/// What deliveries of one target are signed with.
+pub(super) struct Secrets {
+    pub(super) current: Secret,
+    /// The one before, as long as who is told may still check with that.
+    pub(super) former: Option<Secret>,
+}
+
+impl Secrets {
+    /// The value of `webhook-signature`: one signature of each secret, with a space between them, of which the receiver needs one.
+    pub(super) fn sign(&self, id: &str, timestamp: u64, body: &str) -> String {
+        let signature = self.current.sign(id, timestamp, body);
+        match &self.former {
+            Some(former) => format!("{signature} {}", former.sign(id, timestamp, body)),
+            None => signature,
+        }
     }
 }
 

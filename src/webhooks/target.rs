@@ -10,7 +10,7 @@ use serde::Deserialize;
 use ureq::http::Uri;
 
 use super::kinds_by_default;
-use super::signature::{SECRET_BYTES_MIN, Secret, SecretFault};
+use super::signature::{SECRET_BYTES_MIN, Secret, SecretFault, Secrets};
 use crate::auth::Pattern;
 use crate::events::{Kind, KindSet, Told};
 
@@ -29,7 +29,7 @@ pub(super) struct Target {
     pub(super) url: Arc<str>,
     /// The beginning of the address, which is no secret.
     pub(super) origin: Arc<str>,
-    pub(super) secret: Secret,
+    pub(super) secrets: Secrets,
     kinds: KindSet,
     /// Of which documents it hears; of all where there are none.
     documents: Vec<Pattern>,
@@ -61,8 +61,9 @@ enum TargetFault {
     Url,
     Kind(String),
     Debounce,
-    SecretFile(PathBuf, String),
-    Secret(PathBuf, SecretFault),
+    /// Of this key in the file of targets.
+    SecretFile(&'static str, PathBuf, String),
+    Secret(&'static str, PathBuf, SecretFault),
 }
 
 impl fmt::Display for TargetsFault {
@@ -89,12 +90,12 @@ impl fmt::Display for TargetFault {
                 write!(f, "events: there is no {word:?}; allowed: {}", words.join(", "))
             }
             Self::Debounce => f.write_str("debounce_ms: out of range; allowed: 0 to 3600000"),
-            Self::SecretFile(file, error) => write!(f, "secret_file: {} cannot be read: {error}", file.display()),
-            Self::Secret(file, SecretFault::NotBase64) => {
-                write!(f, "secret_file: {}: behind whsec_ there is no base64", file.display())
+            Self::SecretFile(key, file, error) => write!(f, "{key}: {} cannot be read: {error}", file.display()),
+            Self::Secret(key, file, SecretFault::NotBase64) => {
+                write!(f, "{key}: {}: behind whsec_ there is no base64", file.display())
             }
-            Self::Secret(file, SecretFault::TooShort) => {
-                write!(f, "secret_file: {}: shorter than {SECRET_BYTES_MIN} bytes", file.display())
+            Self::Secret(key, file, SecretFault::TooShort) => {
+                write!(f, "{key}: {}: shorter than {SECRET_BYTES_MIN} bytes", file.display())
             }
         }
     }
@@ -113,6 +114,7 @@ struct Entry {
     name: String,
     url: String,
     secret_file: PathBuf,
+    former_secret_file: Option<PathBuf>,
     events: Option<Vec<String>>,
     #[serde(default)]
     documents: Vec<String>,
@@ -146,7 +148,7 @@ impl Target {
     }
 
     fn of(entry: Entry, folder: &Path) -> Result<Self, TargetFault> {
-        let Entry { name, url, secret_file, events, documents, debounce_ms } = entry;
+        let Entry { name, url, secret_file, former_secret_file, events, documents, debounce_ms } = entry;
         let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
         if name.is_empty() || name.len() > NAME_BYTES_MAX || !name.bytes().all(is_word) {
             return Err(TargetFault::Name);
@@ -162,11 +164,16 @@ impl Target {
         if debounce_ms.is_some_and(|ms| ms > 3_600_000) {
             return Err(TargetFault::Debounce);
         }
-        let path = folder.join(secret_file);
-        let content = read(&path).map_err(|error| TargetFault::SecretFile(path.clone(), error))?;
-        let secret = Secret::parse(&content).map_err(|fault| TargetFault::Secret(path, fault))?;
+        let secret = |key, file: &Path| {
+            let path = folder.join(file);
+            let content = read(&path).map_err(|error| TargetFault::SecretFile(key, path.clone(), error))?;
+            Secret::parse(&content).map_err(|fault| TargetFault::Secret(key, path, fault))
+        };
+        let current = secret("secret_file", &secret_file)?;
+        let former = former_secret_file.map(|file| secret("former_secret_file", &file)).transpose()?;
+        let secrets = Secrets { current, former };
         let documents = documents.iter().map(|pattern| Pattern::new(pattern)).collect();
-        Ok(Self { name: name.into(), url: url.into(), origin: origin.into(), secret, kinds, documents, debounce_ms })
+        Ok(Self { name: name.into(), url: url.into(), origin: origin.into(), secrets, kinds, documents, debounce_ms })
     }
 
     /// Whether it hears of this.
@@ -263,7 +270,10 @@ mod tests {
             (target("a", url, "events = [\"removed\"]"), "there is no \"removed\"; allowed: created, changed"),
             (target("a", url, "debounce_ms = 3600001"), "debounce_ms: out of range"),
             (target("a", url, "").replace("\"secret\"", "\"absent\""), "absent cannot be read"),
+            (target("a", url, "").replace("\"secret\"", "\"short\""), ": secret_file: "),
             (target("a", url, "").replace("\"secret\"", "\"short\""), "shorter than 24 bytes"),
+            (target("a", url, "former_secret_file = \"absent\""), ": former_secret_file: "),
+            (target("a", url, "former_secret_file = \"short\""), ": former_secret_file: "),
             ((0..17).map(|n| target(&n.to_string(), url, "")).collect(), "more than 16 targets"),
         ] {
             let error = read_text("bad", &text).err().expect("it cannot be taken");

@@ -20,10 +20,14 @@ pub(crate) enum Answer {
 
 /// A guest from 127.0.0.`last`.
 pub(crate) fn connect(server: &Server, last: u8) -> Client {
+    connect_to(server.address, last)
+}
+
+fn connect_to(address: SocketAddr, last: u8) -> Client {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     socket.set_reuse_address(true).expect("a socket");
     socket.bind(&SocketAddr::from((Ipv4Addr::new(127, 0, 0, last), 0)).into()).expect("an address of this machine");
-    socket.connect(&server.address.into()).expect("the server listens");
+    socket.connect(&address.into()).expect("the server listens");
     Client::over(TcpStream::from(socket))
 }
 
@@ -49,6 +53,16 @@ pub(crate) fn knock(server: &Server, last: u8, before: &[u8], path: &str, header
         Answer::Status(_) => String::from_utf8(client.rest()).expect("answers are text"),
     };
     (client, answer, head + &rest)
+}
+
+/// What the control plane answers to somebody from 127.0.0.`last`: the status, and all that was said.
+pub(crate) fn ask(server: &Server, last: u8, path: &str, headers: &str) -> (u16, String) {
+    let mut client = connect_to(server.control, last);
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{headers}\r\n");
+    client.send_raw(request.as_bytes());
+    let said = String::from_utf8(client.rest()).expect("answers are text");
+    let status = said.split(' ').nth(1).and_then(|status| status.parse().ok());
+    (status.unwrap_or_else(|| panic!("a status: {said}")), said)
 }
 
 /// The same, of whom only the answer matters as long as it is there.

@@ -65,6 +65,21 @@ fn command(driver: &str, folder: &Folder, arguments: &[&str]) -> Command {
     command
 }
 
+/// The same, with so many open files at most.
+fn limited(command: &Command, open_files: u32) -> Command {
+    let mut limited = Command::new("sh");
+    limited.args(["-c", "ulimit -n \"$0\" && exec \"$@\""]).arg(open_files.to_string());
+    limited.arg(command.get_program()).args(command.get_args());
+    for (name, value) in command.get_envs() {
+        match value {
+            Some(value) => limited.env(name, value),
+            None => limited.env_remove(name),
+        };
+    }
+    limited.stderr(Stdio::piped()).stdout(Stdio::null());
+    limited
+}
+
 impl Server {
     pub(crate) fn start(driver: &str, folder: &Folder, arguments: &[&str]) -> Self {
         Self::start_in(driver, folder, arguments, &[])
@@ -72,8 +87,16 @@ impl Server {
 
     /// With these variables beside those of the test.
     pub(crate) fn start_in(driver: &str, folder: &Folder, arguments: &[&str], environment: &[(&str, &str)]) -> Self {
-        let mut command = command(driver, folder, arguments);
-        let mut child = command.envs(environment.iter().copied()).spawn().expect("the binary was built");
+        Self::spawn(command(driver, folder, arguments).envs(environment.iter().copied()))
+    }
+
+    /// With so many open files at most.
+    pub(crate) fn start_with_open_files(driver: &str, folder: &Folder, arguments: &[&str], open_files: u32) -> Self {
+        Self::spawn(&mut limited(&command(driver, folder, arguments), open_files))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        let mut child = command.spawn().expect("the binary was built");
         let mut log = BufReader::new(child.stderr.take().expect("it is piped"));
         let mut said = String::new();
         let mut control = None;

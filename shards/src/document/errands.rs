@@ -227,7 +227,7 @@ impl Document {
                 };
                 *counter += parts.len() as u64;
                 let (sequence, is_new) = (brought_by.unwrap_or(self.last()), brought_by.is_some());
-                let answer = Answer::Edited { sequence, is_new, deletions: core.deletions };
+                let answer = Answer::Edited { sequence, is_new, deletions: core.deletions.count() };
                 self.answer_when_durable(sequence, job, answer, core);
             }
         }
@@ -385,8 +385,8 @@ impl Document {
             unreachable!("only what was ordered to be deleted is")
         };
         core.counters.documents_deleted += 1;
-        core.deletions = core.deletions.next();
-        self.deleted = core.deletions;
+        core.deletions.deleted(self.id);
+        self.deleted = core.deletions.count();
         let loaded = successor.map(|successor| {
             let Successor { known, records, bytes, updates: _ } = *successor;
             core.committed(bytes);
@@ -426,10 +426,10 @@ impl Document {
             sessions: shown.filter_map(|session| self.inspect_session(session, core)).collect(),
             sessions_in_all: self.fan_out.len(),
             states: self.presence.inspect(INSPECTED_STATE_BYTES_MAX),
-            deletions: core.deletions,
+            deletions: core.deletions.count(),
             // Whoever reads now may find what takes its place.
             deleted: match self.phase {
-                Phase::Deleting(_) => core.deletions.next(),
+                Phase::Deleting(_) => core.deletions.count().next(),
                 Phase::Loading | Phase::Open | Phase::Idle(_) => self.deleted,
             },
         }

@@ -142,6 +142,30 @@ fn what_is_meant_for_a_document_that_was_deleted_is_not_done_to_the_next() {
 }
 
 #[test]
+fn a_document_that_is_not_in_memory_is_not_taken_for_another_that_was_deleted() {
+    let mut host = Host::with(1, |config| config.document_idle_ms = 1_000);
+    let same = Expected::Same(DeletionCount(0));
+    let of_another = |host: &mut Host, job: u64, errand: Errand| {
+        let name = "another";
+        host.handle(0, Input::Errand { job, document: DocumentId::of(name), name: name.into(), errand });
+        host.turn();
+    };
+    host.errand(0, 0, edit(&typed(1, 0, "a")));
+    of_another(&mut host, 1, edit(&typed(1, 0, "a")));
+    host.commit();
+    of_another(&mut host, 2, delete(true));
+    host.finish_deletion();
+    host.pass(5_000);
+    assert_eq!(host.shard(0).counters().documents, 0);
+    host.answers();
+    host.errand(0, 3, expecting(same, &[&typed(2, 0, "b")]));
+    host.commit();
+    assert_eq!(host.answers(), [edited(3, 1, true, 1)], "it was never deleted");
+    of_another(&mut host, 4, expecting(same, &[&typed(2, 0, "b")]));
+    assert_eq!(host.answers(), ["4: Failed(Changed { sequence: Sequence(0) })"]);
+}
+
+#[test]
 fn an_edit_of_several_parts_is_made_wholly_or_not_at_all() {
     for shards in [1, 2] {
         let (mut host, a, b) = two_with_little_room(shards);

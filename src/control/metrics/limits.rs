@@ -34,9 +34,14 @@ fn met(seen: &Seen, page: &mut Page<'_>) -> fmt::Result {
         "Times that a connection, a session, an update or a user met a limit and was held back, refused or closed. Connections not let in count as refused.",
     );
     page.counter_by(family, "limit", counts)?;
-    let family = ("logins_failed", In::Count, "Logins that failed with what can never have been good.");
-    page.counter(family, seen.sum(|core| core.limits.logins_failed))?;
-    page.counter(("bans", In::Count, "Bans of addresses that began."), seen.sum(|core| core.limits.bans))?;
+    let family = (
+        "logins_failed",
+        In::Count,
+        "Logins that failed with what can never have been good, on the port of clients and on the control plane.",
+    );
+    page.counter(family, seen.sum(|core| core.limits.logins_failed) + seen.context.bans.logins_failed())?;
+    let family = ("bans", In::Count, "Bans of addresses that began, wherever the logins failed.");
+    page.counter(family, seen.sum(|core| core.limits.bans) + seen.context.bans.begun())?;
     let family = (
         "refusals_unheard",
         In::Count,
@@ -48,8 +53,12 @@ fn met(seen: &Seen, page: &mut Page<'_>) -> fmt::Result {
 /// Those of the settings that figures elsewhere are compared with. 0: no limit.
 fn set(seen: &Seen, page: &mut Page<'_>) -> fmt::Result {
     let settings = seen.settings();
-    let family = ("limit_connections", In::Count, "Connections of the process (connections_max).");
-    page.gauge(family, settings.connections_max)?;
+    let family = (
+        "limit_connections",
+        In::Count,
+        "Connections of the process (connections_max, or fewer where the limit of open files does not allow as many).",
+    );
+    page.gauge(family, settings.connections_max.min(seen.context.connections_room))?;
     let family = ("limit_documents_per_core", In::Count, "Documents open on one core (documents_per_shard_max).");
     page.gauge(family, settings.documents_per_shard_max)?;
     let family = ("limit_sessions_per_document", In::Count, "Sessions of one document (sessions_per_document_max).");

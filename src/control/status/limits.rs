@@ -29,7 +29,7 @@ pub(super) fn of(context: &Context) -> Vec<Limit> {
         limit(
             "connections_max",
             Some(context.health.connections() as u64),
-            settings.connections_max,
+            settings.connections_max.min(context.connections_room),
             sum(|it| it.connections.surplus + it.connections.unheard),
             "connections",
         ),
@@ -47,7 +47,13 @@ pub(super) fn of(context: &Context) -> Vec<Limit> {
             sum(|it| it.limits.addresses_fast),
             "connections",
         ),
-        limit("login_failures_max", None, settings.login_failures_max, sum(|it| it.limits.bans), "failures"),
+        limit(
+            "login_failures_max",
+            None,
+            settings.login_failures_max,
+            sum(|it| it.limits.bans) + context.bans.begun(),
+            "failures",
+        ),
         limit(
             "connections_per_user_max",
             None,

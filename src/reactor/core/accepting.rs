@@ -7,7 +7,7 @@ use std::time::SystemTime;
 use selvedge_shards::{Dialect, DocumentId, Input, Now, ShardId};
 
 use super::super::drain::Step;
-use super::{Core, Deadline, session_of};
+use super::{Core, Deadline, SURPLUS_CONNECTIONS_MAX, session_of};
 use crate::close::Goodbye;
 use crate::connection::{Connection, Phase, Route};
 use crate::driver::{ConnectionKey, Operation, Socket};
@@ -16,10 +16,6 @@ use crate::events;
 use crate::handoff::{Handed, owner_of};
 use crate::limits::{Door, Meter, Reception};
 use crate::mesh::Parcel;
-
-/// Connections beyond the limit that are still heard, so that they can be told so, and that health checks get through. Any more are closed
-/// without a word.
-const SURPLUS_CONNECTIONS_MAX: usize = 256;
 
 /// How long a core is silent about accepting that goes on failing.
 const ACCEPT_WARNING_MS: u64 = 10_000;

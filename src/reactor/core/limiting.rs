@@ -281,7 +281,7 @@ impl Core {
     pub(super) fn login_denied(&mut self, address: Address, denied: Denied) -> bool {
         self.counters.denied[denied.place()] += 1;
         self.limiting.refuse(address, Reason::Login(denied.to_string().into()));
-        is_failed_login(denied) && self.login_failed(address)
+        denied.is_failed_login() && self.login_failed(address)
     }
 
     /// Somebody tried to come in with what can never have been good: once too often, and its address is banned for a while. Says whether
@@ -380,22 +380,5 @@ impl Core {
             self.limiting.paced.pop();
             self.unhold(key, Hold::Rate);
         }
-    }
-}
-
-/// What can never have been good counts towards a ban. What was good once, or is good for something else, does not: an office whose tokens have expired
-/// must not lose those who have new ones.
-fn is_failed_login(denied: Denied) -> bool {
-    match denied {
-        Denied::Ambiguous | Denied::Malformed | Denied::Untrusted | Denied::Claim(_) => true,
-        Denied::Missing
-        | Denied::Expired
-        | Denied::NotYetValid
-        | Denied::Audience
-        | Denied::Issuer
-        | Denied::Revoked
-        | Denied::Forbidden
-        | Denied::KeysPending
-        | Denied::KeyPending => false,
     }
 }
