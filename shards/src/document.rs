@@ -593,7 +593,7 @@ impl Document {
             What::SyncStep2(state_vector) => {
                 if self.known.is_covered_by(&state_vector) {
                     let frame = self.nothing_new();
-                    self.hand_over(session, Arc::new([frame]), self.sequence, core);
+                    self.hand_answer(session, Arc::new([frame]), self.sequence, core);
                 } else {
                     if core.is_here(session) {
                         self.fan_out.begin_catch_up(session.session, &mut core.sessions);
@@ -757,7 +757,10 @@ impl Document {
     }
 
     /// All of it is durable.
-    fn acknowledge(&self, session: SessionRef, worth: u32, core: &mut Core) {
+    fn acknowledge(&mut self, session: SessionRef, worth: u32, core: &mut Core) {
+        if self.acknowledgements.waits_for_answer(session, worth) {
+            return;
+        }
         core.counters.acknowledgements += u64::from(worth);
         core.reply(session, sync_status(true, worth));
     }
@@ -1160,13 +1163,15 @@ impl Document {
                 {
                     self.answer(session, What::SyncStep2(state_vector.clone()), core);
                 }
-                (Ok(CaughtUp { frames, through }), _) => {
-                    let (frames, through) = if joins && !core.is_here(session) {
-                        self.with_news(frames, *through)
-                    } else {
-                        (Arc::clone(frames), *through)
+                (Ok(CaughtUp { frames, through }), CatchUpFrom::StateVector(_)) => {
+                    let (frames, through) = match core.is_here(session) {
+                        true => (Arc::clone(frames), *through),
+                        false => self.with_news(frames, *through),
                     };
-                    self.hand_over(session, frames, through, core);
+                    self.hand_answer(session, frames, through, core);
+                }
+                (Ok(CaughtUp { frames, through }), CatchUpFrom::Sequence(_)) => {
+                    self.hand_over(session, Arc::clone(frames), *through, core);
                 }
                 (Err(failed), _) => self.end(session, CloseReason::LoadFailed(failed.clone()), core),
             }
@@ -1174,6 +1179,15 @@ impl Document {
         self.fan_out.end_job(job.id);
         self.settle(core.now);
         self.delete_if_at_rest(core);
+    }
+
+    /// What the session has asked for, and behind it what it was not to hear before.
+    fn hand_answer(&mut self, session: SessionRef, frames: Arc<[Frame]>, through: Sequence, core: &mut Core) {
+        self.hand_over(session, frames, through, core);
+        let worth = self.acknowledgements.answered(session);
+        if worth > 0 {
+            self.acknowledge(session, worth, core);
+        }
     }
 
     fn hand_over(&mut self, session: SessionRef, frames: Arc<[Frame]>, through: Sequence, core: &mut Core) {
