@@ -23,9 +23,12 @@ export function socket (t, url, options = {}) {
   return made
 }
 
-/** A provider on a socket. Everything that it is told is kept in `told`. */
+const SYNC = 0
+const STEP_2 = 1
+
+/** A provider on a socket. Everything that it is told is kept in `told`; `hasAnswer` says whether a SyncStep2 has come on this connection. */
 export function provider (t, websocketProvider, name, { doc = new Y.Doc(), ...options } = {}) {
-  const told = { authenticated: [], failed: [], closed: [], stateless: [], unsynced: [], synced: 0 }
+  const told = { authenticated: [], failed: [], closed: [], stateless: [], unsynced: [], synced: 0, hasAnswer: false, syncedEarly: 0 }
   const made = new HocuspocusProvider({
     websocketProvider,
     name,
@@ -36,7 +39,16 @@ export function provider (t, websocketProvider, name, { doc = new Y.Doc(), ...op
     onClose: ({ event }) => told.closed.push(event.reason),
     onStateless: ({ payload }) => told.stateless.push(payload),
     onUnsyncedChanges: ({ number }) => told.unsynced.push(number),
-    onSynced: () => { told.synced++ },
+    onOpen: () => { told.hasAnswer = false },
+    onMessage: ({ message }) => {
+      message.readVarString()
+      told.hasAnswer ||= message.readVarUint() === SYNC && message.readVarUint() === STEP_2
+    },
+    onSynced: () => {
+      told.synced++
+      // It takes itself for synced, too, when all that it counts is acknowledged: then without the document.
+      if (!told.hasAnswer) told.syncedEarly++
+    },
     ...options
   })
   made.attach()
@@ -46,6 +58,11 @@ export function provider (t, websocketProvider, name, { doc = new Y.Doc(), ...op
 
 /** All have what the server has, and all that they have is on disk. */
 export const saved = (...providers) => until(
-  () => providers.every(one => one.isSynced && one.unsyncedChanges === 0),
+  () => {
+    for (const { told, configuration } of providers) {
+      if (told?.syncedEarly > 0) throw new Error(`${configuration.name} was synced before it was sent the document`)
+    }
+    return providers.every(one => one.isSynced && one.unsyncedChanges === 0)
+  },
   () => `saved: ${providers.map(one => `${one.configuration.name} ${one.isSynced} ${one.unsyncedChanges}`).join(', ')}`
 )
