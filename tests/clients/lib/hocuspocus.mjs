@@ -1,6 +1,8 @@
 // Unmodified Hocuspocus clients: sockets, and providers that share them.
 import { HocuspocusProvider, HocuspocusProviderWebsocket } from '@hocuspocus/provider'
+import * as decoding from 'lib0/decoding'
 import WebSocket from 'ws'
+import { messageYjsSyncStep2 } from 'y-protocols/sync'
 import * as Y from 'yjs'
 import { until } from './clients.mjs'
 
@@ -24,7 +26,6 @@ export function socket (t, url, options = {}) {
 }
 
 const SYNC = 0
-const STEP_2 = 1
 
 /** A provider on a socket. Everything that it is told is kept in `told`; `hasAnswer` says whether a SyncStep2 has come on this connection. */
 export function provider (t, websocketProvider, name, { doc = new Y.Doc(), ...options } = {}) {
@@ -40,9 +41,11 @@ export function provider (t, websocketProvider, name, { doc = new Y.Doc(), ...op
     onStateless: ({ payload }) => told.stateless.push(payload),
     onUnsyncedChanges: ({ number }) => told.unsynced.push(number),
     onOpen: () => { told.hasAnswer = false },
-    onMessage: ({ message }) => {
-      message.readVarString()
-      told.hasAnswer ||= message.readVarUint() === SYNC && message.readVarUint() === STEP_2
+    onMessage: ({ event }) => {
+      // Read here anew: all who listen share what they are given to read from.
+      const decoder = decoding.createDecoder(new Uint8Array(event.data))
+      decoding.readVarString(decoder)
+      told.hasAnswer ||= decoding.readVarUint(decoder) === SYNC && decoding.readVarUint(decoder) === messageYjsSyncStep2
     },
     onSynced: () => {
       told.synced++
