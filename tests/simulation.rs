@@ -9,6 +9,8 @@ mod agenda;
 mod checks;
 #[path = "simulation/client.rs"]
 mod client;
+#[path = "simulation/committed.rs"]
+mod committed;
 #[path = "simulation/coverage.rs"]
 mod coverage;
 #[path = "simulation/disk.rs"]

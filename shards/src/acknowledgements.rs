@@ -9,6 +9,10 @@
 //! else. But a SyncStep1 that had to wait at the client for a connection comes behind Updates that are counted. So what is due by then
 //! comes late: when the session has been quiet for a while, nothing else is due to it, and nothing of it waits for what it refers to. A number that is right already stays, as it
 //! does not fall below zero; one that is too high becomes right.
+//!
+//! A client whose number falls to zero also takes itself for one that has the document. So from the first SyncStep1 of a session until its
+//! answer nothing is acknowledged to it: the answer is read from the disk, or comes from another core, and what the client sends meanwhile could
+//! be durable before.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -20,7 +24,8 @@ pub(crate) const DUE_MAX: u32 = 1_024;
 /// A session that has said nothing for so long gets what comes late: what it has counted is here, and what is here is acknowledged.
 const QUIET_MS: u64 = 1_000;
 
-/// Acknowledgements that a session is owed for what was refused. Any more it is not given; its number is right again after its next SyncStep1.
+/// Acknowledgements that a session is owed for what was refused, and those that wait for its first answer. Any more it is not given; its number is
+/// right again after its next SyncStep1.
 const OWED_MAX: u32 = 1 << 14;
 
 #[derive(Debug, Default)]
@@ -39,6 +44,19 @@ struct Count {
     late: u32,
     /// When it last sent something that is counted, or SyncStep1.
     heard: Now,
+    first_answer: FirstAnswer,
+}
+
+/// The answer to the first SyncStep1 of a session.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum FirstAnswer {
+    /// It has asked for nothing.
+    #[default]
+    NotWanted,
+    /// So many acknowledgements come behind it.
+    Awaited { kept: u32 },
+    /// It has it, or it comes before whatever is sent from here on.
+    Given,
 }
 
 /// One count for each session that wants it.
@@ -85,14 +103,40 @@ impl Acknowledgements {
         let was_full = count.due_in_all >= DUE_MAX;
         // Two in a row are one for the client.
         let again = u32::from(count.counts_anew);
-        let late = [count.due_in_all, count.owed, waits, again].into_iter().fold(count.late, u32::saturating_add);
+        let (kept, first_answer) = match count.first_answer {
+            FirstAnswer::NotWanted => (0, FirstAnswer::Awaited { kept: 0 }),
+            FirstAnswer::Awaited { kept } => (kept, FirstAnswer::Awaited { kept: 0 }),
+            FirstAnswer::Given => (0, FirstAnswer::Given),
+        };
+        let late = [count.due_in_all, count.owed, waits, again, kept].into_iter().fold(count.late, u32::saturating_add);
         let late = late.min(OWED_MAX);
-        *count = Count { asked: count.asked, counts_anew: true, late, heard: now, ..Count::default() };
+        *count = Count { asked: count.asked, counts_anew: true, late, heard: now, first_answer, ..Count::default() };
         self.waiting.remove(&session);
         if late > 0 {
             self.late.insert(session);
         }
         was_full
+    }
+
+    /// Says whether so many acknowledgements, which are due, have to wait for the session's first answer: then [`Acknowledgements::answered`] gives
+    /// them.
+    pub(crate) fn waits_for_answer(&mut self, session: SessionRef, worth: u32) -> bool {
+        match self.counts.get_mut(&session).map(|count| &mut count.first_answer) {
+            Some(FirstAnswer::Awaited { kept }) => {
+                *kept = kept.saturating_add(worth).min(OWED_MAX);
+                true
+            }
+            Some(FirstAnswer::NotWanted | FirstAnswer::Given) | None => false,
+        }
+    }
+
+    /// What the session has asked for is on its way to it: how many acknowledgements have waited for that.
+    pub(crate) fn answered(&mut self, session: SessionRef) -> u32 {
+        let Some(count) = self.counts.get_mut(&session) else { return 0 };
+        match std::mem::replace(&mut count.first_answer, FirstAnswer::Given) {
+            FirstAnswer::Awaited { kept } => kept,
+            FirstAnswer::NotWanted | FirstAnswer::Given => 0,
+        }
     }
 
     /// The session has sent an Update: how many acknowledgements that is worth. None, if it does not count.
@@ -112,7 +156,11 @@ impl Acknowledgements {
         let (counts, mut taken) = (&mut self.counts, Vec::new());
         self.late.retain(|&session| {
             let Some(count) = counts.get_mut(&session) else { return false };
-            let settled = count.due.is_empty() && count.owed == 0 && !count.counts_anew;
+            let is_answered = match count.first_answer {
+                FirstAnswer::NotWanted | FirstAnswer::Given => true,
+                FirstAnswer::Awaited { .. } => false,
+            };
+            let settled = count.due.is_empty() && count.owed == 0 && !count.counts_anew && is_answered;
             let is_quiet = settled && now.since(count.heard) >= QUIET_MS && !lacks(session);
             if is_quiet {
                 taken.push((session, std::mem::take(&mut count.late)));
@@ -234,6 +282,8 @@ mod tests {
         assert_eq!(acknowledgements.worth_of_update(SESSION, Now(900)), Some(1));
         assert_eq!(acknowledgements.take_late(Now(899 + QUIET_MS), nothing), [], "it is not quiet");
         assert_eq!(acknowledgements.take_late(Now(900 + QUIET_MS), |_| true), [], "something of it waits");
+        assert_eq!(acknowledgements.take_late(Now(900 + QUIET_MS), nothing), [], "it waits for an answer");
+        assert_eq!(acknowledgements.answered(SESSION), 0);
         assert_eq!(acknowledgements.take_late(Now(900 + QUIET_MS), nothing), [(SESSION, 7)]);
         assert!(!acknowledgements.has_late());
     }
@@ -258,6 +308,34 @@ mod tests {
             acknowledgements.was_asked(SESSION);
         }
         assert_eq!([(); 2].map(|()| acknowledgements.worth_of_sync_step_2(SESSION, Now(0))), [1, 0]);
+        assert_eq!(acknowledgements.answered(SESSION), 0);
+        assert_eq!(acknowledgements.take_late(Now(QUIET_MS), nothing), [(SESSION, 1)]);
+    }
+
+    #[test]
+    fn what_is_due_before_the_first_answer_comes_behind_it() {
+        let mut acknowledgements = one();
+        assert!(!acknowledgements.waits_for_answer(SESSION, 1), "it has asked for nothing");
+        acknowledgements.begins_anew(SESSION, 0, Now(0));
+        assert!(acknowledgements.waits_for_answer(SESSION, 1) && acknowledgements.waits_for_answer(SESSION, 2));
+        assert_eq!(acknowledgements.answered(SESSION), 3);
+        acknowledgements.begins_anew(SESSION, 0, Now(0));
+        assert!(!acknowledgements.waits_for_answer(SESSION, 1), "it has the document");
+        assert_eq!(acknowledgements.answered(SESSION), 0);
+    }
+
+    #[test]
+    fn who_begins_anew_before_the_first_answer_gets_late_what_has_waited_for_it() {
+        let mut acknowledgements = one();
+        acknowledgements.begins_anew(SESSION, 0, Now(0));
+        acknowledgements.was_asked(SESSION);
+        assert_eq!(acknowledgements.worth_of_sync_step_2(SESSION, Now(0)), 1);
+        assert!(acknowledgements.waits_for_answer(SESSION, 1));
+        acknowledgements.begins_anew(SESSION, 0, Now(0));
+        acknowledgements.was_asked(SESSION);
+        assert_eq!(acknowledgements.worth_of_sync_step_2(SESSION, Now(0)), 1);
+        assert!(acknowledgements.waits_for_answer(SESSION, u32::MAX));
+        assert_eq!(acknowledgements.answered(SESSION), OWED_MAX, "and that is bounded");
         assert_eq!(acknowledgements.take_late(Now(QUIET_MS), nothing), [(SESSION, 1)]);
     }
 

@@ -1256,6 +1256,49 @@ fn a_sync_step_1_of_one_that_counts_is_answered_by_one_and_its_sync_step_2_is_ac
 }
 
 #[test]
+fn nothing_is_acknowledged_to_a_session_that_waits_for_its_first_answer() {
+    // On another core it has not heard yet that it is paused when it answers the server's SyncStep1.
+    let (mut host, a, b) = one_that_counts(2, Access::ReadWrite);
+    host.update(b, &typed(2, 0, "b"));
+    host.commit();
+    host.got(a);
+    host.step_1(a, EMPTY_STEP_1);
+    assert!(matches!(host.got(a)[..], [Got::Step1(_)]));
+    step_2(&mut host, a, &[0, 0]);
+    host.pass(3_000);
+    assert_eq!(host.got(a), [], "its number would be zero, and it without the document");
+    host.catch_up();
+    let got = host.got(a);
+    assert!(matches!(got[..], [Got::Step2(_), SAVED]), "{got:?}");
+    host.update(a, &typed(1, 0, "a"));
+    host.commit();
+    assert_eq!(host.got(a)[0], SAVED, "from here on nothing waits");
+}
+
+#[test]
+fn what_was_written_before_the_first_sync_step_1_is_not_acknowledged_before_its_answer() {
+    for shards in [1, 2] {
+        let (mut host, a, b) = one_that_counts(shards, Access::ReadWrite);
+        host.update(b, &typed(2, 0, "b"));
+        host.commit();
+        host.update(a, &typed(1, 0, "a"));
+        host.step_1(a, EMPTY_STEP_1);
+        step_2(&mut host, a, &typed(1, 0, "a"));
+        host.got(a);
+        host.commit();
+        let got = host.got(a);
+        assert!(!got.contains(&SAVED), "the answer is still being made: {got:?}");
+        host.catch_up();
+        let got = host.got(a);
+        let step_2 = got.iter().position(|got| matches!(got, Got::Step2(_)));
+        let saved = got.iter().position(|got| *got == SAVED);
+        assert!(step_2.is_some() && step_2 < saved, "{got:?}");
+        host.pass(3_000);
+        assert_eq!(host.got(a), [SAVED], "what it sent before its SyncStep1");
+    }
+}
+
+#[test]
 fn what_waits_is_acknowledged_when_it_is_committed_and_the_sync_step_2_that_brings_the_gap_is_not() {
     for shards in [1, 2] {
         let (mut host, a, _) = one_that_counts(shards, Access::ReadWrite);

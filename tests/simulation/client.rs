@@ -2,16 +2,19 @@
 //! passing awareness on. Sees nothing but the bytes that arrive.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 use selvedge_protocol::awareness::{self, Entry};
 use selvedge_protocol::sync::{self, Message};
+use selvedge_protocol::update::Known;
 use selvedge_protocol::websocket::{self, Limits, OpCode, Reader, Role, put_masked_frame};
-use selvedge_shards::Dialect;
+use selvedge_shards::{Dialect, DocumentId};
 use yrs::updates::decoder::Decode;
 use yrs::updates::encoder::Encode;
 use yrs::{Doc, ReadTxn, StateVector, Transact, Update};
 
 use crate::agenda::Event;
+use crate::committed;
 use crate::edits;
 use crate::network::Side;
 use crate::plan::ClientPlan;
@@ -49,8 +52,8 @@ struct Wire {
     opened: u64,
     received: u64,
     synced: bool,
-    /// SyncStep1s sent without an answer; each with how many of `handed` it promises the safety of, and from where.
-    asked: VecDeque<(usize, usize)>,
+    /// SyncStep1s sent without an answer.
+    asked: VecDeque<Asked>,
     /// Updates sent.
     handed: Vec<Vec<u8>>,
     /// Those of them that are in the number of one that counts.
@@ -62,6 +65,16 @@ struct Wire {
     greeted: bool,
     counting: Option<Counting>,
     /// Which of the documents of that name it is for.
+    epoch: u64,
+}
+
+/// A SyncStep1 without an answer.
+struct Asked {
+    /// The answer promises the safety of what of `handed` lies between these.
+    promises: (usize, usize),
+    /// What the document had by then; which the client has, too, with the answer.
+    committed: Arc<Known>,
+    /// Which of the documents of that name it was asked of.
     epoch: u64,
 }
 
@@ -307,14 +320,18 @@ impl Client {
     fn ask(&mut self, stage: &mut Stage) {
         let Some(wire) = &mut self.wire else { return };
         let until = if wire.refused { wire.unsure_before } else { wire.handed.len() };
-        if let Some(counting) = &mut wire.counting {
-            counting.doubtful |= counting.unsynced > 0;
-            counting.unsynced = 1;
-            counting.counts_anew = true;
-            wire.asked.push_back((0, 0));
-        } else {
-            wire.asked.push_back((wire.unsure_before, until));
-        }
+        let promises = match &mut wire.counting {
+            Some(counting) => {
+                counting.doubtful |= counting.unsynced > 0;
+                counting.unsynced = 1;
+                counting.counts_anew = true;
+                (0, 0)
+            }
+            None => (wire.unsure_before, until),
+        };
+        let committed = stage.committed.of(DocumentId::of(&stage.plan.documents[self.plan.document]));
+        let epoch = stage.checks.epoch(self.plan.document);
+        wire.asked.push_back(Asked { promises, committed, epoch });
         let state_vector = self.doc.transact().state_vector().encode_v1();
         self.say(Message::SyncStep1 { state_vector: &state_vector }, stage);
     }
@@ -374,6 +391,10 @@ impl Client {
         if saved && counting.unsynced > 0 {
             counting.unsynced -= 1;
             let writes = self.plan.access == selvedge_shards::Access::ReadWrite;
+            if counting.unsynced == 0 && !wire.synced {
+                // The npm client takes itself for one that has the document.
+                stage.checks.fail(format!("client {} is told that all is safe before it has its answer", self.number));
+            }
             if counting.unsynced == 0 && !counting.doubtful && writes {
                 stage.coverage.count("client: all changes acknowledged");
                 stage.checks.promise(self.plan.document, wire.epoch, &wire.counted, &mut stage.coverage);
@@ -388,7 +409,7 @@ impl Client {
                 if wire.greeted {
                     wire.unsure_before = wire.handed.len();
                     for asked in &mut wire.asked {
-                        asked.0 = wire.handed.len();
+                        asked.promises.0 = wire.handed.len();
                     }
                 }
                 wire.greeted = true;
@@ -405,17 +426,20 @@ impl Client {
                 wire.synced = true;
                 self.failures = 0;
                 let answered = wire.asked.pop_front();
-                let promised = answered.filter(|(from, until)| from < until);
+                let promised = answered.as_ref().map(|asked| asked.promises).filter(|(from, until)| from < until);
                 if let Some((from, until)) = promised
                     && self.plan.access == selvedge_shards::Access::ReadWrite
                 {
                     let handed = &wire.handed[from..until];
                     stage.checks.promise(self.plan.document, wire.epoch, handed, &mut stage.coverage);
                 }
-                if answered.is_none() {
-                    stage.checks.fail(format!("client {} gets an answer that it did not ask for", self.number));
-                }
                 self.apply(update, stage);
+                match answered {
+                    Some(asked) => self.must_have(&asked, stage),
+                    None => {
+                        stage.checks.fail(format!("client {} gets an answer that it did not ask for", self.number));
+                    }
+                }
             }
             Message::Update { update } => {
                 self.see_echo(update, stage);
@@ -429,12 +453,32 @@ impl Client {
                 wire.refused = true;
                 wire.unsure_before = wire.handed.len();
                 for asked in &mut wire.asked {
-                    *asked = (0, 0);
+                    asked.promises = (0, 0);
                 }
                 stage.coverage.count("client: denied");
                 stage.trace(format_args!("client {} is denied: {reason}", self.number));
             }
             Message::QueryAwareness => stage.checks.fail("the server asks for awareness".to_owned()),
+        }
+    }
+
+    /// It has its answer: so it has all that was committed when it asked.
+    fn must_have(&mut self, asked: &Asked, stage: &mut Stage) {
+        let document = self.plan.document;
+        if stage.checks.is_deleting(document) || asked.epoch != stage.checks.epoch(document) {
+            return;
+        }
+        if !asked.committed.clocks().is_empty() {
+            stage.coverage.count("synced: with what was committed");
+        }
+        // Without what waits in the document for something else.
+        let state = self.doc.transact().encode_diff_v1(&StateVector::default());
+        let lacks = match Known::of(&state) {
+            Ok(known) => committed::lacks(&known, &asked.committed),
+            Err(error) => Some(format!("what it has is not whole: {error}")),
+        };
+        if let Some(lacks) = lacks {
+            stage.checks.fail(format!("client {} is synced without what was committed: {lacks}", self.number));
         }
     }
 

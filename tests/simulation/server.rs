@@ -26,6 +26,10 @@ use crate::stage::Stage;
 /// Messages that a ring takes before its core holds its own clients back.
 const RING_ENVELOPES: usize = 24;
 
+/// Of a hundred messages to other cores so many find their core stopped for about so long, before it has sent them.
+const STOPS_PERCENT: u64 = 2;
+const STOP_MS: u64 = 30;
+
 const LIMITS: Limits = Limits { message_bytes_max: 2 << 20, fragments_max: 64 };
 
 /// From the first word of a close to the end of its socket.
@@ -55,8 +59,10 @@ struct Core {
     /// By index; the generation of a place grows whenever it is given again.
     seats: Vec<(u32, Option<Seat>)>,
     arrivals: VecDeque<Arrival>,
-    /// From each other core.
+    /// From each other core, and from when on it is seen.
     rings: Vec<VecDeque<(u64, Envelope)>>,
+    /// The machine lets it do nothing until then. What it has laid into rings before is seen, and nothing else.
+    stopped_until: u64,
     scheduled: bool,
     /// When a turn is planned because something is due.
     due_at: Option<u64>,
@@ -102,6 +108,7 @@ impl Server {
                 seats: Vec::new(),
                 arrivals: VecDeque::new(),
                 rings: (0..plan.shards).map(|_| VecDeque::new()).collect(),
+                stopped_until: 0,
                 scheduled: false,
                 due_at: None,
                 freed: Vec::new(),
@@ -212,6 +219,12 @@ impl Server {
                     stage.coverage.count("disk: commit failed");
                     stage.trace(format_args!("commits fail: {reason}"));
                 }
+                if let Input::Committed { document, sequence } = input {
+                    stage.committed.commit(document, sequence);
+                }
+                if let Input::Deleted { document } = input {
+                    stage.committed.deleted(document);
+                }
                 self.tell(core, input, stage);
             }
         }
@@ -254,7 +267,12 @@ impl Server {
     pub(crate) fn turn(&mut self, core: usize, stage: &mut Stage) {
         self.cores[core].scheduled = false;
         for from in 0..self.cores.len() {
-            let taken = std::mem::take(&mut self.cores[core].rings[from]);
+            let ring = &mut self.cores[core].rings[from];
+            let seen = ring.partition_point(|(at, _)| *at <= stage.agenda.now);
+            if seen > 0 && seen < ring.len() {
+                stage.coverage.count("ring: seen in part");
+            }
+            let taken: Vec<_> = ring.drain(..seen).collect();
             let from = ShardId(u16::try_from(from).expect("few"));
             for (_, envelope) in taken {
                 self.handle(core, Input::Envelope { from, envelope }, stage);
@@ -613,6 +631,8 @@ impl Server {
                     more.len()
                 ));
                 stage.trace.bytes(&update);
+                let updates = std::iter::once(&update).chain(&more).cloned();
+                stage.committed.appended(document, sequence, updates);
                 self.persister.gather(Append { core, document, name, sequence, update, more }, &mut stage.agenda);
                 self.take_reports(stage);
             }
@@ -636,6 +656,7 @@ impl Server {
             Effect::Delete { document, name, successor } => {
                 stage.trace(format_args!("core {core} deletes {name}; {} records take its place", successor.len()));
                 self.readers.evict(document);
+                stage.committed.deleting(document, &successor);
                 self.persister.gather(Deletion { core, document, name, successor }, &mut stage.agenda);
                 self.take_reports(stage);
             }
@@ -646,8 +667,17 @@ impl Server {
             }
             Effect::Envelope { to, envelope } => {
                 let to = usize::from(to.0);
-                self.cores[to].rings[core].push_back((stage.agenda.now, envelope));
-                self.schedule(to, stage);
+                let stopped_until = &mut self.cores[core].stopped_until;
+                if stage.random.percent(STOPS_PERCENT) {
+                    *stopped_until = (stage.agenda.now + stage.random.wait(STOP_MS)).max(*stopped_until);
+                }
+                let seen_at = stage.agenda.now.max(*stopped_until);
+                self.cores[to].rings[core].push_back((seen_at, envelope));
+                if seen_at > stage.agenda.now {
+                    stage.agenda.at(seen_at, Event::Turn { life: self.life, core: to });
+                } else {
+                    self.schedule(to, stage);
+                }
             }
         }
     }

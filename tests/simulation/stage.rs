@@ -6,6 +6,7 @@ use selvedge_shards::Answer;
 
 use crate::agenda::Agenda;
 use crate::checks::Checks;
+use crate::committed::Committed;
 use crate::coverage::Coverage;
 use crate::disk::Disk;
 use crate::network::Network;
@@ -21,6 +22,7 @@ pub(crate) struct Stage {
     pub(crate) network: Network,
     pub(crate) disk: Disk,
     pub(crate) checks: Checks,
+    pub(crate) committed: Committed,
     pub(crate) coverage: Coverage,
     pub(crate) trace: Trace,
     /// How far the server's clock has jumped.

@@ -8,6 +8,7 @@ use yrs::{Transact, Update};
 use crate::agenda::{Agenda, Event};
 use crate::checks::Checks;
 use crate::client::Client;
+use crate::committed::Committed;
 use crate::coverage::Coverage;
 use crate::disk::Disk;
 use crate::edits;
@@ -66,6 +67,7 @@ impl World {
             network: Network::new(plan.kernel_bytes, plan.delay_ms, random.branch()),
             disk: Disk::new(plan.write_ms, plan.read_ms, random.branch()),
             checks: Checks::new(durable, !crashes && !plan.deletes),
+            committed: Committed::new(&plan.documents),
             operator: Operator::new(random.branch(), plan.deletes),
             coverage: Coverage::default(),
             trace: Trace::new(verbose),
@@ -369,6 +371,7 @@ impl World {
         let Stage { operator, coverage, checks, disk, plan, .. } = &mut self.stage;
         operator.settle(disk, &plan.documents, checks, coverage);
         self.stage.checks.verify(&self.stage.disk, &self.stage.plan.documents);
+        self.stage.committed.begin_life(&self.stage.disk);
         let down_ms = self.stage.random.between(10, 3_000);
         self.stage.agenda.after(down_ms, Event::Start);
         for link in 0..self.stage.network.links.len() {

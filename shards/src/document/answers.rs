@@ -99,7 +99,7 @@ impl Document {
             What::SyncStep2(state_vector) => {
                 if self.known.is_covered_by(&state_vector) {
                     let frame = self.nothing_new();
-                    self.hand_over(session, Arc::new([frame]), self.sequence, core);
+                    self.hand_answer(session, Arc::new([frame]), self.sequence, core);
                 } else {
                     if core.is_here(session) {
                         self.fan_out.begin_catch_up(session.session, &mut core.sessions);

@@ -41,13 +41,15 @@ impl Document {
                 {
                     self.answer(session, What::SyncStep2(state_vector.clone()), core);
                 }
-                (Ok(CaughtUp { frames, through }), _) => {
-                    let (frames, through) = if joins && !core.is_here(session) {
-                        self.with_news(frames, *through)
-                    } else {
-                        (Arc::clone(frames), *through)
+                (Ok(CaughtUp { frames, through }), CatchUpFrom::StateVector(_)) => {
+                    let (frames, through) = match core.is_here(session) {
+                        true => (Arc::clone(frames), *through),
+                        false => self.with_news(frames, *through),
                     };
-                    self.hand_over(session, frames, through, core);
+                    self.hand_answer(session, frames, through, core);
+                }
+                (Ok(CaughtUp { frames, through }), CatchUpFrom::Sequence(_)) => {
+                    self.hand_over(session, Arc::clone(frames), *through, core);
                 }
                 (Err(failed), _) => self.end(session, CloseReason::LoadFailed(failed.clone()), core),
             }
@@ -57,7 +59,22 @@ impl Document {
         self.delete_if_at_rest(core);
     }
 
-    pub(super) fn hand_over(&mut self, session: SessionRef, frames: Arc<[Frame]>, through: Sequence, core: &mut Core) {
+    /// What the session has asked for, and behind it what it was not to hear before.
+    pub(super) fn hand_answer(
+        &mut self,
+        session: SessionRef,
+        frames: Arc<[Frame]>,
+        through: Sequence,
+        core: &mut Core,
+    ) {
+        self.hand_over(session, frames, through, core);
+        let worth = self.acknowledgements.answered(session);
+        if worth > 0 {
+            self.acknowledge(session, worth, core);
+        }
+    }
+
+    fn hand_over(&mut self, session: SessionRef, frames: Arc<[Frame]>, through: Sequence, core: &mut Core) {
         if core.is_here(session) {
             self.fan_out.caught_up(session.session, &frames, through, &mut core.sessions, &mut core.effects);
         } else {

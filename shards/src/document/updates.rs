@@ -155,7 +155,10 @@ impl Document {
     }
 
     /// All of it is durable.
-    pub(super) fn acknowledge(&self, session: SessionRef, worth: u32, core: &mut Core) {
+    pub(super) fn acknowledge(&mut self, session: SessionRef, worth: u32, core: &mut Core) {
+        if self.acknowledgements.waits_for_answer(session, worth) {
+            return;
+        }
         core.counters.acknowledgements += u64::from(worth);
         core.reply(session, sync_status(true, worth));
     }
