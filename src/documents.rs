@@ -3,6 +3,7 @@
 
 mod attendance;
 mod failed;
+mod preparing;
 mod request;
 mod view;
 
@@ -12,6 +13,7 @@ use std::time::{Duration, SystemTime};
 
 use axum::body::Bytes;
 use selvedge_protocol::document_name::DocumentName;
+use selvedge_protocol::update::Limits;
 use selvedge_shards::{Answer, DeletionCount, DocumentId, Errand, Expected, Inspection, SessionRef, ShardId, Unstored};
 use selvedge_storage::{Catalog, Listed, Listing, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
@@ -25,6 +27,7 @@ pub use view::{Description, Edited, Entry, Page, SessionName, SessionView, Sessi
 use crate::inbox::{Deliver, Note};
 use crate::limits::Users;
 use crate::reader::stored::{assemble, key, last};
+use preparing::{Preparing, bytes_of};
 
 /// Documents on one page at most.
 pub const PAGE_DOCUMENTS_MAX: usize = 1_000;
@@ -32,7 +35,7 @@ pub const PAGE_DOCUMENTS_MAX: usize = 1_000;
 /// Places for what cores are asked and have not answered. Most takes one; see [`PLACE_BYTES`].
 const PLACES: usize = 1_024;
 
-/// An update takes one more place for so many bytes: what is on its way to cores is bounded at 128 MiB.
+/// An update takes one more place for so many bytes: what is on its way to cores is bounded at 128 MiB, and as much again for what is sent of it.
 const PLACE_BYTES: usize = 128 << 10;
 
 // Any update that a record can hold finds room.
@@ -56,6 +59,8 @@ pub struct Parts {
     pub users: Arc<Users>,
     /// How long cores may take to answer.
     pub patience: Duration,
+    /// What updates are held to at present.
+    pub limits: Box<dyn Fn() -> Limits + Send + Sync>,
 }
 
 /// All documents. Clones are the same.
@@ -64,6 +69,7 @@ pub struct Documents {
     parts: Arc<Parts>,
     places: Arc<Semaphore>,
     loads: Arc<Semaphore>,
+    preparing: Preparing,
 }
 
 impl Documents {
@@ -71,7 +77,7 @@ impl Documents {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let (places, loads) = (Arc::new(Semaphore::new(PLACES)), Arc::new(Semaphore::new(LOADS)));
-        Self { parts: Arc::new(parts), places, loads }
+        Self { parts: Arc::new(parts), places, loads, preparing: Preparing::new() }
     }
 
     /// Documents whose names begin with `prefix`, behind the name `after`, in the order of the bytes of their names: those of which something is
@@ -198,11 +204,7 @@ impl Documents {
     ///
     /// Nothing was put in; or nothing is known of that, after [`Failed::TimedOut`] and [`Failed::Draining`].
     pub async fn edit(&self, name: &DocumentName, parts: Vec<Bytes>, expected: Expected) -> Result<Edited, Failed> {
-        let (place, parts) = self.place_of(parts).await?;
-        match self.ask_owner(&place, name, Errand::Edit { parts, expected }).await?.answer {
-            Answer::Edited { sequence, is_new, deletions } => Ok(Edited { sequence: sequence.0, is_new, deletions }),
-            other => Err(unexpected(other)),
-        }
+        self.join(name, parts, expected).await
     }
 
     /// Makes an empty document: its first record says nothing. Says whether it is new, and its last record.
@@ -252,8 +254,10 @@ impl Documents {
     /// As [`Self::edit`]: then what was there is there.
     pub async fn replace(&self, name: &DocumentName, parts: Vec<Bytes>) -> Result<bool, Failed> {
         let stored = self.contains(name).await?;
-        let (place, parts) = self.place_of(parts).await?;
-        match self.ask_owner(&place, name, Errand::Replace { parts, stored }).await?.answer {
+        let bytes = bytes_of(&parts);
+        let updates = self.whole(parts).await?;
+        let place = self.place(bytes).await?;
+        match self.ask_owner(&place, name, Errand::Replace { updates, stored }).await?.answer {
             Answer::Replaced { was_there, sequence: _ } => Ok(was_there),
             other => Err(unexpected(other)),
         }
@@ -363,12 +367,6 @@ impl Documents {
         Ok(Arc::new(place))
     }
 
-    /// The same for updates, which are made ready for a core.
-    async fn place_of(&self, parts: Vec<Bytes>) -> Result<(Arc<OwnedSemaphorePermit>, Vec<Vec<u8>>), Failed> {
-        let place = self.place(parts.iter().map(Bytes::len).sum()).await?;
-        Ok((place, parts.into_iter().map(Vec::from).collect()))
-    }
-
     fn ask(&self, place: &Arc<OwnedSemaphorePermit>, core: ShardId, wanted: Wanted) -> oneshot::Receiver<Answered> {
         let (sender, receiver) = oneshot::channel();
         let reply = Reply { sender, _place: Arc::clone(place) };
@@ -425,7 +423,8 @@ async fn answer(asked: oneshot::Receiver<Answered>, patience: Duration) -> Resul
 fn unexpected(answer: Answer) -> Failed {
     match answer {
         Answer::Failed(failed) => failed.into(),
-        Answer::Edited { .. }
+        Answer::Base(_)
+        | Answer::Edited { .. }
         | Answer::Created { .. }
         | Answer::Deleted(_)
         | Answer::Replaced { .. }

@@ -283,6 +283,10 @@ impl Server {
                 cores: shards,
                 users,
                 patience: limits::patience(settings),
+                limits: Box::new({
+                    let live = Arc::clone(&live);
+                    move || limits::update(&live.current().effective.settings)
+                }),
             }),
             versions: versions.clone(),
             store: rocks,

@@ -185,6 +185,7 @@ impl Core {
             ErrandFailed::Refused(_)
             | ErrandFailed::Lacks { .. }
             | ErrandFailed::Changed { .. }
+            | ErrandFailed::Outdated
             | ErrandFailed::Congested
             | ErrandFailed::Stalled(_)
             | ErrandFailed::Unreadable(_) => {}

@@ -7,6 +7,7 @@ use selvedge_protocol::update::Refused;
 use crate::attendance::Attendance;
 use crate::id::{DeletionCount, Sequence, SessionId, SessionRef};
 use crate::input::{Access, Dialect};
+use crate::prepared::{Base, Prepared};
 use crate::reading::ReadFailed;
 
 /// Sessions of one core that an inspection shows at most. Of more, it says how many there are.
@@ -18,10 +19,12 @@ pub const INSPECTED_STATE_BYTES_MAX: usize = 1 << 20;
 /// What is wanted of a document. All but the last two are for the shard that owns it.
 #[derive(Clone, Debug)]
 pub enum Errand {
+    /// Say what the document knows, so that updates can be [prepared](Prepared) for it. Answered at once, or when it is read.
+    Base,
     /// Put updates in, as an author who is no session: all of them or none. Answered when they are durable.
     Edit {
-        /// Each as a client would send it, and none refers to a later one. At least one.
-        parts: Vec<Vec<u8>>,
+        /// What is to be put in.
+        updates: Updates,
         /// Where the document has to stand.
         expected: Expected,
     },
@@ -40,8 +43,8 @@ pub enum Errand {
     /// A deletion, and in the same moment another document of this name: nobody finds neither of them, and nobody comes between. Where nothing
     /// is stored it is an edit. Answered when it is durable.
     Replace {
-        /// As in [`Errand::Edit`]: all of the new document.
-        parts: Vec<Vec<u8>>,
+        /// As in [`Errand::Edit`]: all of the new document. What is prepared must be so for no document.
+        updates: Updates,
         /// As in [`Errand::Delete`].
         stored: bool,
     },
@@ -57,6 +60,15 @@ pub enum Errand {
         /// Which.
         session: SessionId,
     },
+}
+
+/// What is to be put in. None refers to a later one, and there is at least one.
+#[derive(Clone, Debug)]
+pub enum Updates {
+    /// Each as a client would send it. They are held against the document in the turn in which they come, so there had better be few bytes.
+    Raw(Vec<Vec<u8>>),
+    /// They were held against it before.
+    Prepared(Box<Prepared>),
 }
 
 /// Where a document has to stand for what is wanted of it.
@@ -86,6 +98,8 @@ pub struct Unstored {
 /// What came of an errand.
 #[derive(Clone, Debug)]
 pub enum Answer {
+    /// This is known.
+    Base(Box<Base>),
     /// It is in the document, and durable.
     Edited {
         /// The last record of it; of what was known before, the last at all.
@@ -142,6 +156,8 @@ pub enum ErrandFailed {
         /// Its last record, or the next where something has come that is none yet.
         sequence: Sequence,
     },
+    /// What was prepared was so for a document that has gone on, or is another one by now: to be prepared again.
+    Outdated,
     /// The document would become larger than the setting allows.
     DocumentFull {
         /// The setting.

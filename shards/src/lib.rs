@@ -20,6 +20,7 @@ mod joining;
 mod measured;
 mod mirror;
 mod outbox;
+mod prepared;
 mod presence;
 pub mod reading;
 mod session;
@@ -35,12 +36,13 @@ pub use effect::{CloseReason, Effect};
 pub use envelope::Envelope;
 pub use errand::{
     Answer, Errand, ErrandFailed, Expected, INSPECTED_SESSIONS_MAX, INSPECTED_STATE_BYTES_MAX, InspectedSession,
-    InspectedState, Inspection, Standing, Unstored,
+    InspectedState, Inspection, Standing, Unstored, Updates,
 };
 pub use frame::Frame;
 pub use id::{DeletionCount, DocumentId, Moment, Now, Sequence, SessionId, SessionRef, ShardId};
 pub use input::{Access, Audience, Dialect, Input};
 pub use measured::Measured;
+pub use prepared::{Base, Prepared};
 pub use shard::Shard;
 pub use window::Load;
 

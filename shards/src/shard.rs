@@ -307,13 +307,14 @@ impl Shard {
     fn errand(&mut self, job: u64, id: DocumentId, name: Arc<str>, errand: Errand) {
         let open = self.document_slots.get(&id).copied();
         let task = match errand {
-            Errand::Edit { parts, expected } => Task::Edit { parts, expected },
+            Errand::Base => Task::Base,
+            Errand::Edit { updates, expected } => Task::Edit { updates, expected },
             Errand::Create { expected } => Task::Create { expected },
             Errand::Delete { stored: false, .. } if open.is_none() => {
                 return self.core.answer(job, Answer::Deleted(false));
             }
             Errand::Delete { expected, .. } => Task::Delete { expected },
-            Errand::Replace { parts, stored } => Task::Replace { parts, stored },
+            Errand::Replace { updates, stored } => Task::Replace { updates, stored },
             Errand::Tell { payload } => {
                 let mut told = false;
                 self.with(id, |found, core| told = found.stateless(Audience::All, &payload, core));

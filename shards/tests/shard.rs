@@ -4,6 +4,8 @@
 mod errands;
 #[path = "shard/host.rs"]
 mod host;
+#[path = "shard/prepared.rs"]
+mod prepared;
 
 use host::{At, Got, Host, NAME, at, state_vector, typed};
 use selvedge_protocol::sync::Message;

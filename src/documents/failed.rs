@@ -67,7 +67,7 @@ impl From<ErrandFailed> for Failed {
             )),
             ErrandFailed::Changed { sequence } => Self::PreconditionFailed { sequence: sequence.0 },
             ErrandFailed::DocumentFull { bytes_max } => Self::Full { bytes_max },
-            ErrandFailed::DocumentsFull { .. } | ErrandFailed::Congested => Self::Busy,
+            ErrandFailed::DocumentsFull { .. } | ErrandFailed::Congested | ErrandFailed::Outdated => Self::Busy,
             ErrandFailed::Stalled(reason) => Self::Stalled(reason.to_string()),
             ErrandFailed::Unreadable(failed) => failed.into(),
         }

@@ -192,10 +192,7 @@ pub(super) fn shard(settings: &Settings, shard: ShardId, shards: u16) -> Config 
     Config {
         shard,
         shards,
-        update: update::Limits {
-            update_bytes_max: settings.message_bytes_max.min(UPDATE_BYTES_MAX),
-            ..update::Limits::default()
-        },
+        update: update(settings),
         awareness: awareness::Limits {
             // A client that was asked for all sends what every client of the document has said.
             update_bytes_max: settings
@@ -228,6 +225,11 @@ pub(super) fn shard(settings: &Settings, shard: ShardId, shards: u16) -> Config 
         snapshot_records: settings.snapshot_records as u64,
         snapshot_bytes: settings.snapshot_bytes as u64,
     }
+}
+
+/// What an update is held to, whoever brings it.
+pub(super) fn update(settings: &Settings) -> update::Limits {
+    update::Limits { update_bytes_max: settings.message_bytes_max.min(UPDATE_BYTES_MAX), ..update::Limits::default() }
 }
 
 fn clamped(count: usize) -> u32 {

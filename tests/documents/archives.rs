@@ -158,7 +158,7 @@ fn a_document_larger_than_a_message_is_copied_and_goes_out_and_in() {
 }
 
 /// A state of so many bytes, in structs that can be cut.
-fn large(client: u8, letters: usize) -> Vec<u8> {
+pub(super) fn large(client: u8, letters: usize) -> Vec<u8> {
     let updates: Vec<Vec<u8>> = (0..letters / 100)
         .map(|block| {
             let mut update = vec![1, 1, client];

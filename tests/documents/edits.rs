@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::archives::large;
 use super::client::Client;
 use super::*;
 
@@ -37,6 +38,27 @@ fn live_clients_see_what_comes_over_http_and_the_other_way() {
             fixture.plane.ask(&format!("GET /v1/documents/{document}/content"), &[("accept", "text/plain")], &[]);
         let text = text.expect(200).text();
         assert!(text.contains("hello") && text.contains('x'), "{text}");
+    }
+}
+
+#[test]
+fn large_changes_join_what_others_write_meanwhile_and_join_once() {
+    let Fixture { plane, .. } = &Fixture::start(&["--shards", "2"]);
+    let (mine, yours) = (large(10, 100_000), large(20, 100_000));
+    for document in ["a", "b", "c", "d", "e"] {
+        let changed = std::thread::scope(|scope| {
+            let put =
+                |update| scope.spawn(move || plane.update(document, update).expect(200).json()["changed"] == true);
+            let large = [&mine, &yours, &mine].map(|update| put(update));
+            for client in 30..40 {
+                plane.update(document, &letter(client, b'y')).expect(200);
+            }
+            large.map(|large| large.join().expect("no panic"))
+        });
+        assert!(changed[1] && changed[0] != changed[2], "{changed:?}");
+        let path = format!("GET /v1/documents/{document}/content");
+        let text = plane.ask(&path, &[("accept", "text/plain")], &[]).expect(200);
+        assert_eq!(text.body.len(), 200_010);
     }
 }
 

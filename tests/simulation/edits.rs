@@ -2,9 +2,10 @@
 
 use yrs::types::Attrs;
 use yrs::types::ToJson;
+use yrs::updates::decoder::Decode;
 use yrs::{
     Any, Array, ArrayPrelim, ArrayRef, Doc, GetString, Map, MapPrelim, MapRef, Out, ReadTxn, Text, TextPrelim, TextRef,
-    Transact, TransactionMut,
+    Transact, TransactionMut, Update,
 };
 
 use crate::random::Random;
@@ -23,6 +24,12 @@ pub(crate) fn document(client: u64) -> Doc {
     doc.get_or_insert_map("map");
     doc.get_or_insert_array("array");
     doc
+}
+
+/// Learns of what others have written.
+pub(crate) fn apply(doc: &Doc, update: &[u8]) {
+    let update = Update::decode_v1(update).expect("what yrs has written");
+    doc.transact_mut().apply_update(update).expect("what yrs has written");
 }
 
 /// What is in it, so that two can be compared: the values, the formatting, and which structs and deletions there are.

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use selvedge_protocol::update::{self, Known, Limits, Verdict};
-use selvedge_shards::{Answer, DeletionCount, DocumentId, Errand, ErrandFailed, Expected, Input, Sequence, SessionId};
+use selvedge_shards::{
+    Answer, Base, DeletionCount, DocumentId, Errand, ErrandFailed, Expected, Input, Prepared, Sequence, SessionId,
+    Updates,
+};
 
 use crate::checks::Checks;
 use crate::coverage::Coverage;
@@ -16,13 +19,19 @@ use crate::random::Random;
 /// What was asked for and is not answered.
 #[derive(Debug)]
 enum Pending {
-    /// `seen`: it was bound to that. `is_fresh`: nobody else has any part of it.
+    /// `seen`: it was bound to that. `is_fresh`: nobody else has any part of it. `continues`: it refers to another edit. `prepared`: beside the
+    /// server, when so many deletions had ended.
     Edit {
         document: usize,
         parts: Vec<Vec<u8>>,
         epoch: u64,
         seen: Option<Seen>,
         is_fresh: bool,
+        continues: bool,
+        prepared: Option<u64>,
+    },
+    Base {
+        document: usize,
     },
     Garbage {
         document: usize,
@@ -73,6 +82,10 @@ pub(crate) struct Operator {
     next_job: u64,
     pending: BTreeMap<u64, Pending>,
     last_edit: Option<(usize, Vec<Vec<u8>>)>,
+    /// By document: what it knew once in this life of the server, and how many deletions had ended by then.
+    bases: BTreeMap<usize, (Base, u64)>,
+    /// By document: an edit by somebody who has seen one of those that were asked for.
+    continued: BTreeMap<usize, Vec<Vec<u8>>>,
     /// By document: the last look in this life of the server.
     seen: BTreeMap<usize, Seen>,
     /// By document: deletions that have ended in this life of the server.
@@ -89,6 +102,8 @@ impl Operator {
             next_job: 0,
             pending: BTreeMap::new(),
             last_edit: None,
+            bases: BTreeMap::new(),
+            continued: BTreeMap::new(),
             seen: BTreeMap::new(),
             ended: BTreeMap::new(),
             edited: BTreeMap::new(),
@@ -107,13 +122,18 @@ impl Operator {
         let name: Arc<str> = documents[document].as_str().into();
         let id = DocumentId::of(&name);
         let mut core = usize::from(id.owner(shards).0);
-        let (pending, errand) = match self.random.below(20) {
-            0 | 1 if self.deletes && !checks.is_deleting(document) => {
+        let (pending, errand) = match self.random.below(26) {
+            0..=2 if self.deletes && !checks.is_deleting(document) => {
                 let stored = self.random.percent(80);
                 if self.random.percent(60) {
                     let parts = self.edit()?;
                     checks.begin_deletion(document);
-                    (Pending::Replace { document, parts: parts.clone() }, Errand::Replace { parts, stored })
+                    let updates = if self.random.percent(50) {
+                        prepared(&Base::default(), &parts)
+                    } else {
+                        Updates::Raw(parts.clone())
+                    };
+                    (Pending::Replace { document, parts }, Errand::Replace { updates, stored })
                 } else {
                     checks.begin_deletion(document);
                     let seen = self.bound_to(document);
@@ -121,47 +141,63 @@ impl Operator {
                     (Pending::Delete { document, seen }, Errand::Delete { stored, expected })
                 }
             }
-            0..=2 => (Pending::Look { document }, Errand::Inspect),
-            3 => {
+            0..=3 => (Pending::Look { document }, Errand::Inspect),
+            4 => {
                 let (at, session) = session?;
                 core = at;
                 (Pending::Dismiss, Errand::Dismiss { session })
             }
-            4 => {
+            5 => {
                 let only_new = self.random.percent(30);
                 let expected = if only_new { Expected::Nothing } else { Expected::Any };
                 (Pending::Create { only_new }, Errand::Create { expected })
             }
-            5 => {
+            6 => {
                 let mut parts = if self.random.percent(50) { self.edit()? } else { Vec::new() };
                 let garbage = (0..self.random.between(1, 20)).map(|_| 0xff).collect();
-                let errand = |parts| Errand::Edit { parts, expected: Expected::Any };
                 let whole = parts.clone();
                 parts.push(garbage);
-                (Pending::Garbage { document, parts: whole }, errand(parts))
+                let updates =
+                    if self.random.percent(30) { prepared(&Base::default(), &parts) } else { Updates::Raw(parts) };
+                (Pending::Garbage { document, parts: whole }, Errand::Edit { updates, expected: Expected::Any })
             }
-            6 => {
-                let parts = self.edit()?;
+            7 => {
+                let updates = Updates::Raw(self.edit()?);
                 let expected = Expected::Exactly(DeletionCount(u64::MAX), Sequence(u64::MAX));
-                (Pending::Outdated, Errand::Edit { parts, expected })
+                (Pending::Outdated, Errand::Edit { updates, expected })
             }
+            8..=10 => (Pending::Base { document }, Errand::Base),
             _ => {
+                let mut continues = false;
                 let (parts, is_fresh) = match self.last_edit.take() {
                     Some((of, parts)) if of == document && self.random.percent(50) => (parts, false),
-                    Some(_) | None => (self.edit()?, true),
+                    Some(_) | None => match self.continued.remove(&document) {
+                        Some(parts) => {
+                            continues = true;
+                            (parts, true)
+                        }
+                        None => (self.edit()?, true),
+                    },
                 };
-                self.last_edit = Some((document, parts.clone()));
+                if !continues && self.random.percent(50) {
+                    let next = self.continue_on(&parts)?;
+                    self.continued.insert(document, next);
+                }
+                self.last_edit = Some((document, parts.clone())).filter(|_| !continues);
                 let seen = self.bound_to(document);
                 let expected = Seen::expected(seen);
                 let epoch = checks.epoch(document);
-                (
-                    Pending::Edit { document, parts: parts.clone(), epoch, seen, is_fresh },
-                    Errand::Edit { parts, expected },
-                )
+                // Mostly the document has gone on since.
+                let base = self.bases.get(&document).filter(|_| self.random.percent(70));
+                let updates = base.map_or_else(|| Updates::Raw(parts.clone()), |(base, _)| prepared(base, &parts));
+                let prepared = base.map(|&(_, ended)| ended);
+                checks.largest_message = checks.largest_message.max(parts.iter().map(Vec::len).sum());
+                let pending = Pending::Edit { document, parts, epoch, seen, is_fresh, continues, prepared };
+                (pending, Errand::Edit { updates, expected })
             }
         };
-        if let Errand::Edit { parts, .. } | Errand::Replace { parts, .. } = &errand {
-            checks.largest_message = checks.largest_message.max(parts.iter().map(Vec::len).sum());
+        if let Pending::Garbage { parts, .. } | Pending::Replace { parts, .. } = &pending {
+            checks.largest_message = checks.largest_message.max(parts.iter().map(Vec::len).sum::<usize>() + 20);
         }
         let job = self.next_job;
         self.next_job += 1;
@@ -182,6 +218,17 @@ impl Operator {
         let count = self.random.pick(&[1, 1, 2, 4]);
         let parts: Vec<_> = (0..count).filter_map(|_| edits::edit_flat(&doc, &mut self.random)).collect();
         (!parts.is_empty()).then_some(parts)
+    }
+
+    /// What somebody else writes who has these.
+    fn continue_on(&mut self, parts: &[Vec<u8>]) -> Option<Vec<Vec<u8>>> {
+        let doc = edits::document(self.random.next() >> 11);
+        parts.iter().for_each(|part| edits::apply(&doc, part));
+        edits::edit_flat(&doc, &mut self.random).map(|part| vec![part])
+    }
+
+    fn ended_in_all(&self) -> u64 {
+        self.ended.values().sum()
     }
 
     fn ended(&self, document: usize) -> u64 {
@@ -210,7 +257,15 @@ impl Operator {
             return checks.fail(format!("job {job} is answered twice, or was never asked for: {answer:?}"));
         };
         match (pending, answer) {
-            (Pending::Edit { document, parts, epoch, seen, .. }, &Answer::Edited { is_new, sequence, .. }) => {
+            (Pending::Base { document }, Answer::Base(base)) => {
+                coverage.count("errand: base");
+                self.bases.insert(document, (Base::clone(base), self.ended_in_all()));
+            }
+            (
+                Pending::Edit { document, parts, epoch, seen, prepared, .. },
+                &Answer::Edited { is_new, sequence, .. },
+            ) => {
+                coverage.add("errand: edited as prepared", u64::from(is_new && prepared.is_some()));
                 coverage.count(match (is_new, parts.len()) {
                     (true, 1) => "errand: edited",
                     (true, _) => "errand: edited in parts",
@@ -257,7 +312,7 @@ impl Operator {
                         deletions: inspection.deletions,
                         sequence: standing.sequence,
                         ended: self.ended(document),
-                        ended_in_all: self.ended.values().sum(),
+                        ended_in_all: self.ended_in_all(),
                         is_exact: false,
                     };
                     self.seen.insert(document, seen);
@@ -268,7 +323,8 @@ impl Operator {
                 coverage.count("errand: failed");
                 let seen = match &pending {
                     Pending::Edit { seen, .. } | Pending::Delete { seen, .. } => *seen,
-                    Pending::Garbage { .. }
+                    Pending::Base { .. }
+                    | Pending::Garbage { .. }
                     | Pending::Outdated
                     | Pending::Create { .. }
                     | Pending::Replace { .. }
@@ -281,12 +337,32 @@ impl Operator {
                     | ErrandFailed::DocumentFull { .. }
                     | ErrandFailed::DocumentsFull { .. }
                     | ErrandFailed::Unreadable(_) => true,
+                    // Nobody else has structs of its clients, so the document was deleted, or what it lacked has come.
+                    ErrandFailed::Outdated => {
+                        coverage.count("errand: prepared for another");
+                        match &pending {
+                            Pending::Edit { prepared: Some(ended), is_fresh, continues, .. } => {
+                                !is_fresh || *continues || *ended < self.ended_in_all()
+                            }
+                            Pending::Edit { .. }
+                            | Pending::Base { .. }
+                            | Pending::Garbage { .. }
+                            | Pending::Outdated
+                            | Pending::Create { .. }
+                            | Pending::Delete { .. }
+                            | Pending::Replace { .. }
+                            | Pending::Look { .. }
+                            | Pending::Dismiss => false,
+                        }
+                    }
                     // Of another document's deletion it may be taken for its own, when it was not in memory meanwhile.
                     ErrandFailed::Changed { .. } => {
                         coverage.count("errand: not done to another");
-                        seen.is_some_and(|seen| seen.is_exact || seen.ended_in_all < self.ended.values().sum())
+                        seen.is_some_and(|seen| seen.is_exact || seen.ended_in_all < self.ended_in_all())
                     }
-                    ErrandFailed::Refused(_) | ErrandFailed::Lacks { .. } => false,
+                    // What it continues has failed, or is gone.
+                    ErrandFailed::Lacks { .. } => matches!(&pending, Pending::Edit { continues: true, .. }),
+                    ErrandFailed::Refused(_) => false,
                 };
                 if let Pending::Delete { document, .. } | Pending::Replace { document, .. } = pending {
                     checks.end_deletion(document, false);
@@ -301,7 +377,7 @@ impl Operator {
 
     /// The server has died: nothing will be answered. What was under way is done wholly, or not at all.
     pub(crate) fn settle(&mut self, disk: &Disk, documents: &[String], checks: &mut Checks, coverage: &mut Coverage) {
-        (self.seen, self.ended, self.edited) = Default::default();
+        (self.seen, self.ended, self.edited, self.bases) = Default::default();
         for pending in std::mem::take(&mut self.pending).into_values() {
             match pending {
                 Pending::Edit { document, parts, is_fresh: true, .. } => {
@@ -328,6 +404,7 @@ impl Operator {
                     checks.settle_replacement(document, disk, &documents[document], is_done);
                 }
                 Pending::Edit { is_fresh: false, .. }
+                | Pending::Base { .. }
                 | Pending::Outdated
                 | Pending::Create { .. }
                 | Pending::Look { .. }
@@ -340,6 +417,11 @@ impl Operator {
     pub(crate) fn waits_for(&self) -> Option<String> {
         (!self.pending.is_empty()).then(|| format!("errands are not answered: {:?}", self.pending))
     }
+}
+
+/// As the control plane does it.
+fn prepared(base: &Base, parts: &[Vec<u8>]) -> Updates {
+    Updates::Prepared(Box::new(Prepared::of(base.clone(), parts.to_vec(), &Limits::default())))
 }
 
 /// How many of these updates are stored.

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use selvedge_protocol::update::{self, Known, Limits, Verdict};
+use selvedge_protocol::update::{self, Known, Verdict};
 
 use super::{Document, Phase};
 use crate::core::Core;
@@ -10,31 +10,30 @@ use crate::effect::{CloseReason, Effect};
 use crate::envelope::Envelope;
 use crate::errand::{
     Answer, ErrandFailed, Expected, INSPECTED_SESSIONS_MAX, INSPECTED_STATE_BYTES_MAX, InspectedSession, Inspection,
-    Standing,
+    Standing, Updates,
 };
 use crate::flow::Flow;
 use crate::id::{Sequence, SessionId, SessionRef, ShardId};
 use crate::input::Dialect;
+use crate::prepared::{Base, NOTHING, Part, Prepared};
 use crate::presence::Presence;
 use crate::reading::{Loaded, ReadFailed};
-
-/// An update that says nothing: no structs, no deletions. The first record of a document that is made empty.
-const NOTHING: [u8; 2] = [0, 0];
 
 /// What only the document itself can do.
 #[derive(Debug)]
 pub(crate) enum Task {
-    Edit { parts: Vec<Vec<u8>>, expected: Expected },
+    Base,
+    Edit { updates: Updates, expected: Expected },
     Create { expected: Expected },
     Delete { expected: Expected },
-    Replace { parts: Vec<Vec<u8>>, stored: bool },
+    Replace { updates: Updates, stored: bool },
 }
 
 impl Task {
     /// What is stored has to be known for it.
     pub(crate) fn reads(&self) -> bool {
         match self {
-            Self::Edit { .. } | Self::Create { .. } => true,
+            Self::Base | Self::Edit { .. } | Self::Create { .. } => true,
             Self::Delete { expected } => match expected {
                 Expected::Any | Expected::Same(_) => false,
                 Expected::Nothing | Expected::Exactly(..) => true,
@@ -73,48 +72,18 @@ struct Successor {
 }
 
 impl Successor {
-    /// Of a document without any content the first record says nothing.
-    fn of(Joined { mut updates, known, .. }: Joined) -> Self {
-        if updates.is_empty() {
-            updates.push(NOTHING.to_vec());
-        }
-        let (records, bytes) = (updates.len() as u64, bytes_of(&updates));
-        Self { updates, known, records, bytes }
+    fn of((parts, known): Whole) -> Box<Self> {
+        let (records, bytes) = (parts.len() as u64, bytes_of(&parts));
+        let updates = parts.into_iter().map(|part| part.into_record().0).collect();
+        Box::new(Self { updates, known, records, bytes })
     }
 }
 
-/// What comes of several updates that join a document one after the other.
-struct Joined {
-    /// What of them is new, each by itself.
-    updates: Vec<Vec<u8>>,
-    /// The new clocks.
-    clocks: Vec<(u64, u32)>,
-    /// What the document is after them.
-    known: Known,
-}
+/// All of a document, which has one part at least, and what it knows.
+type Whole = (Vec<Part>, Known);
 
-impl Joined {
-    /// All of them, or nothing.
-    fn all(mut known: Known, parts: &[Vec<u8>], limits: &Limits) -> Result<Self, ErrandFailed> {
-        let (mut updates, mut clocks) = (Vec::with_capacity(parts.len()), Vec::new());
-        for part in parts {
-            match update::accept(&known, part, limits) {
-                Verdict::Duplicate => {}
-                Verdict::Missing { client, clock } => return Err(ErrandFailed::Lacks { client, clock }),
-                Verdict::Refused(refused) => return Err(ErrandFailed::Refused(refused)),
-                Verdict::Accepted(accepted) => {
-                    known.apply(&accepted);
-                    clocks.extend(accepted.clocks.iter().copied());
-                    updates.push(accepted.update.into_owned());
-                }
-            }
-        }
-        Ok(Self { updates, clocks, known })
-    }
-}
-
-fn bytes_of(updates: &[Vec<u8>]) -> usize {
-    updates.iter().map(Vec::len).sum()
+fn bytes_of(parts: &[Part]) -> usize {
+    parts.iter().map(Part::len).sum()
 }
 
 impl Document {
@@ -156,7 +125,7 @@ impl Document {
                         return true;
                     }
                 }
-                Task::Edit { .. } | Task::Create { .. } | Task::Delete { .. } | Task::Replace { .. } => {
+                Task::Base | Task::Edit { .. } | Task::Create { .. } | Task::Delete { .. } | Task::Replace { .. } => {
                     core.answer(job, Answer::Failed(ErrandFailed::Unreadable(why.clone())));
                 }
             }
@@ -170,8 +139,8 @@ impl Document {
             Task::Delete { expected } => {
                 self.check_expected(expected).and_then(|()| self.check_stall(core)).map(|()| None)
             }
-            Task::Replace { parts, .. } => self.succeed(&parts, core).map(Some),
-            Task::Edit { .. } | Task::Create { .. } => unreachable!("these need to know what is stored"),
+            Task::Replace { updates, .. } => self.succeed(updates, core).map(Successor::of).map(Some),
+            Task::Base | Task::Edit { .. } | Task::Create { .. } => unreachable!("these need to know what is stored"),
         };
         match may_end {
             Ok(successor) => self.begin_deletion(job, successor, core),
@@ -185,10 +154,13 @@ impl Document {
 
     fn run(&mut self, job: u64, task: Task, core: &mut Core) {
         match task {
-            Task::Edit { parts, expected } => self.edit(job, &parts, expected, core),
+            Task::Base => {
+                core.answer(job, Answer::Base(Box::new(Base::of(self.known.clone(), core.deletions.count()))))
+            }
+            Task::Edit { updates, expected } => self.edit(job, updates, expected, core),
             Task::Create { expected } => self.create(job, expected, core),
             Task::Delete { expected } => self.delete(job, expected, core),
-            Task::Replace { parts, .. } => self.replace(job, &parts, core),
+            Task::Replace { updates, .. } => self.replace(job, updates, core),
         }
     }
 
@@ -210,10 +182,21 @@ impl Document {
 
     // --- edits ---
 
-    fn edit(&mut self, job: u64, parts: &[Vec<u8>], expected: Expected, core: &mut Core) {
-        let joined = self.check_expected(expected).and_then(|()| match parts {
-            [update] => self.join(update, core),
-            several => self.join_together(several, core),
+    fn edit(&mut self, job: u64, updates: Updates, expected: Expected, core: &mut Core) {
+        let mut count = 1;
+        let joined = self.check_expected(expected).and_then(|()| match updates {
+            Updates::Raw(updates) => match &updates[..] {
+                [update] => self.join(update, core),
+                _ => {
+                    count = updates.len() as u64;
+                    let base = Base::of(self.known.clone(), core.deletions.count());
+                    self.join_together(Prepared::of(base, updates, &core.config.update), core)
+                }
+            },
+            Updates::Prepared(prepared) => {
+                count = prepared.updates();
+                self.join_together(*prepared, core)
+            }
         });
         match joined {
             Err(failed) => {
@@ -225,7 +208,7 @@ impl Document {
                     Some(_) => &mut core.counters.updates_accepted,
                     None => &mut core.counters.updates_duplicate,
                 };
-                *counter += parts.len() as u64;
+                *counter += count;
                 let (sequence, is_new) = (brought_by.unwrap_or(self.last()), brought_by.is_some());
                 let answer = Answer::Edited { sequence, is_new, deletions: core.deletions.count() };
                 self.answer_when_durable(sequence, job, answer, core);
@@ -251,16 +234,16 @@ impl Document {
     }
 
     /// The same of several, all or none: the last record.
-    fn join_together(&mut self, parts: &[Vec<u8>], core: &mut Core) -> Result<Option<Sequence>, ErrandFailed> {
-        let Joined { updates, clocks, known } = Joined::all(self.known.clone(), parts, &core.config.update)?;
-        if updates.is_empty() {
+    fn join_together(&mut self, prepared: Prepared, core: &mut Core) -> Result<Option<Sequence>, ErrandFailed> {
+        let (parts, known) = prepared.join(&self.known, self.deleted, &core.config.update)?;
+        if parts.is_empty() {
             return Ok(None);
         }
-        self.check_room(bytes_of(&updates), core)?;
+        self.check_room(bytes_of(&parts), core)?;
         self.known = known;
         let mut ready = Vec::new();
-        self.take_ready(clocks.iter(), &mut ready);
-        self.publish_together(updates, core);
+        self.take_ready(Prepared::clocks(&parts), &mut ready);
+        self.publish_together(parts, core);
         let sequence = self.sequence;
         self.offer_ready(ready, core);
         Ok(Some(sequence))
@@ -325,25 +308,34 @@ impl Document {
         }
     }
 
-    fn replace(&mut self, job: u64, parts: &[Vec<u8>], core: &mut Core) {
-        match self.succeed(parts, core) {
+    fn replace(&mut self, job: u64, updates: Updates, core: &mut Core) {
+        match self.succeed(updates, core) {
             Err(failed) => core.answer(job, Answer::Failed(failed)),
             // Who has it open need not go.
-            Ok(successor) if self.last() == Sequence(0) => {
-                self.known = successor.known;
-                self.publish_together(successor.updates, core);
+            Ok((parts, known)) if self.last() == Sequence(0) => {
+                self.known = known;
+                self.publish_together(parts, core);
                 let sequence = self.last();
                 self.answer_when_durable(sequence, job, Answer::Replaced { sequence, was_there: false }, core);
             }
-            Ok(successor) => self.begin_deletion(job, Some(successor), core),
+            Ok(whole) => self.begin_deletion(job, Some(Successor::of(whole)), core),
         }
     }
 
-    /// A document of these parts that may begin.
-    fn succeed(&self, parts: &[Vec<u8>], core: &Core) -> Result<Box<Successor>, ErrandFailed> {
-        let successor = Successor::of(Joined::all(Known::default(), parts, &core.config.update)?);
-        self.check_bytes(successor.bytes as u64, core)?;
-        Ok(Box::new(successor))
+    /// A document that may begin.
+    fn succeed(&self, updates: Updates, core: &Core) -> Result<Whole, ErrandFailed> {
+        let limits = &core.config.update;
+        let prepared = match updates {
+            Updates::Raw(updates) => Prepared::of(Base::default(), updates, limits),
+            Updates::Prepared(prepared) => *prepared,
+        };
+        let (mut parts, known) = prepared.begin(limits)?;
+        if parts.is_empty() {
+            // Without any content its first record says nothing.
+            parts.push(Part::nothing());
+        }
+        self.check_bytes(bytes_of(&parts) as u64, core)?;
+        Ok((parts, known))
     }
 
     /// Everybody has to go, and what they have brought is stored first, as they may have been told that it is in the document.

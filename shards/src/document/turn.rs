@@ -10,6 +10,7 @@ use crate::fan_out::{squash, update_frame};
 use crate::frame::Frame;
 use crate::id::{Now, SessionRef, ShardId};
 use crate::measured::Arrivals;
+use crate::prepared::Part;
 use crate::window::GATHERED_BYTES_MAX;
 
 impl Document {
@@ -118,15 +119,15 @@ impl Document {
 
     /// Makes a record of each of these, which no session has written and which belong together. They are sent one by one: together they could be
     /// larger than any record or message.
-    pub(super) fn publish_together(&mut self, mut updates: Vec<Vec<u8>>, core: &mut Core) {
+    pub(super) fn publish_together(&mut self, parts: Vec<Part>, core: &mut Core) {
         if !self.turn.updates.is_empty() {
             self.publish(true, core);
         }
         self.greeting = None;
         self.nothing_new = None;
-        let bytes = updates.iter().map(Vec::len).sum();
+        let bytes = parts.iter().map(Part::len).sum();
         core.accepted_from_outside(bytes);
-        let frames: Vec<Frame> = updates.iter().map(|update| update_frame(update)).collect();
+        let (mut updates, frames): (Vec<_>, Vec<_>) = parts.into_iter().map(Part::into_record).unzip();
         let more = updates.split_off(1);
         let first = updates.pop().expect("there is one at least");
         self.append(first, more, core);

@@ -3,7 +3,7 @@
 use selvedge_protocol::sync::Message;
 use selvedge_protocol::update::merge;
 use selvedge_shards::{
-    Answer, Attended, CloseReason, DeletionCount, DocumentId, Errand, Expected, Input, Sequence, Unstored,
+    Answer, Attended, CloseReason, DeletionCount, DocumentId, Errand, Expected, Input, Sequence, Unstored, Updates,
 };
 
 use super::host::{At, Got, Host, NAME, at, state_vector, typed};
@@ -13,8 +13,12 @@ fn edit(update: &[u8]) -> Errand {
     expecting(Expected::Any, &[update])
 }
 
+fn raw(parts: &[&[u8]]) -> Updates {
+    Updates::Raw(parts.iter().map(|part| part.to_vec()).collect())
+}
+
 fn expecting(expected: Expected, parts: &[&[u8]]) -> Errand {
-    Errand::Edit { parts: parts.iter().map(|part| part.to_vec()).collect(), expected }
+    Errand::Edit { updates: raw(parts), expected }
 }
 
 const CREATE: Errand = Errand::Create { expected: Expected::Any };
@@ -24,7 +28,7 @@ fn delete(stored: bool) -> Errand {
 }
 
 fn replace(stored: bool, parts: &[&[u8]]) -> Errand {
-    Errand::Replace { parts: parts.iter().map(|part| part.to_vec()).collect(), stored }
+    Errand::Replace { updates: raw(parts), stored }
 }
 
 /// Two sessions of a document that may not become large.

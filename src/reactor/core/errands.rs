@@ -35,7 +35,8 @@ impl Core {
         let Some(reply) = self.errands.replies.remove(&job) else { return };
         let people = match &answer {
             Answer::Inspected(inspection) => inspection.sessions.iter().map(|seen| self.person(seen.session)).collect(),
-            Answer::Edited { .. }
+            Answer::Base(_)
+            | Answer::Edited { .. }
             | Answer::Created { .. }
             | Answer::Deleted(_)
             | Answer::Replaced { .. }
