@@ -303,14 +303,28 @@ pub(crate) fn completions(shell: Shell) -> Vec<u8> {
 /// The manual page of the program.
 pub(crate) fn man() -> io::Result<Vec<u8>> {
     let mut page = Vec::new();
-    clap_mangen::Man::new(command()).render(&mut page)?;
+    clap_mangen::Man::new(documented()).render(&mut page)?;
     Ok(page)
 }
 
 /// Writes the manual pages of the program and of each command into a folder.
 pub(crate) fn man_pages(folder: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    clap_mangen::generate_to(command(), folder)
+    std::fs::create_dir_all(folder)
+        .and_then(|()| clap_mangen::generate_to(documented(), folder))
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", folder.display())))
+}
+
+/// The commands as manual pages have them: how each is called in one line, as its help says it, and not with every setting there is.
+fn documented() -> Command {
+    let mut command = command().disable_help_subcommand(true);
+    // Gives the names by which commands are called.
+    command.build();
+    with_usage(command)
+}
+
+fn with_usage(mut command: Command) -> Command {
+    let usage = command.render_usage().to_string();
+    command.override_usage(usage.trim_start_matches("Usage: ").to_owned()).mut_subcommands(with_usage)
 }
 
 fn command() -> Command {
