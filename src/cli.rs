@@ -241,7 +241,9 @@ fn token_command() -> Command {
         .arg(
             arg("ttl", "TIME", "How long it is good, such as 90s, 15m, 1h, 30days")
                 .default_value("1h")
-                .value_parser(|text: &str| humantime::parse_duration(text).map_err(|error| error.to_string())),
+                .value_parser(|text: &str| {
+                    humantime::parse_duration(text).map_err(|error| format!("{error}; such as 90s, 15m, 1h, 30days"))
+                }),
         )
         .arg(arg("audience", "NAME", "Whom it is for (aud) [default: auth_audience]"))
         .arg(arg("issuer", "NAME", "Who makes it (iss) [default: auth_issuer]"))

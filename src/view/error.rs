@@ -107,7 +107,9 @@ impl fmt::Display for ViewError {
             Self::Died(death) => write!(f, "the document ended the process that looked at it ({death})"),
             Self::Malformed => f.write_str("it is not a Yjs update (version 1) of a whole document"),
             Self::BadOperation { index, why } => write!(f, "operation {index} cannot be done: {why}"),
-            Self::NoSuchRoot => f.write_str("the document has no text and no XML of that name (root); as JSON it shows what it has"),
+            Self::NoSuchRoot => {
+                f.write_str("the document has no text and no XML of that name (root); as JSON it shows what it has")
+            }
             Self::Unavailable { why } => write!(f, "no view worker can be had: {why}"),
         }
     }
