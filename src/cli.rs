@@ -241,7 +241,9 @@ fn token_command() -> Command {
         .arg(
             arg("ttl", "TIME", "How long it is good, such as 90s, 15m, 1h, 30days")
                 .default_value("1h")
-                .value_parser(|text: &str| humantime::parse_duration(text).map_err(|error| error.to_string())),
+                .value_parser(|text: &str| {
+                    humantime::parse_duration(text).map_err(|error| format!("{error}; such as 90s, 15m, 1h, 30days"))
+                }),
         )
         .arg(arg("audience", "NAME", "Whom it is for (aud) [default: auth_audience]"))
         .arg(arg("issuer", "NAME", "Who makes it (iss) [default: auth_issuer]"))
@@ -303,14 +305,28 @@ pub(crate) fn completions(shell: Shell) -> Vec<u8> {
 /// The manual page of the program.
 pub(crate) fn man() -> io::Result<Vec<u8>> {
     let mut page = Vec::new();
-    clap_mangen::Man::new(command()).render(&mut page)?;
+    clap_mangen::Man::new(documented()).render(&mut page)?;
     Ok(page)
 }
 
 /// Writes the manual pages of the program and of each command into a folder.
 pub(crate) fn man_pages(folder: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    clap_mangen::generate_to(command(), folder)
+    std::fs::create_dir_all(folder)
+        .and_then(|()| clap_mangen::generate_to(documented(), folder))
+        .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", folder.display())))
+}
+
+/// The commands as manual pages have them: how each is called in one line, as its help says it, and not with every setting there is.
+fn documented() -> Command {
+    let mut command = command().disable_help_subcommand(true);
+    // Gives the names by which commands are called.
+    command.build();
+    with_usage(command)
+}
+
+fn with_usage(mut command: Command) -> Command {
+    let usage = command.render_usage().to_string();
+    command.override_usage(usage.trim_start_matches("Usage: ").to_owned()).mut_subcommands(with_usage)
 }
 
 fn command() -> Command {

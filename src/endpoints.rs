@@ -183,6 +183,7 @@ impl Endpoints<'_> {
                 let name = DocumentName::from_path_segment(segment).map_err(Answer::BadName)?;
                 Target::Document(name.as_str().into())
             }
+            (Some("yjs"), Some(_), Some(_)) => return Err(Answer::SlashInName),
             // With a slash behind it, as some have it in their settings.
             (Some("hocuspocus"), None | Some(""), None) => Target::Hocuspocus,
             (Some("echo"), None, _) if self.conformance => Target::Echo,
@@ -228,8 +229,12 @@ impl Endpoints<'_> {
 #[derive(Debug)]
 enum Answer {
     Health(Checked),
-    NotFound { conformance: bool },
+    NotFound {
+        conformance: bool,
+    },
     BadName(DocumentNameError),
+    /// Clients put names into the path as they are: `notes/1` arrives as two segments.
+    SlashInName,
     WebSocketOnly,
     TurnedAway(TurnedAway),
     Unavailable(&'static str),
@@ -244,6 +249,13 @@ impl Answer {
             }
             Self::NotFound { conformance } => (Status::NotFound, PLAIN_TEXT, directory(conformance), &[]),
             Self::BadName(error) => (Status::BadRequest, PLAIN_TEXT, format!("{error}\n"), &[]),
+            Self::SlashInName => (
+                Status::NotFound,
+                PLAIN_TEXT,
+                "the document name is one segment of the path: a slash in it is written %2F (encodeURIComponent)\n"
+                    .to_owned(),
+                &[],
+            ),
             Self::WebSocketOnly => (
                 Status::UpgradeRequired,
                 PLAIN_TEXT,
@@ -352,6 +364,10 @@ mod tests {
             let answer = answer(&endpoints, &request(path, true), false);
             assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("allowed are"), "{path}: {answer}");
         }
+        for path in ["/yjs/a/b", "/yjs/a/", "/yjs//a", "/yjs/a/b/c?token=x"] {
+            let answer = answer(&endpoints, &request(path, true), false);
+            assert!(answer.starts_with("HTTP/1.1 404 ") && answer.contains("written %2F"), "{path}: {answer}");
+        }
     }
 
     #[test]
@@ -359,7 +375,7 @@ mod tests {
         let (health, authority) = (Health::default(), Authority::open());
         for (conformance, echo) in [(false, 404), (true, 426)] {
             let endpoints = Endpoints { conformance, ..quiet(&health, &authority) };
-            for path in ["/", "/yjs", "/yjs/a/b", "/healthz/", "//yjs/a", "/echo/x", "/hocuspocus/a", "/hocuspocus//"] {
+            for path in ["/", "/yjs", "/healthz/", "//yjs/a", "/echo/x", "/hocuspocus/a", "/hocuspocus//"] {
                 let answer = answer(&endpoints, &request(path, true), false);
                 assert!(answer.starts_with("HTTP/1.1 404 ") && answer.contains("/yjs/{document}"), "{path}: {answer}");
                 assert_eq!(answer.contains("/echo"), conformance);

@@ -677,7 +677,7 @@ fn tokens_that_are_made_here_are_taken_here() {
         (vec!["--document", "a=write"], "there is nothing to sign with"),
         (vec!["--document", "a=admin"], "no such right: \"admin\"; there are read, comment and write"),
         (vec!["--document", "a"], "no right"),
-        (vec!["--ttl", "soon"], "--ttl"),
+        (vec!["--ttl", "soon"], "such as 90s, 15m, 1h"),
         (vec!["--ttl", "0s", "--auth-secret-file", &secret], "--ttl: at least one second"),
         (vec!["--ttl", "100000years", "--auth-secret-file", &secret], "--ttl: at least one second"),
         (

@@ -498,7 +498,14 @@ fn completions_and_manual_pages_come_from_the_commands() {
     assert!(succeeds(&["man"]).contains("control\\-listen"));
     let folder = Folder::new();
     succeeds(&["man", text(folder.path())]);
-    for page in ["selvedge.1", "selvedge-backup.1", "selvedge-doctor.1"] {
-        assert!(folder.path().join(page).exists(), "{page}");
+    for (page, called) in [
+        ("selvedge.1", "\\fBselvedge\\fR [OPTIONS] [COMMAND]"),
+        ("selvedge-backup.1", "\\fBselvedge backup\\fR [OPTIONS] <FOLDER>"),
+        ("selvedge-doctor.1", "\\fBselvedge doctor\\fR [OPTIONS]"),
+    ] {
+        let text = fs::read_to_string(folder.path().join(page)).expect("a page for each command");
+        assert!(text.contains(&format!(".SH SYNOPSIS\n{called}\n.SH DESCRIPTION\n")), "{page}: {text}");
     }
+    let file = folder.path().join("selvedge.1");
+    assert!(fails(&["man", text(&file)]).contains(text(&file)), "what it could not write is not said");
 }

@@ -333,6 +333,9 @@ fn files_that_cannot_be_read_are_refused() {
         errors[0].to_string(),
         "/nonexistent/selvedge.toml: cannot be read: No such file or directory (os error 2)"
     );
+    let unnamed = Sources { file: Some("".into()), ..Sources::default() };
+    let errors = Effective::read(&unnamed).expect_err("there is no such file");
+    assert!(errors[0].to_string().contains("SELVEDGE_CONFIG) has an empty name"), "{errors:?}");
     let folder = Sources { file: Some(env!("CARGO_TARGET_TMPDIR").into()), ..Sources::default() };
     let errors = Effective::read(&folder).expect_err("a folder is not a file");
     assert!(errors[0].to_string().ends_with(": cannot be read: not a file of at most 1048576 bytes"), "{errors:?}");

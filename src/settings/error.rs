@@ -105,6 +105,9 @@ impl fmt::Display for Given {
 impl fmt::Display for SettingError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::FileUnreadable { path, .. } if path.as_os_str().is_empty() => formatter.write_str(
+                "the settings file (--config, SELVEDGE_CONFIG) has an empty name; name one, or leave it out",
+            ),
             Self::FileUnreadable { path, error } => write!(formatter, "{}: cannot be read: {error}", path.display()),
             Self::FileSyntax { path, message } => write!(formatter, "{}: {}", path.display(), message.trim_end()),
             Self::Unknown { given, nearest } => {

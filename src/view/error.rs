@@ -82,7 +82,7 @@ pub enum ViewError {
         /// Why, for people.
         why: String,
     },
-    /// The document has nothing of that name.
+    /// The document has nothing of that name, or a map or an array.
     NoSuchRoot,
     /// No worker can be had.
     Unavailable {
@@ -107,7 +107,9 @@ impl fmt::Display for ViewError {
             Self::Died(death) => write!(f, "the document ended the process that looked at it ({death})"),
             Self::Malformed => f.write_str("it is not a Yjs update (version 1) of a whole document"),
             Self::BadOperation { index, why } => write!(f, "operation {index} cannot be done: {why}"),
-            Self::NoSuchRoot => f.write_str("the document has no root type of that name"),
+            Self::NoSuchRoot => {
+                f.write_str("the document has no text and no XML of that name (root); as JSON it shows what it has")
+            }
             Self::Unavailable { why } => write!(f, "no view worker can be had: {why}"),
         }
     }

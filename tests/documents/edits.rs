@@ -106,6 +106,9 @@ fn operations_are_done_all_or_none() {
     let content = plane.ask("GET /v1/documents/a/content", &[("accept", "application/json")], &[]).expect(200).json();
     assert_eq!(content["roots"]["meta"]["value"], json!({"title": "Notes"}));
     assert_eq!(content["roots"]["todo"]["value"], json!([{"done": false}]));
+
+    let list = plane.ask("GET /v1/documents/a/content?root=todo", &[("accept", "text/plain")], &[]).expect(404).text();
+    assert!(list.contains("no text and no XML of that name"), "it has a list of that name: {list}");
 }
 
 #[test]

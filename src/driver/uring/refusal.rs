@@ -27,7 +27,7 @@ pub enum Refusal {
 impl Refusal {
     fn setup_hint(error: &io::Error) -> &'static str {
         match Errno::from_io_error(error) {
-            Some(Errno::NOSYS) => "this kernel has no io_uring",
+            Some(Errno::NOSYS) => "this kernel has no io_uring, or a container's seccomp profile hides it",
             Some(Errno::PERM | Errno::ACCESS) => {
                 "forbidden here, by kernel.io_uring_disabled or a container's seccomp profile"
             }
@@ -68,6 +68,19 @@ impl std::error::Error for Refusal {
         match self {
             Self::Setup(error) | Self::Slots(error) | Self::Descriptor(error) => Some(error),
             Self::Feature(_) | Self::Operation(_) | Self::Install | Self::Lingering => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_ways_in_which_containers_forbid_it_are_named() {
+        for errno in [Errno::NOSYS, Errno::PERM] {
+            let said = Refusal::Setup(errno.into()).to_string();
+            assert!(said.contains("seccomp profile"), "{said}");
         }
     }
 }

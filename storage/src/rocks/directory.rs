@@ -1,8 +1,9 @@
 //! The directory of a store: whose it is, who holds it, whether it takes writes. Does not know RocksDB's files.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
     io::{self, ErrorKind, Read, Seek, Write},
+    os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
 };
 
@@ -29,6 +30,8 @@ pub(super) const DATABASE: &str = "rocksdb";
 const PROBE: &str = "probe";
 /// What a probe writes beside the size of the write-ahead log: RocksDB's manifest, diary and file ends.
 const PROBE_BYTES: u64 = 256 << 10;
+/// A directory that is made here is its owner's alone: all documents are in it. One that is there already stays as it is.
+const MODE: u32 = 0o700;
 /// What lies in the root of a new file system.
 const LOST_AND_FOUND: &str = "lost+found";
 
@@ -201,7 +204,7 @@ pub(super) fn finish_copy(path: &Path) -> Result<(), StoreError> {
 
 /// Makes the directory where it is missing, and an empty marker where nothing else is in it.
 fn begin(path: &Path, marker_path: &Path) -> Result<File, StoreError> {
-    fs::create_dir_all(path).map_err(|error| not_accessible(path, &error))?;
+    DirBuilder::new().recursive(true).mode(MODE).create(path).map_err(|error| not_accessible(path, &error))?;
     check_empty(path, None)?;
     let opened = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(marker_path);
     let marker = opened.map_err(|error| not_accessible(marker_path, &error))?;

@@ -1,6 +1,6 @@
 //! Opening takes what is ours and touches nothing else.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, os::unix::fs::PermissionsExt, path::Path};
 
 use selvedge_storage::{Durability::Synced, StoreError};
 
@@ -57,6 +57,20 @@ fn an_empty_directory_or_a_new_file_system_is_taken() {
 fn missing_parents_are_made() {
     let scratch = Scratch::new();
     drop(open(&scratch.path().join("a/b/c")).expect("opens"));
+}
+
+#[test]
+fn what_is_made_is_its_owners_alone_and_what_is_there_stays_as_it_is() {
+    let mode = |path: &Path| fs::metadata(path).expect("it is there").permissions().mode() & 0o777;
+    let scratch = Scratch::new();
+    drop(open(&scratch.path().join("a/b")).expect("opens"));
+    assert_eq!([mode(&scratch.path().join("a")), mode(&scratch.path().join("a/b"))], [0o700; 2]);
+
+    let shared = scratch.path().join("shared");
+    fs::create_dir(&shared).expect("the directory is ours");
+    fs::set_permissions(&shared, PermissionsExt::from_mode(0o750)).expect("it is ours");
+    drop(open(&shared).expect("opens"));
+    assert_eq!(mode(&shared), 0o750);
 }
 
 #[test]
