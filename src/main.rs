@@ -43,7 +43,12 @@ fn main() -> ExitCode {
         Task::Config(ConfigFormat::Json) => print(&report::json(&effective)),
         Task::Doctor(task) => examine(&task, &effective.settings),
         Task::Token(issued) => match auth::issue(&issued, &effective.settings, SystemTime::now()) {
-            Ok(token) => print(&format!("{token}\n")),
+            Ok(token) => {
+                if issued.opens_nothing() {
+                    eprintln!("warning: the token opens nothing: give it --document PATTERN=RIGHT, or --admin");
+                }
+                print(&format!("{token}\n"))
+            }
             Err(error) => {
                 eprintln!("error: {error}");
                 ExitCode::from(EXIT_USAGE)

@@ -695,4 +695,10 @@ fn tokens_that_are_made_here_are_taken_here() {
         assert!(error.contains(said) && output.stdout.is_empty(), "{arguments:?}: {error}");
     }
     assert!(String::from_utf8_lossy(&selvedge(&["token"]).stderr).contains("--sub"));
+    for (rights, warning) in [(&[][..], "opens nothing"), (&["--admin"], ""), (&["--document", "a=read"], "")] {
+        let output = selvedge(&[&["token", "--sub", "user-1", "--auth-secret-file", &secret], rights].concat());
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success() && !output.stdout.is_empty(), "{rights:?}: {error}");
+        assert_eq!(error.contains(warning), !warning.is_empty() || error.is_empty(), "{rights:?}: {error}");
+    }
 }

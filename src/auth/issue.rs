@@ -36,6 +36,14 @@ pub struct Issued {
     pub key: Option<PathBuf>,
 }
 
+impl Issued {
+    /// It says who somebody is, and gives them nothing.
+    #[must_use]
+    pub fn opens_nothing(&self) -> bool {
+        self.documents.is_empty() && !self.admin
+    }
+}
+
 /// Why there is no token. Who asked is at fault.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IssueError {

@@ -121,7 +121,8 @@ impl Checks {
         Promises { updates, clocks }
     }
 
-    fn counts(&self, document: usize, epoch: u64) -> bool {
+    /// Whether what somebody was told of the document at that time still holds: a disk that is not synced may have lost it since.
+    pub(crate) fn counts(&self, document: usize, epoch: u64) -> bool {
         self.durable && epoch == self.epoch(document) && !self.is_deleting(document)
     }
 

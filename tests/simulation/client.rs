@@ -465,7 +465,7 @@ impl Client {
     /// It has its answer: so it has all that was committed when it asked.
     fn must_have(&mut self, asked: &Asked, stage: &mut Stage) {
         let document = self.plan.document;
-        if stage.checks.is_deleting(document) || asked.epoch != stage.checks.epoch(document) {
+        if !stage.checks.counts(document, asked.epoch) {
             return;
         }
         if !asked.committed.clocks().is_empty() {
