@@ -7,8 +7,8 @@
 use std::io::{self, BufRead, BufReader, Read, Write};
 
 use selvedge_protocol::update::{
-    Accepted, Compaction, DeletedContent, Known, Limits, StateVector, Verdict, accept, check, compact, diff, merge,
-    split, state_vector,
+    Accepted, Compaction, DeletedContent, Divided, Known, Limits, StateVector, Verdict, accept, check, compact, diff,
+    divide, merge, split, state_vector,
 };
 
 fn main() -> io::Result<()> {
@@ -68,6 +68,7 @@ fn run(command: u8, args: &[&[u8]]) -> Result<Vec<Vec<u8>>, String> {
         b'A' => smaller(DeletedContent::Always, true),
         b'o' => accept_in_any_order(args),
         b'v' => verdict(args),
+        b'h' => divide_what_lacks(args),
         b'k' => {
             let known = Known::of(args[0]).map_err(reason)?;
             Ok(vec![known.state_vector_bytes(), known.encode_deletes()])
@@ -130,5 +131,31 @@ fn verdict(args: &[&[u8]]) -> Result<Vec<Vec<u8>>, String> {
         Verdict::Duplicate => vec![b"duplicate".to_vec()],
         Verdict::Missing { client, clock } => vec![format!("missing {client} {clock}").into_bytes()],
         Verdict::Refused(refused) => vec![format!("refused: {refused}").into_bytes()],
+    })
+}
+
+/// The last update against the state made of the others: what is taken of it, and what is left. An update that says nothing where
+/// there is none.
+fn divide_what_lacks(args: &[&[u8]]) -> Result<Vec<Vec<u8>>, String> {
+    let limits = Limits::default();
+    let (last, earlier) = args.split_last().ok_or("no update")?;
+    let mut known = Known::default();
+    for update in earlier {
+        match accept(&known, update, &limits) {
+            Verdict::Accepted(accepted) => known.apply(&accepted),
+            Verdict::Duplicate => {}
+            verdict @ (Verdict::Missing { .. } | Verdict::Refused(_)) => return Err(format!("{verdict:?}")),
+        }
+    }
+    let nothing = || vec![0, 0];
+    Ok(match accept(&known, last, &limits) {
+        Verdict::Accepted(Accepted { update, .. }) => vec![update.into_owned(), nothing()],
+        Verdict::Duplicate => vec![nothing(), nothing()],
+        Verdict::Missing { .. } => {
+            let Divided { part, rest } = divide(&known, last, &limits).map_err(reason)?;
+            let part = part.map_or_else(nothing, |part| part.update.into_owned());
+            vec![part, rest.map_or_else(nothing, |rest| rest.update)]
+        }
+        Verdict::Refused(refused) => return Err(reason(refused)),
     })
 }

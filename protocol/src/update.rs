@@ -1,4 +1,4 @@
-//! Yjs updates (encoding v1) without a document: accept, merge, diff, compact, split, and state vectors.
+//! Yjs updates (encoding v1) without a document: accept, divide, merge, diff, compact, split, and state vectors.
 //!
 //! Nothing here integrates a CRDT, so nothing grows with a document's history but its bytes. An update is read as a
 //! list of *runs*: structs of one client whose clocks follow one another. The operations move whole runs as bytes and
@@ -33,6 +33,7 @@
 mod accept;
 mod compact;
 mod delete_set;
+mod divide;
 mod known;
 mod limits;
 mod merge;
@@ -51,6 +52,7 @@ mod write;
 pub use accept::{Accepted, Verdict, accept};
 pub use compact::{Compaction, DeletedContent, compact};
 pub use delete_set::{DeleteRange, DeleteSet};
+pub use divide::{Divided, Rest, divide};
 pub use known::{Known, KnownDeletes};
 pub use limits::{Limit, Limits};
 pub use merge::{diff, merge, merge_above};

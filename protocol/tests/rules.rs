@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use selvedge_protocol::lib0::Malformed;
 use selvedge_protocol::update::{
-    Accepted, Compaction, Id, Known, Limit, Limits, Refused, StateVector, Verdict, accept, check, compact, diff, merge,
-    split, state_vector,
+    Accepted, Compaction, Divided, Id, Known, Limit, Limits, Refused, Rest, StateVector, Verdict, accept, check,
+    compact, diff, divide, merge, split, state_vector,
 };
 
 /// Client 1 writes "ab" into the root text `t`.
@@ -47,6 +47,16 @@ fn missing(known: &Known, update: &[u8]) -> (u64, u32) {
         Verdict::Missing { client, clock } => (client, clock),
         other => panic!("{other:?}"),
     }
+}
+
+type Waiting = (Vec<u8>, (u64, u32));
+
+/// The part that can be taken, the rest, and what that lacks.
+fn divided(known: &Known, update: &[u8]) -> (Option<Vec<u8>>, Option<Waiting>) {
+    missing(known, update);
+    let Divided { part, rest } = divide(known, update, &Limits::default()).expect("legal");
+    let rest = rest.map(|Rest { update, client, clock }| (update, (client, clock)));
+    (part.map(|part| part.update.into_owned()), rest)
 }
 
 fn is_duplicate(known: &Known, update: &[u8]) -> bool {
@@ -123,6 +133,25 @@ fn deletions_in_the_order_of_old_yjs_are_accepted_and_handed_on_in_order() {
 }
 
 #[test]
+fn deletions_that_overlap_cost_no_more_than_they_say() {
+    let put = |out: &mut Vec<u8>, value: u32| selvedge_protocol::lib0::put_uint(out, value.into());
+    let count = 10_000;
+    let of_client_1 = |ranges: &dyn Fn(u32) -> [u32; 2]| {
+        let mut out = vec![1, 1];
+        put(&mut out, count);
+        (0..count).flat_map(ranges).for_each(|number| put(&mut out, number));
+        out
+    };
+    // Every other unit is deleted, and then all are, as often.
+    let mut every_other = vec![1, 1, 1, 0, 0];
+    put(&mut every_other, 2 * count);
+    every_other.extend(of_client_1(&|at| [2 * at, 1]));
+    let known = knowing(&[&every_other]);
+    let again = [&[0][..], &of_client_1(&|_| [0, 2 * count])].concat();
+    assert_eq!(*accepted(&known, &again).update, [&[0][..], &of_client_1(&|at| [2 * at + 1, 1])].concat());
+}
+
+#[test]
 fn deletions_of_what_does_not_exist_wait() {
     assert_eq!(missing(&knowing(&[AB]), &deletions(1, 0, 3)), (1, 2));
     assert_eq!(missing(&Known::default(), &deletions(7, 3, 1)), (7, 3));
@@ -186,6 +215,142 @@ fn long_chains_between_clients_take_no_stack() {
     update.push(0);
     assert_eq!(accepted(&Known::default(), &update).clocks.len(), clients as usize);
     assert_eq!(split(&update, 1000).and_then(|parts| merge(&parts)), Ok(update));
+}
+
+// Divide.
+
+#[test]
+fn what_is_complete_is_taken_from_beside_what_lacks_something() {
+    // Client 3 refers to what nobody has, client 2 to what is known, client 1 leaves a gap.
+    let (three, two, one) = (text(3, 0, (9, 0), b"z"), text(2, 0, (1, 1), b"xy"), text(1, 5, (1, 4), b"f"));
+    let update = merge(&[&three, &two, &one]).expect("legal");
+    let known = knowing(&[AB]);
+    let (part, rest) = divided(&known, &update);
+    assert_eq!(part, Some(two.clone()));
+    assert_eq!(rest, Some((merge(&[&three, &one]).expect("legal"), (9, 0))));
+    let part = divide(&known, &update, &Limits::default()).expect("legal").part.expect("it is there");
+    assert_eq!((&*part.clocks, part.deletes.is_empty()), (&[(2, 2)][..], true));
+}
+
+#[test]
+fn of_each_client_the_part_ends_at_the_first_struct_that_lacks_something() {
+    // The second struct of client 2 lacks something, and the third struct of client 1 the third of client 2.
+    let update = [
+        &[2, 3, 2, 0, 0x84, 1, 0, 1, b'a', 0x84, 9, 9, 1, b'b', 0x84, 2, 0, 1, b'c'][..],
+        &[3, 1, 0, 4, 1, 1, b't', 1, b'x', 0x84, 2, 0, 1, b'y', 0x84, 2, 2, 1, b'z', 0],
+    ]
+    .concat();
+    let (part, rest) = divided(&Known::default(), &update);
+    let first = [2, 1, 2, 0, 0x84, 1, 0, 1, b'a', 2, 1, 0, 4, 1, 1, b't', 1, b'x', 0x84, 2, 0, 1, b'y', 0];
+    assert_eq!(part.as_deref(), Some(&first[..]));
+    let second = [2, 2, 2, 1, 0x84, 9, 9, 1, b'b', 0x84, 2, 0, 1, b'c', 1, 1, 2, 0x84, 2, 2, 1, b'z', 0];
+    assert_eq!(rest, Some((second.to_vec(), (9, 9))));
+    // Nothing of the rest can be taken on its own.
+    assert_eq!(divided(&knowing(&[&first]), &second), (None, Some((second.to_vec(), (9, 9)))));
+}
+
+#[test]
+fn the_known_part_is_in_neither() {
+    let gap = merge(&[ABCD.to_vec(), text(1, 6, (1, 5), b"g")]).expect("legal");
+    assert_eq!(
+        divided(&knowing(&[AB]), &gap),
+        (Some(text(1, 2, (1, 1), b"cd")), Some((text(1, 6, (1, 5), b"g"), (1, 5))))
+    );
+    assert_eq!(divided(&knowing(&[ABCD]), &gap), (None, Some((text(1, 6, (1, 5), b"g"), (1, 5)))));
+    // A struct of which the beginning is known, and that refers to what is not.
+    let straddles = [1, 1, 1, 0, 0xc4, 2, 0, 3, 0, 4, b'a', b'b', b'c', b'd', 0];
+    let tail = [1, 1, 1, 2, 0xc4, 1, 1, 3, 0, 2, b'c', b'd', 0];
+    assert_eq!(divided(&knowing(&[AB]), &straddles), (None, Some((tail.to_vec(), (2, 0)))));
+}
+
+#[test]
+fn deletions_are_cut_where_the_known_and_the_taken_end() {
+    let known = knowing(&[AB, &deletions(1, 0, 1)]);
+    assert_eq!(divided(&known, &deletions(1, 0, 5)), (Some(deletions(1, 1, 1)), Some((deletions(1, 2, 3), (1, 4)))));
+    assert_eq!(divided(&known, &deletions(1, 0, 3)).1, Some((deletions(1, 2, 1), (1, 2))));
+    assert_eq!(divided(&known, &deletions(7, 3, 1)), (None, Some((deletions(7, 3, 1), (7, 3)))));
+    // What is taken may be deleted at once.
+    let update = [&text(1, 2, (1, 1), b"cd")[..9], &[1, 1, 1, 1, 5]].concat();
+    let part = [&text(1, 2, (1, 1), b"cd")[..9], &[b'd', 1, 1, 1, 1, 3]].concat();
+    let update = [&update[..9], b"d", &update[9..]].concat();
+    assert_eq!(divided(&known, &update), (Some(part), Some((deletions(1, 4, 2), (1, 5)))));
+}
+
+#[test]
+fn a_skip_that_nothing_follows_on_leaves_no_rest() {
+    let update = [1, 2, 1, 0, 0, 2, 10, 3, 0];
+    assert_eq!(divided(&Known::default(), &update), (Some(vec![1, 1, 1, 0, 0, 2, 0]), None));
+    assert_eq!(divided(&knowing(&[AB]), &update), (None, None));
+}
+
+#[test]
+fn a_reference_into_a_gap_of_the_update_lacks_just_that() {
+    // Client 2 refers to clock 3 of client 1, of whom the update has what is before 2 and from 5 on.
+    let update = [&[2, 1, 2, 0, 0x84, 1, 3, 1, b'x', 3, 1, 0, 0, 2, 10, 3, 0, 1, 0][..]].concat();
+    let (_, rest) = divided(&Known::default(), &update);
+    assert_eq!(rest.expect("it waits").1, (1, 3));
+    let behind = [2, 1, 2, 0, 0x84, 1, 5, 1, b'x', 1, 1, 5, 0, 1, 0];
+    assert_eq!(divided(&Known::default(), &behind), (None, Some((behind.to_vec(), (1, 4)))));
+}
+
+#[test]
+fn a_circle_beside_what_lacks_something_is_refused() {
+    let circle = [2, 1, 2, 0, 0x84, 1, 0, 1, b'a', 1, 1, 0, 0x84, 2, 0, 1, b'b', 0];
+    let update = [&[3, 1, 3, 0, 0x84, 9, 0, 1, b'c'][..], &circle[1..]].concat();
+    missing(&Known::default(), &update);
+    assert!(matches!(divide(&Known::default(), &update, &Limits::default()), Err(Refused::Circular(_))));
+}
+
+#[test]
+fn the_part_has_to_fit_the_document_and_the_rest_does_not() {
+    let limits = Limits { document_clients_max: 1, document_delete_ranges_max: 0, ..Limits::default() };
+    let known = knowing(&[AB]);
+    let lacking = text(3, 0, (9, 0), b"z");
+    let divide = |update: &[u8]| divide(&known, update, &limits).map(|divided| divided.part.is_some());
+    let over = |limit, allowed| Err(Refused::OverLimit { limit, allowed });
+    assert_eq!(divide(&lacking), Ok(false));
+    assert_eq!(divide(&merge(&[&lacking, ABCD]).expect("legal")), Ok(true));
+    let other = merge(&[&lacking, &text(2, 0, (1, 1), b"x")]).expect("legal");
+    assert_eq!(divide(&other), over(Limit::DocumentClients, 1));
+    assert_eq!(divide(&deletions(1, 1, 2)), over(Limit::DocumentDeleteRanges, 0));
+    assert_eq!(divide(&deletions(1, 2, 2)), Ok(false));
+}
+
+/// Each of so many clients refers to what `lacks` says of it.
+fn web(clients: u64, lacks: impl Fn(u64) -> [u64; 2]) -> Vec<u8> {
+    let mut update = Vec::new();
+    let put = |out: &mut Vec<u8>, value: u64| selvedge_protocol::lib0::put_uint(out, value);
+    put(&mut update, clients);
+    for client in (1..=clients).rev() {
+        put(&mut update, 1);
+        put(&mut update, client);
+        update.extend([0, 0xc4]);
+        for other in lacks(client) {
+            put(&mut update, other);
+            update.push(0);
+        }
+        update.extend([1, b'x']);
+    }
+    update.push(0);
+    update
+}
+
+#[test]
+fn many_clients_that_lack_one_another_are_left_at_once() {
+    let clients = 60_000;
+    // Up and down a chain of which the end is missing, all one that is, and all the two before them.
+    let chains: [&dyn Fn(u64) -> [u64; 2]; 4] = [
+        &|client| [client - 1; 2],
+        &|client| [client + 1; 2],
+        &|client| [if client == 1 { 0 } else { 1 }; 2],
+        &|client| [client.saturating_sub(2), client - 1],
+    ];
+    for (at, lacks) in chains.into_iter().enumerate() {
+        let update = web(clients, lacks);
+        let (part, rest) = divided(&Known::default(), &update);
+        let lack = if at == 1 { clients + 1 } else { 0 };
+        assert_eq!((part, rest), (None, Some((update, (lack, 0)))), "{at}");
+    }
 }
 
 // What is refused, and why.

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::Path;
 
 use selvedge_protocol::update::{
-    Compaction, Known, Limits, StateVector, Verdict, accept, check, compact, diff, merge, split, state_vector,
+    Compaction, Divided, Known, Limits, StateVector, Verdict, accept, check, compact, diff, divide, merge, split,
+    state_vector,
 };
 
 const PART_BYTES: usize = 40;
@@ -164,8 +165,21 @@ fn an_update_with_a_flipped_bit_never_panics_and_what_is_written_of_it_can_be_re
             let mut update = whole.clone();
             update[bit / 8] ^= 1 << (bit % 8);
             for known in [&known, &Known::default()] {
-                if let Verdict::Accepted(accepted) = accept(known, &update, &Limits::default()) {
-                    assert!(check(&accepted.update, &Limits::default()).is_ok(), "{} bit {bit}", vector.name);
+                match accept(known, &update, &Limits::default()) {
+                    Verdict::Accepted(accepted) => {
+                        assert!(check(&accepted.update, &Limits::default()).is_ok(), "{} bit {bit}", vector.name);
+                    }
+                    Verdict::Missing { .. } => {
+                        let Ok(Divided { part, rest }) = divide(known, &update, &Limits::default()) else { continue };
+                        if let Some(part) = part {
+                            let verdict = accept(known, &part.update, &Limits::default());
+                            assert!(matches!(verdict, Verdict::Accepted(_)), "{} bit {bit}: {verdict:?}", vector.name);
+                        }
+                        let Some(rest) = rest else { continue };
+                        let verdict = accept(known, &rest.update, &Limits::default());
+                        assert!(matches!(verdict, Verdict::Missing { .. }), "{} bit {bit}: {verdict:?}", vector.name);
+                    }
+                    Verdict::Duplicate | Verdict::Refused(_) => {}
                 }
             }
             let Ok(merged) = merge(&[&whole, &update]) else { continue };

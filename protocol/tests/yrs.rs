@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestCaseError};
-use selvedge_protocol::update::{self, Compaction, Known, Limits, Verdict};
+use selvedge_protocol::update::{self, Compaction, Divided, Known, Limits, Verdict};
 use yrs::types::Attrs;
 use yrs::updates::decoder::Decode;
 use yrs::updates::encoder::Encode;
@@ -17,6 +17,7 @@ use yrs::{
 };
 
 const CLIENTS: usize = 3;
+const NOTHING: [u8; 2] = [0, 0];
 
 /// What one client does; positions are taken modulo what is there.
 #[derive(Clone, Debug)]
@@ -288,6 +289,20 @@ fn accept_shuffled(log: &[Vec<u8>], keys: &[u32]) -> Result<Vec<Vec<u8>>, TestCa
     Ok(kept)
 }
 
+/// What is taken of an update, and what is left of it.
+fn divide(known: &Known, update: &[u8]) -> (Vec<u8>, Vec<u8>) {
+    match update::accept(known, update, &Limits::default()) {
+        Verdict::Accepted(accepted) => (accepted.update.into_owned(), NOTHING.to_vec()),
+        Verdict::Duplicate => (NOTHING.to_vec(), NOTHING.to_vec()),
+        Verdict::Missing { .. } => {
+            let Divided { part, rest } = update::divide(known, update, &Limits::default()).expect("legal");
+            let part = part.map_or_else(|| NOTHING.to_vec(), |part| part.update.into_owned());
+            (part, rest.map_or_else(|| NOTHING.to_vec(), |rest| rest.update))
+        }
+        Verdict::Refused(reason) => panic!("{reason}"),
+    }
+}
+
 /// The seed is printed; `PROPTEST_RNG_SEED` sets it.
 fn config() -> ProptestConfig {
     let clock = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |now| now.as_secs());
@@ -338,5 +353,70 @@ proptest! {
             prop_assert!(!in_parts.doc.transact().has_missing_updates());
         }
         prop_assert_eq!(in_parts.view(), expected.as_str());
+    }
+
+    #[test]
+    fn an_update_from_which_something_is_withheld_is_taken_in_part_and_its_rest_when_that_comes(
+        large_ids: bool,
+        steps in prop::collection::vec(step(), 1..60),
+        keys in prop::collection::vec(any::<u32>(), 1..40),
+        at in 0.0..1.0f64,
+        withheld in prop::collection::vec(prop::bool::weighted(0.2), 60..=60),
+    ) {
+        let log = play(large_ids, &steps);
+        let expected = Client::loaded(&yrs::merge_updates_v1(&log).expect("yrs merges what it wrote")).view();
+        // The document has a part of it, and is offered the rest, but not all of that.
+        let kept = accept_shuffled(&log, &keys)?;
+        let (there, _) = kept.split_at((kept.len() as f64 * at) as usize);
+        let mut known = Known::default();
+        let mut state = update::merge(there).expect("legal");
+        if let Verdict::Accepted(accepted) = update::accept(&known, &state, &Limits::default()) {
+            known.apply(&accepted);
+        }
+        let is_withheld = |at: &usize| withheld[at % withheld.len()];
+        let offered: Vec<&Vec<u8>> = (0..log.len()).filter(|at| !is_withheld(at)).map(|at| &log[at]).collect();
+        let (part, rest) = divide(&known, &update::merge(&offered).expect("legal"));
+
+        // As much as could be taken of them one by one, and more where a client wrote several structs at once.
+        let mut one_by_one = known.clone();
+        for _ in 0..offered.len() {
+            for update in &offered {
+                if let Verdict::Accepted(accepted) = update::accept(&one_by_one, update, &Limits::default()) {
+                    one_by_one.apply(&accepted);
+                }
+            }
+        }
+        match update::accept(&known, &part, &Limits::default()) {
+            Verdict::Accepted(accepted) => {
+                prop_assert_eq!(&accepted.update[..], &part[..], "it is canonical");
+                known.apply(&accepted);
+            }
+            Verdict::Duplicate => {}
+            verdict => panic!("a part is complete: {verdict:?}"),
+        }
+        prop_assert!(known.clocks().covers(one_by_one.clocks()));
+        prop_assert_eq!(divide(&known, &rest), (NOTHING.to_vec(), rest.clone()), "nothing more can be taken");
+        state = update::merge(&[state, part]).expect("legal");
+        prop_assert_eq!(Known::of(&state), Ok(known.clone()));
+        Client::loaded(&state).view();
+
+        // What was withheld comes bit by bit, and whatever waits is offered again each time.
+        let mut waiting = vec![rest];
+        for at in (0..log.len()).filter(is_withheld) {
+            waiting.push(log[at].clone());
+            for _ in 0..waiting.len() {
+                for waits in &mut waiting {
+                    let (part, rest) = divide(&known, waits);
+                    if let Verdict::Accepted(accepted) = update::accept(&known, &part, &Limits::default()) {
+                        known.apply(&accepted);
+                    }
+                    state = update::merge(&[&state, &part]).expect("legal");
+                    *waits = rest;
+                }
+            }
+        }
+        prop_assert!(waiting.iter().all(|rest| *rest == NOTHING), "nothing waits any more: {:?}", waiting);
+        prop_assert_eq!(Known::of(&state), Ok(known.clone()));
+        prop_assert_eq!(Client::loaded(&state).view(), expected);
     }
 }

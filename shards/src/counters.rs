@@ -17,6 +17,8 @@ pub struct Counters {
     pub updates_stalled: u64,
     /// Updates that had to wait for what they refer to.
     pub updates_waited: u64,
+    /// Updates of which a part was taken while the rest had to wait.
+    pub updates_divided: u64,
     /// Updates that waited in vain, or found no room to wait.
     pub updates_dropped: u64,
     /// Records appended.

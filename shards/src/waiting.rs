@@ -11,6 +11,8 @@ pub(crate) struct Parked {
     pub(crate) session: SessionRef,
     pub(crate) update: Vec<u8>,
     pub(crate) since: Now,
+    /// How often it was offered again, and still lacked something.
+    pub(crate) offers: u8,
     /// It came as an update of its own, not as the answer to a SyncStep1.
     pub(crate) echo: bool,
     /// How many acknowledgements it is worth to its session, where that counts them.
@@ -24,7 +26,8 @@ pub(crate) struct Waiting {
     by_lack: BTreeMap<(u64, u32), Vec<Parked>>,
     bytes: usize,
     bytes_of: BTreeMap<SessionRef, usize>,
-    /// When each session was last asked to sync. Invariant: a session that has something here stands in it.
+    /// When each session was last asked to sync, for as long as it is not to be asked again. Invariant: a session that has something here
+    /// stands in it.
     asked: BTreeMap<SessionRef, Now>,
     /// Sessions of which something found no room since they were asked last: what they answer may have been said before that, so they
     /// are asked again.
@@ -37,7 +40,7 @@ const ENTRY_BYTES: usize = 96;
 
 impl Waiting {
     pub(crate) fn is_empty(&self) -> bool {
-        self.by_lack.is_empty() && self.owing.is_empty()
+        self.by_lack.is_empty() && self.owing.is_empty() && self.asked.is_empty()
     }
 
     pub(crate) fn bytes(&self) -> usize {
@@ -75,6 +78,10 @@ impl Waiting {
         for &session in &overdue {
             self.was_asked(session, now);
         }
+        let Self { asked, owing, bytes_of, .. } = self;
+        asked.retain(|session, &mut then| {
+            now.since(then) < again_ms || owing.contains(session) || bytes_of.contains_key(session)
+        });
         overdue
     }
 
@@ -154,7 +161,7 @@ mod tests {
     const SESSION: SessionRef = SessionRef { shard: ShardId(0), session: SessionId { index: 3, generation: 1 } };
 
     fn parked(len: usize, since: u64) -> Parked {
-        Parked { session: SESSION, update: vec![0; len], since: Now(since), echo: true, worth: 1 }
+        Parked { session: SESSION, update: vec![0; len], since: Now(since), offers: 0, echo: true, worth: 1 }
     }
 
     #[test]
@@ -213,6 +220,10 @@ mod tests {
         let mut waiting = Waiting::default();
         assert!(waiting.should_ask(SESSION, Now(0), 1_000));
         assert!(!waiting.should_ask(SESSION, Now(999), 1_000));
+        assert_eq!(waiting.overdue(Now(999), 1_000), []);
+        assert!(!waiting.is_empty(), "or it would be forgotten that it was asked");
         assert!(waiting.should_ask(SESSION, Now(1_000), 1_000));
+        assert_eq!(waiting.overdue(Now(2_000), 1_000), []);
+        assert!(waiting.is_empty());
     }
 }

@@ -1,5 +1,7 @@
 //! What a shard does, by its inputs and effects alone.
 
+#[path = "shard/divided.rs"]
+mod divided;
 #[path = "shard/errands.rs"]
 mod errands;
 #[path = "shard/host.rs"]

@@ -623,7 +623,10 @@ impl Client {
         let unanswered = wire.asked.len();
         let early = if bereft { 0 } else { self.early.len() };
         let writes = self.plan.access == selvedge_shards::Access::ReadWrite;
+        // What it can never complete it brings again each time, and is told each time that not all of it is saved.
+        let incomplete = bereft && self.doc.transact().has_missing_updates();
         let unsynced = wire.counting.as_ref().map_or(0, |counting| counting.unsynced);
+        let unsynced = if incomplete { 0 } else { unsynced };
         (!wire.synced || unanswered > 0 || early > 0 || (writes && unsynced > 0)).then(|| {
             let (link, opened) = (wire.link, wire.opened);
             let synced = wire.synced;

@@ -74,6 +74,7 @@ pub(crate) const WANTED: &[&str] = &[
     "update: duplicate",
     "update: dropped while waiting",
     "update: refused",
+    "update: taken in part",
     "update: denied",
     "update: not taken in a stall",
     "update: waited",

@@ -41,7 +41,8 @@ pub(crate) struct Content {
     missing: bool,
 }
 
-pub(crate) fn content(doc: &Doc) -> Content {
+/// `bereft`: what it lacks may have gone with its document, and is no difference.
+pub(crate) fn content(doc: &Doc, bereft: bool) -> Content {
     let text = doc.get_or_insert_text("text");
     let txn = doc.transact();
     let diff = text.diff(&txn, yrs::types::text::YChange::identity);
@@ -52,7 +53,7 @@ pub(crate) fn content(doc: &Doc) -> Content {
             .map(|part| (part.insert.to_json(&txn), part.attributes.map(|attributes| *attributes)))
             .collect(),
         snapshot: txn.snapshot(),
-        missing: txn.has_missing_updates(),
+        missing: txn.has_missing_updates() && !bereft,
     }
 }
 

@@ -397,6 +397,7 @@ impl World {
             coverage.add("update: denied", counters.updates_denied);
             coverage.add("update: not taken in a stall", counters.updates_stalled);
             coverage.add("update: waited", counters.updates_waited);
+            coverage.add("update: taken in part", counters.updates_divided);
             coverage.add("update: waited for a window", counters.fan_outs_delayed);
             coverage.add("awareness: waited for a window", counters.awareness_delayed);
             coverage.add("awareness: ignored", counters.awareness_ignored);
@@ -478,7 +479,8 @@ impl World {
             let members: Vec<&Client> =
                 staying.iter().copied().filter(|client| client.plan.document == document).collect();
             let held: Vec<&Client> = members.iter().copied().filter(|client| !orphaned(client)).collect();
-            if let Some(difference) = differ(&held).or_else(|| blind(&members)) {
+            if let Some(difference) = differ(&held, self.stage.checks.was_deleted(document)).or_else(|| blind(&members))
+            {
                 return Some(difference);
             }
         }
@@ -521,7 +523,8 @@ impl World {
                 client.plan.document == number && !client.given_up && client.plan.access == Access::ReadWrite
             });
             for client in members {
-                let (has, is) = (edits::content(&client.doc), edits::content(&stored));
+                let bereft = self.stage.checks.was_deleted(number);
+                let (has, is) = (edits::content(&client.doc, bereft), edits::content(&stored, bereft));
                 if has != is {
                     return Err(format!("client {} has\n{has:?}\nstored is\n{is:?}", client.number));
                 }
@@ -562,11 +565,11 @@ impl World {
 }
 
 /// What these clients of one document do not agree on.
-fn differ(members: &[&Client]) -> Option<String> {
+fn differ(members: &[&Client], bereft: bool) -> Option<String> {
     let (first, others) = members.split_first()?;
-    let content = edits::content(&first.doc);
+    let content = edits::content(&first.doc, bereft);
     for other in others {
-        let theirs = edits::content(&other.doc);
+        let theirs = edits::content(&other.doc, bereft);
         if content != theirs {
             let (a, b) = (first.number, other.number);
             return Some(format!("clients {a} and {b} differ:\n{content:?}\n{theirs:?}"));

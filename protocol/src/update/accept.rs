@@ -16,7 +16,7 @@ use super::order::{Section, find, in_order};
 use super::runs::read_runs;
 use super::structs::{Body, Id};
 use super::walk::{close, open, walk, within};
-use super::{DeleteSet, Known, OneOrMany, Refused, Result};
+use super::{DeleteRange, DeleteSet, Known, OneOrMany, Refused, Result};
 use crate::lib0::Reader;
 
 /// What becomes of an update.
@@ -26,8 +26,8 @@ pub enum Verdict<'a> {
     Accepted(Accepted<'a>),
     /// Everything in it is known: to be acknowledged, but neither stored nor relayed.
     Duplicate,
-    /// It refers to something that the document does not have: it cannot be accepted before the document's clock of
-    /// `client` is above `clock`. There may be more that it lacks.
+    /// It refers to something that the document does not have: it cannot be accepted as a whole before the document's clock
+    /// of `client` is above `clock`. There may be more that it lacks. What can be accepted of it [`super::divide()`] finds.
     Missing {
         /// Whose struct is missing.
         client: u64,
@@ -76,10 +76,8 @@ fn try_accept<'a>(known: &Known, update: &'a [u8], limits: &Limits) -> Result<Ve
     if clocks.is_empty() && deletes.is_empty() {
         return Ok(Verdict::Duplicate);
     }
-    let clients = known.clients() + survey.sections.iter().filter(|s| s.known == 0).count();
-    within(clients, limits.document_clients_max, Limit::DocumentClients)?;
-    let ranges = known.deletes().ranges_with(&deletes);
-    within(ranges, limits.document_delete_ranges_max, Limit::DocumentDeleteRanges)?;
+    let new_clients = survey.sections.iter().filter(|s| s.known == 0).count();
+    fits(known, new_clients, &deletes, limits)?;
     let update = if whole && !survey.cut {
         Cow::Borrowed(update)
     } else {
@@ -90,11 +88,19 @@ fn try_accept<'a>(known: &Known, update: &'a [u8], limits: &Limits) -> Result<Ve
     Ok(Verdict::Accepted(Accepted { update, clocks, deletes }))
 }
 
+/// Refuses what would make a document larger than it may be.
+#[inline]
+pub(super) fn fits(known: &Known, new_clients: usize, deletes: &DeleteSet, limits: &Limits) -> Result<()> {
+    within(known.clients() + new_clients, limits.document_clients_max, Limit::DocumentClients)?;
+    let ranges = known.deletes().ranges_with(deletes);
+    within(ranges, limits.document_delete_ranges_max, Limit::DocumentDeleteRanges)
+}
+
 /// What one pass over the structs learns.
 #[derive(Default)]
-struct Survey {
+pub(super) struct Survey {
     /// Clients descend.
-    sections: OneOrMany<Section>,
+    pub(super) sections: OneOrMany<Section>,
     /// A part is known already, so the bytes cannot be handed on as they are.
     cut: bool,
     /// Something refers to a struct that is not known yet. Whether it is in this update takes another pass.
@@ -106,7 +112,7 @@ struct Survey {
 impl Survey {
     /// Finds sections and gaps, and judges the references that can be judged at once.
     #[inline]
-    fn of(known: &Known, r: &mut Reader<'_>, limits: &Limits) -> Result<Self> {
+    pub(super) fn of(known: &Known, r: &mut Reader<'_>, limits: &Limits) -> Result<Self> {
         let mut survey = Self::default();
         walk(r, limits, |s| {
             let Id { client, clock } = s.id;
@@ -159,34 +165,67 @@ struct Deletions {
 impl Deletions {
     #[inline]
     fn of(known: &Known, r: &mut Reader<'_>, survey: &mut Survey, limits: &Limits) -> Result<Self> {
-        let mut news = DeleteSet::default();
-        let mut all_new = true;
-        // Ranges of one client stand together, so its end is looked up once.
-        let mut end_of = None;
+        let mut news = News { known, survey, deletes: DeleteSet::default(), all_new: true, end_of: None };
+        let written = *r;
+        let (mut last, mut in_order): (Option<DeleteRange>, bool) = (None, true);
         let canonical = walk_delete_set(r, limits, |range| {
-            let end = match end_of {
-                Some((client, end)) if client == range.client => end,
-                Some(_) | None => {
-                    let here = find(&survey.sections, range.client).map_or(0, |at| survey.sections[at].end);
-                    let end = here.max(known.clocks().clock(range.client));
-                    end_of = Some((range.client, end));
-                    end
-                }
-            };
-            if range.end > end {
-                survey.missing.get_or_insert(Id { client: range.client, clock: range.end - 1 });
-                return;
+            in_order &= last.is_none_or(|last| last.is_before(&range));
+            last = Some(range);
+            if in_order {
+                news.look_at(range);
             }
-            let mut is_new = false;
-            known.deletes().missing(range, |new| {
-                is_new = new == range;
-                news.push(new);
-            });
-            all_new &= is_new;
         })?;
         if !canonical {
-            news.normalise();
+            news.put_in_order(written, limits)?;
         }
-        Ok(Self { news, whole: canonical && all_new })
+        Ok(Self { whole: canonical && news.all_new, news: news.deletes })
+    }
+}
+
+/// What is found of deletions that come in order.
+struct News<'a> {
+    known: &'a Known,
+    survey: &'a mut Survey,
+    deletes: DeleteSet,
+    all_new: bool,
+    /// Where the structs of the client end that was looked at last. Ranges of one stand together, so it is looked up once.
+    end_of: Option<(u64, u32)>,
+}
+
+impl News<'_> {
+    /// Begins anew with ranges that did not come in order. Of those that overlap, each would be news in as many pieces as the document
+    /// has ranges there.
+    #[cold]
+    fn put_in_order(&mut self, mut r: Reader<'_>, limits: &Limits) -> Result<()> {
+        let mut all = DeleteSet::default();
+        all.read(&mut r, limits)?;
+        all.normalise();
+        self.deletes = DeleteSet::default();
+        all.ranges().iter().for_each(|range| self.look_at(*range));
+        Ok(())
+    }
+
+    #[inline]
+    fn look_at(&mut self, range: DeleteRange) {
+        let Self { known, survey, .. } = self;
+        let end = match self.end_of {
+            Some((client, end)) if client == range.client => end,
+            Some(_) | None => {
+                let here = find(&survey.sections, range.client).map_or(0, |at| survey.sections[at].end);
+                let end = here.max(known.clocks().clock(range.client));
+                self.end_of = Some((range.client, end));
+                end
+            }
+        };
+        if range.end > end {
+            survey.missing.get_or_insert(Id { client: range.client, clock: range.end - 1 });
+            return;
+        }
+        let mut is_new = false;
+        known.deletes().missing(range, |new| {
+            is_new = new == range;
+            self.deletes.push(new);
+        });
+        self.all_new &= is_new;
     }
 }

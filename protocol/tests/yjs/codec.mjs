@@ -11,6 +11,7 @@ export const CHECK = 'n'
 export const SPLIT = 'p'
 export const ACCEPT = 'o'
 export const VERDICT = 'v'
+export const DIVIDE = 'h'
 export const KNOWN = 'k'
 // Compactions: deleted content kept, dropped when smaller, dropped always; a capital buries what lies under deleted types.
 export const COMPACTIONS = { squash: 'K', smaller: 'w', smallest: 'W', leaf: 'a', collect: 'A' }

@@ -2,7 +2,7 @@
 //
 // SELVEDGE_FUZZ_DOCUMENTS says how many documents are mutated (600 times each), SELVEDGE_RANDOM_SEED where to begin.
 import * as Y from 'yjs'
-import { COMPACTIONS, MERGE, SPLIT, VERDICT, end, runAll } from './codec.mjs'
+import { COMPACTIONS, DIVIDE, MERGE, SPLIT, VERDICT, end, runAll } from './codec.mjs'
 import { Editor, REMOTE, isPending, load, randomFrom, roots, sync } from './documents.mjs'
 import { equalBytes, hex } from './units.mjs'
 
@@ -98,6 +98,14 @@ const checkDocument = async seed => {
     for (const written of [merged, squashed, collected]) {
       if (written.refused) fail(`${word}, but refused: ${written.refused}`, update)
       else if (!decodes(written[0])) fail('Yjs throws at what was written', written[0])
+    }
+    if (word.startsWith('missing')) {
+      const [divided] = await runAll([[DIVIDE, base, update]])
+      if (divided.refused) { count('missing, and refused when it is divided'); continue }
+      const [part, rest] = divided
+      for (const written of divided) if (!decodes(written)) fail('Yjs throws at what was divided', written)
+      if (part.length > 2) { count('taken in part'); checkAccepted(base, part, part) }
+      if (rest.length === 2) count('missing, but nothing follows on it')
     }
     if (word !== 'accepted') { count(word.split(' ')[0]); continue }
     if (!parts.refused) for (const part of parts) if (!decodes(part)) fail('Yjs throws at a part', part)

@@ -4,13 +4,14 @@
 // sometimes a client that is away and returns. SELVEDGE_RANDOM_DOCUMENTS says how many, SELVEDGE_RANDOM_SEED where to
 // begin; document n of seed s is document 0 of seed s + n.
 import * as Y from 'yjs'
-import { ACCEPT, CHECK, COMPACTIONS, DIFF, KNOWN, MERGE, SPLIT, STATE_VECTOR, end, run, runAll, runEach } from './codec.mjs'
+import { ACCEPT, CHECK, COMPACTIONS, DIFF, DIVIDE, KNOWN, MERGE, SPLIT, STATE_VECTOR, end, run, runAll, runEach } from './codec.mjs'
 import { Editor, REMOTE, blur, isPending, load, randomFrom, roots, stateVector, sync, view, viewPlain } from './documents.mjs'
 import { difference, equalBytes, hex, shape } from './units.mjs'
 
 const DOCUMENTS = Number(process.env.SELVEDGE_RANDOM_DOCUMENTS ?? 2000)
 const SEED = Number(process.env.SELVEDGE_RANDOM_SEED ?? (Date.now() % 1_000_000_000))
 const SHOWN_MAX = 3
+const NOTHING = new Uint8Array([0, 0])
 
 const counts = {}
 const count = what => { counts[what] = (counts[what] ?? 0) + 1 }
@@ -126,6 +127,49 @@ const checkMerge = async history => {
   })
   if (!equalBytes(vector, Y.encodeStateVectorFromUpdate(merged))) fail(seed, 'state vector')
   return { theirs, merged, twice, ofParts, accepted }
+}
+
+/**
+ * An update from which something is withheld, for a document that has a part of it: what is taken is what Yjs integrates, and what
+ * is left is what Yjs keeps as pending. With what was withheld, the rest makes the document whole.
+ */
+const checkDivide = async (history, merged, theirs) => {
+  const { seed, log, random } = history
+  for (let round = 0; round < 3; round++) {
+    const [base] = await runAll([[DIVIDE, Y.mergeUpdates([NOTHING, ...log.filter(() => random.int(3) === 0)])]])
+    if (base.refused) { fail(seed, 'dividing for an empty document', base.refused); return }
+    const [state] = base
+    const withheld = log.filter(() => random.int(6) === 0)
+    const update = Y.mergeUpdates([NOTHING, ...log.filter(update => !withheld.includes(update))])
+    const [divided] = await runAll([[DIVIDE, state, update]])
+    if (divided.refused) { fail(seed, 'dividing', divided.refused); return }
+    const [part, rest] = divided
+    const at = () => load(state, { gc: false, shown: false })
+    const [yjs, ours] = [at(), at()]
+    Y.applyUpdate(yjs, update, REMOTE)
+    Y.applyUpdate(ours, part, REMOTE)
+    if (isPending(ours)) fail(seed, 'a part leaves something waiting')
+    if (stateVector(yjs) !== stateVector(ours)) fail(seed, 'a part is not what Yjs integrates', `${hex(part)}`)
+    const { pendingStructs, pendingDs } = yjs.store
+    const pending = [pendingStructs?.update, pendingDs].filter(Boolean).map(Y.convertUpdateFormatV2ToV1)
+    if (pending.length) count(equalBytes(part, NOTHING) ? 'updates that wait as a whole' : 'updates taken in part')
+    const waits = Y.mergeUpdates([NOTHING, ...pending])
+    const found = difference(waits, rest)
+    if (found) fail(seed, 'a rest is not what Yjs keeps as pending', found)
+    yjs.store.pendingStructs = yjs.store.pendingDs = null
+    const apart = difference(Y.encodeStateAsUpdate(yjs), Y.encodeStateAsUpdate(ours), 'forms')
+    if (apart) fail(seed, 'a part makes another document than in Yjs', apart)
+    if (!same(history, view(yjs), view(ours), 'divided')) fail(seed, 'a part looks different', `${view(yjs)}\n${view(ours)}`)
+
+    // What was withheld comes, and the rest is offered again.
+    const whole = await run(MERGE, state, part, rest, ...withheld)
+    const differs = difference(merged, whole, 'forms')
+    if (differs) fail(seed, 'part, rest and what was withheld are not the whole', differs)
+    const doc = load(Y.mergeUpdates([state, part]))
+    for (const update of [...withheld, rest]) Y.applyUpdate(doc, update, REMOTE)
+    if (isPending(doc)) fail(seed, 'what was withheld does not complete the rest')
+    if (stateVector(doc) !== stateVector(load(theirs))) fail(seed, 'completed, the document has another state vector')
+  }
 }
 
 const randomStateVector = (random, whole) => {
@@ -296,6 +340,7 @@ const checkDocument = async seed => {
   if (history.log.length < 2) { count('documents that are too short'); return }
   count('documents')
   const { theirs, merged, twice, ofParts, accepted } = await checkMerge(history)
+  await checkDivide(history, merged, theirs)
   await checkDiff(history, merged, Y.encodeStateVector(load(theirs)))
   await checkKnown(history, merged)
   const compacted = await checkCompact(history, merged)

@@ -1,6 +1,6 @@
 //! What comes of an update: accepted, known already, waiting for what it refers to, or refused; and what its session hears of it.
 
-use selvedge_protocol::update::{self, Accepted, Verdict};
+use selvedge_protocol::update::{self, Accepted, Divided, Refused, Rest, Verdict};
 use selvedge_protocol::{hocuspocus, sync};
 
 use super::{ASK_AGAIN_MS, Document, What};
@@ -13,6 +13,10 @@ use crate::id::{Sequence, SessionRef};
 use crate::input::Access;
 use crate::waiting::Parked;
 
+/// An update that lacks something is read once for each thing that comes, and may lack as many as it has clients. One that still does
+/// after so many is dropped, as if there were no room; its session brings it again.
+const OFFERS_MAX: u8 = 16;
+
 impl Document {
     /// `echo`: its author sees it as saved when it comes back. `worth`: it is worth so many acknowledgements.
     pub(super) fn update_came(
@@ -23,7 +27,7 @@ impl Document {
         (echo, worth): (bool, u32),
         core: &mut Core,
     ) {
-        let parked = Parked { session, update: Vec::new(), since: core.now, echo, worth };
+        let parked = Parked { session, update: Vec::new(), since: core.now, offers: 0, echo, worth };
         let mut ready = Vec::new();
         self.offer(parked, bytes, access, &mut ready, core);
         self.offer_ready(ready, core);
@@ -35,7 +39,8 @@ impl Document {
             let bytes = next.update;
             // Who was ended meanwhile sends it again, if it is let in again.
             let Some(access) = self.access(next.session, core) else { continue };
-            self.offer(Parked { update: Vec::new(), ..next }, &bytes, access, &mut ready, core);
+            let offers = next.offers.saturating_add(1);
+            self.offer(Parked { update: Vec::new(), offers, ..next }, &bytes, access, &mut ready, core);
         }
     }
 
@@ -65,21 +70,61 @@ impl Document {
                 self.refuse_stalled(session, worth, core)
             }
             Verdict::Accepted(accepted) => {
-                if self.bytes + self.turn.bytes as u64 + accepted.update.len() as u64 > core.config.document_bytes_max {
-                    let bytes_max = core.config.document_bytes_max;
-                    core.counters.updates_too_large += 1;
-                    self.end(session, CloseReason::DocumentFull { bytes_max }, core);
-                    return;
-                }
-                core.counters.updates_accepted += 1;
-                self.take_in(&accepted, ready);
-                let update = accepted.update.into_owned();
-                self.gather(session, update, worth, core);
+                self.accepted_came(session, accepted, worth, ready, core);
             }
-            Verdict::Missing { client, clock } => self.park(from, bytes, (client, clock), core),
-            Verdict::Refused(refused) => {
-                core.counters.updates_refused += 1;
-                self.end(session, CloseReason::UpdateRefused(refused), core);
+            Verdict::Missing { .. } => match update::divide(&self.known, bytes, &core.config.update) {
+                Ok(divided) => self.divided_came(from, bytes, divided, ready, core),
+                Err(refused) => self.refuse(session, refused, core),
+            },
+            Verdict::Refused(refused) => self.refuse(session, refused, core),
+        }
+    }
+
+    fn refuse(&mut self, session: SessionRef, refused: Refused, core: &mut Core) {
+        core.counters.updates_refused += 1;
+        self.end(session, CloseReason::UpdateRefused(refused), core);
+    }
+
+    /// Says whether the session is still there: it ends where the document would become too large.
+    fn accepted_came(
+        &mut self,
+        session: SessionRef,
+        accepted: Accepted<'_>,
+        worth: u32,
+        ready: &mut Vec<Parked>,
+        core: &mut Core,
+    ) -> bool {
+        if self.bytes + self.turn.bytes as u64 + accepted.update.len() as u64 > core.config.document_bytes_max {
+            let bytes_max = core.config.document_bytes_max;
+            core.counters.updates_too_large += 1;
+            self.end(session, CloseReason::DocumentFull { bytes_max }, core);
+            return false;
+        }
+        core.counters.updates_accepted += 1;
+        self.take_in(&accepted, ready);
+        let update = accepted.update.into_owned();
+        self.gather(session, update, worth, core);
+        true
+    }
+
+    /// What is complete of an update is taken as if it had come alone; but it is worth nothing, because it is the rest by which the
+    /// update is saved or not.
+    fn divided_came(&mut self, from: Parked, bytes: &[u8], divided: Divided, ready: &mut Vec<Parked>, core: &mut Core) {
+        let Parked { session, worth, .. } = from;
+        match (divided.part, divided.rest) {
+            (None, None) => {
+                core.counters.updates_duplicate += 1;
+                self.duplicate_came(session, from.echo.then_some(bytes), worth, core);
+            }
+            (Some(part), None) => {
+                self.accepted_came(session, part, worth, ready, core);
+            }
+            (None, Some(rest)) => self.park(from, rest, core),
+            (Some(part), Some(rest)) => {
+                if self.accepted_came(session, part, 0, ready, core) {
+                    core.counters.updates_divided += 1;
+                    self.park(from, rest, core);
+                }
             }
         }
     }
@@ -194,14 +239,15 @@ impl Document {
         }
     }
 
-    fn park(&mut self, from: Parked, bytes: &[u8], lacks: (u64, u32), core: &mut Core) {
+    fn park(&mut self, from: Parked, rest: Rest, core: &mut Core) {
         let session = from.session;
+        let Rest { update, client, clock } = rest;
         let (per_session, in_all) =
             (core.config.waiting_bytes_per_session_max, core.config.waiting_bytes_per_document_max);
         let waiting = self.waiting.get_or_insert_default();
-        if waiting.has_room(session, bytes.len(), per_session, in_all) {
+        if from.offers < OFFERS_MAX && waiting.has_room(session, update.len(), per_session, in_all) {
             core.counters.updates_waited += 1;
-            waiting.park(lacks, Parked { update: bytes.to_vec(), ..from });
+            waiting.park((client, clock), Parked { update, ..from });
         } else {
             core.counters.updates_dropped += 1;
             waiting.owes(session);

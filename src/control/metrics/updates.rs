@@ -23,6 +23,12 @@ fn taken(seen: &Seen, page: &mut Page<'_>) -> fmt::Result {
     page.counter_of_cores(family, seen, |core| core.shard.updates_duplicate)?;
     let family = ("updates_waited", In::Count, "Updates that had to wait for what they refer to.");
     page.counter(family, seen.sum(|core| core.shard.updates_waited))?;
+    let family = (
+        "updates_divided",
+        In::Count,
+        "Updates of which a part was taken, and counts as accepted, while the rest had to wait.",
+    );
+    page.counter(family, seen.sum(|core| core.shard.updates_divided))?;
     let family = ("records", In::Count, "Records made of what was accepted; updates that come together share one.");
     page.counter_of_cores(family, seen, |core| core.shard.records)?;
     page.counter(("records", In::Bytes, "Bytes of those records."), seen.sum(|core| core.shard.record_bytes))?;
