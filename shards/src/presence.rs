@@ -17,7 +17,8 @@ use crate::id::{Now, SessionRef};
 /// As long as y-protocols keeps a state that is not renewed.
 const DEPARTED_MS: u64 = 30_000;
 
-/// Clients of one document that are remembered after they have gone. Of more, the latest are not.
+/// Clients of one document that are remembered after they have gone. Of more, those are forgotten that went before [`DEPARTED_MS`], and
+/// where there are none, the latest are not remembered.
 const DEPARTED_MAX: usize = 256;
 
 #[derive(Debug)]
@@ -37,15 +38,28 @@ struct Claim {
     asked: Option<Now>,
 }
 
+#[derive(Debug)]
+struct Departed {
+    /// Of its last state.
+    clock: u32,
+    since: Now,
+    /// Its number among all departures.
+    departure: u64,
+}
+
 #[derive(Debug, Default)]
 pub(crate) struct Presence {
     states: BTreeMap<u64, State>,
     clients_of: BTreeMap<SessionRef, BTreeSet<u64>>,
     /// One for each client id: the newest.
     claims: BTreeMap<u64, Claim>,
-    /// Clients that have gone, with the clock of their last state and when. Every npm client passes on every state that it hears, so
-    /// a state may come once more from somebody else, who must not become its owner.
-    departed: BTreeMap<u64, (u32, Now)>,
+    /// Clients that have gone. Every npm client passes on every state that it hears, so a state may come once more from somebody else,
+    /// who must not become its owner.
+    departed: BTreeMap<u64, Departed>,
+    /// So many have gone so far, remembered or not.
+    departures: u64,
+    /// The departures before a session came. A session that is not here came before all of them.
+    came_after: BTreeMap<SessionRef, u64>,
     /// Of all states, and of all claims.
     bytes: usize,
     /// Clients to be told about. Those that have gone come with the clock of their last state.
@@ -89,13 +103,19 @@ impl Presence {
         self.changed.len()
     }
 
+    /// A session is told who is there from here on, and not who was there before.
+    pub(crate) fn come(&mut self, session: SessionRef) {
+        if self.departures > 0 {
+            self.came_after.insert(session, self.departures);
+        }
+    }
+
     /// One entry of a session's awareness update. A client's newer clock wins; an equal one with `null` removes.
     pub(crate) fn offer(&mut self, session: SessionRef, entry: &Entry<'_>, room: Room, now: Now) -> Offered {
         let Entry { client, clock, state } = *entry;
         let Some(known) = self.states.get_mut(&client) else {
             let Some(json) = state else { return Offered::Done };
-            if self.departed.get(&client).is_some_and(|&(last, since)| clock <= last && now.since(since) < DEPARTED_MS)
-            {
+            if self.is_old(session, client, clock, now) {
                 return Offered::Done;
             }
             let of_session = self.clients_of.get(&session).map_or(0, BTreeSet::len);
@@ -132,6 +152,15 @@ impl Presence {
             Some(_) | None => {}
         }
         Offered::Done
+    }
+
+    /// Is it a state of one who has gone? From a session that was there then, it is, however late it comes: the session may have been
+    /// paused for as long as the disk was slow. One that has come since was never told of it, and may be the client itself, with a clock
+    /// that began anew.
+    fn is_old(&self, session: SessionRef, client: u64, clock: u32, now: Now) -> bool {
+        let Some(gone) = self.departed.get(&client) else { return false };
+        let was_there = self.came_after.get(&session).is_none_or(|&departures| departures < gone.departure);
+        clock <= gone.clock && (was_there || now.since(gone.since) < DEPARTED_MS)
     }
 
     /// Says whether the owner has to be asked. A claim for which there is no room is none: its claimant announces itself again.
@@ -226,16 +255,18 @@ impl Presence {
 
     fn depart(&mut self, client: u64, clock: u32, now: Now) {
         self.changed.insert(client, Some(clock));
+        self.departures += 1;
         if self.departed.len() >= DEPARTED_MAX {
-            self.departed.retain(|_, &mut (_, since)| now.since(since) < DEPARTED_MS);
+            self.departed.retain(|_, gone| now.since(gone.since) < DEPARTED_MS);
         }
         if self.departed.len() < DEPARTED_MAX {
-            self.departed.insert(client, (clock, now));
+            self.departed.insert(client, Departed { clock, since: now, departure: self.departures });
         }
     }
 
     /// A session has gone: every id that it announced goes with it, or passes on to who claims it.
     pub(crate) fn leave(&mut self, session: SessionRef, now: Now) {
+        self.came_after.remove(&session);
         let bytes = &mut self.bytes;
         self.claims.retain(|_, claim| {
             let stays = claim.session != session;
@@ -377,6 +408,26 @@ mod tests {
         assert_eq!(state(&presence, 7), None);
         offer(&mut presence, 3, 7, 5, Some("back"));
         assert_eq!(state(&presence, 7), Some((5, "back", 3)));
+    }
+
+    #[test]
+    fn a_state_of_one_who_has_gone_is_old_however_late_it_comes_from_one_who_heard_it() {
+        let late = Now(DEPARTED_MS * 10);
+        let mut presence = Presence::default();
+        presence.come(session(1));
+        presence.come(session(2));
+        offer(&mut presence, 1, 7, 4, Some("1"));
+        presence.leave(session(1), Now(0));
+        presence.come(session(3));
+        presence.offer(session(2), &Entry { client: 7, clock: 4, state: Some("1") }, ROOM, late);
+        assert_eq!(state(&presence, 7), None);
+        // The same client on another page, which counts from the beginning.
+        presence.offer(session(3), &Entry { client: 7, clock: 0, state: Some("new") }, ROOM, late);
+        assert_eq!(state(&presence, 7), Some((0, "new", 3)));
+        presence.leave(session(3), late);
+        presence.offer(session(2), &Entry { client: 7, clock: 0, state: Some("new") }, ROOM, Now(late.0 * 2));
+        assert_eq!(state(&presence, 7), None);
+        assert!(presence.came_after.is_empty());
     }
 
     #[test]

@@ -396,6 +396,33 @@ fn an_owner_that_does_not_answer_loses_its_client_id() {
 }
 
 #[test]
+fn who_passes_on_a_state_very_late_keeps_nobody_from_its_own_client_id() {
+    for shards in [1, 2] {
+        let (mut host, a, b) = two(shards);
+        host.announce(b, 7, 4, Some("1"));
+        host.detach(b);
+        // Its client is back, and has no state at first. What the other heard of it has waited before a full disk.
+        let back = at(b.0, 8);
+        host.attach(back);
+        host.pass(60_000);
+        host.announce(a, 7, 4, Some("1"));
+        host.got(a);
+        host.announce(back, 7, 5, Some("2"));
+        host.handle(a.0, Input::Alive { session: a.1 });
+        host.pass(10_000);
+        assert_eq!(host.got(a), [Got::Awareness(vec![(7, 5, Some("2".into()))])]);
+        // One who has come since heard nothing of those before, and may count from the beginning.
+        host.detach(back);
+        let anew = at(b.0, 9);
+        host.attach(anew);
+        host.pass(60_000);
+        host.got(a);
+        host.announce(anew, 7, 0, Some("3"));
+        assert_eq!(host.got(a), [Got::Awareness(vec![(7, 0, Some("3".into()))])]);
+    }
+}
+
+#[test]
 fn a_session_that_asks_on_and_takes_no_answer_is_closed_in_the_end() {
     for shards in [1, 2] {
         let (mut host, a, b) = two(shards);

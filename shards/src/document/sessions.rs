@@ -33,6 +33,7 @@ impl Document {
             Dialect::YWebsocket => {}
             Dialect::Hocuspocus => self.acknowledgements.add(session),
         }
+        self.presence.come(session);
         self.take_temperature(core);
         if !self.is_waiting() {
             self.phase = Phase::Open;
