@@ -13,7 +13,7 @@ mod sessions;
 mod turn;
 mod updates;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use selvedge_protocol::hocuspocus;
@@ -397,8 +397,10 @@ impl Document {
         let Some(waiting) = &mut self.waiting else { return };
         let late = waiting.expire(core.now, core.config.waiting_timeout_ms);
         core.counters.updates_dropped += late.len() as u64;
-        let owing = waiting.overdue(core.now, ASK_AGAIN_MS);
-        let asked: BTreeSet<SessionRef> = late.iter().map(|late| late.session).chain(owing).collect();
+        for late in &late {
+            waiting.lost(late.session, late.since);
+        }
+        let asked = waiting.overdue(core.now, ASK_AGAIN_MS);
         if waiting.is_empty() {
             self.waiting = None;
         }

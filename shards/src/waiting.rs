@@ -66,6 +66,14 @@ impl Waiting {
         self.owing.insert(session);
     }
 
+    /// What has waited since then is dropped, so only its session has it, and brings it with its next answer. Where it was asked since then, that
+    /// one is on its way or was here.
+    pub(crate) fn lost(&mut self, session: SessionRef, since: Now) {
+        if self.asked.get(&session).is_none_or(|&then| then <= since) {
+            self.owes(session);
+        }
+    }
+
     /// Something that the session has sent waits here, or found no room: it is not in the document.
     pub(crate) fn lacks_of(&self, session: SessionRef) -> bool {
         self.bytes_of.contains_key(&session) || self.owing.contains(&session)
@@ -133,10 +141,18 @@ impl Waiting {
         gone
     }
 
-    /// The session has gone: it need not be asked again. What it sent may still become complete.
+    /// The session has gone, and brings again what waits of it when it is back: until then others have the room.
     pub(crate) fn forget(&mut self, session: SessionRef) {
         self.asked.remove(&session);
         self.owing.remove(&session);
+        if self.bytes_of.contains_key(&session) {
+            let mut gone = Vec::new();
+            self.by_lack.retain(|_, parked| {
+                gone.extend(parked.extract_if(.., |parked| parked.session == session));
+                !parked.is_empty()
+            });
+            self.taken(&gone);
+        }
     }
 
     fn taken(&mut self, parked: &[Parked]) {
@@ -186,6 +202,19 @@ mod tests {
         assert!(!waiting.has_room(SESSION, 5, 100, 1000));
         waiting.park((1, 1), parked(4, 0));
         assert!(!waiting.has_room(SESSION, 4, 1000, 150));
+    }
+
+    #[test]
+    fn what_waits_of_a_session_that_goes_leaves_its_room_to_others() {
+        let other = SessionRef { shard: ShardId(1), ..SESSION };
+        let mut waiting = Waiting::default();
+        waiting.park((1, 1), parked(4, 0));
+        waiting.park((1, 1), Parked { session: other, ..parked(5, 0) });
+        waiting.park((2, 1), parked(6, 0));
+        waiting.forget(SESSION);
+        assert_eq!((waiting.bytes(), waiting.lacks_of(SESSION)), (5 + ENTRY_BYTES, false));
+        assert_eq!(waiting.expire(Now(100), 100).len(), 1);
+        assert!(waiting.is_empty() && waiting.bytes() == 0);
     }
 
     #[test]

@@ -103,6 +103,27 @@ fn what_can_never_be_completed_does_not_keep_the_rest_of_a_sync_step_2_out() {
 }
 
 #[test]
+fn who_brings_again_what_can_never_be_completed_is_asked_once_for_each_time_that_it_is_dropped() {
+    for shards in [1, 2] {
+        let (mut host, _, b) = two(shards);
+        let whole = all(&[&refers(7), &typed(3, 0, "own")]);
+        step_2(&mut host, b, &whole);
+        let mut asked = 0;
+        for _ in 0..400 {
+            host.pass(250);
+            // It answers each question.
+            for _ in host.got(b).iter().filter(|got| matches!(got, Got::Step1(_))) {
+                asked += 1;
+                step_2(&mut host, b, &whole);
+            }
+        }
+        let dropped = host.shard(0).counters().updates_dropped;
+        assert!((8..=12).contains(&dropped), "{dropped} times in 100 s, of 10 s each");
+        assert!(asked <= dropped + 1, "{asked} times asked, {dropped} times dropped");
+    }
+}
+
+#[test]
 fn a_rest_for_which_there_is_no_room_is_dropped_and_the_part_is_taken() {
     let (mut host, a, b) = two(1);
     let long = typed(1, 9, &"x".repeat(120));
