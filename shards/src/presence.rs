@@ -17,6 +17,10 @@ use crate::id::{Now, SessionRef};
 /// As long as y-protocols keeps a state that is not renewed.
 const DEPARTED_MS: u64 = 30_000;
 
+/// What a session heard before a client went may come so much later: longer than any session is paused, and not for ever, or whoever
+/// announces an id with the highest clock and leaves would take it from all who are there.
+const HEARD_MS: u64 = 600_000;
+
 /// Clients of one document that are remembered after they have gone. Of more, those are forgotten that went before [`DEPARTED_MS`], and
 /// where there are none, the latest are not remembered.
 const DEPARTED_MAX: usize = 256;
@@ -154,13 +158,14 @@ impl Presence {
         Offered::Done
     }
 
-    /// Is it a state of one who has gone? From a session that was there then, it is, however late it comes: the session may have been
-    /// paused for as long as the disk was slow. One that has come since was never told of it, and may be the client itself, with a clock
+    /// Is it a state of one who has gone? From a session that was there then, it is, though it comes late: the session may have been
+    /// paused for as long as the disk was slow, if not for longer than that. One that has come since was never told of it, and may be the client itself, with a clock
     /// that began anew.
     fn is_old(&self, session: SessionRef, client: u64, clock: u32, now: Now) -> bool {
         let Some(gone) = self.departed.get(&client) else { return false };
         let was_there = self.came_after.get(&session).is_none_or(|&departures| departures < gone.departure);
-        clock <= gone.clock && (was_there || now.since(gone.since) < DEPARTED_MS)
+        let remembered_ms = if was_there { HEARD_MS } else { DEPARTED_MS };
+        clock <= gone.clock && now.since(gone.since) < remembered_ms
     }
 
     /// Says whether the owner has to be asked. A claim for which there is no room is none: its claimant announces itself again.
