@@ -50,8 +50,11 @@ use serve::Rules;
 /// The start of the names of its threads. What panics there ends one request, not the process.
 pub const THREAD_NAME: &str = "control";
 
-/// Threads for what waits: the store, files.
-const BLOCKING_THREADS_MAX: usize = 4;
+/// Threads for what waits or computes for long: the store, files, large edits.
+const BLOCKING_THREADS_MAX: usize = 6;
+
+// One is left for whatever is done in a moment.
+const _: () = assert!(crate::documents::BUSY_THREADS_MAX + crate::versions::BUSY_THREADS_MAX < BLOCKING_THREADS_MAX);
 
 /// Why there is no control plane.
 #[derive(Debug)]

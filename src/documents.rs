@@ -47,6 +47,9 @@ pub const EMPTY_UPDATE: &[u8] = &[0, 0];
 /// Documents that are read whole at once.
 const LOADS: usize = 2;
 
+/// Threads that may be busy for long at once with what is asked here.
+pub(crate) const BUSY_THREADS_MAX: usize = LOADS + preparing::AT_ONCE;
+
 /// What the facade is made of.
 pub struct Parts {
     /// Documents on disk.
@@ -255,7 +258,7 @@ impl Documents {
     pub async fn replace(&self, name: &DocumentName, parts: Vec<Bytes>) -> Result<bool, Failed> {
         let stored = self.contains(name).await?;
         let bytes = bytes_of(&parts);
-        let updates = self.whole(parts).await?;
+        let (updates, _turn) = self.whole(parts).await?;
         let place = self.place(bytes).await?;
         match self.ask_owner(&place, name, Errand::Replace { updates, stored }).await?.answer {
             Answer::Replaced { was_there, sequence: _ } => Ok(was_there),

@@ -28,6 +28,9 @@ use crate::priority;
 use crate::reader::stored::key;
 use keeping::{Keeping, now_ms};
 
+/// Threads that may be busy for long at once with what is asked here.
+pub(crate) const BUSY_THREADS_MAX: usize = 1;
+
 /// How often it is looked which documents are due.
 const LOOK: Duration = Duration::from_secs(5);
 
@@ -48,7 +51,7 @@ impl Versions {
     #[must_use]
     pub fn new(store: Arc<dyn Catalog>, room: Room, events: Arc<Events>) -> Self {
         let keeping = Arc::new(Keeping::new(Arc::clone(&store), room, events));
-        Self { store, keeping, turn: Arc::new(Semaphore::new(1)) }
+        Self { store, keeping, turn: Arc::new(Semaphore::new(BUSY_THREADS_MAX)) }
     }
 
     /// From the next version of each document on, its versions may take so much.

@@ -584,6 +584,12 @@ fn on_the_control_plane_too_only_trusted_proxies_say_for_whom_they_ask() {
         assert_eq!(ask(9, &guess), 401);
     }
     assert_eq!(ask(9, &good), 200);
+    // Nor is it said to be: only the client of before is.
+    let admin = token(&folder, &["--sub", "ada", "--admin"]);
+    let (_, page) = guest::ask(&server, 4, "/metrics", &bearer(&admin));
+    for line in ["selvedge_logins_failed_total 5", "selvedge_bans_total 1"] {
+        assert!(page.lines().any(|it| it == line), "{line}: {page}");
+    }
     assert_eq!(ask(9, &client("unknown", &good)), 400);
     assert_eq!(guest::ask(&server, 9, "/readyz", &client("unknown", "")).0, 200);
 }

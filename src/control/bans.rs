@@ -58,6 +58,9 @@ impl Bans {
             return;
         }
         self.logins_failed.fetch_add(1, Ordering::Relaxed);
+        if !self.limits.is_limited(address) {
+            return;
+        }
         match self.limits.addresses.login_failed(AddressKey::of(address), self.clock.now()) {
             LoginFailed::Counted | LoginFailed::WhileBanned => {}
             LoginFailed::Banned => {

@@ -15,7 +15,7 @@ use super::{Documents, Failed, blocking, unexpected};
 const RAW_BYTES_MAX: usize = 64 << 10;
 
 /// So many are prepared at once; others wait. One in preparation is there three times: as it came, what is new in it, and the same as it is sent.
-const AT_ONCE: usize = 2;
+pub(super) const AT_ONCE: usize = 2;
 
 /// How often it is tried while others bring structs of the same clients.
 const TRIES: usize = 3;
@@ -65,13 +65,17 @@ impl Documents {
         Err(Failed::Busy)
     }
 
-    /// All of a document.
-    pub(super) async fn whole(&self, parts: Vec<Bytes>) -> Result<Updates, Failed> {
+    /// All of a document, and the turn, to be held until its core has it.
+    pub(super) async fn whole(
+        &self,
+        parts: Vec<Bytes>,
+    ) -> Result<(Updates, Option<Arc<OwnedSemaphorePermit>>), Failed> {
         if is_raw(&parts) {
-            return Ok(raw(&parts));
+            return Ok((raw(&parts), None));
         }
         let turn = self.turn_to_prepare().await?;
-        self.prepare(&turn, Base::default(), parts).await
+        let updates = self.prepare(&turn, Base::default(), parts).await?;
+        Ok((updates, Some(turn)))
     }
 
     async fn send_edit(

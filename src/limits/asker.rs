@@ -19,6 +19,15 @@ pub struct Asker {
 pub struct Unnamed;
 
 impl Limits {
+    /// Whether what an address does counts against it. A trusted proxy that speaks for itself speaks for many.
+    #[must_use]
+    pub fn is_limited(&self, address: IpAddr) -> bool {
+        match self.networks().peer(address) {
+            Peer::Client | Peer::Denied => true,
+            Peer::Proxy => false,
+        }
+    }
+
     /// Who asks, where this is the other end of the connection, and that the members of `X-Forwarded-For`.
     ///
     /// # Errors

@@ -63,7 +63,8 @@ impl Known {
         Ok(known)
     }
 
-    /// Takes in what [`super::accept()`] accepted against exactly this.
+    /// Takes in what [`super::accept()`] accepted against this; or against what it was before, where no client whose structs are in it stands at
+    /// another clock by now. Deletions may be known by then.
     pub fn apply(&mut self, accepted: &Accepted<'_>) {
         self.clocks.raise(&accepted.clocks);
         self.deletes.extend(&accepted.deletes);
