@@ -200,16 +200,6 @@ impl Documents {
         blocking(read).await?
     }
 
-    /// Puts updates in, as an author that is no session: accepted, numbered, stored, and sent to all who have the document open; all of them or
-    /// none. Returns when they are durable. `expected`: where the document has to stand.
-    ///
-    /// # Errors
-    ///
-    /// Nothing was put in; or nothing is known of that, after [`Failed::TimedOut`] and [`Failed::Draining`].
-    pub async fn edit(&self, name: &DocumentName, parts: Vec<Bytes>, expected: Expected) -> Result<Edited, Failed> {
-        self.join(name, parts, expected).await
-    }
-
     /// Makes an empty document: its first record says nothing. Says whether it is new, and its last record.
     ///
     /// # Errors

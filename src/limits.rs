@@ -21,7 +21,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 pub use address::AddressKey;
 pub use addresses::{AddressRules, Addresses, LoginFailed, Refused, Ticket};
 pub use allocator::Allocator;
-pub use asker::{Asker, Unnamed};
+pub use asker::Unnamed;
 pub use counters::Counters;
 pub use door::{Door, Seen, TurnedAway, UnlistedPages, UpgradeRules};
 pub use meter::{Meter, Rate};

@@ -16,7 +16,7 @@ use super::{Context, health};
 use crate::audit::{Address, Audit, Event, Reason};
 use crate::auth::Denied;
 use crate::events::{self, Events};
-use crate::limits::{AddressKey, Asker, Limits, LoginFailed, Refused, Unnamed};
+use crate::limits::{AddressKey, Limits, LoginFailed, Refused, Unnamed};
 use crate::reactor::Clock;
 
 /// What is shared with the cores, and what was counted here.
@@ -76,11 +76,12 @@ impl Bans {
         let values = headers.get_all("x-forwarded-for").iter();
         let members = values.flat_map(|value| value.as_bytes().split(|&byte| byte == b','));
         let members = members.map(<[u8]>::trim_ascii).filter(|member| !member.is_empty());
-        let Asker { address, is_limited } = self
+        let address = self
             .limits
             .asker(peer, members)
             .map_err(|Unnamed| Problem::bad_request("the last address in X-Forwarded-For cannot be read"))?;
-        if is_limited && self.limits.addresses.is_banned(AddressKey::of(address), self.clock.now()) {
+        let key = AddressKey::of(address);
+        if self.limits.is_limited(address) && self.limits.addresses.is_banned(key, self.clock.now()) {
             self.write_down(Event::Refused { address: Address::Exact(address), reason: Reason::AddressBanned });
             return Err(Problem::banned(self.limits.addresses.retry_after_s(Refused::Banned)));
         }

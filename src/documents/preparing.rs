@@ -31,13 +31,13 @@ impl Preparing {
 }
 
 impl Documents {
-    /// Updates for a document that has to stand somewhere: all of them or none.
-    pub(super) async fn join(
-        &self,
-        name: &DocumentName,
-        parts: Vec<Bytes>,
-        expected: Expected,
-    ) -> Result<Edited, Failed> {
+    /// Puts updates in, as an author that is no session: accepted, numbered, stored, and sent to all who have the document open; all of them or
+    /// none. Returns when they are durable. `expected`: where the document has to stand.
+    ///
+    /// # Errors
+    ///
+    /// Nothing was put in; or nothing is known of that, after [`Failed::TimedOut`] and [`Failed::Draining`].
+    pub async fn edit(&self, name: &DocumentName, parts: Vec<Bytes>, expected: Expected) -> Result<Edited, Failed> {
         if is_raw(&parts) {
             return match self.send_edit(name, raw(&parts), &parts, expected).await? {
                 Answer::Edited { sequence, is_new, deletions } => {

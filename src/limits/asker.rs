@@ -5,15 +5,6 @@ use std::net::IpAddr;
 use super::forwarded::{Forwarded, client_of};
 use super::{Limits, Peer};
 
-/// An address, by the same rules as those of an upgrade.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asker {
-    /// Who has connected, or the client that a trusted proxy speaks for.
-    pub address: IpAddr,
-    /// A trusted proxy that speaks for itself is not.
-    pub is_limited: bool,
-}
-
 /// A trusted proxy does not say understandably for whom it speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unnamed;
@@ -28,18 +19,19 @@ impl Limits {
         }
     }
 
-    /// Who asks, where this is the other end of the connection, and that the members of `X-Forwarded-For`.
+    /// Who asks, where this is the other end of the connection, and that the members of `X-Forwarded-For`: by the same rules as of an upgrade,
+    /// who has connected, or the client that a trusted proxy speaks for.
     ///
     /// # Errors
     ///
     /// It is a proxy whose word counts, and it cannot be understood.
-    pub fn asker<'a>(&self, peer: IpAddr, forwarded: impl Iterator<Item = &'a [u8]>) -> Result<Asker, Unnamed> {
+    pub fn asker<'a>(&self, peer: IpAddr, forwarded: impl Iterator<Item = &'a [u8]>) -> Result<IpAddr, Unnamed> {
         let networks = self.networks();
         match networks.peer(peer) {
-            Peer::Client | Peer::Denied => Ok(Asker { address: peer, is_limited: true }),
+            Peer::Client | Peer::Denied => Ok(peer),
             Peer::Proxy => match client_of(forwarded, &networks) {
-                Forwarded::Itself => Ok(Asker { address: peer, is_limited: false }),
-                Forwarded::Client(address) => Ok(Asker { address, is_limited: true }),
+                Forwarded::Itself => Ok(peer),
+                Forwarded::Client(client) => Ok(client),
                 Forwarded::Malformed => Err(Unnamed),
             },
         }

@@ -22,8 +22,8 @@ use crate::driver::Counters;
 const SUBMISSION_ENTRIES: u32 = 4096;
 /// Completions of one turn that need no memory of the kernel's own; what goes beyond waits there and comes in the next turn.
 const COMPLETION_ENTRIES: u32 = 32_768;
-/// A queue is one piece of the kernel's memory, which a machine that has run for long may not have any more (Linux 6.14 and later put together
-/// none from smaller ones), and counts against RLIMIT_MEMLOCK. Where a ring is refused for that, one with queues of half the length is tried, so
+/// A queue is one piece of the kernel's memory, which a machine that has run for long may not have any more (Linux 6.18 puts together none from
+/// smaller ones), and counts against RLIMIT_MEMLOCK. Where a ring is refused for that, one with queues of half the length is tried, so
 /// many times: the last takes pieces of 8 and 32 KiB, which are always found. Shorter queues cost more system calls in a busy turn, nothing else.
 const HALVINGS_MAX: u32 = 5;
 /// The same of an auxiliary ring, of which a core may have dozens: 16 KiB for all that its queues take.
