@@ -60,9 +60,8 @@ enum Pending {
 struct Seen {
     deletions: DeletionCount,
     sequence: Sequence,
-    /// Deletions that had ended by then, of this document and of all.
+    /// Deletions of this document that had ended by then.
     ended: u64,
-    ended_in_all: u64,
     is_exact: bool,
 }
 
@@ -227,10 +226,6 @@ impl Operator {
         edits::edit_flat(&doc, &mut self.random).map(|part| vec![part])
     }
 
-    fn ended_in_all(&self) -> u64 {
-        self.ended.values().sum()
-    }
-
     fn ended(&self, document: usize) -> u64 {
         self.ended.get(&document).copied().unwrap_or_default()
     }
@@ -259,7 +254,7 @@ impl Operator {
         match (pending, answer) {
             (Pending::Base { document }, Answer::Base(base)) => {
                 coverage.count("errand: base");
-                self.bases.insert(document, (Base::clone(base), self.ended_in_all()));
+                self.bases.insert(document, (Base::clone(base), self.ended(document)));
             }
             (
                 Pending::Edit { document, parts, epoch, seen, prepared, .. },
@@ -312,7 +307,6 @@ impl Operator {
                         deletions: inspection.deletions,
                         sequence: standing.sequence,
                         ended: self.ended(document),
-                        ended_in_all: self.ended_in_all(),
                         is_exact: false,
                     };
                     self.seen.insert(document, seen);
@@ -321,8 +315,10 @@ impl Operator {
             (Pending::Dismiss, Answer::Dismissed(_)) => coverage.count("errand: dismissed"),
             (pending, Answer::Failed(failed)) => {
                 coverage.count("errand: failed");
-                let seen = match &pending {
-                    Pending::Edit { seen, .. } | Pending::Delete { seen, .. } => *seen,
+                let bound = match &pending {
+                    Pending::Edit { document, seen, .. } | Pending::Delete { document, seen, .. } => {
+                        seen.map(|seen| (*document, seen))
+                    }
                     Pending::Base { .. }
                     | Pending::Garbage { .. }
                     | Pending::Outdated
@@ -341,8 +337,8 @@ impl Operator {
                     ErrandFailed::Outdated => {
                         coverage.count("errand: prepared for another");
                         match &pending {
-                            Pending::Edit { prepared: Some(ended), is_fresh, continues, .. } => {
-                                !is_fresh || *continues || *ended < self.ended_in_all()
+                            Pending::Edit { document, prepared: Some(ended), is_fresh, continues, .. } => {
+                                !is_fresh || *continues || *ended < self.ended(*document)
                             }
                             Pending::Edit { .. }
                             | Pending::Base { .. }
@@ -355,10 +351,10 @@ impl Operator {
                             | Pending::Dismiss => false,
                         }
                     }
-                    // Of another document's deletion it may be taken for its own, when it was not in memory meanwhile.
+                    // So few are deleted here that each deletion is remembered by document.
                     ErrandFailed::Changed { .. } => {
                         coverage.count("errand: not done to another");
-                        seen.is_some_and(|seen| seen.is_exact || seen.ended_in_all < self.ended_in_all())
+                        bound.is_some_and(|(document, seen)| seen.is_exact || seen.ended < self.ended(document))
                     }
                     // What it continues has failed, or is gone.
                     ErrandFailed::Lacks { .. } => matches!(&pending, Pending::Edit { continues: true, .. }),
