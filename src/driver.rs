@@ -35,6 +35,10 @@ pub use waker::Waker;
 /// a third slower.
 pub const RECEIVE_BYTES_MAX: usize = 4096;
 
+/// Accepted sockets of one core that nobody has seen yet, at most: descriptors that are taken before it can be decided whether there is room. More to
+/// each turn open connections no faster.
+pub const UNSEEN_ACCEPTS_MAX: usize = 16;
+
 /// Names a connection in operations and completions: its place in the core's table, and which of the successive owners of that
 /// place is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -12,7 +12,7 @@ use std::sync::{Barrier, Mutex, mpsc};
 use std::time::{Duration, Instant};
 
 use core::{Core, PATIENCE, Seen, Variant, bytes, in_child};
-use selvedge::driver::{Descriptors, Ending, Kind, Operation, RECEIVE_BYTES_MAX, Socket};
+use selvedge::driver::{Descriptors, Ending, Kind, Operation, RECEIVE_BYTES_MAX, Socket, UNSEEN_ACCEPTS_MAX};
 use selvedge_shards::Frame;
 
 /// More than the kernel takes for a socket that nobody reads.
@@ -59,6 +59,7 @@ on_every_driver!(
     after_waves_of_connections_nothing_is_left,
     more_operations_than_the_queue_holds_start_in_one_turn,
     accepting_recovers_when_descriptors_were_lacking,
+    few_are_accepted_before_they_are_seen,
     data_for_more_connections_than_buffers_arrives,
     an_idle_driver_waits,
     after_stop_nobody_is_accepted,
@@ -527,6 +528,29 @@ fn accepting_recovers_when_descriptors_were_lacking(variant: Variant) {
             total += accepted.drain(..).count();
             (total == CLIENTS).then_some(())
         });
+        drop(clients);
+    });
+}
+
+fn few_are_accepted_before_they_are_seen(variant: Variant) {
+    in_child(&format!("few_are_accepted_before_they_are_seen {variant:?}"), || {
+        const CLIENTS: usize = 400;
+        let mut core = Core::listening(variant);
+        let address = core.address();
+        let _first = core.connect();
+        let clients: Vec<_> = (0..CLIENTS).map(|_| TcpStream::connect(address).expect("in the queue")).collect();
+        let (before, deadline) = (sockets(), Instant::now() + PATIENCE);
+        let (mut most, mut seen) = (0, 0);
+        while seen < CLIENTS {
+            assert!(Instant::now() < deadline, "{seen} were seen");
+            core.turn_accepting(|socket| {
+                most = most.max(sockets() - before);
+                seen += 1;
+                // Whoever is seen is refused, which gives the descriptor back at once.
+                drop(socket);
+            });
+        }
+        assert!((1..=UNSEEN_ACCEPTS_MAX).contains(&most), "{most} were accepted at once");
         drop(clients);
     });
 }

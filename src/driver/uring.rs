@@ -144,10 +144,10 @@ impl Uring {
     }
 
     fn accept(&mut self) -> io::Result<()> {
-        match self.acceptor.poll_accept() {
-            Some(listener) => self.rings.main().push(Request::accept(listener), Tag::of_core(Kind::Accept)),
-            None => Ok(()),
+        while let Some(listener) = self.acceptor.poll_accept() {
+            self.rings.main().push(Request::accept(listener), Tag::of_core(Kind::Accept))?;
         }
+        Ok(())
     }
 
     /// Starts the receives that wait, as many as there are buffers: nearly always all of them are free between turns.

@@ -172,7 +172,11 @@ test('a server with few descriptors goes on with the connections that it has, an
       raw.write(upgradeHead(`/yjs/many%20${n}`))
       return raw
     }
+    // All are in the queue when the server looks.
+    process.kill(server.pid, 'SIGSTOP')
     const raws = Array.from({ length: 500 }, (_, n) => knock(n))
+    await until(() => raws.every(raw => !raw.socket.connecting), 'a connection for each')
+    process.kill(server.pid, 'SIGCONT')
     await until(() => raws.every(raw => raw.socket.destroyed || raw.status()), 'an answer or an end for each')
     const open = raws.filter(raw => !raw.socket.destroyed && raw.status() === 101)
     assert.ok(open.length > 20 && open.length < 200, `${open.length} were let in`)

@@ -132,6 +132,16 @@ impl Core {
         }
     }
 
+    /// A turn in which nothing but new connections is of interest.
+    pub(crate) fn turn_accepting(&mut self, mut visit: impl FnMut(Socket)) {
+        let mut visit = |completion: Completion<'_>| match completion {
+            Completion::Accepted { socket } => visit(socket),
+            other => panic!("{other:?}"),
+        };
+        let timeout = Some(Duration::from_millis(20));
+        self.engine.turn(&mut self.operations, timeout, &mut visit).expect("the engine works");
+    }
+
     /// Turns until there is what the test waits for.
     pub(crate) fn until<T>(&mut self, what: &str, mut ready: impl FnMut(&mut Self) -> Option<T>) -> T {
         let deadline = Instant::now() + PATIENCE;

@@ -24,7 +24,7 @@ impl Uring {
         let Tag { kind, key } = Tag::decode(completion.user_data());
         let last = !cqueue::more(completion.flags());
         match kind {
-            Kind::Accept => self.handle_accepted(outcome(completion), last, visit),
+            Kind::Accept => self.handle_accepted(outcome(completion), visit),
             Kind::Event => {
                 self.counters.wakes_received += 1;
                 self.waker.drain();
@@ -69,17 +69,16 @@ impl Uring {
         }
     }
 
-    fn handle_accepted(&mut self, outcome: Result<u32, Errno>, last: bool, visit: Visit<'_>) {
-        if last {
-            self.acceptor.handle_end();
-        }
+    fn handle_accepted(&mut self, outcome: Result<u32, Errno>, visit: Visit<'_>) {
+        self.acceptor.handle_end();
         match outcome {
             Ok(descriptor) => visit(Completion::Accepted { socket: Socket(owned(descriptor)) }),
             // Stopped, or a peer that left the queue: no reason to rest.
             Err(Errno::CANCELED | Errno::CONNABORTED | Errno::INTR | Errno::AGAIN) => {}
             Err(error) => {
-                self.acceptor.back_off();
-                visit(Completion::AcceptFailed { error: error.into() });
+                if self.acceptor.back_off() {
+                    visit(Completion::AcceptFailed { error: error.into() });
+                }
             }
         }
     }

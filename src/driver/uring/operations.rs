@@ -19,7 +19,9 @@ impl Uring {
             Operation::Accept => self.acceptor.start(),
             Operation::StopAccepting => {
                 if self.acceptor.stop() {
-                    self.rings.main().push(Request::cancel(Tag::of_core(Kind::Accept)), Tag::of_core(Kind::Cancel))?;
+                    self.rings
+                        .main()
+                        .push(Request::cancel_each(Tag::of_core(Kind::Accept)), Tag::of_core(Kind::Cancel))?;
                 }
             }
             Operation::Adopt { key, socket } => self.adopt(key, socket.0)?,

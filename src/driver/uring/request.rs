@@ -1,6 +1,7 @@
 //! One submission for each thing that this driver asks of the kernel. Knows nothing of who asks, or why.
 
 use std::os::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::ptr;
 
 use io_uring::{opcode, squeue, types};
 use rustix::event::PollFlags;
@@ -21,10 +22,10 @@ pub(super) struct Request(pub(super) squeue::Entry);
 const SEND_BYTES_MAX: usize = i32::MAX as usize & !4095;
 
 impl Request {
-    /// Accepts until cancelled.
+    /// Accepts one connection.
     pub(super) fn accept(listener: BorrowedFd<'_>) -> Self {
         let flags = rustix::net::SocketFlags::CLOEXEC.bits() as i32;
-        Self(opcode::AcceptMulti::new(fd(listener)).flags(flags).build())
+        Self(opcode::Accept::new(fd(listener), ptr::null_mut(), ptr::null_mut()).flags(flags).build())
     }
 
     /// Says whenever `event` becomes readable.
@@ -85,6 +86,12 @@ impl Request {
     /// Ends what was submitted under `tag`. Unlike a poll removal it works while a wake of the poll is pending.
     pub(super) fn cancel(tag: Tag) -> Self {
         Self(opcode::AsyncCancel::new(tag.encode()).build().flags(squeue::Flags::SKIP_SUCCESS))
+    }
+
+    /// Ends all that was submitted under `tag`.
+    pub(super) fn cancel_each(tag: Tag) -> Self {
+        let cancel = opcode::AsyncCancel2::new(types::CancelBuilder::user_data(tag.encode()).all());
+        Self(cancel.build().flags(squeue::Flags::SKIP_SUCCESS))
     }
 
     /// Ends everything.

@@ -6,7 +6,7 @@ use crate::driver::ConnectionKey;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(super) enum Kind {
-    /// The multishot accept on this core's listener.
+    /// One of the accepts on this core's listener.
     Accept = 1,
     /// The multishot poll on the waker's eventfd.
     Event = 2,
