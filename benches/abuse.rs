@@ -6,7 +6,9 @@
 
 #[path = "abuse/attack.rs"]
 mod attack;
-#[path = "abuse/server.rs"]
+#[path = "process/cores.rs"]
+mod cores;
+#[path = "process/server.rs"]
 mod server;
 #[path = "abuse/wire.rs"]
 mod wire;
@@ -14,6 +16,7 @@ mod wire;
 mod witness;
 
 use std::error::Error;
+use std::fs;
 use std::net::Ipv4Addr;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -22,7 +25,8 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use attack::{ATTACKS, Attack, Hostile};
-use server::{Server, pin};
+use cores::pin;
+use server::{Folder, Server};
 use wire::Way;
 use witness::{Waits, Witness, percentile};
 
@@ -89,9 +93,10 @@ fn measure() -> Result<(), Box<dyn Error>> {
     // With fewer cores they share, and nothing that is measured means much.
     let core = |wanted: usize| wanted.min(available - 1);
     let flags: Vec<&str> = FLAGS.iter().copied().chain(flags.iter().map(String::as_str)).collect();
-    let server = Server::start(&[core(0), core(1)], &flags)?;
+    pin(&[core(0), core(1)])?;
+    let server = Server::start(Folder::new()?, &flags)?;
     pin(&[core(2)])?;
-    let mut witness = Witness::new(Way { from: Ipv4Addr::LOCALHOST, to: server.address })?;
+    let mut witness = Witness::new(Way { from: Ipv4Addr::LOCALHOST, to: server.address() })?;
     witness.observe(length)?;
     println!(
         "| attack | connections/s | MB/s | delivery p50, p99 quiet | p50, p99 under it | p99 ratio | ack p99 ratio | memory |"
@@ -99,13 +104,20 @@ fn measure() -> Result<(), Box<dyn Error>> {
     println!("|---|---|---|---|---|---|---|---|");
     for attack in ATTACKS.iter().filter(|attack| only.split(',').any(|only| attack.name.contains(only))) {
         let quiet = witness.observe(length)?;
-        let crowd = Crowd::start(attack, Way { from: ATTACKERS, to: server.address }, core(3))?;
+        let crowd = Crowd::start(attack, Way { from: ATTACKERS, to: server.address() }, core(3))?;
         let under = witness.observe(length).map_err(|error| format!("{}: the witness: {error}", attack.name))?;
-        let memory = server.resident_bytes()?;
+        let memory = resident_bytes(server.pid())?;
         let spent = crowd.stop();
         println!("{}", row(attack.name, &quiet, &under, memory, spent, seconds));
     }
     Ok(())
+}
+
+fn resident_bytes(pid: u32) -> Result<u64, Box<dyn Error>> {
+    let status = fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).ok_or("the server has ended")?;
+    let kilobytes: u64 = line.split_whitespace().next().ok_or("a number")?.parse()?;
+    Ok(kilobytes * 1024)
 }
 
 fn row(name: &str, quiet: &Waits, under: &Waits, memory: u64, spent: Spent, seconds: f64) -> String {

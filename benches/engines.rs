@@ -7,6 +7,12 @@
 
 #[path = "engines/client.rs"]
 mod client;
+#[path = "process/cores.rs"]
+mod cores;
+#[path = "process/memory.rs"]
+mod memory;
+#[path = "process/open_files.rs"]
+mod open_files;
 #[path = "engines/process.rs"]
 mod process;
 #[path = "engines/server.rs"]
@@ -18,11 +24,12 @@ use std::error::Error;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{CpuSet, sched_getaffinity};
 use selvedge::driver::Kind;
 
 use client::{Clients, Workload};
+use cores::pin;
+use memory::anonymous_bytes;
 use process::Server;
 use spent::Spent;
 
@@ -95,8 +102,8 @@ fn serve(mut given: impl Iterator<Item = String>) -> Result<(), Box<dyn Error>> 
     let name = given.next().ok_or("an engine")?;
     let core = given.next().ok_or("a core")?.parse()?;
     let (_, kind) = ENGINES.iter().find(|(engine, _)| *engine == name).ok_or("no such engine")?;
-    raise_open_files();
-    process::pin(core)?;
+    open_files::raise();
+    pin(&[core])?;
     Ok(server::serve(*kind)?)
 }
 
@@ -127,7 +134,7 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
 }
 
 fn compare(arguments: &Arguments) -> Result<(), Box<dyn Error>> {
-    raise_open_files();
+    open_files::raise();
     let cores = cores();
     let mut all: Vec<Measured> = ENGINES.iter().map(|_| Measured::default()).collect();
     for round in 0..arguments.rounds {
@@ -186,9 +193,9 @@ fn idle(engine: &str, cores: &[usize], arguments: &Arguments) -> Result<f64, Box
     let server = Server::start(engine, cores[0], &[("_RJEM_MALLOC_CONF", "dirty_decay_ms:0,muzzy_decay_ms:0")])?;
     let clients = Clients::start(server.address(), Workload::Idle, arguments.clients, &cores[1..]);
     clients.open(FIRST_CONNECTIONS)?;
-    let before = server.anonymous_bytes()?;
+    let before = anonymous_bytes(server.pid())?;
     clients.open(arguments.idle)?;
-    let after = server.anonymous_bytes()?;
+    let after = anonymous_bytes(server.pid())?;
     clients.stop()?;
     Ok(after.saturating_sub(before) as f64 / arguments.idle as f64)
 }
@@ -204,12 +211,6 @@ fn cores() -> Vec<usize> {
         cores.push(cores[0]);
     }
     cores
-}
-
-fn raise_open_files() {
-    let limit = getrlimit(Resource::Nofile);
-    // Where it cannot be raised, opening the connections says so.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
 }
 
 /// The table, as Markdown: the median, and the least and most of all rounds.

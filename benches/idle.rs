@@ -3,19 +3,28 @@
 //!
 //! `scripts/bench idle`, or by itself `cargo test --release --workspace --bench idle -- --bench --connections 20000 --documents 2000 --shards 2
 //! --driver uring`. Ends with 1 where a connection costs more than `--bytes-max` (300). Documents are part of what is measured: few
-//! connections on each make each dearer. With `--dialect hocuspocus` each connection has one document by a message, not by its path. With `--descriptors direct` both ends hold their sockets in slots, and the limit of open files
-//! does not bound them.
+//! connections on each make each dearer. With `--dialect hocuspocus` each connection has one document by a message, not by its path. With
+//! `--descriptors direct` both ends hold their sockets in slots, and the limit of open files does not bound them.
+
+#[path = "process/memory.rs"]
+mod memory;
+#[path = "process/open_files.rs"]
+mod open_files;
+#[path = "process/server.rs"]
+mod server;
 
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::io::{self, BufRead, BufReader};
+use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use selvedge::driver::{Completion, ConnectionKey, Descriptors, Driver, Ending, Engine, Kind, Operation, open};
 use selvedge_shards::Frame;
+
+use memory::anonymous_bytes;
+use server::{Folder, Server};
 
 /// Connections from one loopback address: below half the number of ephemeral ports. The kernel tries the other half only when it has looked
 /// through all of the first, at 100 us a connect.
@@ -61,26 +70,26 @@ fn main() -> ExitCode {
 
 fn measure() -> Result<bool, Box<dyn Error>> {
     let arguments = arguments()?;
-    let open_files = raise_open_files();
+    let open_files = open_files::raise();
     let (descriptors, connections) = match arguments.descriptors.as_str() {
         // This process holds the other end of each, and the server as many.
         "process" => (Descriptors::Process, arguments.connections.min(open_files.saturating_sub(2_000))),
         "direct" => (Descriptors::DIRECT, arguments.connections),
         _ => return Err("--descriptors is process or direct".into()),
     };
-    let server = Server::start(&arguments)?;
+    let server = serve(&arguments)?;
 
     // The first clients make what the server makes once: rings, arenas, tables.
     let mut clients = Clients::open(&server, descriptors, &arguments)?;
     clients.attach(1)?;
     clients.rest(arguments.rest)?;
-    let before = server.anonymous_bytes()?;
+    let before = anonymous_bytes(server.pid())?;
     let started = Instant::now();
     clients.attach(connections)?;
     let opened_per_s = connections as f64 / started.elapsed().as_secs_f64();
-    let opened = server.anonymous_bytes()?;
+    let opened = anonymous_bytes(server.pid())?;
     clients.rest(arguments.rest)?;
-    let after = server.anonymous_bytes()?;
+    let after = anonymous_bytes(server.pid())?;
     let each = |bytes: u64| bytes.saturating_sub(before) as f64 / connections as f64;
     println!(
         "- `--driver {} --descriptors {}`, {} shards, {connections} connections on {} documents: **{:.0} bytes each** ({:.0} right after \
@@ -94,6 +103,20 @@ fn measure() -> Result<bool, Box<dyn Error>> {
     );
     drop(clients);
     Ok(each(after) <= arguments.bytes_max)
+}
+
+fn serve(arguments: &Arguments) -> Result<Server, Box<dyn Error>> {
+    let (shards, connections_max) = (arguments.shards.to_string(), (arguments.connections + 1).to_string());
+    let flags = [
+        ["--driver", &arguments.driver],
+        ["--descriptors", &arguments.descriptors],
+        ["--shards", &shards],
+        ["--connections-max", &connections_max],
+        // Idle means idle: nothing is sent and nothing ends while it is measured.
+        ["--heartbeat-ms", "24999"],
+        ["--heartbeat-min-ms", "24999"],
+    ];
+    Server::start(Folder::new()?, flags.as_flattened())
 }
 
 fn arguments() -> Result<Arguments, Box<dyn Error>> {
@@ -132,78 +155,6 @@ fn arguments() -> Result<Arguments, Box<dyn Error>> {
     Ok(arguments)
 }
 
-fn raise_open_files() -> usize {
-    let limit = getrlimit(Resource::Nofile);
-    // What cannot be raised is measured with fewer connections.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
-    getrlimit(Resource::Nofile).current.map_or(usize::MAX, |current| usize::try_from(current).unwrap_or(usize::MAX))
-}
-
-struct Server {
-    child: Child,
-    address: SocketAddr,
-    folder: std::path::PathBuf,
-}
-
-impl Server {
-    fn start(arguments: &Arguments) -> Result<Self, Box<dyn Error>> {
-        let folder = std::env::temp_dir().join(format!("selvedge-idle-{}", std::process::id()));
-        std::fs::create_dir_all(&folder)?;
-        let mut child = Command::new(env!("CARGO_BIN_EXE_selvedge"))
-            .env_clear()
-            .args([
-                "--listen",
-                "127.0.0.1:0",
-                "--control=false",
-                "--driver",
-                &arguments.driver,
-                "--shards",
-                &arguments.shards.to_string(),
-            ])
-            .args(["--descriptors", &arguments.descriptors])
-            .args(["--connections-max", &(arguments.connections + 1).to_string()])
-            // Idle means idle: nothing is sent and nothing ends while it is measured.
-            .args(["--heartbeat-ms", "24999", "--heartbeat-min-ms", "24999", "--log-level", "info"])
-            .arg("--data-dir")
-            .arg(folder.join("data"))
-            .stderr(Stdio::piped())
-            .spawn()?;
-        let mut log = BufReader::new(child.stderr.take().ok_or("its log is piped")?);
-        let mut line = String::new();
-        let address = loop {
-            line.clear();
-            if log.read_line(&mut line)? == 0 {
-                return Err("the server ended".into());
-            }
-            if let Some((_, rest)) = line.split_once("listening on ") {
-                break rest.split_whitespace().next().ok_or("an address")?.parse()?;
-            }
-        };
-        // A full pipe must not stop it.
-        std::thread::spawn(move || io::copy(&mut log, &mut io::stderr()));
-        Ok(Self { child, address, folder })
-    }
-
-    fn anonymous_bytes(&self) -> Result<u64, Box<dyn Error>> {
-        let rollup = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id()))?;
-        let line = rollup
-            .lines()
-            .find(|line| line.starts_with("Anonymous:"))
-            .ok_or("the kernel says how much is anonymous")?;
-        let kilobytes: u64 = line.split_whitespace().nth(1).ok_or("a number")?.parse()?;
-        Ok(kilobytes * 1024)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        drop(self.child.kill());
-        drop(self.child.wait());
-        drop(std::fs::remove_dir_all(&self.folder));
-    }
-}
-
 /// The other ends of all connections.
 struct Clients {
     engine: Engine,
@@ -222,7 +173,7 @@ impl Clients {
         let engine = open(Kind::Uring, descriptors, None)?.engine;
         let Arguments { documents, dialect, .. } = *arguments;
         let (operations, opening) = (Vec::new(), BTreeMap::new());
-        Ok(Self { engine, server: server.address, documents, dialect, operations, opening, begun: 0, attached: 0 })
+        Ok(Self { engine, server: server.address(), documents, dialect, operations, opening, begun: 0, attached: 0 })
     }
 
     /// Opens so many connections more, and goes through the opening of a client with each.

@@ -1,28 +1,36 @@
 //! What TLS costs the built server, against the same without it: memory of an idle connection, processor time of a handshake, and
-//! of a message that comes in and one that goes out.
-//!
-//! And how long an open connection waits while many begin at once, all on one core.
+//! of a message that comes in and one that goes out. And how long an open connection waits while many begin at once, all on one core.
 //!
 //! `scripts/bench tls`, or by itself `cargo test --release --workspace --bench tls -- --bench`; `--connections 18000`, `--handshakes 4000` and
-//! `--messages 200000` choose how much, `--only` one of idle, opening, storm and echo. Ends with 1 where an idle connection costs more than 8 KB in user space. Processor time is the
-//! server's own, as the kernel counts it, so that others on the machine hardly disturb it; rates are what one core would do with that.
+//! `--messages 200000` choose how much, `--only` one of idle, opening, storm and echo. Ends with 1 where an idle connection costs more than
+//! 8 KiB in user space. Processor time is the server's own, as the kernel counts it, so that others on the machine hardly disturb it; rates
+//! are what one core would do with that.
+
+#[path = "process/memory.rs"]
+mod memory;
+#[path = "process/open_files.rs"]
+mod open_files;
+#[path = "process/server.rs"]
+mod server;
 
 use std::error::Error;
 use std::fmt;
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
-use std::process::{Child, Command, ExitCode, Stdio};
+use std::fs;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use rcgen::{CertificateParams, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_RSA_SHA256};
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustls::client::Resumption;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::version::{TLS12, TLS13};
 use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
+
+use memory::anonymous_bytes;
+use server::{Folder, Server};
 
 /// What an idle connection inside TLS may cost in user space.
 const IDLE_BYTES_MAX: u64 = 8_192;
@@ -94,9 +102,7 @@ fn arguments() -> Result<Arguments, Failed> {
 
 fn measure() -> Result<bool, Failed> {
     let arguments = arguments()?;
-    let limit = getrlimit(Resource::Nofile);
-    // What cannot be raised is measured with fewer connections.
-    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum });
+    open_files::raise();
     let (ecdsa, rsa) = (Identity::ecdsa()?, Identity::rsa()?);
     let lanes =
         [Lane::Plain, Lane::Tls { identity: &ecdsa, version: &TLS13 }, Lane::Tls { identity: &ecdsa, version: &TLS12 }];
@@ -196,74 +202,29 @@ impl Identity {
     }
 }
 
-/// A built server with one core.
-struct Server {
-    child: Child,
-    address: SocketAddr,
-    folder: PathBuf,
+/// A server with one core, that speaks what the lane does.
+fn serve(lane: Lane<'_>) -> Result<Server, Failed> {
+    let folder = Folder::new()?;
+    let (certificate, key) = (folder.path().join("certificate.pem"), folder.path().join("key.pem"));
+    let paths = [&certificate, &key].map(|path| path.display().to_string());
+    // Idle means idle: nothing is sent while memory is measured.
+    let mut flags = vec!["--shards", "1", "--conformance", "--heartbeat-ms", "24999", "--upgrade-timeout-ms", "60000"];
+    if let Lane::Tls { identity, .. } = lane {
+        fs::write(&certificate, &identity.certificate_pem)?;
+        fs::write(&key, &identity.key_pem)?;
+        flags.extend(["--tls-certificate-file", &paths[0], "--tls-key-file", &paths[1]]);
+    }
+    Server::start(folder, &flags)
 }
 
-impl Server {
-    fn start(lane: Lane<'_>) -> Result<Self, Failed> {
-        let folder = std::env::temp_dir().join(format!("selvedge-bench-tls-{}", std::process::id()));
-        std::fs::create_dir_all(&folder)?;
-        let mut command = Command::new(env!("CARGO_BIN_EXE_selvedge"));
-        command
-            .env_clear()
-            .args(["--listen", "127.0.0.1:0", "--control=false", "--shards", "1", "--conformance"])
-            // Idle means idle: nothing is sent while memory is measured.
-            .args(["--heartbeat-ms", "24999", "--upgrade-timeout-ms", "60000"])
-            .arg("--data-dir")
-            .arg(folder.join("data"))
-            .stderr(Stdio::piped());
-        if let Lane::Tls { identity, .. } = lane {
-            let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
-            std::fs::write(&certificate, &identity.certificate_pem)?;
-            std::fs::write(&key, &identity.key_pem)?;
-            command.arg("--tls-certificate-file").arg(certificate).arg("--tls-key-file").arg(key);
-        }
-        let mut child = command.spawn()?;
-        let mut log = BufReader::new(child.stderr.take().ok_or("its log is piped")?);
-        let mut line = String::new();
-        let address = loop {
-            line.clear();
-            if log.read_line(&mut line)? == 0 {
-                return Err("the server ended".into());
-            }
-            if let Some((_, rest)) = line.split_once("listening on ") {
-                break rest.split_whitespace().next().ok_or("an address")?.parse()?;
-            }
-        };
-        // A full pipe must not stop it.
-        std::thread::spawn(move || io::copy(&mut log, &mut io::stderr()));
-        Ok(Self { child, address, folder })
+/// Processor time of all threads of a process, in nanoseconds.
+fn cpu_ns(pid: u32) -> Result<u64, Failed> {
+    let mut sum = 0;
+    for task in fs::read_dir(format!("/proc/{pid}/task"))? {
+        let schedstat = fs::read_to_string(task?.path().join("schedstat"))?;
+        sum += schedstat.split_whitespace().next().ok_or("a number")?.parse::<u64>()?;
     }
-
-    fn anonymous_bytes(&self) -> Result<u64, Failed> {
-        let rollup = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id()))?;
-        let line = rollup.lines().find(|line| line.starts_with("Anonymous:")).ok_or("a line for anonymous memory")?;
-        let kilobytes: u64 = line.split_whitespace().nth(1).ok_or("a number")?.parse()?;
-        Ok(kilobytes * 1024)
-    }
-
-    /// Processor time of all its threads, in nanoseconds.
-    fn cpu_ns(&self) -> Result<u64, Failed> {
-        let mut sum = 0;
-        for task in std::fs::read_dir(format!("/proc/{}/task", self.child.id()))? {
-            let schedstat = std::fs::read_to_string(task?.path().join("schedstat"))?;
-            sum += schedstat.split_whitespace().next().ok_or("a number")?.parse::<u64>()?;
-        }
-        Ok(sum)
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        // It may have ended by itself.
-        drop(self.child.kill());
-        drop(self.child.wait());
-        drop(std::fs::remove_dir_all(&self.folder));
-    }
+    Ok(sum)
 }
 
 /// The other end.
@@ -271,7 +232,7 @@ trait Wire: Read + Write {}
 impl<T: Read + Write> Wire for T {}
 
 fn connect(server: &Server, config: Option<&Arc<ClientConfig>>) -> Result<Box<dyn Wire>, Failed> {
-    let stream = TcpStream::connect(server.address)?;
+    let stream = TcpStream::connect(server.address())?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     Ok(match config {
@@ -309,10 +270,10 @@ fn upgrade(wire: &mut dyn Wire, path: &str) -> Result<(), Failed> {
 
 /// Anonymous memory of the server for each connection that has attached and rests.
 fn idle_bytes(lane: Lane<'_>, arguments: &Arguments) -> Result<u64, Failed> {
-    let server = Server::start(lane)?;
+    let server = serve(lane)?;
     let config = config_of(lane, Opening::Full)?;
     let attach = |number: usize| -> Result<TcpStream, Failed> {
-        let mut stream = TcpStream::connect(server.address)?;
+        let mut stream = TcpStream::connect(server.address())?;
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         let path = format!("/yjs/idle-{}", number % 200);
@@ -329,20 +290,20 @@ fn idle_bytes(lane: Lane<'_>, arguments: &Arguments) -> Result<u64, Failed> {
     // The first clients make what the server makes once: rings, arenas, tables, documents.
     let mut streams = (0..200).map(&attach).collect::<Result<Vec<_>, _>>()?;
     std::thread::sleep(arguments.rest);
-    let before = server.anonymous_bytes()?;
+    let before = anonymous_bytes(server.pid())?;
     for number in 0..arguments.connections {
         streams.push(attach(number)?);
     }
     // Allocators give back what was freed after some seconds.
     std::thread::sleep(arguments.rest);
-    let after = server.anonymous_bytes()?;
+    let after = anonymous_bytes(server.pid())?;
     drop(streams);
     Ok(after.saturating_sub(before) / arguments.connections as u64)
 }
 
 /// Opens WebSockets one after the other on a few threads, as fast as the server goes.
 fn handshakes(lane: Lane<'_>, opening: Opening, arguments: &Arguments) -> Result<(), Failed> {
-    let server = Server::start(lane)?;
+    let server = serve(lane)?;
     let config = config_of(lane, opening)?;
     let open = |count: usize| -> Result<(), String> {
         for _ in 0..count {
@@ -353,13 +314,13 @@ fn handshakes(lane: Lane<'_>, opening: Opening, arguments: &Arguments) -> Result
     };
     // So that there are tickets, and everything that is made once.
     open(20)?;
-    let (started, before) = (Instant::now(), server.cpu_ns()?);
+    let (started, before) = (Instant::now(), cpu_ns(server.pid())?);
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..2).map(|_| scope.spawn(|| open(arguments.handshakes / 2))).collect();
         threads.into_iter().try_for_each(|thread| thread.join().expect("it does not panic"))
     })?;
     let elapsed = started.elapsed();
-    let each = (server.cpu_ns()? - before) / arguments.handshakes as u64;
+    let each = (cpu_ns(server.pid())? - before) / arguments.handshakes as u64;
     println!(
         "- opening a WebSocket, {lane}, {opening:?}: **{:.0} us** of the server's processor time, {} a second for a core ({:.0} a \
          second were opened here).",
@@ -372,7 +333,7 @@ fn handshakes(lane: Lane<'_>, opening: Opening, arguments: &Arguments) -> Result
 
 /// Many handshakes at once, and what one open connection notices of them.
 fn storm(lane: Lane<'_>, arguments: &Arguments) -> Result<(), Failed> {
-    let server = Server::start(lane)?;
+    let server = serve(lane)?;
     let config = config_of(lane, Opening::Full)?.ok_or("a storm of handshakes")?;
     let quiet = AtomicBool::new(true);
     let over = AtomicBool::new(false);
@@ -395,7 +356,7 @@ fn storm(lane: Lane<'_>, arguments: &Arguments) -> Result<(), Failed> {
         let stormed = (0..rounds).try_for_each(|_| -> Result<(), Failed> {
             let mut begun = Vec::new();
             for _ in 0..STORM {
-                let stream = TcpStream::connect(server.address)?;
+                let stream = TcpStream::connect(server.address())?;
                 stream.set_read_timeout(Some(PATIENCE))?;
                 let mut hello = Vec::new();
                 ClientConnection::new(Arc::clone(&config), ServerName::try_from("localhost")?)?
@@ -429,7 +390,7 @@ fn storm(lane: Lane<'_>, arguments: &Arguments) -> Result<(), Failed> {
 
 /// Messages of one size to the echo and back, some of them under way at any time.
 fn echoes(lane: Lane<'_>, bytes: usize, arguments: &Arguments) -> Result<(), Failed> {
-    let server = Server::start(lane)?;
+    let server = serve(lane)?;
     let config = config_of(lane, Opening::Full)?;
     // As many bytes for all sizes, but not more messages than were asked for.
     let messages = (arguments.messages * 1_000 / bytes.max(1_000)).max(100);
@@ -448,10 +409,10 @@ fn echoes(lane: Lane<'_>, bytes: usize, arguments: &Arguments) -> Result<(), Fai
         Ok(())
     };
     run(100)?;
-    let (started, before) = (Instant::now(), server.cpu_ns()?);
+    let (started, before) = (Instant::now(), cpu_ns(server.pid())?);
     run(messages)?;
     let elapsed = started.elapsed();
-    let each = (server.cpu_ns()? - before) as f64 / messages as f64;
+    let each = (cpu_ns(server.pid())? - before) as f64 / messages as f64;
     println!(
         "- echo of {bytes} bytes, {lane}: **{:.2} us** of the server's processor time, {:.0} a second for a core ({:.0} a second came back \
          here).",

@@ -14,7 +14,7 @@ use selvedge::driver::{Completion, ConnectionKey, Descriptors, Driver, Ending, K
 use selvedge_protocol::websocket::{OpCode, put_masked_frame};
 use selvedge_shards::Frame;
 
-use crate::process::pin;
+use crate::cores::pin;
 
 pub(crate) const MESSAGE_BYTES: usize = 64;
 /// The server's frames: two bytes of header, and the message.
@@ -68,7 +68,7 @@ impl Clients {
             };
             let (core, say_opened, done) = (cores[number % cores.len()], say_opened.clone(), Arc::clone(&done));
             let thread = std::thread::spawn(move || {
-                pin(core)?;
+                pin(&[core])?;
                 let mut engine = open(Kind::Auto, Descriptors::Process, None)?.engine;
                 hand_waker.send(engine.waker()).map_err(io::Error::other)?;
                 let mut load = Load::new(address, workload, source(number), publishers);

@@ -1,12 +1,10 @@
 //! The server under test as a process of its own, so that what it spends is told apart from what its clients spend.
 
+use std::env;
 use std::error::Error;
 use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
-use std::{env, fs, io};
-
-use rustix::thread::{CpuSet, sched_setaffinity};
 
 use crate::spent::Spent;
 
@@ -42,15 +40,12 @@ impl Server {
         &self.name
     }
 
-    pub(crate) fn spent(&self) -> Result<Spent, Box<dyn Error>> {
-        Spent::of(self.child.id())
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
     }
 
-    pub(crate) fn anonymous_bytes(&self) -> Result<u64, Box<dyn Error>> {
-        let rollup = fs::read_to_string(format!("/proc/{}/smaps_rollup", self.child.id()))?;
-        let line = rollup.lines().find_map(|line| line.strip_prefix("Anonymous:")).ok_or("the kernel says it")?;
-        let kilobytes: u64 = line.split_whitespace().next().ok_or("a number")?.parse()?;
-        Ok(kilobytes * 1024)
+    pub(crate) fn spent(&self) -> Result<Spent, Box<dyn Error>> {
+        Spent::of(self.child.id())
     }
 }
 
@@ -60,11 +55,4 @@ impl Drop for Server {
         drop(self.child.kill());
         drop(self.child.wait());
     }
-}
-
-/// Keeps the calling thread, and those that it starts, on one core.
-pub(crate) fn pin(core: usize) -> io::Result<()> {
-    let mut set = CpuSet::new();
-    set.set(core);
-    Ok(sched_setaffinity(None, &set)?)
 }
