@@ -1,10 +1,12 @@
 //! The whole server: opens everything, starts all threads, waits for a signal, and ends in order. Knows the order of things, and nothing
 //! of what they do.
 
+mod beside;
 mod cores;
 mod descriptors;
 mod limits;
 mod live;
+mod opened;
 mod process;
 mod tls;
 
@@ -17,21 +19,21 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use selvedge_shards::{Shard, ShardId};
-use selvedge_storage::{RocksStore, Store, StoreError};
+use selvedge_storage::{Store, StoreError};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook::iterator::Signals;
 
 use crate::alerts::Thresholds;
 use crate::audit::{self, Audit, AuditLog, Event};
 use crate::auth::{self, Authority, Keeper};
-use crate::control::{self, Bans, Checkpoints, Context, Control, Latest, Watch};
+use crate::control::{self, Bans, Checkpoints, Context, Control, Watch};
 use crate::documents::{self, Documents};
 use crate::doorbell::Doorbell;
-use crate::driver::listener::{self, ListenError};
+use crate::driver::listener::ListenError;
 use crate::events::{self, Collector, Events, Listening};
 use crate::health::Health;
-use crate::inbox::{self, Inbox, Note};
-use crate::limits::{Budget, Limits, Pressure, Sampler};
+use crate::inbox::{self, Inbox};
+use crate::limits::{Limits, Sampler};
 use crate::logging::Log;
 use crate::mesh::Mesh;
 use crate::persister::{DrainFailed, Persister};
@@ -39,13 +41,15 @@ use crate::reactor::drain::{Drain, Step};
 use crate::reactor::{Board, Clock, Counted, Lines, Parts};
 use crate::reader::Readers;
 use crate::settings::live::Live;
-use crate::settings::{DescriptorsChoice, Effective, Literal, SETTINGS, Settings, Sources};
+use crate::settings::{Effective, Literal, SETTINGS, Settings, Sources};
 use crate::slow;
 use crate::versions::{self, Changes, Versions};
 use crate::view::{self, View};
 use crate::webhooks::{self, Webhooks};
+use beside::Beside;
 use cores::{Cores, Start, StartFailed};
 use descriptors::{Share, TooFew};
+use opened::Opened;
 use tls::{Tls, TlsFailed};
 
 /// Why the server did not start, or did not end as it should.
@@ -94,8 +98,8 @@ impl fmt::Display for Failed {
 }
 
 /// Serves until SIGTERM or SIGINT, then drains; SIGUSR1 writes all counters to the log, and SIGHUP reads the settings file again, and looks for a
-/// new certificate. Exit codes: 0 after a complete drain, 1 where the
-/// server could not start or the drain was not complete; a second signal ends the process at once with 128 plus its number.
+/// new certificate. Exit codes: 0 after a complete drain, 1 where the server could not start or the drain was not complete; a second signal
+/// ends the process at once with 128 plus its number.
 #[must_use]
 pub fn run(effective: Effective, sources: Sources, log: Log) -> ExitCode {
     process::abort_on_panic();
@@ -142,35 +146,9 @@ impl Server {
         let settings = &effective.settings.clone();
         let stopping = Arc::new(AtomicBool::new(false));
         let signals = catch_signals(&stopping).map_err(Failed::Signals)?;
-        let open_files = process::raise_open_files();
-        let share = Share::of(open_files, settings).map_err(Failed::Descriptors)?;
-        // Before anything is opened: who may come in has to be known.
-        let keys = auth::Sources::read(settings).map_err(Failed::Auth)?;
-        let shards = u16::try_from(settings.shards).expect("the setting is bounded below the number of shard ids");
-
-        let tls = Tls::load(settings).map_err(Failed::Tls)?;
-
-        // The address first: where another server has it, its data must not even be looked at.
-        let listeners = listener::claim(settings.listen, usize::from(shards), &limits::listening(settings));
-        let listeners = listeners.map_err(Failed::Listen)?;
-        let address = listeners[0]
-            .local_addr()
-            .map_err(|error| Failed::Listen(ListenError::Refused { address: settings.listen, error }))?;
-        let user_timeout = limits::listening(settings).user_timeout;
-        let claim = || control::claim(settings.control_listen, keys.is_open(), user_timeout);
-        let claimed = settings.control.then(claim).transpose();
-        let claimed = claimed.map_err(Failed::Control)?;
-        // Then what the kernel may refuse: from here on threads work on the data, and must be stopped in order.
-        let wanted = limits::driver(settings);
-        Cores::probe(wanted).map_err(Failed::Cores)?;
-        let audit_log = limits::audit(settings).map(AuditLog::open).transpose().map_err(Failed::Audit)?;
+        let Opened { shards, share, keys, tls, listeners, address, claimed, wanted, audit_log, webhooks, store: rocks } =
+            Opened::open(settings)?;
         let audit = audit_log.as_ref().map_or_else(Audit::off, AuditLog::audit);
-        let webhooks = Arc::new(Webhooks::start(settings).map_err(Failed::Webhooks)?);
-        let store = open_store(settings, share)?;
-        // Of a server that does not start this would be noise.
-        tell_open_files(settings, open_files, share);
-        let rocks = Arc::new(store);
-        let store: Arc<dyn Store> = Arc::clone(&rocks) as _;
 
         let doorbells: Vec<Arc<Doorbell>> = (0..shards).map(|_| Arc::default()).collect();
         let inboxes: Arc<[Inbox]> = doorbells.iter().map(|doorbell| Inbox::new(Arc::clone(doorbell))).collect();
@@ -182,26 +160,11 @@ impl Server {
             Some(changes) => versions::watch(Arc::clone(changes), Arc::clone(&deliver)),
             None => Arc::clone(&deliver),
         };
-        let persister = Persister::spawn(Arc::clone(&store), settings.fsync, told);
-        let persister = persister.map_err(Failed::Thread)?;
         let slow = Arc::new(slow::Log::new(usize::from(shards)));
-        let readers = Readers::spawn(store, limits::reading(settings), Arc::clone(&deliver), Arc::clone(&slow));
-        let readers = readers.map_err(Failed::Thread)?;
-        let tell_core = Arc::clone(&deliver);
-        let latest: Arc<Latest> = Arc::default();
-        let tell_plane = Arc::clone(&latest);
-        let tell_cores = move |authority: &Arc<Authority>| {
-            tell_plane.publish(Arc::clone(authority));
-            for core in 0..usize::from(shards) {
-                tell_core(core, Note::Authority(Arc::clone(authority)));
-            }
-        };
-        let (keeper, authority) = Keeper::spawn(keys, Box::new(tell_cores)).map_err(Failed::Thread)?;
-        latest.begin_with(Arc::clone(&authority));
+        let store: Arc<dyn Store> = Arc::clone(&rocks) as _;
+        let Beside { persister, readers, keeper, authority, latest, pressure, sampler } =
+            Beside::start(settings, store, keys, (&deliver, told), &slow)?;
 
-        let pressure = Arc::new(Pressure::default());
-        let sampler =
-            Sampler::spawn(Arc::clone(&pressure), Budget(settings.memory_max_bytes)).map_err(Failed::Thread)?;
         let (rules, unlisted) = (limits::shared(settings), limits::unlisted(settings));
         let shared = Arc::new(Limits::new(rules, unlisted, Arc::clone(&pressure), Arc::clone(&deliver)));
         let users = Arc::clone(&shared.users);
@@ -463,7 +426,6 @@ fn started(settings: &Settings) -> Event {
     Event::Started { settings: shown.collect() }
 }
 
-/// From here on the first SIGTERM or SIGINT is seen by [`Signals`], and the second one ends the process.
 /// An address that somebody on this machine can open.
 fn from_here(listening: SocketAddr) -> SocketAddr {
     let ip = match listening.ip() {
@@ -474,19 +436,7 @@ fn from_here(listening: SocketAddr) -> SocketAddr {
     SocketAddr::new(ip, listening.port())
 }
 
-/// What a log that was replayed has lost is lost, and the rest is served: nobody gets more of it by waiting.
-fn open_store(settings: &Settings, share: Share) -> Result<RocksStore, Failed> {
-    let store = RocksStore::open(&settings.data_dir, limits::storage(settings, share)).map_err(Failed::Store)?;
-    if let Some(broken) = store.broken_log() {
-        tracing::error!(
-            path = %broken.path.display(),
-            offset = broken.offset,
-            "the write-ahead log was damaged: changes that were written behind this place are lost, also those that were acknowledged"
-        );
-    }
-    Ok(store)
-}
-
+/// From here on the first SIGTERM or SIGINT is seen by [`Signals`], and the second one ends the process.
 fn catch_signals(stopping: &Arc<AtomicBool>) -> io::Result<Signals> {
     for signal in [SIGTERM, SIGINT] {
         signal_hook::flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(stopping))?;
@@ -511,41 +461,5 @@ fn report(board: &Board) {
             ?batches,
             "counters"
         );
-    }
-}
-
-fn tell_open_files(settings: &Settings, open_files: u64, share: Share) {
-    let Share { connections, tables, is_tight } = share;
-    match settings.descriptors {
-        DescriptorsChoice::Process => {
-            tracing::info!(
-                open_files,
-                connections,
-                tables,
-                "the limit of open files allows so many connections, and leaves so many open tables to the store"
-            );
-            if connections < settings.connections_max {
-                tracing::warn!(
-                    connections,
-                    connections_max = settings.connections_max,
-                    "no more connections than the limit of open files (ulimit -n) allows are let in; --descriptors direct does not need it"
-                );
-            }
-        }
-        DescriptorsChoice::Direct => {
-            tracing::info!(
-                open_files,
-                connections_max = settings.connections_max,
-                tables,
-                "the limit of open files does not bound connections"
-            );
-            if is_tight {
-                tracing::warn!(
-                    open_files,
-                    "the limit of open files (ulimit -n) leaves few descriptors for connections that are accepted or move to their core: \
-                     opening many at once will be slow"
-                );
-            }
-        }
     }
 }
