@@ -51,14 +51,55 @@ fn header(header: &str) -> Vec<u8> {
 /// What a good header and good claims are here: an attacker changes one thing.
 const HS256: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 
+/// What the attackers have: keys, and a good token for the target of which they change one thing.
+#[derive(Clone, Copy)]
+struct Wares<'a> {
+    keys: &'a Keys,
+    strangers: &'a Keys,
+    /// A port of theirs.
+    elsewhere: u16,
+    good: &'a str,
+    hmac: Signed<'a>,
+    legitimate: &'a str,
+}
+
+/// Adds an attempt to the table.
+type Row<'a> = dyn FnMut(&str, Vec<u8>, End) + 'a;
+
+/// A part of the table.
+type Part = fn(&mut Row<'_>, Wares<'_>);
+
+const PARTS: &[Part] = &[
+    misplaced,
+    two_at_once,
+    unsigned,
+    other_signatures,
+    known_secrets,
+    other_algorithms,
+    keys_of_others,
+    brought_along,
+    expiries,
+    parties,
+    rights,
+    shapes,
+    other_documents,
+];
+
 pub(crate) fn attempts(keys: &Keys, strangers: &Keys, elsewhere: u16) -> Vec<Attempt> {
     let good = claims("user-1", "tenant-a/*", "write");
-    let hmac = Signed::Hmac(SECRET.as_bytes());
     let legitimate = by_secret(&good);
+    let hmac = Signed::Hmac(SECRET.as_bytes());
+    let wares = Wares { keys, strangers, elsewhere, good: &good, hmac, legitimate: &legitimate };
     let mut table = Vec::new();
     let mut row = |name: &str, request: Vec<u8>, end: End| table.push(Attempt { name: name.to_owned(), request, end });
+    for part in PARTS {
+        part(&mut row, wares);
+    }
+    table
+}
 
-    // ---- no token, or not where one belongs ----
+/// No token, or not where one belongs.
+fn misplaced(row: &mut Row<'_>, Wares { legitimate, .. }: Wares<'_>) {
     row("no token", with_headers(TARGET, ""), DENIED);
     row("an empty token", query(""), DENIED);
     row("a word", query("admin"), DENIED);
@@ -85,8 +126,10 @@ pub(crate) fn attempts(keys: &Keys, strangers: &Keys, elsewhere: u16) -> Vec<Att
         with_headers(&format!("{TARGET};token={legitimate}"), ""),
         End::Status(400),
     );
+}
 
-    // ---- two tokens at once ----
+/// Two tokens at once.
+fn two_at_once(row: &mut Row<'_>, Wares { legitimate, .. }: Wares<'_>) {
     let other = by_secret(&claims("user-2", OTHER_NAME, "write"));
     row("two in the query", with_headers(&format!("{TARGET}?token={legitimate}&token={other}"), ""), DENIED);
     row(
@@ -110,24 +153,29 @@ pub(crate) fn attempts(keys: &Keys, strangers: &Keys, elsewhere: u16) -> Vec<Att
         End::Status(400),
     );
     row("another's good token", query(&other), FORBIDDEN);
+}
 
-    // ---- no signature ----
+/// No signature.
+fn unsigned(row: &mut Row<'_>, Wares { good, hmac, legitimate, .. }: Wares<'_>) {
     for name in ["none", "None", "NONE", "nOnE", "none ", ""] {
         let unsigned = format!(r#"{{"alg":"{name}"}}"#);
         row(
             &format!("algorithm {name:?}, nothing behind the dot"),
-            query(&token(&unsigned, &good, Signed::With(""))),
+            query(&token(&unsigned, good, Signed::With(""))),
             DENIED,
         );
-        row(&format!("algorithm {name:?}, signed all the same"), query(&token(&unsigned, &good, hmac)), DENIED);
+        row(&format!("algorithm {name:?}, signed all the same"), query(&token(&unsigned, good, hmac)), DENIED);
     }
-    let cut = legitimate.rsplit_once('.').expect("three parts").0.to_owned();
-    row("no algorithm", query(&token("{}", &good, hmac)), DENIED);
+    let (cut, _) = legitimate.rsplit_once('.').expect("three parts");
+    row("no algorithm", query(&token("{}", good, hmac)), DENIED);
     row("no signature", query(&format!("{cut}.")), DENIED);
-    row("no third part", query(&cut), DENIED);
+    row("no third part", query(cut), DENIED);
+}
 
-    // ---- other signatures ----
-    let signature = legitimate.rsplit_once('.').expect("three parts").1.to_owned();
+/// Other signatures.
+fn other_signatures(row: &mut Row<'_>, Wares { good, legitimate, .. }: Wares<'_>) {
+    let (cut, signature) = legitimate.rsplit_once('.').expect("three parts");
+    let other = by_secret(&claims("user-2", OTHER_NAME, "write"));
     let flipped = if signature.starts_with('A') { "B" } else { "A" };
     row("one byte less", query(&format!("{cut}.{}", &signature[..signature.len() - 2])), DENIED);
     row("half of it", query(&format!("{cut}.{}", &signature[..20])), DENIED);
@@ -141,8 +189,8 @@ pub(crate) fn attempts(keys: &Keys, strangers: &Keys, elsewhere: u16) -> Vec<Att
     row("a space in front of it", query(&format!("%20{legitimate}")), DENIED);
     row("a line end behind it", query(&format!("{legitimate}%0A")), DENIED);
     row("a NUL behind it", query(&format!("{legitimate}%00")), DENIED);
-    row("a plus in it", query(&legitimate.replace('.', "+.")), DENIED);
-    row("encoded twice", query(&legitimate.replace('.', "%252E")), DENIED);
+    row("a plus in it", query(legitimate.replace('.', "+.")), DENIED);
+    row("encoded twice", query(legitimate.replace('.', "%252E")), DENIED);
     row("a fourth part", query(&format!("{legitimate}.{signature}")), DENIED);
     row("five parts, as if encrypted", query(&format!("{legitimate}.{signature}.{signature}")), DENIED);
     row("a dot in front", query(&format!(".{legitimate}")), DENIED);
@@ -154,14 +202,16 @@ pub(crate) fn attempts(keys: &Keys, strangers: &Keys, elsewhere: u16) -> Vec<Att
         DENIED,
     );
     let zeros = base64url(&[0; 64]);
-    row("zeros on a curve", query(&token(r#"{"alg":"ES256","kid":"ec"}"#, &good, Signed::With(&zeros))), DENIED);
-    row("zeros of Ed25519", query(&token(r#"{"alg":"EdDSA","kid":"ed"}"#, &good, Signed::With(&zeros))), DENIED);
-    row("one for RSA", query(&token(r#"{"alg":"RS256","kid":"rsa"}"#, &good, Signed::With("AQ"))), DENIED);
+    row("zeros on a curve", query(&token(r#"{"alg":"ES256","kid":"ec"}"#, good, Signed::With(&zeros))), DENIED);
+    row("zeros of Ed25519", query(&token(r#"{"alg":"EdDSA","kid":"ed"}"#, good, Signed::With(&zeros))), DENIED);
+    row("one for RSA", query(&token(r#"{"alg":"RS256","kid":"rsa"}"#, good, Signed::With("AQ"))), DENIED);
     let swapped =
         format!("{}.{}.{signature}", base64url(HS256.as_bytes()), base64url(claims("user-2", "*", "write").as_bytes()));
     row("other claims under a good signature", query(&swapped), DENIED);
+}
 
-    // ---- secrets that everybody knows ----
+/// Secrets that everybody knows.
+fn known_secrets(row: &mut Row<'_>, Wares { keys, good, .. }: Wares<'_>) {
     let pem = keys.rsa.public_key_pem();
     let n = keys.rsa_jwk("rsa");
     for (name, secret) in [
@@ -176,14 +226,16 @@ pub(crate) fn attempts(keys: &Keys, strangers: &Keys, elsewhere: u16) -> Vec<Att
         ("secret", b"secret"),
         ("its file with the line end", b"the secret that only the server and its issuer know\n"),
     ] {
-        row(&format!("HS256 with {name} as the secret"), query(&token(HS256, &good, Signed::Hmac(secret))), DENIED);
+        row(&format!("HS256 with {name} as the secret"), query(&token(HS256, good, Signed::Hmac(secret))), DENIED);
         for id in ["rsa", "ec", "ed"] {
             let named = format!(r#"{{"alg":"HS256","kid":"{id}"}}"#);
-            row(&format!("the same, and the name of {id}"), query(&token(&named, &good, Signed::Hmac(secret))), DENIED);
+            row(&format!("the same, and the name of {id}"), query(&token(&named, good, Signed::Hmac(secret))), DENIED);
         }
     }
+}
 
-    // ---- every algorithm under every key, except its own ----
+/// Every algorithm under every key, except its own.
+fn other_algorithms(row: &mut Row<'_>, Wares { keys, good, hmac, .. }: Wares<'_>) {
     let signers = [
         ("HS256", "", hmac),
         ("RS256", "rsa", Signed::Rsa(keys)),
@@ -192,10 +244,10 @@ pub(crate) fn attempts(keys: &Keys, strangers: &Keys, elsewhere: u16) -> Vec<Att
     ];
     for (said, _, _) in signers {
         for (done, id, signed) in signers.iter().filter(|(done, _, _)| *done != said) {
-            let unnamed = token(&format!(r#"{{"alg":"{said}"}}"#), &good, *signed);
+            let unnamed = token(&format!(r#"{{"alg":"{said}"}}"#), good, *signed);
             row(&format!("says {said}, is {done}"), query(&unnamed), DENIED);
             if !id.is_empty() {
-                let named = token(&format!(r#"{{"alg":"{said}","kid":"{id}"}}"#), &good, *signed);
+                let named = token(&format!(r#"{{"alg":"{said}","kid":"{id}"}}"#), good, *signed);
                 row(&format!("says {said}, is {done}, names its key"), query(&named), DENIED);
             }
         }
@@ -203,32 +255,34 @@ pub(crate) fn attempts(keys: &Keys, strangers: &Keys, elsewhere: u16) -> Vec<Att
     for other in ["HS384", "HS512", "RS384", "RS512", "PS256", "ES384", "ES256K", "EdDSA25519", "hs256", "HS256\\u0000"]
     {
         let said = format!(r#"{{"alg":"{other}"}}"#);
-        row(&format!("algorithm {other:?}"), query(&token(&said, &good, hmac)), DENIED);
+        row(&format!("algorithm {other:?}"), query(&token(&said, good, hmac)), DENIED);
     }
+}
 
-    // ---- keys of others, and names of keys ----
+/// Keys of others, and names of keys.
+fn keys_of_others(row: &mut Row<'_>, Wares { keys, strangers, good, hmac, .. }: Wares<'_>) {
     for (id, algorithm, signed) in [
         ("rsa", "RS256", Signed::Rsa(strangers)),
         ("ec", "ES256", Signed::Ec(strangers)),
         ("ed", "EdDSA", Signed::Ed(strangers)),
     ] {
         let named = format!(r#"{{"alg":"{algorithm}","kid":"{id}"}}"#);
-        row(&format!("a stranger's {algorithm} key under our name"), query(&token(&named, &good, signed)), DENIED);
+        row(&format!("a stranger's {algorithm} key under our name"), query(&token(&named, good, signed)), DENIED);
         let unnamed = format!(r#"{{"alg":"{algorithm}"}}"#);
-        row(&format!("a stranger's {algorithm} key without a name"), query(&token(&unnamed, &good, signed)), DENIED);
+        row(&format!("a stranger's {algorithm} key without a name"), query(&token(&unnamed, good, signed)), DENIED);
         let unknown = format!(r#"{{"alg":"{algorithm}","kid":"{id}2"}}"#);
         row(
             &format!("a stranger's {algorithm} key under a name of its own"),
-            query(&token(&unknown, &good, signed)),
+            query(&token(&unknown, good, signed)),
             DENIED,
         );
     }
     row(
         "the EC key under the name of the RSA key",
-        query(&token(r#"{"alg":"ES256","kid":"rsa"}"#, &good, Signed::Ec(keys))),
+        query(&token(r#"{"alg":"ES256","kid":"rsa"}"#, good, Signed::Ec(keys))),
         DENIED,
     );
-    row("the secret under the name of the EC key", query(&token(r#"{"alg":"HS256","kid":"ec"}"#, &good, hmac)), DENIED);
+    row("the secret under the name of the EC key", query(&token(r#"{"alg":"HS256","kid":"ec"}"#, good, hmac)), DENIED);
     for id in [
         "../../../../dev/null",
         "/dev/null",
@@ -241,14 +295,16 @@ pub(crate) fn attempts(keys: &Keys, strangers: &Keys, elsewhere: u16) -> Vec<Att
         "*",
     ] {
         let named = format!(r#"{{"alg":"HS256","kid":"{id}"}}"#);
-        row(&format!("a key called {id:?}, an empty secret"), query(&token(&named, &good, Signed::Hmac(b""))), DENIED);
+        row(&format!("a key called {id:?}, an empty secret"), query(&token(&named, good, Signed::Hmac(b""))), DENIED);
     }
     for id in ["1", "null", "[\"rsa\"]", "{\"a\":1}"] {
         let named = format!(r#"{{"alg":"RS256","kid":{id}}}"#);
-        row(&format!("a key called {id}"), query(&token(&named, &good, Signed::Rsa(keys))), DENIED);
+        row(&format!("a key called {id}"), query(&token(&named, good, Signed::Rsa(keys))), DENIED);
     }
+}
 
-    // ---- headers that bring a key, or say how to read it ----
+/// Headers that bring a key, or say how to read it.
+fn brought_along(row: &mut Row<'_>, Wares { strangers, elsewhere, good, hmac, .. }: Wares<'_>) {
     let own = strangers.rsa_jwk("mine");
     let away = format!("http://127.0.0.1:{elsewhere}/keys");
     for (name, said) in [
@@ -258,7 +314,7 @@ pub(crate) fn attempts(keys: &Keys, strangers: &Keys, elsewhere: u16) -> Vec<Att
         ("the address of a certificate", format!(r#"{{"alg":"RS256","kid":"mine","x5u":"{away}"}}"#)),
         ("a certificate", format!(r#"{{"alg":"RS256","x5c":["{}"]}}"#, base64url(strangers.rsa.public_key_raw()))),
     ] {
-        row(name, query(&token(&said, &good, Signed::Rsa(strangers))), DENIED);
+        row(name, query(&token(&said, good, Signed::Rsa(strangers))), DENIED);
     }
     for (name, said) in [
         ("what must be understood: exp", r#"{"alg":"HS256","crit":["exp"],"exp":1}"#),
@@ -272,10 +328,12 @@ pub(crate) fn attempts(keys: &Keys, strangers: &Keys, elsewhere: u16) -> Vec<Att
         ("more behind the header", r#"{"alg":"HS256"}{}"#),
         ("a header that is no JSON", "alg=HS256"),
     ] {
-        row(name, query(&token(said, &good, hmac)), DENIED);
+        row(name, query(&token(said, good, hmac)), DENIED);
     }
+}
 
-    // ---- claims, well signed ----
+/// Claims, well signed: until when.
+fn expiries(row: &mut Row<'_>, _: Wares<'_>) {
     let soon = now() + 600;
     let with = |exp: &str| {
         format!(
@@ -302,6 +360,11 @@ pub(crate) fn attempts(keys: &Keys, strangers: &Keys, elsewhere: u16) -> Vec<Att
     ] {
         row(name, query(&by_secret(&with(&exp))), DENIED);
     }
+}
+
+/// Claims, well signed: from whom, for whom, of whom, from when on.
+fn parties(row: &mut Row<'_>, _: Wares<'_>) {
+    let soon = now() + 600;
     let claims_of = |claims: String| query(&by_secret(&claims));
     let tail = |rest: &str| format!(r#"{{"exp":{soon},"selvedge":{{"documents":{{"*":"write"}}}},{rest}}}"#);
     let whole = |rest: &str| tail(&format!(r#""sub":"user-1","aud":"{AUDIENCE}","iss":"{ISSUER}",{rest}"#));
@@ -340,6 +403,12 @@ pub(crate) fn attempts(keys: &Keys, strangers: &Keys, elsewhere: u16) -> Vec<Att
     ] {
         row(name, claims_of(tail(&rest)), DENIED);
     }
+}
+
+/// Claims, well signed: for which documents.
+fn rights(row: &mut Row<'_>, _: Wares<'_>) {
+    let soon = now() + 600;
+    let claims_of = |claims: String| query(&by_secret(&claims));
     let documents = |documents: &str| {
         claims_of(format!(r#"{{"sub":"a","exp":{soon},"aud":"{AUDIENCE}","iss":"{ISSUER}",{documents}}}"#))
     };
@@ -385,6 +454,11 @@ pub(crate) fn attempts(keys: &Keys, strangers: &Keys, elsewhere: u16) -> Vec<Att
     ] {
         row(name, documents(&said), end);
     }
+}
+
+/// Claims, well signed: what is no object of claims.
+fn shapes(row: &mut Row<'_>, Wares { good, legitimate, .. }: Wares<'_>) {
+    let claims_of = |claims: String| query(&by_secret(&claims));
     row("claims that are a list", claims_of("[]".to_owned()), DENIED);
     row("claims that are no JSON", claims_of("sub=a".to_owned()), DENIED);
     row("more behind the claims", claims_of(format!("{good}{{}}")), DENIED);
@@ -392,8 +466,10 @@ pub(crate) fn attempts(keys: &Keys, strangers: &Keys, elsewhere: u16) -> Vec<Att
     row("claims that are very deep", claims_of(format!("{}{}", "[".repeat(2_000), "]".repeat(2_000))), DENIED);
     row("a token in a token", claims_of(format!("\"{legitimate}\"")), DENIED);
     row("until a moment ago", claims_of(until(now(), "user-1", "*", "write")), DENIED);
+}
 
-    // ---- a good token for a document of one's own, and ways to name another ----
+/// A good token for a document of one's own, and ways to name another.
+fn other_documents(row: &mut Row<'_>, _: Wares<'_>) {
     let own = by_secret(&claims("user-2", OTHER_NAME, "write"));
     for (name, said, end) in [
         ("another tenant's", TARGET, FORBIDDEN),
@@ -439,5 +515,4 @@ pub(crate) fn attempts(keys: &Keys, strangers: &Keys, elsewhere: u16) -> Vec<Att
         with_headers(&format!("{TARGET}?token={own}"), "X-Original-URL: /yjs/tenant-b%2Fplan\r\n"),
         FORBIDDEN,
     );
-    table
 }
