@@ -374,12 +374,6 @@ impl Hocuspocus {
         self.documents.get_mut(place)?.session_mut()
     }
 
-    /// No token was good so far.
-    #[must_use]
-    pub fn is_unproven(&self) -> bool {
-        self.unproven_since.is_some()
-    }
-
     /// What waits for tokens, in bytes.
     #[must_use]
     pub fn queued_bytes(&self) -> usize {

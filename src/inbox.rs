@@ -17,7 +17,7 @@ use crate::reactor::NewRules;
 /// Hands a note to the core of this number. Never waits for the core.
 pub type Deliver = Arc<dyn Fn(usize, Note) + Send + Sync>;
 
-/// One thing that a core is told. Each but the last becomes inputs of its shard.
+/// One thing that a core is told. [`Note::visit`] knows which are inputs of its shard as they are; the core deals with the others.
 #[derive(Debug)]
 pub enum Note {
     /// Records up to these are durable.

@@ -189,11 +189,6 @@ pub fn put_awareness<'a>(out: &mut Vec<u8>, entries: impl Iterator<Item = Entry<
     awareness::put_update(out, entries);
 }
 
-/// Appends a frame with a QueryAwareness.
-pub fn put_query_awareness(out: &mut Vec<u8>) {
-    Message::QueryAwareness.put_frame(out);
-}
-
 /// Appends a frame that tells a client that what it asked for is refused.
 pub fn put_permission_denied(out: &mut Vec<u8>, reason: &str) {
     Message::PermissionDenied { reason }.put_frame(out);

@@ -106,17 +106,6 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// Bytes of user memory that it holds for connections with nothing in flight, for each place of its table.
-    #[must_use]
-    pub const fn idle_connection_bytes(&self) -> usize {
-        match self {
-            Self::Uring(_) => Uring::IDLE_CONNECTION_BYTES,
-            Self::Monoio(_) => Monoio::IDLE_CONNECTION_BYTES,
-            #[cfg(feature = "glommio")]
-            Self::Glommio(_) => Glommio::IDLE_CONNECTION_BYTES,
-        }
-    }
-
     /// Connections that the driver holds.
     #[must_use]
     pub fn connections(&self) -> usize {

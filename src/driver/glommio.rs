@@ -72,9 +72,6 @@ enum Answer {
 }
 
 impl Glommio {
-    /// User memory of a connection with nothing in flight, without its waker and what it waits for, which are glommio's.
-    pub const IDLE_CONNECTION_BYTES: usize = Table::PLACE_BYTES;
-
     /// Makes the executor for the calling thread.
     ///
     /// # Errors

@@ -70,9 +70,6 @@ enum Answer {
 }
 
 impl Monoio {
-    /// User memory of a connection with nothing in flight, without its task and stream, which are monoio's.
-    pub const IDLE_CONNECTION_BYTES: usize = Table::PLACE_BYTES;
-
     /// Makes the runtime for the calling thread, on io_uring where the kernel grants it, otherwise on epoll.
     ///
     /// # Errors

@@ -1,12 +1,13 @@
-//! The socket of a connection that is opened from here, up to the moment before it connects. Knows nothing of who connects it, or how.
+//! The socket of a connection that is opened from here, until it is connecting. Knows nothing of who waits for that, or how.
 #![expect(unsafe_code, reason = "neither std nor the crates at hand know IP_BIND_ADDRESS_NO_PORT")]
 
 use std::ffi::{c_int, c_void};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::time::Duration;
 
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use super::Ending;
@@ -38,6 +39,21 @@ pub(super) fn socket(from: Option<IpAddr>, to: SocketAddr, ending: Ending) -> io
         socket.bind(&SocketAddr::new(from, 0).into())?;
     }
     Ok(socket)
+}
+
+/// The same, and it is being connected, or already is: for drivers that wait for it to be writable.
+///
+/// # Errors
+///
+/// As above, or where it cannot be reached and the kernel knows that at once.
+pub(super) fn begin_connect(from: Option<IpAddr>, to: SocketAddr, ending: Ending) -> io::Result<OwnedFd> {
+    let socket = socket(from, to, ending)?;
+    match socket.connect(&to.into()) {
+        Ok(()) => {}
+        Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::INPROGRESS | Errno::INTR)) => {}
+        Err(error) => return Err(error),
+    }
+    Ok(socket.into())
 }
 
 /// A port chosen by `bind` is taken for every destination, one chosen by `connect` for this one only.

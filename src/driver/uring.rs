@@ -37,7 +37,7 @@ pub use refusal::Refusal;
 use request::Request;
 use rings::Rings;
 use sends::Sends;
-use table::{Connection, Table, Task};
+use table::{Table, Task};
 use tag::{Kind, Tag};
 
 /// How long [`Drop`] waits for the kernel to let go of what is in flight.
@@ -84,9 +84,6 @@ enum Answer {
 }
 
 impl Uring {
-    /// User memory of a connection with nothing in flight: its place in the table.
-    pub const IDLE_CONNECTION_BYTES: usize = size_of::<Connection>();
-
     /// Makes the ring, for the calling thread.
     ///
     /// # Errors

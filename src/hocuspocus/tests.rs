@@ -164,10 +164,10 @@ fn a_denied_document_is_told_and_forgotten_and_may_try_again() {
     assert_eq!(client.authenticates("a", Err("no")), Admission::Told);
     assert_eq!(client.told(), [addressed("a", b"\x02\x01\x02no")]);
     assert_eq!(client.many.queued_bytes(), 0);
-    assert!(client.many.is_unproven());
+    assert!(client.many.unproven_since.is_some());
     assert!(matches!(client.authenticates("a", Ok(READER)), Admission::Open(_)));
     assert_eq!(client.told(), [addressed("a", READ_ONLY)]);
-    assert!(!client.many.is_unproven());
+    assert_eq!(client.many.unproven_since, None);
     assert_eq!(client.many.poll_queued(), None, "what came before the denial is gone");
 }
 

@@ -6,8 +6,8 @@ use crate::driver::UNSEEN_ACCEPTS_MAX;
 use crate::reactor::SURPLUS_CONNECTIONS_MAX;
 use crate::settings::{DescriptorsChoice, Settings};
 
-/// What the store has open beside its tables, standard streams, listeners of the control plane, wakers: 25 of a server that idles. The rest is for logs
-/// and tables that are written.
+/// What the store has open beside its tables, standard streams, listeners of the control plane, wakers: 25 of a server that idles. The rest
+/// is for logs and tables that are written.
 const FIXED: u64 = 64;
 
 /// Listener, rings, wakers: 3 to 5, by the driver; and those that are turned away as soon as they are seen.

@@ -51,7 +51,6 @@ fn each_writer_writes_its_message() {
         (|out| put_sync_step_2(out, UPDATE_OF_YJS), Message::SyncStep2 { update: UPDATE_OF_YJS }),
         (|out| put_update(out, UPDATE_OF_YJS), Message::Update { update: UPDATE_OF_YJS }),
         (|out| put_permission_denied(out, "read-only"), Message::PermissionDenied { reason: "read-only" }),
-        (put_query_awareness, Message::QueryAwareness),
         (
             |out| put_awareness(out, [Entry { client: 7, clock: 1, state: Some("{}") }].into_iter()),
             Message::Awareness { update: b"\x01\x07\x01\x02{}" },

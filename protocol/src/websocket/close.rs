@@ -12,16 +12,12 @@ pub struct CloseCode(u16);
 impl CloseCode {
     /// The purpose of the connection is fulfilled.
     pub const NORMAL: Self = Self(1000);
-    /// The server goes down, or the browser leaves the page.
-    pub const GOING_AWAY: Self = Self(1001);
     /// The peer broke the WebSocket protocol.
     pub const PROTOCOL_ERROR: Self = Self(1002);
     /// A kind of data that this end does not take, such as text where only binary is spoken.
     pub const UNSUPPORTED_DATA: Self = Self(1003);
     /// A text message that is not UTF-8.
     pub const INVALID_PAYLOAD: Self = Self(1007);
-    /// The message breaks a rule that no other code names.
-    pub const POLICY_VIOLATION: Self = Self(1008);
     /// The message is larger than this end takes.
     pub const MESSAGE_TOO_BIG: Self = Self(1009);
     /// The server met a condition that it did not expect.

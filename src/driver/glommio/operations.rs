@@ -5,7 +5,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::task::Poll;
 
-use rustix::io::Errno;
 use rustix::net::{Shutdown, shutdown};
 use selvedge_shards::Frame;
 
@@ -39,7 +38,7 @@ impl Core {
     }
 
     fn connect(&mut self, key: ConnectionKey, from: Option<IpAddr>, to: SocketAddr, ending: Ending) {
-        match begin_connect(from, to, ending) {
+        match outgoing::begin_connect(from, to, ending) {
             Ok(socket) => {
                 self.insert(key, socket, true);
                 self.ready.push(Source::Connection(key));
@@ -130,15 +129,4 @@ impl Core {
             waker.signal();
         }
     }
-}
-
-/// A socket that is being connected, or already is.
-fn begin_connect(from: Option<IpAddr>, to: SocketAddr, ending: Ending) -> io::Result<OwnedFd> {
-    let socket = outgoing::socket(from, to, ending)?;
-    match socket.connect(&to.into()) {
-        Ok(()) => {}
-        Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::INPROGRESS | Errno::INTR)) => {}
-        Err(error) => return Err(error),
-    }
-    Ok(socket.into())
 }

@@ -38,7 +38,7 @@ impl Core {
     }
 
     fn connect(&mut self, key: ConnectionKey, from: Option<IpAddr>, to: SocketAddr, ending: Ending) {
-        match begin_connect(from, to, ending) {
+        match outgoing::begin_connect(from, to, ending).and_then(Socket::new) {
             Ok(socket) => {
                 self.table.insert(key, Ok(Rc::new(socket)));
                 self.table.expect(key).connecting = true;
@@ -163,17 +163,6 @@ impl Core {
             self.watches.writable(socket.clone(), Event::Writable(key));
         }
     }
-}
-
-/// A socket that is being connected, or already is.
-fn begin_connect(from: Option<IpAddr>, to: SocketAddr, ending: Ending) -> io::Result<Socket> {
-    let socket = outgoing::socket(from, to, ending)?;
-    match socket.connect(&to.into()) {
-        Ok(()) => {}
-        Err(error) if matches!(Errno::from_io_error(&error), Some(Errno::INPROGRESS | Errno::INTR)) => {}
-        Err(error) => return Err(error),
-    }
-    Socket::new(socket.into())
 }
 
 /// Sends until all is sent, the socket fails, or there is no room: `None`.

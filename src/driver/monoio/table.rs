@@ -47,9 +47,6 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Memory of a place.
-    pub(super) const PLACE_BYTES: usize = size_of::<Option<Connection>>();
-
     pub(super) fn len(&self) -> usize {
         self.in_use
     }
