@@ -1,8 +1,8 @@
 //! Abuse with a well-behaved client beside it: what hostile clients do to the waits of a writer and a reader, and to the server's memory.
 //!
-//! `scripts/bench abuse`, or by itself `cargo test --release --workspace --bench abuse -- --bench --seconds 10 --only bombs,pings`. The server has two cores,
-//! the witness one, all attackers together one, on a machine with four; each attack is measured against the quiet right before it, in the same
-//! server, which so has had all attacks before it too. Ends with 1 where the witness was disconnected.
+//! `scripts/bench abuse`, or by itself `cargo test --release --workspace --bench abuse -- --bench --seconds 10 --only bombs,pings`. The
+//! server has two cores, the witness one, all attackers together one, on a machine with four; each attack is measured against the quiet
+//! right before it, in the same server, which so has had all attacks before it too. Ends with 1 where the witness was disconnected.
 
 #[path = "abuse/attack.rs"]
 mod attack;

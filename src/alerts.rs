@@ -9,8 +9,8 @@ pub use growth::{Growth, Outlook};
 pub use kind::{COMPARED, Kind, Severity, Worse};
 pub use thresholds::{Live, SlowMs, Thresholds};
 
-/// A figure that does not pass its bound any more keeps its alert while it is within this part of the bound: one that wavers around it would raise and resolve it
-/// without end.
+/// A figure that does not pass its bound any more keeps its alert while it is within this part of the bound: one that wavers around it would
+/// raise and resolve it without end.
 const HYSTERESIS: f64 = 0.9;
 
 /// What is so now of one kind of alert.

@@ -1,5 +1,5 @@
-//! How fast the server is and what it does: taken once a second from what is counted anyway, kept for some minutes, compared with what was before. Has
-//! no clock, and reads nothing: samples come in, findings go out.
+//! How fast the server is and what it does: taken once a second from what is counted anyway, kept for some minutes, compared with what was
+//! before. Has no clock, and reads nothing: samples come in, findings go out.
 
 mod baseline;
 mod sample;

@@ -1,5 +1,5 @@
-//! Operations that took too long, with the document and the cause as far as they are known. Whoever measures compares with a bound that is a plain number;
-//! only what is above it comes here. Does not know who measures, and does not know what is slow.
+//! Operations that took too long, with the document and the cause as far as they are known. Whoever measures compares with a bound that is a
+//! plain number; only what is above it comes here. Does not know who measures, and does not know what is slow.
 
 mod collected;
 mod ring;
@@ -78,7 +78,8 @@ impl Cause {
     }
 }
 
-/// Where slow operations are laid down: one ring for each core, and one for all other threads, so that those who are slow do not wait for one another.
+/// Where slow operations are laid down: one ring for each core, and one for all other threads, so that those who are slow do not wait for
+/// one another.
 #[derive(Debug)]
 pub struct Log {
     /// Microseconds, by operation; [`u64::MAX`] where none is slow.

@@ -69,7 +69,8 @@ impl View {
     ///
     /// What JSON cannot say is an object with one key that begins with `$`: `{"$binary": BASE64}`, `{"$bigint": "123"}`, `{"$number": "NaN"}`
     /// (or `Infinity`, `-Infinity`), `{"$undefined": true}`, `{"$document": GUID}`, `{"$text": DELTA}` for text with formatting or embedded
-    /// values inside other types (plain text is a string), `{"$xml": NODE}`, and `{"$object": {...}}` around an object that would be taken for one of these.
+    /// values inside other types (plain text is a string), `{"$xml": NODE}`, and `{"$object": {...}}` around an object that would be taken
+    /// for one of these.
     ///
     /// It has been checked to be JSON, but was never held as values, which take many times as much memory: it is for handing on.
     ///

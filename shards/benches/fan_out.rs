@@ -1,4 +1,5 @@
-//! The step "fan_out" of the data path: what a shard spends on handing one turn's update to all sessions of a document: the effects are made and taken, nothing is sent.
+//! The step "fan_out" of the data path: what a shard spends on handing one turn's update to all sessions of a document: the effects are made
+//! and taken, nothing is sent.
 
 use std::hint::black_box;
 use std::sync::Arc;

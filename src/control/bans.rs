@@ -1,5 +1,5 @@
-//! Addresses from which tokens are guessed: a failed login counts the same here and on the port of the clients, and so does the ban to which it leads.
-//! Does not know what a token is.
+//! Addresses from which tokens are guessed: a failed login counts the same here and on the port of the clients, and so does the ban to which
+//! it leads. Does not know what a token is.
 
 use std::net::IpAddr;
 use std::sync::Arc;

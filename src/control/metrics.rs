@@ -1,5 +1,5 @@
-//! `GET /metrics`: everything that is counted, for Prometheus. Read when it is asked for, from what cores and threads have laid out; nobody counts for it
-//! alone, and nobody is waited for. What the families mean stands in docs/OPERATIONS.md.
+//! `GET /metrics`: everything that is counted, for Prometheus. Read when it is asked for, from what cores and threads have laid out; nobody
+//! counts for it alone, and nobody is waited for. What the families mean stands in docs/OPERATIONS.md.
 //!
 //! Each part of the server has a file of its own below. To add one: a function `put` like theirs, and a line in [`PARTS`].
 

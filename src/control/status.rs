@@ -1,5 +1,5 @@
-//! `/status`: everything that a person or a dashboard asks of a running server, and `/api/performance`, the few figures of it that fit on a line. Both say what was found
-//! in the last second.
+//! `/status`: everything that a person or a dashboard asks of a running server, and `/api/performance`, the few figures of it that fit on a
+//! line. Both say what was found in the last second.
 
 mod latency;
 mod limits;

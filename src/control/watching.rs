@@ -1,5 +1,5 @@
-//! Looks at the whole server once a second: hands the profiler what is counted anyway, and keeps what it finds for whoever asks. Costs the cores nothing, and
-//! goes on where nobody listens for requests, or where what answers them stands still.
+//! Looks at the whole server once a second: hands the profiler what is counted anyway, and keeps what it finds for whoever asks. Costs the
+//! cores nothing, and goes on where nobody listens for requests, or where what answers them stands still.
 
 mod gather;
 

@@ -9,17 +9,17 @@ use super::Histogram;
 /// told to send it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Timed {
-    /// From the turn in which a socket was accepted to the one whose end hands the answer to its upgrade to the driver. TLS and the way to another core are
-    /// in it. Only of upgrades that were granted.
+    /// From the turn in which a socket was accepted to the one whose end hands the answer to its upgrade to the driver. TLS and the way to
+    /// another core are in it. Only of upgrades that were granted.
     Opening,
     /// From a session's attachment on its own core to the first answer to its SyncStep1 handed to the driver: loading the document is in it, and so
     /// is how long the client takes to ask.
     Join,
-    /// Handling one message of a session, to the end of what follows from it at once. Timed is the first message of one receive in 16, by lot: where many
-    /// come together, the one that finds the caches cold.
+    /// Handling one message of a session, to the end of what follows from it at once. Timed is the first message of one receive in 16, by
+    /// lot: where many come together, the one that finds the caches cold.
     Message,
-    /// Time to durable: from the turn in which an update was read to the commit that holds it, told to whoever waits for it (handed to the driver, or to
-    /// the core that has the author). One for each update that was accepted.
+    /// Time to durable: from the turn in which an update was read to the commit that holds it, told to whoever waits for it (handed to the
+    /// driver, or to the core that has the author). One for each update that was accepted.
     Acknowledge,
     /// From the turn in which an update was read to the frame with it handed to the driver for those who wait for no commit. One for each update
     /// of a document with several sessions, on the core that owns it; fan-out windows are in it.

@@ -42,10 +42,11 @@ const AHEAD_US_MAX: u32 = 1 << 31;
 
 const _: () = assert!(BURST_US_MAX <= AHEAD_US_MAX / 2);
 
-/// One connection's account: the moment at which all that it has sent would have come at the highest steady pace, in microseconds that wrap after 71 minutes.
+/// One connection's account: the moment at which all that it has sent would have come at the highest steady pace, in microseconds that wrap
+/// after 71 minutes.
 ///
-/// A moment in the past says that nothing is owed. After 35 minutes it would look like one ahead; so a meter has to be brought up to the present more often
-/// than that, whether or not anything comes ([`Meter::settle`]).
+/// A moment in the past says that nothing is owed. After 35 minutes it would look like one ahead; so a meter has to be brought up to the
+/// present more often than that, whether or not anything comes ([`Meter::settle`]).
 #[derive(Clone, Copy, Debug)]
 pub struct Meter(u32);
 

@@ -32,8 +32,8 @@ impl Stage {
     }
 }
 
-/// A stage ends so many percent of the budget below where it begins: what is done about memory takes effect within moments, and without a distance it would
-/// be begun and ended all the time.
+/// A stage ends so many percent of the budget below where it begins: what is done about memory takes effect within moments, and without a
+/// distance it would be begun and ended all the time.
 const HYSTERESIS_PERCENT: usize = 5;
 
 /// How much memory the process may use, in bytes; 0 for as much as there is.

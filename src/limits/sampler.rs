@@ -64,8 +64,8 @@ fn measure(pressure: &Pressure) {
     }
 }
 
-/// What the process holds, in bytes: its anonymous memory, without pages that the allocator only keeps to use again. So memory that is given back counts as
-/// given back at once, and what the storage engine allocates by itself counts as well.
+/// What the process holds, in bytes: its anonymous memory, without pages that the allocator only keeps to use again. So memory that is given
+/// back counts as given back at once, and what the storage engine allocates by itself counts as well.
 fn used_bytes() -> usize {
     // None of these fails on Linux with jemalloc; a figure that is missing counts as nothing.
     let _ = epoch::advance();

@@ -71,8 +71,8 @@ struct Held {
 }
 
 impl Comparison {
-    /// Looks once more. `minutes`: those before the current one, as many as are known. Nothing where too little was measured to say, unless it has been
-    /// slower until then.
+    /// Looks once more. `minutes`: those before the current one, as many as are known. Nothing where too little was measured to say, unless
+    /// it has been slower until then.
     pub fn look(&mut self, now_s: u64, current: &Histogram, minutes: &[Histogram], bounds: Bounds) -> Option<Compared> {
         self.held = self.held.filter(|held| now_s.saturating_sub(held.since_s) < HELD_S_MAX);
         let held = self.held;

@@ -1,7 +1,7 @@
 //! DISK: op log, snapshots and versions. Knows nothing of CRDTs, sockets or threads of others.
 //!
-//! An update is opaque bytes with a sequence. [`Store`] is the contract, and [`Catalog`] what is kept beside it; [`RocksStore`] keeps it on a disk and
-//! [`MemoryStore`] in memory, where faults can be ordered. `docs/STORAGE.md` describes the format byte for byte.
+//! An update is opaque bytes with a sequence. [`Store`] is the contract, and [`Catalog`] what is kept beside it; [`RocksStore`] keeps it on
+//! a disk and [`MemoryStore`] in memory, where faults can be ordered. `docs/STORAGE.md` describes the format byte for byte.
 #![forbid(unsafe_code)]
 
 mod document;

@@ -100,7 +100,8 @@ impl RocksStore {
         self.database().as_ref().map(Database::figures)
     }
 
-    /// Where the log that was replayed at the opening was damaged, with batches behind that place: they are lost, whether they were acknowledged or not.
+    /// Where the log that was replayed at the opening was damaged, with batches behind that place: they are lost, whether they were
+    /// acknowledged or not.
     pub fn broken_log(&self) -> Option<&BrokenLog> {
         self.broken_log.as_ref()
     }

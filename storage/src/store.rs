@@ -161,7 +161,8 @@ pub trait Store: Send + Sync {
     /// that is on disk. One that is not there is not missed.
     ///
     /// Whoever asks for it takes care that nothing of these documents is being written, read or appended again meanwhile. What was
-    /// appended to them before need not be known to be durable: it is not to be appended again. A document that is appended to afterwards is a new one, whose sequences begin at 1.
+    /// appended to them before need not be known to be durable: it is not to be appended again. A document that is appended to afterwards is
+    /// a new one, whose sequences begin at 1.
     fn delete(&self, documents: &[Deletion<'_>]) -> Result<(), StoreError>;
 
     /// Makes a failed store writable again, or says why it cannot be: probes whether the disk takes what it must, then

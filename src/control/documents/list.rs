@@ -1,4 +1,5 @@
-//! `GET /v1/documents`: names in order, page by page. A cursor is the last name that was looked at, so that it stays good whatever happens between two pages.
+//! `GET /v1/documents`: names in order, page by page. A cursor is the last name that was looked at, so that it stays good whatever happens
+//! between two pages.
 
 use std::sync::Arc;
 
