@@ -189,8 +189,8 @@ fn other_signatures(row: &mut Row<'_>, Wares { good, legitimate, .. }: Wares<'_>
     row("a space in front of it", query(&format!("%20{legitimate}")), DENIED);
     row("a line end behind it", query(&format!("{legitimate}%0A")), DENIED);
     row("a NUL behind it", query(&format!("{legitimate}%00")), DENIED);
-    row("a plus in it", query(legitimate.replace('.', "+.")), DENIED);
-    row("encoded twice", query(legitimate.replace('.', "%252E")), DENIED);
+    row("a plus in it", query(&legitimate.replace('.', "+.")), DENIED);
+    row("encoded twice", query(&legitimate.replace('.', "%252E")), DENIED);
     row("a fourth part", query(&format!("{legitimate}.{signature}")), DENIED);
     row("five parts, as if encrypted", query(&format!("{legitimate}.{signature}.{signature}")), DENIED);
     row("a dot in front", query(&format!(".{legitimate}")), DENIED);
