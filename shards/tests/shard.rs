@@ -769,6 +769,54 @@ fn under_load_what_comes_after_a_pause_is_sent_at_once_and_what_follows_gathers_
 }
 
 #[test]
+fn those_who_do_not_take_what_they_are_sent_do_not_widen_the_window_of_others() {
+    let (mut host, reader) = a_crowd(1, 120);
+    let writer = at(0, 3);
+    host.load = Load::FULL;
+    let takes = |host: &mut Host| {
+        for session in [writer, reader] {
+            while host.is_in_flight(session) {
+                host.take(session);
+            }
+        }
+    };
+    let mut clock = 0;
+    let mut types = |host: &mut Host| {
+        host.update(writer, &typed(1, clock, "x"));
+        takes(host);
+        host.commit();
+        takes(host);
+        clock += 1;
+        !host.got(reader).is_empty()
+    };
+    // All take what they are sent: each waits for the others' sake.
+    assert!(types(&mut host));
+    host.now += 4;
+    assert!(!types(&mut host), "the window is 16 ms");
+    host.now += 12;
+    host.turn();
+    assert!(!host.got(reader).is_empty());
+
+    // A socket that takes nothing is given one frame; what comes after it waits with what is there already.
+    host.sockets_take = false;
+    for _ in 0..3 {
+        host.now += 16;
+        assert!(types(&mut host));
+    }
+    for _ in 0..20 {
+        host.now += 4;
+        assert!(types(&mut host), "two sessions have a quarter of the window, and no author waits for a crowd");
+    }
+    // They are sent what they lack, and count again.
+    host.sockets_take = true;
+    host.turn();
+    host.now += 16;
+    assert!(types(&mut host));
+    host.now += 4;
+    assert!(!types(&mut host));
+}
+
+#[test]
 fn an_author_gets_its_record_after_the_commit_whatever_the_window_and_then_nothing_twice() {
     for shards in [1, 2] {
         for author_is_far in [false, true] {
