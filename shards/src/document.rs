@@ -241,6 +241,11 @@ impl Document {
         self.fan_out.len() + self.remotes.values().map(BTreeMap::len).sum::<usize>()
     }
 
+    /// Sessions to which a fan-out is a send. Of those on other cores only the number is known here.
+    fn takers(&self) -> usize {
+        self.fan_out.takers() + self.remotes.values().map(BTreeMap::len).sum::<usize>()
+    }
+
     /// Is this the moment at which nobody needs it any more?
     fn settle(&mut self, now: Now) {
         let at_rest = self.fan_out.is_empty()

@@ -43,6 +43,8 @@ pub(crate) struct FanOut {
     sequence: Sequence,
     /// The last record that was sent to all who are [`Delivery::Live`]. What follows gathers until the end of the document's window.
     sent: Sequence,
+    /// Members to whom the last fan-out was a send.
+    takers: usize,
     /// Bytes of what gathers.
     unsent_bytes: usize,
     /// The last record known to be durable.
@@ -75,6 +77,11 @@ impl FanOut {
 
     pub(crate) fn len(&self) -> usize {
         self.members.len()
+    }
+
+    /// How many sends the next fan-out will be, going by the last: those who do not take what they are sent cost none.
+    pub(crate) fn takers(&self) -> usize {
+        self.takers.min(self.members.len())
     }
 
     /// Takes up where the document stands. Nobody who is here has been given any of its records.
@@ -153,8 +160,11 @@ impl FanOut {
         }
         let first = self.sent.next();
         let mut made = None;
+        self.takers = 0;
         for &index in &self.members {
-            if sessions.at_mut(index).delivery() == Delivery::Live {
+            let session = sessions.at_mut(index);
+            self.takers += usize::from(session.takes());
+            if session.delivery() == Delivery::Live {
                 let made = made.get_or_insert_with(|| self.gather(self.sent, self.sequence));
                 sessions.update(sessions.id_at(index), first, (&made.frame, made.updates), effects);
             }

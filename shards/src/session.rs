@@ -137,6 +137,15 @@ const VACANT: Session = Session {
 };
 
 impl Session {
+    /// Whether a frame for it is a send. Where one waits already, for a socket that takes nothing or has not taken the last, the next goes with it; and
+    /// who is behind or being caught up is given none.
+    pub(crate) fn takes(&self) -> bool {
+        match self.standing {
+            Standing::Live | Standing::Held => self.outbox.is_none(),
+            Standing::Behind | Standing::CatchingUp => false,
+        }
+    }
+
     /// What waits for it.
     pub(crate) fn outbox_bytes(&self) -> usize {
         self.outbox.as_ref().map_or(0, |outbox| outbox.waiting_bytes())

@@ -50,17 +50,16 @@ impl Document {
 
     /// When the next record may be made.
     pub(super) fn record_due(&self, core: &Core) -> Now {
-        self.recorded.map_or(core.now, |last| Now(last.0 + core.record_window_ms(self.sessions_len())))
+        self.recorded.map_or(core.now, |last| Now(last.0 + core.record_window_ms(self.takers())))
     }
 
     /// When the document may send updates again.
     fn fan_out_due(&self, core: &Core) -> Now {
         let gathered = self.fan_out.unsent_bytes() + self.turn.bytes;
-        let sessions = self.sessions_len();
         match self.fanned_out {
             // One session sees nothing but its own, after the commit.
-            Some(last) if gathered < GATHERED_BYTES_MAX && sessions > 1 => {
-                Now(last.0 + core.fan_out_window_ms(sessions))
+            Some(last) if gathered < GATHERED_BYTES_MAX && self.sessions_len() > 1 => {
+                Now(last.0 + core.fan_out_window_ms(self.takers()))
             }
             Some(_) | None => core.now,
         }
@@ -70,12 +69,11 @@ impl Document {
         self.fanned_out = Some(core.now);
         let updates = std::mem::take(&mut self.unsent_updates);
         let arrivals = std::mem::take(&mut self.unsent_arrivals);
-        let sessions = self.sessions_len();
-        if sessions > 1 {
+        if self.sessions_len() > 1 {
             core.delivered(self.id, &arrivals, updates);
             // Other cores send to theirs.
-            core.spared.gathered(updates, self.fan_out.len());
-            let window_ms = core.fan_out_window_ms(sessions);
+            core.spared.gathered(updates, self.fan_out.takers());
+            let window_ms = core.fan_out_window_ms(self.takers());
             let counters = &mut core.counters;
             counters.fan_outs += 1;
             counters.fan_out_updates += updates;

@@ -244,6 +244,10 @@ impl Host {
         }
     }
 
+    pub(crate) fn is_in_flight(&self, session: At) -> bool {
+        self.in_flight.contains(&session)
+    }
+
     /// One session's socket takes what it was sent.
     pub(crate) fn take(&mut self, session: At) {
         let place = self.in_flight.iter().position(|&other| other == session).expect("something was sent");

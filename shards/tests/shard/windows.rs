@@ -2,7 +2,7 @@
 
 use selvedge_shards::{Load, Now};
 
-use super::host::{Got, at, typed};
+use super::host::{Got, Host, at, typed};
 use super::{EMPTY_STEP_1, a_crowd, two};
 
 #[test]
@@ -194,4 +194,52 @@ fn in_a_crowd_what_is_written_within_two_milliseconds_is_one_record() {
         assert_eq!(host.stored.len(), 3);
         assert!(!host.got(one).is_empty(), "acknowledged before the window ends");
     }
+}
+
+#[test]
+fn those_who_do_not_take_what_they_are_sent_do_not_widen_the_window_of_others() {
+    let (mut host, reader) = a_crowd(1, 120);
+    let writer = at(0, 3);
+    host.load = Load::FULL;
+    let takes = |host: &mut Host| {
+        for session in [writer, reader] {
+            while host.is_in_flight(session) {
+                host.take(session);
+            }
+        }
+    };
+    let mut clock = 0;
+    let mut types = |host: &mut Host| {
+        host.update(writer, &typed(1, clock, "x"));
+        takes(host);
+        host.commit();
+        takes(host);
+        clock += 1;
+        !host.got(reader).is_empty()
+    };
+    // All take what they are sent: each waits for the others' sake.
+    assert!(types(&mut host));
+    host.now += 4;
+    assert!(!types(&mut host), "the window is 16 ms");
+    host.now += 12;
+    host.turn();
+    assert!(!host.got(reader).is_empty());
+
+    // A socket that takes nothing is given one frame; what comes after it waits with what is there already.
+    host.sockets_take = false;
+    for _ in 0..3 {
+        host.now += 16;
+        assert!(types(&mut host));
+    }
+    for _ in 0..20 {
+        host.now += 4;
+        assert!(types(&mut host), "two sessions have a quarter of the window, and no author waits for a crowd");
+    }
+    // They are sent what they lack, and count again.
+    host.sockets_take = true;
+    host.turn();
+    host.now += 16;
+    assert!(types(&mut host));
+    host.now += 4;
+    assert!(!types(&mut host));
 }
