@@ -256,7 +256,8 @@ fn hostile_targets_keep_nobody_else_and_what_they_do_not_take_is_written_down() 
         let mut targets: Vec<(&str, &Target, &str)> =
             hostile.iter().map(|(name, target)| (name.as_str(), target, more)).collect();
         targets.extend([("good", &good, more), ("Floods", &floods, more)]);
-        let arguments = ["--webhooks-timeout-ms", "300", "--webhooks-attempts-max", "2"];
+        // Long enough for those that answer, on any machine: each of them has two attempts.
+        let arguments = ["--webhooks-timeout-ms", "3000", "--webhooks-attempts-max", "2"];
         let folder = Folder::new();
         let (mut server, dead) = server_with(driver, &folder, &targets, &arguments);
         for number in 0..6 {
@@ -277,8 +278,9 @@ fn hostile_targets_keep_nobody_else_and_what_they_do_not_take_is_written_down() 
         let has_opened = |state: &Value| state["opened"].as_u64() > Some(0) && state["breaker"] != "closed";
         loop {
             let states = states();
-            if hostile.iter().all(|(name, _)| has_opened(&states[name])) {
-                assert_eq!((&states["good"]["delivered"], &states["good"]["failed"]), (&6.into(), &0.into()));
+            // One that was late to answer on a slow machine was asked again.
+            if states["good"]["delivered"] == 6 && hostile.iter().all(|(name, _)| has_opened(&states[name])) {
+                assert_eq!((&states["good"]["dead"], &states["good"]["breaker"]), (&0.into(), &"closed".into()));
                 let page = plane::text(control(&server), "/metrics");
                 for (name, is_closed) in hostile.iter().map(|(name, _)| (name.as_str(), 0)).chain([("good", 1)]) {
                     let line = format!("selvedge_webhook_breaker{{target=\"{name}\",state=\"closed\"}} {is_closed}\n");

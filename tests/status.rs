@@ -121,7 +121,10 @@ fn figures_are_those_that_clients_have_counted() {
         }
         let updates = DOCUMENTS * u64::from(LETTERS);
         let status = status_with(&server, |status| {
-            status["totals"]["updates_accepted"] == updates && status["totals"]["updates_duplicate"] == DOCUMENTS
+            let cores = status["per_core"].as_array().expect("a list");
+            status["totals"]["updates_accepted"] == updates
+                && status["totals"]["updates_duplicate"] == DOCUMENTS
+                && cores.iter().all(|core| core["turning"] == true)
         });
         let totals = &status["totals"];
         assert_eq!(status["connections"], 2 * DOCUMENTS, "{driver}");
@@ -137,7 +140,6 @@ fn figures_are_those_that_clients_have_counted() {
         let cores = status["per_core"].as_array().expect("a list");
         let sum = |field: &str| cores.iter().map(|core| core[field].as_u64().expect("a number")).sum::<u64>();
         assert_eq!((cores.len(), sum("connections"), sum("sessions")), (3, 2 * DOCUMENTS, 2 * DOCUMENTS));
-        assert!(cores.iter().all(|core| core["turning"] == true));
         let quantiles = ["p50", "p95", "p99", "max"].map(|part| status["latency_ms"]["acknowledge"][part].as_f64());
         assert!(quantiles.is_sorted() && quantiles[0] > Some(0.0), "{quantiles:?}");
         let summary = json(control(&server), "/api/performance").expect("it is there");
@@ -167,12 +169,12 @@ fn what_is_slow_and_what_is_wrong_has_the_shape_of_the_example() {
         status_with(&server, |status| status["measured_at"] != sessions["measured_at"]);
         writer.send_binary(SYNC_STEP_1);
         writer.wait_for(|message| message.starts_with(&[0, 1]));
-        let alerts = |status: &Value| status["alerts"].as_array().is_some_and(|alerts| !alerts.is_empty());
-        let status = status_with(&server, |status| status["slow_operations_total"] != 0 && alerts(status));
+        let raised = |status: &Value| memory_use(status).is_some();
+        let status = status_with(&server, |status| status["slow_operations_total"] != 0 && raised(status));
         let slow = &status["slow_operations"][0];
         assert_eq!((&slow["operation"], &slow["document"]), (&Value::from("join"), &Value::from("slowly joined")));
-        let alert = &status["alerts"][0];
-        assert_eq!((&alert["name"], &alert["threshold"]), (&Value::from("memory_use"), &Value::from(1.0)));
+        let alert = memory_use(&status).expect("it was waited for");
+        assert_eq!(alert["threshold"], 1.0);
         assert!(alert["recommendation"].as_str().is_some_and(|text| text.contains("memory_max_bytes")), "{alert}");
         let metrics = get(control(&server), "/metrics", "").1;
         for line in [
@@ -189,6 +191,11 @@ fn what_is_slow_and_what_is_wrong_has_the_shape_of_the_example() {
         let (_, log) = server.end();
         assert!(log.contains("slow operation") && log.contains("alert raised"), "{log}");
     }
+}
+
+/// The alert that a test can bring about. On a slow machine there may be others beside it, in any order.
+fn memory_use(status: &Value) -> Option<&Value> {
+    status["alerts"].as_array()?.iter().find(|alert| alert["name"] == "memory_use")
 }
 
 /// An update that inserts so many letters, of this client.
@@ -436,12 +443,11 @@ fn thresholds_change_while_the_server_runs() {
         let answer = http(control(&server), format!("{head}\r\n\r\n{body}").as_bytes());
         assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     };
-    let count = |status: &Value| status["alerts"].as_array().map(Vec::len);
-    assert_eq!(count(&status_with(&server, |_| true)), Some(0));
+    assert_eq!(memory_use(&status_with(&server, |_| true)), None);
     set(1);
-    status_with(&server, |status| status["alerts"][0]["name"] == "memory_use");
+    status_with(&server, |status| memory_use(status).is_some());
     set(99);
-    status_with(&server, |status| count(status) == Some(0));
+    status_with(&server, |status| memory_use(status).is_none());
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 /// Who hears nothing for so long fails its test instead of hanging it.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What came back.
 #[derive(Debug)]
