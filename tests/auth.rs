@@ -246,7 +246,7 @@ fn no_message_about_a_document_gets_past_its_token() {
     println!("{} attempts", table.len());
 
     // The token that ends while the connection is there.
-    let short = by_secret(&until(now() + 2, "user-1", "tenant-a/*", "write"));
+    let short = by_secret(&until(now() + 5, "user-1", "tenant-a/*", "write"));
     let mut client = Client::upgrade(address, "/hocuspocus");
     client.send_raw(&[authentication(TARGET_NAME, &short), probe.concat()].concat());
     client.wait_for(|it| it.starts_with(&message(TARGET_NAME, &[7])));
@@ -359,7 +359,7 @@ fn a_connection_ends_with_its_token_and_nothing_counts_after_that() {
     let address = fixture.address();
     let lasting = by_secret(&until(253_402_300_799, "user-1", "tenant-a/*", "write"));
     let mut witness = open(address, TARGET, &lasting);
-    let short = by_secret(&until(now() + 2, "user-1", "tenant-a/*", "write"));
+    let short = by_secret(&until(now() + 5, "user-1", "tenant-a/*", "write"));
     let mut client = open(address, TARGET, &short);
     assert_eq!(client.message(), SYNC_STEP_1);
     let (_, code) = client.messages_to_close();
@@ -415,7 +415,7 @@ fn who_is_revoked_goes_and_does_not_come_back() {
 fn a_document_whose_token_was_renewed_outlives_the_token_of_its_request() {
     let fixture = Fixture::start(&["--shards", "3"]);
     let address = fixture.address();
-    let short = by_secret(&until(now() + 2, "user-1", "*", "write"));
+    let short = by_secret(&until(now() + 5, "user-1", "*", "write"));
     let lasting = by_secret(&until(253_402_300_799, "user-1", "*", "write"));
     let mut client = open(address, "/hocuspocus", &short);
     let authentication = [&[2, 0, lasting.len() as u8 | 0x80, (lasting.len() >> 7) as u8], lasting.as_bytes()].concat();
@@ -436,7 +436,7 @@ fn a_document_whose_token_was_renewed_outlives_the_token_of_its_request() {
 #[test]
 fn the_echo_ends_with_its_token_too() {
     let fixture = Fixture::start(&["--conformance"]);
-    let mut client = open(fixture.address(), "/echo", &by_secret(&until(now() + 2, "user-1", "*", "write")));
+    let mut client = open(fixture.address(), "/echo", &by_secret(&until(now() + 5, "user-1", "*", "write")));
     client.send_binary(b"echo");
     assert_eq!(client.message(), b"echo");
     assert_eq!(client.close_code(), Some(4401));

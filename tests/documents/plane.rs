@@ -29,7 +29,7 @@ impl Plane {
             .allow_non_standard_methods(true)
             .max_redirects(0)
             // A bound for tests that hang, not a measure.
-            .timeout_global(Some(Duration::from_secs(120)));
+            .timeout_global(Some(Duration::from_secs(600)));
         Self { agent: config.build().into(), address, token: None }
     }
 

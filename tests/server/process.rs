@@ -60,6 +60,10 @@ fn command(driver: &str, folder: &Folder, arguments: &[&str]) -> Command {
     if !arguments.contains(&"--shards") {
         command.args(["--shards", "2"]);
     }
+    if !arguments.contains(&"--view-timeout-ms") {
+        // Whoever asks for the content of a document shall have it, on a slow machine too.
+        command.args(["--view-timeout-ms", "60000"]);
+    }
     command.args(["--storage-memory-bytes", "16MiB"]).args(arguments);
     command.stderr(Stdio::piped()).stdout(Stdio::null());
     command
