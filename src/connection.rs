@@ -1,32 +1,34 @@
 //! One socket's life: request head, WebSocket, closing, gone. Bytes in, events and frames out: has no socket, clock or shard, so
 //! that the loop and a simulator run the same code.
 
+mod closing;
 mod counters;
 mod encrypted;
+mod heard;
 mod hold;
 mod outgoing;
+mod phase;
 pub mod pulse;
 mod pulses;
 mod share;
 mod special;
 mod unread;
 
-use std::fmt;
-
-use selvedge_protocol::websocket::{
-    CloseCode, CloseFrame, Deflate, Event, Inflater, Limits, MessageKind, Read, Reader, Role, Violation, put_close,
-};
+use selvedge_protocol::websocket::{Deflate, Event, Inflater, Limits, MessageKind, Read, Reader, Role};
 use selvedge_shards::{Frame, Now};
 
 use crate::admission::Admission;
 use crate::close::Goodbye;
 use crate::endpoints::Upgrade;
 use crate::limits::{Meter, Reception, Ticket};
+use closing::queue_close;
 pub use counters::{Closed, ConnectionCounters};
+pub use heard::{Ending, Heard};
 pub use hold::Hold;
 use hold::Holds;
 use outgoing::Outgoing;
 pub use outgoing::Sent;
+pub use phase::{Phase, Route};
 use pulse::{Dialect, Pulse, Stamp};
 pub use pulses::{Looked, PulseCounters, Pulses, Qualities};
 pub use share::{Share, Turn};
@@ -86,82 +88,6 @@ struct Pending {
 impl Pending {
     fn is_empty(&self) -> bool {
         self.unread.is_empty() && self.queue.is_empty() && self.upgrade.is_none()
-    }
-}
-
-/// Where in its life a connection is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// Reads the request.
-    Head,
-    /// Has a request for another core, and waits for its socket to be free.
-    Leaving,
-    /// The WebSocket is open.
-    Open,
-    /// The last bytes are on their way, or the peer's last word is waited for.
-    Closing {
-        /// Nothing more is expected from the peer.
-        peer_done: bool,
-    },
-    /// Nothing is left to do but to close the socket.
-    Gone,
-}
-
-/// What an open connection is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Route {
-    /// A session of a shard.
-    Session,
-    /// Many documents, each a session of some shard.
-    Hocuspocus {
-        /// A token was good for one of them.
-        proven: bool,
-    },
-    /// Sends back what it hears.
-    Echo,
-}
-
-/// What came out of received bytes.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Heard<'a> {
-    /// A message.
-    Message {
-        /// Text only on the echo route.
-        kind: MessageKind,
-        /// Borrowed from where it was received.
-        payload: &'a [u8],
-    },
-    /// A step on the way to a large compressed message, which takes as long as many small ones.
-    Inflating,
-    /// A control frame, which is dealt with.
-    Control,
-    /// An answer to a ping, for [`Pulses::answered`].
-    Pong {
-        /// What it carries, if it is as long as what pings from here do.
-        stamp: Option<Stamp>,
-    },
-    /// The connection is closing from here on.
-    Closing(Ending),
-}
-
-/// Why an open connection began to close by itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
-    /// The peer said goodbye, with or without a code.
-    Peer(Option<CloseCode>),
-    /// The peer broke the protocol.
-    Violation(Violation),
-    /// The peer sent text where only binary is spoken.
-    Text,
-}
-
-impl fmt::Display for Ending {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Peer(_) => f.write_str("the peer says goodbye"),
-            Self::Violation(violation) => write!(f, "the peer broke the protocol: {violation}"),
-            Self::Text => f.write_str("the peer sent text"),
-        }
     }
 }
 
@@ -303,14 +229,6 @@ impl Connection {
         self.reader.deflate()
     }
 
-    /// Queues the whole answer to a request, after which the connection ends. Where there may be more to come from the peer, that is read
-    /// and dropped for a while: closing a socket with unread bytes resets it, and could take the answer away from the peer.
-    pub fn answer(&mut self, response: Vec<u8>, peer_done: bool) {
-        self.phase = Phase::Closing { peer_done };
-        drop(self.take_unread());
-        self.pending_mut().queue.last(response);
-    }
-
     /// What is heard next is a step on the way to a large compressed message.
     #[must_use]
     pub fn is_inflating(&self) -> bool {
@@ -357,38 +275,6 @@ impl Connection {
         }
     }
 
-    /// Reads on while closing, only to find the peer's Close frame. Everything else is dropped; so is all that follows a request which
-    /// was answered, as the reader finds no frame in it.
-    pub fn discard(&mut self, data: &mut [u8], limits: &Limits) {
-        let Phase::Closing { peer_done: false } = self.phase else { return };
-        // After a violation it is not known where a frame begins. But a peer that has read the Close sends nothing any more than its own, which
-        // then comes by itself: taking other bytes for it only ends a linger early.
-        let mut fresh = Reader::new(Role::Server);
-        let reader = if self.reader.has_ended() { &mut fresh } else { &mut self.reader };
-        let peer_done = reader.skip_to_close(data, limits).unwrap_or(false);
-        self.phase = Phase::Closing { peer_done };
-    }
-
-    /// Begins to close an open connection from this side: a Close frame goes out behind what waits, and the peer's is waited for, be it
-    /// among the bytes that were kept.
-    pub fn close(&mut self, goodbye: &Goodbye, limits: &Limits) {
-        assert_eq!(self.phase, Phase::Open, "only an open connection says goodbye");
-        self.phase = Phase::Closing { peer_done: false };
-        queue_close(&mut self.pending, Some(goodbye));
-        let mut unread = self.take_unread();
-        let (bytes, consumed) = unread.parts();
-        self.discard(&mut bytes[*consumed..], limits);
-    }
-
-    /// As [`Connection::close`], but drops what has arrived and is not whole, so that the peer's Close frame cannot be found any more.
-    pub fn cut_off(&mut self, goodbye: &Goodbye) {
-        assert_eq!(self.phase, Phase::Open, "only an open connection says goodbye");
-        self.phase = Phase::Closing { peer_done: false };
-        queue_close(&mut self.pending, Some(goodbye));
-        drop(self.take_unread());
-        self.reader = Reader::ended(Role::Server);
-    }
-
     /// Memory that holds what has arrived and is not whole, or not looked at.
     #[must_use]
     pub fn unfinished_bytes(&self) -> usize {
@@ -396,33 +282,6 @@ impl Connection {
         encrypted
             + self.reader.memory_bytes()
             + self.pending.as_ref().map_or(0, |pending| pending.unread.memory_bytes())
-    }
-
-    /// The socket is of no more use.
-    pub fn gone(&mut self) {
-        self.phase = Phase::Gone;
-        self.pending = None;
-        drop(self.special.take_tls());
-        self.reader = Reader::new(Role::Server);
-    }
-
-    /// Everything is said on both sides: the socket can be closed.
-    #[must_use]
-    pub fn is_finished(&self) -> bool {
-        match self.phase {
-            Phase::Closing { .. } => {
-                self.is_spoken_out() && self.special.tls().is_none_or(|tls| tls.has_closed() && tls.is_flushed())
-            }
-            Phase::Head | Phase::Leaving | Phase::Open | Phase::Gone => false,
-        }
-    }
-
-    /// Everything that is not TLS's own is said on both sides.
-    fn is_spoken_out(&self) -> bool {
-        match self.phase {
-            Phase::Closing { peer_done } => (peer_done || self.ended) && self.outgoing.is_last_sent(),
-            Phase::Head | Phase::Leaving | Phase::Open | Phase::Gone => false,
-        }
     }
 
     /// What the peer takes for a sign of life.
@@ -623,13 +482,6 @@ impl Default for Connection {
 /// Borrows one field only, for where the reader is borrowed too.
 fn pending_of(pending: &mut Option<Box<Pending>>) -> &mut Pending {
     pending.get_or_insert_default()
-}
-
-/// Queues a Close frame, which goes out behind what waits.
-fn queue_close(pending: &mut Option<Box<Pending>>, goodbye: Option<&Goodbye>) {
-    let mut bytes = Vec::new();
-    put_close(&mut bytes, goodbye.map(|goodbye| CloseFrame { code: goodbye.code, reason: &goodbye.reason }));
-    pending_of(pending).queue.last(bytes);
 }
 
 #[cfg(test)]

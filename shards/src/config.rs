@@ -77,6 +77,9 @@ pub(crate) const ANSWERS_PER_SESSION_MAX: u32 = 16;
 /// Hot documents of other shards that a shard knows of. Sessions of any more go to their owners, as those of documents that are not hot.
 pub(crate) const HOT_DOCUMENTS_MAX: usize = 1_024;
 
+/// Documents that are let go in one tick: one costs about a microsecond, and the core serves nobody meanwhile. The rest goes at the next ones.
+pub(crate) const EVICTIONS_PER_TICK_MAX: usize = 4_096;
+
 /// Every session is looked at once in this time, for what it does not take.
 pub(crate) const SCAN_MS: u64 = 2_000;
 

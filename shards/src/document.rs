@@ -106,7 +106,8 @@ pub(crate) struct Listed {
     pub(crate) dirty: bool,
     pub(crate) due: Option<Now>,
     pub(crate) ticking: bool,
-    pub(crate) resting: bool,
+    /// Since when it was idle when it was listed. It may have been used since.
+    pub(crate) resting: Option<Now>,
     pub(crate) unstored: bool,
 }
 

@@ -8,7 +8,7 @@ use selvedge_protocol::sync::{self, Message};
 
 use crate::TICK_MS;
 use crate::attendance::{self, Attended};
-use crate::config::{Config, HOT_DOCUMENTS_MAX, SCAN_MS, SCAN_SESSIONS};
+use crate::config::{Config, EVICTIONS_PER_TICK_MAX, HOT_DOCUMENTS_MAX, SCAN_MS, SCAN_SESSIONS};
 use crate::core::Core;
 use crate::counters::Counters;
 use crate::document::{Document, Task};
@@ -40,8 +40,9 @@ pub struct Shard {
     due: BTreeSet<(Now, u32)>,
     /// Documents in which something waits for time to pass.
     ticking: Vec<u32>,
-    /// Documents that somebody left, and may have been the last to.
-    resting: Vec<DocumentId>,
+    /// Documents that the last session left, by when. They may have been used since; one entry for a document at most. In order, because there
+    /// may be as many as a shard has documents, and only those are looked at whose time has come.
+    resting: BTreeSet<(Now, DocumentId)>,
     /// When the next sessions are looked at.
     scan_due: Now,
     /// Names of documents that are open and have nothing stored.
@@ -62,7 +63,7 @@ impl Shard {
             dirty: Vec::new(),
             due: BTreeSet::new(),
             ticking: Vec::new(),
-            resting: Vec::new(),
+            resting: BTreeSet::new(),
             scan_due: Now(0),
             unstored: BTreeSet::new(),
         }
@@ -237,8 +238,11 @@ impl Shard {
         if document.needs_ticks() && !std::mem::replace(&mut document.listed.ticking, true) {
             self.ticking.push(slot);
         }
-        if document.idle_since().is_some() && !std::mem::replace(&mut document.listed.resting, true) {
-            self.resting.push(document.id);
+        if document.listed.resting.is_none()
+            && let Some(since) = document.idle_since()
+        {
+            document.listed.resting = Some(since);
+            self.resting.insert((since, document.id));
         }
         let is_unstored = document.is_unstored();
         if std::mem::replace(&mut document.listed.unstored, is_unstored) != is_unstored {
@@ -257,9 +261,15 @@ impl Shard {
                 self.due.remove(&(due, slot));
             }
             self.unstored.remove(&removed.name);
-            self.dirty.retain(|&other| other != slot);
-            self.ticking.retain(|&other| other != slot);
-            self.resting.retain(|&other| other != document);
+            if removed.listed.dirty {
+                self.dirty.retain(|&other| other != slot);
+            }
+            if removed.listed.ticking {
+                self.ticking.retain(|&other| other != slot);
+            }
+            if let Some(since) = removed.listed.resting {
+                self.resting.remove(&(since, document));
+            }
             self.core.effects.push_back(Effect::Evicted { document });
         }
     }
@@ -635,25 +645,37 @@ impl Shard {
 
     fn evict_idle(&mut self) {
         let (now, idle_ms) = (self.core.now, self.core.config.document_idle_ms);
-        for id in std::mem::take(&mut self.resting) {
-            let Some(&slot) = self.document_slots.get(&id) else { continue };
-            match self.documents[slot].idle_since() {
+        for _ in 0..EVICTIONS_PER_TICK_MAX {
+            let Some(&(listed, id)) = self.resting.first() else { return };
+            if now.since(listed) < idle_ms {
+                return;
+            }
+            match self.unlist_resting() {
                 Some(since) if now.since(since) >= idle_ms => self.evict(id),
-                Some(_) => self.resting.push(id),
-                None => self.documents[slot].listed.resting = false,
+                // It was used since.
+                Some(_) => self.with(id, |_, _| {}),
+                None => {}
             }
         }
     }
 
     /// Makes room for a document, if one is not in use.
     fn evict_one(&mut self) -> bool {
-        let idle = |id: &DocumentId| {
-            self.document_slots.get(id).is_some_and(|&slot| self.documents[slot].idle_since().is_some())
-        };
-        let Some(at) = self.resting.iter().position(idle) else { return false };
-        let id = self.resting.remove(at);
-        self.evict(id);
-        true
+        while let Some(&(_, id)) = self.resting.first() {
+            if self.unlist_resting().is_some() {
+                self.evict(id);
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Takes the first of the documents that rest off their list, and says since when it is idle, if it still is.
+    fn unlist_resting(&mut self) -> Option<Now> {
+        let (_, id) = self.resting.pop_first()?;
+        let document = &mut self.documents[*self.document_slots.get(&id)?];
+        document.listed.resting = None;
+        document.idle_since()
     }
 
     fn evict(&mut self, document: DocumentId) {

@@ -132,3 +132,34 @@ fn what_comes_for_sessions_that_are_gone_is_ignored() {
         assert!(host.got(a).is_empty() || host.got(b).is_empty());
     }
 }
+
+#[test]
+fn a_document_that_was_used_again_rests_anew() {
+    let (mut host, a, b) = two(1);
+    host.detach(a);
+    host.detach(b);
+    host.pass(3_000);
+    host.attach(a);
+    host.detach(a);
+    host.pass(4_500);
+    assert!(host.evicted.is_empty(), "it was left a moment ago");
+    host.pass(1_000);
+    assert_eq!(host.evicted.len(), 1);
+}
+
+#[test]
+fn very_many_documents_are_let_go_in_several_ticks() {
+    const DOCUMENTS: u64 = 5_000;
+    let mut host = Host::with(1, |config| config.documents_max = 10_000);
+    for document in 0..DOCUMENTS {
+        host.attach_as(at(0, 1), &format!("document {document}"), Access::ReadWrite);
+        host.detach(at(0, 1));
+    }
+    host.now += 5_000;
+    host.handle(0, Input::Tick);
+    let left = host.shard(0).counters().documents;
+    assert!(0 < left && left < DOCUMENTS, "{left} are left, and others were served before these go");
+    host.handle(0, Input::Tick);
+    assert_eq!(host.shard(0).counters().documents, 0);
+    assert_eq!(host.evicted.len() as u64, DOCUMENTS);
+}
