@@ -17,6 +17,7 @@ mod revoked;
 mod sources;
 mod start_error;
 mod token;
+mod verified;
 
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -40,6 +41,7 @@ use keeper::Command;
 use keys::Keys;
 use revoked::Revoked;
 use token::Unverified;
+use verified::Verified;
 
 /// Who is asked whether somebody may come in. What it knows does not change; when keys do, every core is given another one.
 #[derive(Clone, Debug)]
@@ -57,6 +59,7 @@ enum Asks {
 #[derive(Clone, Debug)]
 struct Trusted {
     keys: Keys,
+    verified: Arc<Verified>,
     revoked: Arc<Revoked>,
     demands: Arc<Demands>,
     issuer: Option<Issuer>,
@@ -140,7 +143,7 @@ impl Authority {
 
 impl Trusted {
     fn verify(&self, token: &str) -> Result<Claims, Denied> {
-        match (token::verify(token, &self.keys), &self.issuer) {
+        match (token::verify(token, &self.keys, &self.verified), &self.issuer) {
             (Ok(claims), _) => Ok(claims),
             (Err(Unverified::Denied(denied)), _) => Err(denied),
             (Err(Unverified::NoKey | Unverified::UnknownKey(_)), None) => Err(Denied::Untrusted),

@@ -18,7 +18,7 @@ use selvedge_shards::{Answer, DeletionCount, DocumentId, Errand, Expected, Inspe
 use selvedge_storage::{Catalog, Listed, Listing, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::spawn_blocking;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 pub use failed::Failed;
 pub use request::{Answered, Person, Reply, Request, Wanted};
@@ -50,6 +50,16 @@ const LOADS: usize = 2;
 /// Threads that may be busy for long at once with what is asked here.
 pub(crate) const BUSY_THREADS_MAX: usize = LOADS + preparing::AT_ONCE;
 
+/// How long whoever asks waits. Both together are to end before the request does: it is to be said what has become of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Patience {
+    /// Until a core is asked to do something: for room, for a turn to prepare, for what a document knows. Whoever has waited for so long in all is told
+    /// that the server is busy, and that nothing was done.
+    pub room: Duration,
+    /// From there on, for the answer.
+    pub answer: Duration,
+}
+
 /// What the facade is made of.
 pub struct Parts {
     /// Documents on disk.
@@ -60,8 +70,8 @@ pub struct Parts {
     pub cores: u16,
     /// Users and their connections.
     pub users: Arc<Users>,
-    /// How long cores may take to answer.
-    pub patience: Duration,
+    /// How long whoever asks waits.
+    pub patience: Patience,
     /// What updates are held to at present.
     pub limits: Box<dyn Fn() -> Limits + Send + Sync>,
 }
@@ -70,6 +80,7 @@ pub struct Parts {
 #[derive(Clone)]
 pub struct Documents {
     parts: Arc<Parts>,
+    patience: Patience,
     places: Arc<Semaphore>,
     loads: Arc<Semaphore>,
     preparing: Preparing,
@@ -80,7 +91,15 @@ impl Documents {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let (places, loads) = (Arc::new(Semaphore::new(PLACES)), Arc::new(Semaphore::new(LOADS)));
-        Self { parts: Arc::new(parts), places, loads, preparing: Preparing::new() }
+        let patience = parts.patience;
+        Self { parts: Arc::new(parts), patience, places, loads, preparing: Preparing::new() }
+    }
+
+    /// The same for whoever is not bound by the time of a request, and waits for room as long as for an answer.
+    #[must_use]
+    pub fn unhurried(&self) -> Self {
+        let patience = Patience { room: self.patience.answer, ..self.patience };
+        Self { patience, ..self.clone() }
     }
 
     /// Documents whose names begin with `prefix`, behind the name `after`, in the order of the bytes of their names: those of which something is
@@ -99,7 +118,7 @@ impl Documents {
         let stored = self
             .blocking(move |store| store.list(Listing { prefix: &prefix, after: after.as_deref(), limit: limit + 1 }));
         let mut documents = BTreeMap::new();
-        for answered in asked.answers(self.parts.patience).await? {
+        for answered in asked.answers(self.patience.answer).await? {
             if let Answer::Unstored(names) = answered.answer {
                 documents.extend(
                     names.iter().map(|name| (name.to_string(), Entry { name: name.to_string(), ..Entry::default() })),
@@ -248,8 +267,9 @@ impl Documents {
     pub async fn replace(&self, name: &DocumentName, parts: Vec<Bytes>) -> Result<bool, Failed> {
         let stored = self.contains(name).await?;
         let bytes = bytes_of(&parts);
-        let (updates, _turn) = self.whole(parts).await?;
-        let place = self.place(bytes).await?;
+        let until = self.until();
+        let (updates, _turn) = self.whole(parts, until).await?;
+        let place = self.place_until(bytes, until).await?;
         match self.ask_owner(&place, name, Errand::Replace { updates, stored }).await?.answer {
             Answer::Replaced { was_there, sequence: _ } => Ok(was_there),
             other => Err(unexpected(other)),
@@ -271,7 +291,7 @@ impl Documents {
         let shared: Arc<str> = name.as_str().into();
         let place = self.place(0).await?;
         let inspect = || Wanted::Errand { document, name: Arc::clone(&shared), errand: Errand::Inspect };
-        let answers = self.ask_all(&place, inspect).answers(self.parts.patience).await?;
+        let answers = self.ask_all(&place, inspect).answers(self.patience.answer).await?;
         let now_ms = since_1970_ms();
         let mut sessions = Sessions::default();
         let mut states: BTreeMap<SessionRef, Vec<(u64, Box<str>)>> = BTreeMap::new();
@@ -315,7 +335,7 @@ impl Documents {
         let errand = Errand::Dismiss { session: session.session };
         let wanted = Wanted::Errand { document, name: name.as_str().into(), errand };
         let asked = self.ask(&place, ShardId(session.core), wanted);
-        match answer(asked, self.parts.patience).await?.answer {
+        match answer(asked, self.patience.answer).await?.answer {
             Answer::Dismissed(was_there) => Ok(was_there),
             other => Err(unexpected(other)),
         }
@@ -353,9 +373,18 @@ impl Documents {
 
     /// Waits for a place among what is asked of cores.
     async fn place(&self, bytes: usize) -> Result<Arc<OwnedSemaphorePermit>, Failed> {
+        self.place_until(bytes, self.until()).await
+    }
+
+    /// Until when whoever asks now waits for room.
+    fn until(&self) -> Instant {
+        Instant::now() + self.patience.room
+    }
+
+    async fn place_until(&self, bytes: usize, until: Instant) -> Result<Arc<OwnedSemaphorePermit>, Failed> {
         let places = (1 + bytes / PLACE_BYTES).min(PLACES);
         let places = u32::try_from(places).expect("there are not so many");
-        let acquired = timeout(self.parts.patience, Arc::clone(&self.places).acquire_many_owned(places)).await;
+        let acquired = timeout_at(until, Arc::clone(&self.places).acquire_many_owned(places)).await;
         let place = acquired.map_err(|_| Failed::Busy)?.map_err(|_| Failed::Draining)?;
         Ok(Arc::new(place))
     }
@@ -380,7 +409,7 @@ impl Documents {
         let document = DocumentId::of(name.as_str());
         let wanted = Wanted::Errand { document, name: name.as_str().into(), errand };
         let asked = self.ask(place, document.owner(self.parts.cores), wanted);
-        answer(asked, self.parts.patience).await
+        answer(asked, self.patience.answer).await
     }
 }
 

@@ -6,6 +6,7 @@ mod pem;
 
 use std::fmt;
 
+use aws_lc_rs::digest;
 use jsonwebtoken::{DecodingKey, crypto};
 
 pub use jwk::{KEYS_MAX, SetFault};
@@ -70,8 +71,24 @@ impl Algorithm {
 pub(super) struct Key {
     pub(super) id: Option<Box<str>>,
     pub(super) algorithm: Algorithm,
+    /// Of what it is made of: two that have one check alike. None for a secret, of which nothing stands anywhere else, and which checks as fast as anybody
+    /// could remember.
+    pub(super) fingerprint: Option<Fingerprint>,
     /// Redacts itself, and is wiped when dropped.
     material: DecodingKey,
+}
+
+/// SHA-256.
+pub(super) type Fingerprint = [u8; digest::SHA256_OUTPUT_LEN];
+
+/// Of a key in this form; texts of one form say one key each.
+pub(super) fn fingerprint(form: &'static str, text: &[u8]) -> Fingerprint {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(form.as_bytes());
+    // No form has it.
+    context.update(&[0]);
+    context.update(text);
+    context.finish().as_ref().try_into().expect("SHA-256 has as many bytes")
 }
 
 impl Key {
@@ -79,7 +96,8 @@ impl Key {
     pub(super) fn from_secret(file: &[u8]) -> Result<Self, KeyFault> {
         let secret = without_line_end(file);
         check_secret(secret)?;
-        Ok(Self { id: None, algorithm: Algorithm::Hs256, material: DecodingKey::from_secret(secret) })
+        let material = DecodingKey::from_secret(secret);
+        Ok(Self { id: None, algorithm: Algorithm::Hs256, fingerprint: None, material })
     }
 
     /// A public key in PEM.

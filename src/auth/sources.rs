@@ -12,6 +12,7 @@ use super::key::{Key, parse_set};
 use super::keys::Keys;
 use super::revoked::{REVOKED_MAX, Revoked};
 use super::start_error::{FileFault, StartError};
+use super::verified::Verified;
 use super::{Asks, Authority, Demands, Issuer, Trusted};
 use crate::settings::{AuthChoice, Settings};
 
@@ -24,6 +25,8 @@ pub struct Sources(pub(super) Option<Box<Known>>);
 /// All that is known.
 pub(super) struct Known {
     demands: Arc<Demands>,
+    /// Outlives every authority: what one core has computed is so whatever keys there are.
+    verified: Arc<Verified>,
     secret: Option<(Watched, Arc<Key>)>,
     own: Option<(Watched, Vec<Arc<Key>>)>,
     /// Where keys are published, and how often they are fetched.
@@ -111,6 +114,7 @@ impl Known {
                 issuer: settings.auth_issuer.clone(),
                 leeway: Duration::from_millis(settings.auth_leeway_ms),
             }),
+            verified: Arc::new(Verified::new()),
             secret: secret.transpose()?,
             own: own.transpose()?,
             published_at: settings.auth_jwks_url.clone().map(|url| (url, refresh)),
@@ -136,6 +140,7 @@ impl Known {
         });
         Authority(Asks::Token(Box::new(Trusted {
             keys,
+            verified: Arc::clone(&self.verified),
             revoked: Arc::new(listed.map_or_else(|| self.called.clone(), |listed| listed.union(&self.called))),
             demands: Arc::clone(&self.demands),
             issuer,

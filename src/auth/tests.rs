@@ -7,6 +7,7 @@ use std::sync::mpsc;
 
 use jsonwebtoken::{EncodingKey, Header};
 use proptest::prelude::*;
+use rcgen::{KeyPair, PKCS_ED25519};
 use serde_json::{Value, json};
 
 use super::*;
@@ -198,6 +199,66 @@ fn files_are_read_again_and_a_bad_one_leaves_what_was() {
         Err(Denied::Revoked)
     );
     assert_eq!(keeper.revoker().revoke("a\nb"), Err(RevokeError::NotASubject));
+    keeper.stop();
+}
+
+#[test]
+fn what_was_found_good_before_is_held_against_all_of_this_moment_again() {
+    let folder = Folder::new();
+    let [key, other] = [(); 2].map(|()| KeyPair::generate_for(&PKCS_ED25519).expect("a key"));
+    let settings = Settings {
+        auth_keys_file: Some(folder.file("keys", &key.public_key_pem())),
+        auth_revoked_file: Some(folder.file("revoked", "")),
+        auth_leeway_ms: 0,
+        ..Settings::default()
+    };
+    let (keeper, authority, heard) = keeper(&settings);
+    let claims = json!({"sub": "user-1", "nbf": NOW, "exp": NOW + 60, "selvedge.documents": {"*": "read"}});
+    let signing = EncodingKey::from_ed_pem(key.serialize_pem().as_bytes()).expect("it is one");
+    let header = Header::new(jsonwebtoken::Algorithm::EdDSA);
+    let token = jsonwebtoken::encode(&header, &claims, &signing).expect("it can be signed");
+    let said = |authority: &Authority, seconds| authority.admit(Some(&token), at(seconds)).map(|_| ()).err();
+    let knows = |authority: &Authority, token: &str| match &authority.0 {
+        Asks::Token(trusted) => {
+            let key = key::Key::from_pem(&key.public_key_pem()).expect("it is one");
+            trusted.verified.knows(trusted.verified.mark(&key, token).expect("it is no secret"))
+        }
+        Asks::Nothing(_) => panic!("there are keys"),
+    };
+    assert!(!knows(&authority, &token));
+    assert_eq!(said(&authority, NOW + 60), Some(Denied::Expired));
+    assert!(knows(&authority, &token), "that it is over does not hold for ever, that it is signed does");
+    assert_eq!(said(&authority, NOW), None);
+    assert_eq!(said(&authority, NOW - 1), Some(Denied::NotYetValid), "clocks go back too");
+    assert_eq!(said(&authority, NOW + 60), Some(Denied::Expired));
+
+    // What is not signed is not remembered, however often it comes.
+    let at_signature = token.rfind('.').expect("three parts") + 1;
+    let forged = format!("{}{}", &token[..at_signature], "A".repeat(token.len() - at_signature));
+    for _ in 0..3 {
+        assert_eq!(authority.admit(Some(&forged), at(NOW)).err(), Some(Denied::Untrusted));
+        assert!(!knows(&authority, &forged));
+    }
+
+    let until = |expected: Option<Denied>| loop {
+        let authority = heard.recv().expect("the keeper lives");
+        if said(&authority, NOW) == expected {
+            break authority;
+        }
+    };
+    folder.file("keys", &other.public_key_pem());
+    let rotated = until(Some(Denied::Untrusted));
+    assert!(knows(&rotated, &token), "nobody asks for it");
+    folder.file("keys", &key.public_key_pem());
+    until(None);
+    folder.file("revoked", "user-1\n");
+    until(Some(Denied::Revoked));
+    folder.file("revoked", "");
+    until(None);
+    let demands = Demands { audience: Some("selvedge".into()), issuer: None, leeway: Duration::ZERO };
+    let Asks::Token(trusted) = &authority.0 else { panic!("there are keys") };
+    let wants = Authority(Asks::Token(Box::new(Trusted { demands: Arc::new(demands), ..(**trusted).clone() })));
+    assert_eq!(said(&wants, NOW), Some(Denied::Audience));
     keeper.stop();
 }
 

@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::claims::Claims;
-use super::key::Algorithm;
+use super::key::{Algorithm, Key};
 use super::keys::{Chosen, Keys};
+use super::verified::Verified;
 use super::{Denied, base64url, json};
 
 /// Longest token. It travels in the head of a request, which is bounded too.
@@ -30,8 +31,8 @@ impl From<Denied> for Unverified {
     }
 }
 
-/// What a token says, if one of the keys has signed it.
-pub(super) fn verify(token: &str, keys: &Keys) -> Result<Claims, Unverified> {
+/// What a token says, if one of the keys has signed it; `verified` is what was found before.
+pub(super) fn verify(token: &str, keys: &Keys, verified: &Verified) -> Result<Claims, Unverified> {
     if token.len() > TOKEN_BYTES_MAX {
         return Err(Denied::Malformed.into());
     }
@@ -51,10 +52,23 @@ pub(super) fn verify(token: &str, keys: &Keys) -> Result<Claims, Unverified> {
         Chosen::Among(candidates) if candidates.is_empty() && header.key_id.is_none() => return Err(Unverified::NoKey),
         Chosen::Among(candidates) => candidates,
     };
-    if !candidates.iter().any(|key| key.has_signed(message, signature)) {
+    if !is_signed(token, (message, signature), &candidates, verified) {
         return Err(Denied::Untrusted.into());
     }
     Ok(Claims::parse(&payload)?)
+}
+
+/// Whether one of these keys has signed it. The keys are those of this moment, so what a key that is gone has signed is not looked for.
+fn is_signed(token: &str, (message, signature): (&str, &str), keys: &[&Key], verified: &Verified) -> bool {
+    let marks: Vec<_> = keys.iter().map(|key| verified.mark(key, token)).collect();
+    if marks.iter().flatten().any(|&mark| verified.knows(mark)) {
+        return true;
+    }
+    let Some(at) = keys.iter().position(|key| key.has_signed(message, signature)) else { return false };
+    if let Some(mark) = marks[at] {
+        verified.remember(mark);
+    }
+    true
 }
 
 /// What counts of the header (RFC 7515, section 4.1). Keys that it carries or points to (`jwk`, `jku`, `x5u`, `x5c`) are chosen by

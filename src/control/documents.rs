@@ -22,6 +22,7 @@ mod sessions;
 pub(super) mod state;
 pub(super) mod tag;
 pub(super) mod times;
+mod under_way;
 pub(super) mod updates;
 mod users;
 

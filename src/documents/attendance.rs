@@ -29,7 +29,7 @@ impl Documents {
                 .map(|(core, from)| (core, self.ask(&place, core, Wanted::Attended(Attended::From(from)))))
                 .collect();
             for (core, asked) in asked {
-                let (documents, next) = match answer(asked, self.parts.patience).await?.answer {
+                let (documents, next) = match answer(asked, self.patience.answer).await?.answer {
                     Answer::Attended(Attendance::From { documents, next }) => (documents, next),
                     other => return Err(unexpected(other)),
                 };
@@ -64,7 +64,7 @@ impl Documents {
         let ids = documents.iter().map(|document| DocumentId::of(&document.name)).collect();
         let place = self.place(0).await?;
         let wanted = Attended::Of(ids);
-        for answered in self.ask_all(&place, || Wanted::Attended(wanted.clone())).answers(self.parts.patience).await? {
+        for answered in self.ask_all(&place, || Wanted::Attended(wanted.clone())).answers(self.patience.answer).await? {
             let Answer::Attended(Attendance::Of(counts)) = answered.answer else {
                 return Err(unexpected(answered.answer));
             };

@@ -11,6 +11,7 @@ use super::descriptors::Share;
 use crate::audit;
 use crate::auth;
 use crate::connection::pulse::Pace;
+use crate::documents::Patience;
 use crate::driver::{Descriptors, Kind, listener};
 use crate::hocuspocus;
 use crate::limits::{AddressRules, LimitRules, Networks, Rate, UnlistedPages, UpgradeRules, UserRules};
@@ -81,9 +82,11 @@ pub(super) fn versions_pace(settings: &Settings) -> versions::Pace {
     }
 }
 
-/// How long cores may take to answer the control plane: it is to say what has become of a request before the request is given up.
-pub(super) fn patience(settings: &Settings) -> Duration {
-    Duration::from_millis(settings.control_timeout_ms * 2 / 3)
+/// How long the control plane waits for cores: it is to say what has become of a request before the request is given up. A quarter of its time is left for
+/// its body, and for what a large edit takes to be prepared.
+pub(super) fn patience(settings: &Settings) -> Patience {
+    let whole = Duration::from_millis(settings.control_timeout_ms);
+    Patience { room: whole / 4, answer: whole / 2 }
 }
 
 pub(super) fn reading(settings: &Settings) -> reader::Options {

@@ -83,6 +83,68 @@ fn what_is_there_is_passed_over_merged_or_ends_it() {
     import(plane, "?on_conflict=overwrite", &archive).expect(400);
 }
 
+#[test]
+fn many_documents_are_told_of_in_the_order_of_the_archive_whatever_becomes_of_them() {
+    let Fixture { plane, .. } = &Fixture::start(&["--shards", "2"]);
+    let mut archive = Builder::new(Vec::new());
+    let mut expected = Vec::new();
+    for number in 0..300 {
+        // Small ones and large ones, the same name again at once and much later, what is there already, and what is none.
+        let first = if number % 7 == 0 { large(1, 20_000 + number * 400) } else { letter(1, b'x') };
+        put(&mut archive, &format!("{number}.yjs"), &first);
+        expected.push((number.to_string(), "created"));
+        if number % 5 == 0 {
+            put(&mut archive, &format!("{number}.yjs"), &letter(2, b'y'));
+            expected.push((number.to_string(), "again"));
+        }
+        if number % 11 == 0 {
+            put(&mut archive, "first.yjs", &letter(3, b'z'));
+            expected.push(("first".to_owned(), "again"));
+        }
+        if number % 13 == 0 {
+            put(&mut archive, &format!("{number}.txt"), b"hello");
+            expected.push((format!("{number}.txt"), "refused"));
+        }
+        if number % 17 == 0 {
+            put(&mut archive, &format!("bad-{number}.yjs"), b"no update");
+            expected.push((format!("bad-{number}"), "failed"));
+        }
+    }
+    let archive = archive.into_inner().expect("it is in memory");
+    plane.update("first", &letter(1, b'f')).expect(200);
+    for (query, again) in [("?on_conflict=skip", "skipped"), ("?on_conflict=merge", "merged")] {
+        let mut lines = import(plane, query, &archive).expect(200).lines();
+        let sum = lines.pop().expect("a sum");
+        assert_eq!(sum["complete"], true, "{sum}");
+        assert_eq!(lines.len(), expected.len(), "{sum}");
+        for (line, (name, result)) in lines.iter().zip(&expected) {
+            let result = match (*result, query) {
+                // All are there the second time.
+                ("again", _) | ("created", "?on_conflict=merge") => again,
+                (result, _) => result,
+            };
+            let said = line["document"].as_str().or(line["entry"].as_str());
+            assert_eq!((said, line["result"].as_str()), (Some(name.as_str()), Some(result)), "{line}");
+        }
+    }
+    let text = plane.ask("GET /v1/documents/5/content", &[("accept", "text/plain")], &[]).expect(200).text();
+    assert!(text == "xy" || text == "yx", "what was there and what joined it: {text}");
+}
+
+#[test]
+fn an_import_waits_for_cores_that_hold_little_for_the_disk() {
+    let limits = ["--message-bytes-max", "64KiB", "--uncommitted-bytes-max", "64KiB", "--shards", "1"];
+    let Fixture { plane, .. } = &Fixture::start(&limits);
+    let mut archive = Builder::new(Vec::new());
+    for number in 0..100 {
+        put(&mut archive, &format!("{number}.yjs"), &large(1, 60_000));
+    }
+    let archive = archive.into_inner().expect("it is in memory");
+    let lines = import(plane, "?on_conflict=skip", &archive).expect(200).lines();
+    let sum = lines.last().expect("a sum");
+    assert_eq!((&sum["created"], &sum["failed"]), (&100.into(), &0.into()), "{:?}", lines.first());
+}
+
 fn put(archive: &mut Builder<Vec<u8>>, name: &str, bytes: &[u8]) {
     let mut header = Header::new_gnu();
     header.set_size(bytes.len() as u64);

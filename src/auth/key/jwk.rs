@@ -6,7 +6,7 @@ use jsonwebtoken::DecodingKey;
 use serde_json::{Map, Value};
 
 use super::super::{base64url, json};
-use super::{Algorithm, KEY_ID_BYTES_MAX, Key, KeyFault, check_modulus, check_secret};
+use super::{Algorithm, KEY_ID_BYTES_MAX, Key, KeyFault, check_modulus, check_secret, fingerprint};
 
 /// Most keys in one set. Issuers publish two or three.
 pub const KEYS_MAX: usize = 64;
@@ -97,7 +97,14 @@ fn key(jwk: &Map<String, Value>, id: Option<Box<str>>) -> Result<Key, KeyFault> 
         Some(Value::String(name)) if Algorithm::parse(name) == Some(algorithm) => {}
         Some(_) => return Err(KeyFault::Algorithm { usable: algorithm }),
     }
-    Ok(Key { id, algorithm, material })
+    let fingerprint = match algorithm {
+        Algorithm::Hs256 => None,
+        Algorithm::Rs256 | Algorithm::Es256 | Algorithm::EdDsa => {
+            let text = serde_json::to_vec(jwk).expect("it was JSON");
+            Some(fingerprint("jwk", &text))
+        }
+    };
+    Ok(Key { id, algorithm, fingerprint, material })
 }
 
 /// RFC 7517, sections 4.2 and 4.3.

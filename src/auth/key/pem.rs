@@ -4,7 +4,7 @@ use jsonwebtoken::DecodingKey;
 use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
 
 use super::super::base64url;
-use super::{Algorithm, Key, KeyFault, check_modulus};
+use super::{Algorithm, Key, KeyFault, check_modulus, fingerprint};
 
 /// The curve P-256 as a key names it: the object identifier 1.2.840.10045.3.1.7 in DER. Other curves have points of the same length.
 const P256: [u8; 10] = [0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07];
@@ -27,7 +27,7 @@ pub(super) fn parse(text: &str) -> Result<Key, KeyFault> {
         private if private.ends_with("PRIVATE KEY") => return Err(KeyFault::Private),
         _ => return Err(KeyFault::NotPem),
     };
-    Ok(Key { id: None, algorithm, material })
+    Ok(Key { id: None, algorithm, fingerprint: Some(fingerprint("pem", pem)), material })
 }
 
 /// RFC 5280, section 4.1.2.7. The library looks which kind it is.

@@ -1,5 +1,7 @@
-//! `POST /v1/import`: takes an archive in as it arrives, and says of each entry what became of it.
+//! `POST /v1/import`: takes an archive in as it arrives, several documents at once, and says of each entry in its order what became of it.
 
+use std::convert::Infallible;
+use std::future::pending;
 use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
@@ -10,6 +12,7 @@ use axum::response::{IntoResponse, Response};
 use selvedge_protocol::document_name::DocumentName;
 use selvedge_shards::Expected;
 use serde::Serialize;
+use tokio::sync::mpsc::{self, Receiver, Sender};
 
 use super::archive::{Archive, Broken, Item};
 use super::body;
@@ -17,14 +20,16 @@ use super::failure::failed;
 use super::parts::parts;
 use super::places::place;
 use super::pump::{Gone, Pump};
+use super::room::Held;
 use super::state::tag;
+use super::under_way::{Became, Bounds, UnderWay};
 use crate::audit::Action;
 use crate::auth::Right;
 use crate::control::Context;
 use crate::control::act::Actor;
 use crate::control::parameters::Parameters;
 use crate::control::problem::Problem;
-use crate::documents::Failed;
+use crate::documents::{Documents, Failed};
 
 /// Lines that wait for a client which does not read while it sends. When they are full the import waits for it.
 const LINES_MAX: usize = 4_096;
@@ -86,9 +91,16 @@ pub(super) async fn import(
     body::expect(&headers, &["application/x-tar", "application/tar", "application/octet-stream"])?;
     let place = place()?;
     let (pump, answer) = Pump::new(LINES_MAX);
-    let document_bytes_max = context.live.current().effective.settings.document_bytes_max;
-    let archive = Archive::new(body.into_data_stream(), Arc::clone(&context.room), document_bytes_max);
-    let import = Import { context, actor, on_conflict, pump, sum: Sum::default() };
+    let current = context.live.current();
+    let settings = &current.effective.settings;
+    let archive = Archive::new(body.into_data_stream(), Arc::clone(&context.room), settings.document_bytes_max);
+    let bounds = match on_conflict {
+        // Nothing behind a document that is there is taken in, so each has to wait what becomes of the one before.
+        OnConflict::Fail => Bounds::SINGLE,
+        OnConflict::Skip | OnConflict::Merge => Bounds::several(settings.uncommitted_bytes_max),
+    };
+    let way = Way { documents: context.documents.unhurried(), context, actor, on_conflict };
+    let import = Import { way: Arc::new(way), bounds, pump, sum: Sum::default() };
     tokio::spawn(async move {
         import.run(archive).await;
         drop(place);
@@ -98,12 +110,25 @@ pub(super) async fn import(
 
 /// One import that is going on.
 struct Import {
-    context: Arc<Context>,
-    actor: Actor,
-    on_conflict: OnConflict,
+    way: Arc<Way>,
+    bounds: Bounds,
     pump: Pump,
     sum: Sum,
 }
+
+/// How each of its documents is put in.
+struct Way {
+    context: Arc<Context>,
+    documents: Documents,
+    actor: Actor,
+    on_conflict: OnConflict,
+}
+
+/// What was put in; `None` where a document is there.
+type Done = Option<(Taken, u64)>;
+
+/// What stands next in an archive.
+type Next = Result<Option<Item>, Broken>;
 
 /// Whether it goes on.
 type Step = Result<(), Ended>;
@@ -129,15 +154,20 @@ impl Import {
         S: futures_util::Stream<Item = Result<Bytes, E>> + Unpin,
         E: std::fmt::Display,
     {
-        let ended = loop {
-            match archive.next().await {
-                Ok(Some(item)) => match self.take(item).await {
-                    Ok(()) => {}
-                    Err(ended) => break Some(ended),
-                },
-                Ok(None) => break None,
-                Err(broken) => break Some(Ended::Broken(broken)),
+        let (ask, mut asked) = mpsc::channel(1);
+        let (give, given) = mpsc::channel(1);
+        let read = async {
+            // What is not asked for is not read: so no more is held than is under way, and one document.
+            while let Some(()) = asked.recv().await {
+                if give.send(archive.next().await).await.is_err() {
+                    break;
+                }
             }
+            pending::<Infallible>().await
+        };
+        let ended = tokio::select! {
+            ended = self.take_all(ask, given) => ended.err(),
+            never = read => match never {},
         };
         let is_whole = ended.is_none();
         match ended {
@@ -160,44 +190,52 @@ impl Import {
         self.pump.finish();
     }
 
-    async fn take(&mut self, item: Item) -> Step {
-        match item {
-            Item::Refused { path, why } => {
-                self.sum.refused += 1;
-                Ok(self.say(&Line::Refused { entry: &path, result: "refused", detail: &why }).await?)
+    /// Puts in what is given, as much at once as the bounds allow.
+    async fn take_all(&mut self, ask: Sender<()>, given: Receiver<Next>) -> Step {
+        let mut under_way = UnderWay::new(self.bounds);
+        let taken = self.take_given(ask, given, &mut under_way).await;
+        // Where it ends early, nobody hears of the rest, but it is not left alone.
+        under_way.finish().await;
+        taken
+    }
+
+    async fn take_given(&mut self, ask: Sender<()>, mut given: Receiver<Next>, under_way: &mut UnderWay<Done>) -> Step {
+        // One that was read and has to wait for others; whether another one is being read; and what is behind the last.
+        let (mut waiting, mut is_reading, mut end) = (None, false, None);
+        loop {
+            if let Some((name, update, held)) = waiting
+                .take_if(|(name, update, _): &mut (DocumentName, Bytes, Held)| under_way.is_turn_of(name, update.len()))
+            {
+                let bytes = update.len();
+                under_way.begin(name.clone(), bytes, Arc::clone(&self.way).put(name, update, held));
             }
-            Item::Document { name, update, held } => {
-                let act = self.actor.act(Action::Import, Some(name.as_str()));
-                let result = act.run(self.put(&name, update)).await;
-                drop(held);
-                self.told(&name, result).await
+            if end.is_none() && waiting.is_none() && !is_reading && under_way.has_room() {
+                is_reading = ask.try_send(()).is_ok();
+            }
+            tokio::select! {
+                next = given.recv(), if is_reading => {
+                    is_reading = false;
+                    match next.expect("whoever is asked answers") {
+                        Ok(Some(Item::Document { name, update, held })) => waiting = Some((name, update, held)),
+                        Ok(Some(Item::Refused { path, why })) => under_way.refuse(path, why),
+                        Ok(None) => end = Some(Ok(())),
+                        Err(broken) => end = Some(Err(Ended::Broken(broken))),
+                    }
+                }
+                became = under_way.first(), if !under_way.is_empty() => match became {
+                    Became::Put { name, result } => self.told(&name, result).await?,
+                    Became::Refused { path, why } => {
+                        self.sum.refused += 1;
+                        self.say(&Line::Refused { entry: &path, result: "refused", detail: &why }).await?;
+                    }
+                },
+                // Nothing is under way or waits, and nothing more comes.
+                else => return end.expect("it is read on as long as there is more"),
             }
         }
     }
 
-    /// Puts a document in, or finds that it is there; then nothing.
-    async fn put(&self, name: &DocumentName, update: Bytes) -> Result<Option<(Taken, u64)>, Problem> {
-        self.actor.caller.uphold(&self.context)?;
-        self.actor.caller.require(name.as_str(), Right::Write)?;
-        let there = match self.on_conflict {
-            OnConflict::Skip | OnConflict::Fail => None,
-            OnConflict::Merge => tag(&self.context, name).await?.filter(|tag| tag.sequence > 0),
-        };
-        let taken = if there.is_some() { Taken::Merged } else { Taken::Created };
-        // Bound to there being nothing, unless it may join what is there.
-        let expected = match self.on_conflict {
-            OnConflict::Merge => Expected::Any,
-            OnConflict::Skip | OnConflict::Fail => Expected::Nothing,
-        };
-        let parts = parts(&self.context, update).await?;
-        match self.context.documents.put_whole(name, parts, expected).await {
-            Ok(sequence) => Ok(Some((taken, sequence))),
-            Err(Failed::PreconditionFailed { .. }) => Ok(None),
-            Err(error) => Err(failed(error)),
-        }
-    }
-
-    async fn told(&mut self, name: &DocumentName, result: Result<Option<(Taken, u64)>, Problem>) -> Step {
+    async fn told(&mut self, name: &DocumentName, result: Result<Done, Problem>) -> Step {
         let document = name.as_str();
         let mut ends = false;
         match result {
@@ -208,7 +246,7 @@ impl Import {
                 }
                 self.say(&Line::Taken { document, result: taken, sequence }).await?;
             }
-            Ok(None) if self.on_conflict == OnConflict::Fail => {
+            Ok(None) if self.way.on_conflict == OnConflict::Fail => {
                 self.sum.failed += 1;
                 let detail = "there is a document of this name already";
                 let status = StatusCode::CONFLICT.as_u16();
@@ -232,5 +270,37 @@ impl Import {
         let mut line = serde_json::to_vec(line).expect("names and numbers are JSON");
         line.push(b'\n');
         self.pump.send(line.into()).await
+    }
+}
+
+impl Way {
+    /// Puts a document in, and writes down that it was.
+    async fn put(self: Arc<Self>, name: DocumentName, update: Bytes, held: Held) -> Result<Done, Problem> {
+        let act = self.actor.act(Action::Import, Some(name.as_str()));
+        let result = act.run(self.put_whole(&name, update)).await;
+        drop(held);
+        result
+    }
+
+    /// Puts a document in, or finds that it is there; then nothing.
+    async fn put_whole(&self, name: &DocumentName, update: Bytes) -> Result<Done, Problem> {
+        self.actor.caller.uphold(&self.context)?;
+        self.actor.caller.require(name.as_str(), Right::Write)?;
+        let there = match self.on_conflict {
+            OnConflict::Skip | OnConflict::Fail => None,
+            OnConflict::Merge => tag(&self.context, name).await?.filter(|tag| tag.sequence > 0),
+        };
+        let taken = if there.is_some() { Taken::Merged } else { Taken::Created };
+        // Bound to there being nothing, unless it may join what is there.
+        let expected = match self.on_conflict {
+            OnConflict::Merge => Expected::Any,
+            OnConflict::Skip | OnConflict::Fail => Expected::Nothing,
+        };
+        let parts = parts(&self.context, update).await?;
+        match self.documents.put_whole(name, parts, expected).await {
+            Ok(sequence) => Ok(Some((taken, sequence))),
+            Err(Failed::PreconditionFailed { .. }) => Ok(None),
+            Err(error) => Err(failed(error)),
+        }
     }
 }

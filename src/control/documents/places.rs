@@ -1,4 +1,4 @@
-//! How many archives are read and written at once. Each holds one document at a time.
+//! How many archives are read and written at once. Each holds one document at a time, or a few MiB of several.
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
