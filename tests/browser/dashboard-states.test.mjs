@@ -239,6 +239,43 @@ test('words of strangers are words', { timeout: TEST_MS }, async t => {
   assert.ok((await main.textContent()).length < 5_000)
 })
 
+/** Names that would show nothing, and what is seen of them. */
+const BLANK = [[' ', '\ufffd U+0020'], ['\u00a0', '\ufffd U+00A0'], ['\u3164', '\ufffd U+3164'], ['\u0301\u0301\u0301', '\ufffd U+0301 U+0301 U+0301'], ['\u200b', '\ufffd U+200B']]
+
+test('what has a name that nobody would see is seen, told apart and opened', { timeout: TEST_MS }, async t => {
+  const says = world()
+  const versions = BLANK.map(([name], at) => ({ id: at + 1, name, author: name, created_at: since, sequence: 1, bytes: 1, automatic: false }))
+  const sessions = BLANK.map(([name], at) => ({ id: `0-${at}`, access: 'write', dialect: 'hocuspocus', since, subject: name, awareness: [{ client: at, state: { user: { name } } }] }))
+  says.answers['GET /v1/documents'] = { documents: BLANK.map(([name]) => ({ name, created_at: since, sessions: 0 })), next: null }
+  says.status.slow_operations = BLANK.map(([document]) => ({ at: since, operation: 'load', document, took_ms: 812, cause: 'reader_queue', waited_ms: 700 }))
+  for (const [name] of BLANK) {
+    says.answers[`GET ${path(name)}`] = { name, sequence: 1, bytes: 1, created_at: since, updated_at: since, sessions: BLANK.length }
+    says.answers[`GET ${path(name)}/sessions`] = { count: BLANK.length, sessions }
+    says.answers[`GET ${path(name)}/versions`] = { versions }
+  }
+  const { served, page, main } = await open(t, { view: 'documents', says })
+  for (const [, shown] of BLANK) {
+    const link = main.getByRole('link', { name: shown, exact: true })
+    await link.click()
+    await page.getByRole('heading', { level: 1, name: shown, exact: true }).waitFor()
+    await eventually(() => page.title(), `${shown} · Selvedge`)
+    for (const [, other] of BLANK) {
+      await main.locator('.presence').getByText(other, { exact: true }).waitFor()
+      await main.getByRole('rowheader', { name: other, exact: true }).waitFor()
+      await main.getByRole('button', { name: `Restore ${other}` }).waitFor()
+    }
+    await page.goBack()
+  }
+  await main.getByRole('link', { name: BLANK[0][1], exact: true }).waitFor()
+  await accessible(page, 'the list', { isStrict: true })
+  await page.goto(`${served.control}/#/documents/${encodeURIComponent(BLANK[0][0])}`)
+  await main.locator('.presence').first().waitFor()
+  await accessible(page, 'one of them', { isStrict: true })
+  await page.goto(`${served.control}/#/alerts`)
+  await main.getByRole('link', { name: BLANK[0][1], exact: true }).waitFor()
+  await accessible(page, 'a slow operation', { isStrict: true })
+})
+
 test('an outage is said, and is over by itself', { timeout: TEST_MS }, async t => {
   const { served, page } = await open(t, { outages: true })
   await tile(page, '1,234').waitFor()

@@ -10,7 +10,7 @@ import { connection, retryNow } from './state/feed'
 import { status, statusAt } from './state/live'
 import { route } from './state/route'
 import { address, everything, type Route } from './state/route-address'
-import { clip } from './text'
+import { named } from './text'
 import { Alerts } from './views/Alerts'
 import { DocumentPage } from './views/Document'
 import { Documents } from './views/Documents'
@@ -43,7 +43,7 @@ export function App() {
   const isFirst = useRef(true)
 
   useEffect(() => {
-    document.title = `${name === null ? titles[view] : clip(name)} · Selvedge`
+    document.title = `${name === null ? titles[view] : named(name)} · Selvedge`
     // Whoever reads with a screen reader hears that there is another view; the first load is heard anyway.
     if (isFirst.current) isFirst.current = false
     else main.current?.focus()

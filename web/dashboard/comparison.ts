@@ -21,7 +21,8 @@ export interface Comparison {
 }
 
 export interface RootChange {
-  root: string
+  /** Nothing where its name has no characters. */
+  root: string | null
   type: string
   state: string
   clients: string[]
@@ -56,7 +57,7 @@ function root(of: Fields): RootChange {
   const text = of.list('text', changesMax + 1)
   const values = of.list('values', changesMax + 1)
   return {
-    root: of.text('root') ?? '',
+    root: of.name('root'),
     type: of.text('type', 40) ?? '',
     state: of.text('state', 40) ?? 'changed',
     clients: of.values('clients', clientsMax).map(client => clip(String(client), 20)),

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { clip, colour } from './text'
+import { clip, colour, named } from './text'
 
 test('a name is cut at its length, between characters', () => {
   expect(clip('short')).toBe('short')
@@ -11,6 +11,16 @@ test('a name is cut at its length, between characters', () => {
 
 test('a name cannot disguise what stands around it', () => {
   expect(clip('a\u202Eb\u0000c\nd\u2066e\u200b')).toBe('a\ufffdb\ufffdc\ufffdd\ufffde\ufffd')
+})
+
+test('a name is seen, and cut at its length as it is shown', () => {
+  expect(named(' ')).toBe('\ufffd U+0020')
+  expect(named('a\u3164b\u0000\u202e')).toBe('a\ufffdb\ufffd\ufffd')
+  expect(named('abcdef', 4)).toBe('abc…')
+  expect(named('abcd', 4)).toBe('abcd')
+  expect(named('🧵🧵🧵🧵', 3)).toBe('🧵🧵…')
+  for (const one of ['x', '\u3164', '\u{e0020}', 'x\u{e0020}']) expect(Array.from(named(`x${one.repeat(1_000_000)}`)), one).toHaveLength(200)
+  expect(Array.from(named('\u3164'.repeat(1_000_000))).length).toBeLessThan(50)
 })
 
 test('lines stay lines where they may', () => {

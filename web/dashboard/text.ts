@@ -1,5 +1,7 @@
 /** Text of strangers, made harmless to show: bounded, and without what would change the text around it. */
 
+import { seen } from '../look/names'
+
 /** The longest name, reason or the like that is shown. */
 export const nameMax = 200
 
@@ -14,6 +16,12 @@ export function clip(text: string, max = nameMax, keepsLines = false): string {
   const characters = Array.from(bounded.replace(disguises, character => (isKept(character) ? character : '\ufffd')))
   const isCut = characters.length > max || bounded.length < text.length
   return isCut ? `${characters.slice(0, max - 1).join('')}…` : characters.join('')
+}
+
+/** A name, in which also what is blank or takes no room is seen: it may be all that a link or a heading has. */
+export function named(name: string, max = nameMax): string {
+  // One unit more than can be shown, so that what is cut is seen to be.
+  return clip(seen(name.slice(0, max * 2 + 1)), max)
 }
 
 const hex = /^#(?:[0-9a-f]{3,4}|[0-9a-f]{6}|[0-9a-f]{8})$/i

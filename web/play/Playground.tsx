@@ -1,5 +1,6 @@
 /** The page: one document with three things in it, and who works on them. */
 import { Brand } from '../look/Brand'
+import { seen } from '../look/names'
 import { ThemeSwitch } from '../look/ThemeSwitch'
 import { Board } from './Board'
 import { People } from './People'
@@ -11,15 +12,16 @@ import { TaskList } from './TaskList'
 import { Text } from './Text'
 
 export function Playground({ session }: { session: Session }) {
+  const shown = seen(session.name)
   return (
     <>
       <header class="top">
         <div class="title">
           <Brand href="/" />
           <h1>Playground</h1>
-          <p class="document-name" title={session.name}>
+          <p class="document-name" title={shown}>
             <span class="visually-hidden">Document: </span>
-            {session.name}
+            {shown}
           </p>
           <nav aria-label="Pages">
             <a href={`/#/documents/${encodeURIComponent(session.name)}`} title="This document in the dashboard">

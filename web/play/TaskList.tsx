@@ -1,5 +1,6 @@
 /** The shared to-do list. */
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks'
+import { isSeen } from '../look/names'
 import type { Session } from './session'
 import { type Task, Tasks, taskLengthMax, tasksMax } from './tasks'
 
@@ -136,6 +137,7 @@ function Item({ task, index, count, isReadonly, model, onMove, onRemove }: ItemP
   const [dragged, setDragged] = useState(false)
   const handle = useRef<HTMLButtonElement>(null)
   const isTask = task.map !== undefined
+  const called = isSeen(task.text) ? task.text : `item ${index + 1}`
 
   const drag = useRef<(event: PointerEvent) => void>(() => {})
   drag.current = event => {
@@ -174,7 +176,7 @@ function Item({ task, index, count, isReadonly, model, onMove, onRemove }: ItemP
           type="button"
           class="handle quiet"
           ref={handle}
-          aria-label={`Move ${task.text}`}
+          aria-label={`Move ${called}`}
           title="Drag, or press the arrow keys"
           onKeyDown={moveByKey}
           onPointerDown={() => setDragged(true)}
@@ -187,7 +189,7 @@ function Item({ task, index, count, isReadonly, model, onMove, onRemove }: ItemP
       {isTask && (
         <input
           type="checkbox"
-          aria-label={`Done: ${task.text}`}
+          aria-label={`Done: ${called}`}
           checked={task.done}
           disabled={isReadonly}
           onChange={event => model.tick(task, event.currentTarget.checked)}
@@ -201,7 +203,7 @@ function Item({ task, index, count, isReadonly, model, onMove, onRemove }: ItemP
         </span>
       )}
       {!isReadonly && (
-        <button type="button" class="delete quiet" aria-label={`Delete ${task.text}`} onClick={onRemove}>
+        <button type="button" class="delete quiet" aria-label={`Delete ${called}`} onClick={onRemove}>
           <svg viewBox="0 0 16 16" width="14" height="14" aria-hidden="true">
             <path d="M3 3l10 10M13 3L3 13" />
           </svg>

@@ -2,6 +2,7 @@
 import { render } from 'preact'
 import '../look/base.css'
 import './play.css'
+import { seen } from '../look/names'
 import { defaultName, documentName } from './address'
 import { Playground } from './Playground'
 import { Session } from './session'
@@ -22,7 +23,7 @@ const name = documentName(location)
 const page = document.getElementById('page')
 if (page !== null && name === undefined) render(<NoDocument />, page)
 if (page !== null && name !== undefined) {
-  if (name !== defaultName) document.title = `${name.slice(0, 60)} · ${document.title}`
+  if (name !== defaultName) document.title = `${seen(name.slice(0, 60))} · ${document.title}`
   const session = new Session(name)
   render(<Playground session={session} />, page)
   void session.start()

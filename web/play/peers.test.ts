@@ -9,6 +9,8 @@ test('a name is cut, and has nothing in it that is not seen', () => {
     ['a\u202eb\u0000c\u2028d', 'abcd'],
     ['', undefined],
     ['\u200f \u0007', undefined],
+    ['\u3164', undefined],
+    ['\u0301\u0301', undefined],
     [7, undefined],
     [{ toString: () => 'x' }, undefined],
     ['x'.repeat(10_240), 'x'.repeat(40)],

@@ -1,5 +1,6 @@
 /** Who is here, as far as their awareness can be believed. Everything in it is hostile until it has passed here: names are cut, colours and numbers checked. */
 
+import { isSeen } from '../look/names'
 import { cloths, colorOf, palette } from './palette'
 import type { Point } from './strokes'
 import { boardHeight, boardWidth } from './strokes'
@@ -46,7 +47,7 @@ export function nameOf(value: unknown): string | undefined {
   )
     .slice(0, nameLengthMax)
     .join('')
-  return shown === '' ? undefined : shown
+  return isSeen(shown) ? shown : undefined
 }
 
 const record = (value: unknown): Record<string, unknown> =>

@@ -59,10 +59,10 @@ export async function somebody (t, { outages = false, ...options } = {}) {
   }
 }
 
-/** Fails where axe finds anything serious or critical, with what and where. */
-export async function accessible (page, what) {
+/** Fails where axe finds anything serious or critical, with what and where; `isStrict`: or anything at all. */
+export async function accessible (page, what, { isStrict = false } = {}) {
   const { violations } = await new AxeBuilder({ page }).analyze()
-  const grave = violations.filter(({ impact }) => impact === 'serious' || impact === 'critical')
+  const grave = violations.filter(({ impact }) => isStrict || impact === 'serious' || impact === 'critical')
   const said = grave.map(({ id, help, nodes }) => `${id}: ${help}\n${nodes.map(node => `    ${node.target.join(' ')}  ${node.failureSummary}`).join('\n')}`)
   assert.equal(said.join('\n'), '', what)
 }

@@ -1,5 +1,5 @@
 /** JSON of another version, or of a stranger, read field by field: what is missing or of another type is not there. */
-import { clip, nameMax } from '../text'
+import { clip, named, nameMax } from '../text'
 
 export class Fields {
   private readonly of: Readonly<Record<string, unknown>>
@@ -36,6 +36,13 @@ export class Fields {
     const value = this.own(name)
     if (typeof value === 'string') return clip(value, max, keepsLines)
     return typeof value === 'number' || typeof value === 'boolean' ? String(value) : null
+  }
+
+  /** What somebody or something is called, so that all of it is seen; one without characters is none. */
+  name(name: string, max = nameMax): string | null {
+    const value = this.own(name)
+    if (typeof value !== 'string') return this.text(name, max)
+    return value === '' ? null : named(value, max)
   }
 
   /** As it is: for what is sent back, such as a name or a cursor. */

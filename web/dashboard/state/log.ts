@@ -54,7 +54,7 @@ export function add(event: Fields, nowMs: number): void {
     atMs: event.time('time') ?? nowMs,
     reason: event.text('reason') ?? '',
     detail: event.text('detail', 400) ?? '',
-    user: event.text('subject') ?? '',
+    user: event.name('subject') ?? '',
     address: event.text('address') ?? '',
   }
   gathered.push(entry)

@@ -7,7 +7,7 @@ import { isAway } from '../state/feed'
 import { status, statusAt } from '../state/live'
 import { address } from '../state/route-address'
 import type { Alert, Operation, SlowOperation } from '../status'
-import { clip } from '../text'
+import { named } from '../text'
 
 export function Alerts() {
   const current = status.value
@@ -150,7 +150,7 @@ function SlowOperations({ operations }: { operations: readonly SlowOperation[] }
                     {operation.document === null ? (
                       '–'
                     ) : (
-                      <a href={address({ view: 'document', name: operation.document })}>{clip(operation.document)}</a>
+                      <a href={address({ view: 'document', name: operation.document })}>{named(operation.document)}</a>
                     )}
                   </td>
                   <td data-label="Cause">{operation.cause}</td>

@@ -60,8 +60,8 @@ export function Compare({ path, version, versions, sequence, names, close }: Pro
       <Standing of={comparison} what="the comparison" />
       {value?.roots.length === 0 && <Empty>The content is the same.</Empty>}
       {value && <Authors comparison={value} names={names} />}
-      {value?.roots.map(root => (
-        <Root key={root.root} change={root} />
+      {value?.roots.map((root, at) => (
+        <Root key={at} change={root} />
       ))}
     </Sheet>
   )
@@ -89,7 +89,7 @@ function Root({ change }: { change: RootChange }) {
   return (
     <article class="change">
       <h4>
-        <code>{root === '' ? '(no name)' : root}</code> <span class="soft">{type.replaceAll('_', ' ')}</span>{' '}
+        <code>{root ?? '(no name)'}</code> <span class="soft">{type.replaceAll('_', ' ')}</span>{' '}
         <span class={`badge ${state === 'added' ? 'good' : state === 'removed' ? 'bad' : ''}`}>{state}</span>
       </h4>
       <Text pieces={text} />

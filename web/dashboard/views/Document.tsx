@@ -10,7 +10,7 @@ import { useLoaded } from '../parts/loaded'
 import { versionSaved } from '../state/live'
 import { lastListing } from '../state/route'
 import { address } from '../state/route-address'
-import { clip } from '../text'
+import { named } from '../text'
 import { Preview } from './Preview'
 import { names, Sessions, useSessions } from './Sessions'
 import { Versions } from './Versions'
@@ -72,7 +72,7 @@ export function DocumentPage({ name }: { name: string }) {
         <nav aria-label="Where this is">
           <a href={address({ view: 'documents', listing: lastListing.value })}>Documents</a> /
         </nav>
-        <h1 class="document-name">{clip(name, 400)}</h1>
+        <h1 class="document-name">{named(name, 400)}</h1>
         <button
           type="button"
           onClick={() => {

@@ -8,7 +8,7 @@ import { useLoaded } from '../parts/loaded'
 import { now } from '../state/clock'
 import { go } from '../state/route'
 import { address, type Listing, prefixMax } from '../state/route-address'
-import { clip } from '../text'
+import { named } from '../text'
 
 const pageSize = 50
 
@@ -189,7 +189,7 @@ function DocumentTable({ rows }: { rows: readonly Row[] }) {
           {rows.map(row => (
             <tr key={row.name}>
               <th scope="row" class="name">
-                <a href={address({ view: 'document', name: row.name })}>{clip(row.name)}</a>
+                <a href={address({ view: 'document', name: row.name })}>{named(row.name)}</a>
               </th>
               <td class="number">{row.sessions === 0 ? <span class="soft">0</span> : count(row.sessions)}</td>
               <td class="nowrap" title={date(row.createdMs)}>

@@ -42,7 +42,7 @@ export function parsePresence(of: Fields): Presence {
   const user = state.has('user') ? state.fields('user') : state
   return {
     client: of.text('client', 20) ?? '',
-    name: user.text('name', 60),
+    name: user.name('name', 60),
     colour: colour(user.raw('color')),
     json: clip(written(of.raw('state')), presenceMax, true),
   }
@@ -65,7 +65,7 @@ export function parse(value: unknown): Page {
         access: one.text('access') ?? '–',
         dialect: one.text('dialect') ?? '–',
         sinceMs: one.time('since'),
-        subject: one.text('subject'),
+        subject: one.name('subject'),
         address: one.text('address', 60),
         presence: one.list('awareness', presencesMax).map(parsePresence),
       },
@@ -82,7 +82,7 @@ export function useSessions(document: string, turn: number, restMs: number): Loa
 /** What clients call themselves. */
 export function names(page: Page | null): ReadonlyMap<string, string> {
   const presences = page?.sessions.flatMap(({ presence }) => presence) ?? []
-  return new Map(presences.flatMap(({ client, name }): [string, string][] => (name === null || name === '' ? [] : [[client, name]])))
+  return new Map(presences.flatMap(({ client, name }): [string, string][] => (name === null ? [] : [[client, name]])))
 }
 
 export function Sessions({ document, sessions }: { document: string; sessions: Loaded<Page> }) {

@@ -29,12 +29,11 @@ export function parse(value: unknown): Version[] {
   return new Fields(value).list('versions', versionsMax).flatMap((one): Version[] => {
     const id = one.text('id')
     if (id === null) return []
-    const name = one.text('name')
     return [
       {
         id,
-        name: name === '' ? null : name,
-        author: one.text('author'),
+        name: one.name('name'),
+        author: one.name('author'),
         takenMs: one.time('created_at'),
         sequence: one.number('sequence'),
         bytes: one.number('bytes'),
