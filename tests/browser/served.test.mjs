@@ -3,7 +3,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { dataFolder, start } from '../clients/lib/server.mjs'
 
-const TEST_MS = 60_000
+const TEST_MS = 180_000
 
 test('pages are asked for anew, files never, and both are not sent twice', { timeout: TEST_MS }, async t => {
   const { control } = await start(t, { dataDir: dataFolder(t), shards: 1 })

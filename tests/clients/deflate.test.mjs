@@ -41,7 +41,7 @@ for (const driver of drivers) {
     await converged(clients.map(one => one.doc), read)
     const late = provider(t, server.url, 'mixed')
     await synced(late)
-    assert.equal(read(late.doc), read(clients[0].doc))
+    await converged([clients[0].doc, late.doc], read)
     assert.ok(received(late) < read(late.doc).length / 1.3, `${received(late)} bytes for ${read(late.doc).length} letters`)
   })
 
@@ -72,7 +72,7 @@ for (const driver of drivers) {
     assert.equal(extensions(one), '')
   })
 
-  test(`${driver}: a bomb costs its connection, and nobody else`, { timeout: 60_000 }, async t => {
+  test(`${driver}: a bomb costs its connection, and nobody else`, { timeout: 180_000 }, async t => {
     const server = await start(t, { driver, dataDir: dataFolder(t), shards: 1, compression: true, messageBytesMax: '1MiB' })
     const witness = provider(t, server.url, 'bomb')
     await synced(witness)

@@ -108,7 +108,7 @@ for (const driver of drivers) {
   })
 
   on('a document that was denied may be typed into for ever without harm to others', async t => {
-    const { server, issue } = await guarded(t, { driver, tokenQueueMessagesMax: 20, tokenQueueBytesMax: 4_096, tokenTimeoutMs: 1_000 })
+    const { server, issue } = await guarded(t, { driver, tokenQueueMessagesMax: 20, tokenQueueBytesMax: 4_096, tokenTimeoutMs: 5_000 })
     const one = socket(t, urlOf(server))
     const good = provider(t, one, 'notes/good', { token: issue({ 'notes/*': 'write' }) })
     const denied = provider(t, one, 'others/a', { token: issue({ 'notes/*': 'write' }) })
@@ -200,9 +200,9 @@ for (const driver of drivers) {
     const { server, issue } = await guarded(t, { driver, tokenRefreshMs: 60_000 })
     const one = socket(t, urlOf(server))
     let asked = 0
-    const refreshed = provider(t, one, 'notes/a', { token: () => { asked++; return issue({ 'notes/*': 'write' }, { ttl: 3 }) } })
+    const refreshed = provider(t, one, 'notes/a', { token: () => { asked++; return issue({ 'notes/*': 'write' }, { ttl: 5 }) } })
     // It has the same token for ever.
-    const token = issue({ 'notes/*': 'write' }, { ttl: 6 })
+    const token = issue({ 'notes/*': 'write' }, { ttl: 9 })
     const ended = provider(t, one, 'notes/b', { token: () => token })
     await saved(refreshed, ended)
     type(ended, 'in time')
@@ -224,7 +224,7 @@ for (const driver of drivers) {
     const { server, issue } = await guarded(t, { driver, tokenRefreshMs: 60_000 })
     const one = socket(t, urlOf(server))
     const rights = { a: 'write', b: 'read' }
-    const of = name => provider(t, one, name, { token: () => issue({ [name]: rights[name] }, { ttl: 4 }) })
+    const of = name => provider(t, one, name, { token: () => issue({ [name]: rights[name] }, { ttl: 6 }) })
     const [falls, rises] = [of('a'), of('b')]
     await saved(falls, rises)
     type(falls, 'while it may')

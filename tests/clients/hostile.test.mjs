@@ -253,7 +253,7 @@ for (const driver of drivers) {
     old.socket.pause()
     const fresh = await open(t, server, 'back')
     await fresh.write(frame(awareness([[4711, 6, '{"on":"fresh"}']])))
-    await until(() => seen() === 'fresh', 'the takeover', 15_000)
+    await until(() => seen() === 'fresh', 'the takeover')
     old.socket.destroy()
     await new Promise(resolve => setTimeout(resolve, 500))
     assert.equal(seen(), 'fresh')

@@ -94,7 +94,7 @@ for (const driver of drivers) {
     assert.equal(shownOf(loaded((await plane.ask('GET', `${path}/versions/${first.id}/content`)).bytes)), then)
     const late = yProvider(t, server.url, encodeURIComponent('versions/1'))
     await synced(late)
-    assert.equal(shownOf(late.doc), shownOf(y))
+    await converged([y, late.doc], shownOf)
     await plane.ask('DELETE', `${path}/versions/${first.id}`, { status: 204 })
     await plane.ask('POST', `${path}/versions/${first.id}/restore`, { status: 404 })
   })

@@ -14,11 +14,17 @@ import { Raw, upgradeHead } from './lib/raw.mjs'
 import { binary, dataFolder, drivers, end, start } from './lib/server.mjs'
 import { Witness } from './lib/witness.mjs'
 
+/** What ends by itself has ended by then, on any machine. */
+const ENDS_MS = 120_000
+
+/** More may not wait in one queue of this kernel. */
+const queueMax = Number(readFileSync('/proc/sys/net/core/somaxconn', 'utf8'))
+
 const text = doc => doc.getText('text').toString()
 const status = async (server, path) => (await fetch(server.http + path)).status
 
 /** Runs until the end, with nothing of the environment. */
-const run = (...flags) => spawnSync(binary, [...flags, '--control-listen', '127.0.0.1:0'], { env: { PATH: process.env.PATH }, encoding: 'utf8', timeout: 20_000 })
+const run = (...flags) => spawnSync(binary, [...flags, '--control-listen', '127.0.0.1:0'], { env: { PATH: process.env.PATH }, encoding: 'utf8', timeout: ENDS_MS })
 
 function smallFileSystem (t, mebibytes) {
   const mount = mkdtempSync(join(tmpdir(), 'selvedge-full-'))
@@ -78,10 +84,9 @@ for (const driver of drivers) {
     rmSync(ballast)
     await until(async () => await status(server, '/readyz') === 200, 'readiness')
     await until(async () => !await raised(), 'the end of the alert')
-    assert.match(server.log(), /alert resolved/)
-    const slow = (await (await fetch(server.control + '/status')).json()).slow_operations
-    const stalled = slow.find(operation => operation.cause === 'writes_stalled')
-    assert.deepEqual([stalled?.operation, stalled?.document], ['acknowledge', 'full'])
+    await until(() => server.log().includes('alert resolved'), 'a line in the log')
+    await until(async () => (await (await fetch(server.control + '/status')).json()).slow_operations.some(
+      ({ cause, operation, document }) => cause === 'writes_stalled' && operation === 'acknowledge' && document === 'full'), 'what was slow, and why')
     a.doc.getText('text').insert(17, 'after')
     const all = doc => ({ text: text(doc), map: Object.keys(doc.getMap('map').toJSON()).sort() })
     await converged([a.doc, b.doc, late.doc], all)
@@ -127,23 +132,22 @@ for (const driver of drivers) {
     writers.forEach(writer => writer.close())
   })
 
-  test(`${driver}: a second signal ends the process at once`, { timeout: 60_000 }, async t => {
-    const server = await start(t, { driver, dataDir: dataFolder(t), shards: 2, closeTimeoutMs: 30_000, drainTimeoutMs: 60_000 })
+  test(`${driver}: a second signal ends the process at once`, { timeout: ENDS_MS }, async t => {
+    const server = await start(t, { driver, dataDir: dataFolder(t), shards: 2, closeTimeoutMs: 60_000, drainTimeoutMs: 600_000 })
     const client = await new BareClient(server.url, 'second').open()
     await until(() => client.synced, 'a session')
     // It never answers the goodbye.
     client.socket._socket.pause()
     process.kill(server.pid, 'SIGTERM')
     await until(() => server.log().includes('draining'), 'the drain')
-    const before = Date.now()
+    // The first one alone would end in order, when its time is over.
     process.kill(server.pid, 'SIGTERM')
     const { code } = await server.ended
     assert.equal(code, 128 + 15)
-    assert.ok(Date.now() - before < 2_000)
     client.close()
   })
 
-  test(`${driver}: a kill during the drain loses nothing that was acknowledged`, { timeout: 60_000 }, async t => {
+  test(`${driver}: a kill during the drain loses nothing that was acknowledged`, { timeout: 180_000 }, async t => {
     const settings = { driver, dataDir: dataFolder(t), shards: 2 }
     const server = await start(t, settings)
     const writers = await Promise.all(Array.from({ length: 10 }, (_, n) => new BareClient(server.url, 'killed').open()))
@@ -162,7 +166,7 @@ for (const driver of drivers) {
   })
 }
 
-test('a server with few descriptors goes on with the connections that it has, and refuses the others', { timeout: 60_000 }, async t => {
+test('a server with few descriptors goes on with the connections that it has, and refuses the others', { timeout: 180_000 }, async t => {
   for (const driver of drivers) {
     const settings = { driver, dataDir: dataFolder(t), shards: 2, controlConnectionsMax: 16, controlStreamsMax: 8 }
     const server = await start(t, settings, { openFiles: 480 })
@@ -174,7 +178,7 @@ test('a server with few descriptors goes on with the connections that it has, an
     }
     // All are in the queue when the server looks.
     process.kill(server.pid, 'SIGSTOP')
-    const raws = Array.from({ length: 500 }, (_, n) => knock(n))
+    const raws = Array.from({ length: Math.min(500, queueMax) }, (_, n) => knock(n))
     await until(() => raws.every(raw => !raw.socket.connecting), 'a connection for each')
     process.kill(server.pid, 'SIGCONT')
     await until(() => raws.every(raw => raw.socket.destroyed || raw.status()), 'an answer or an end for each')
@@ -231,12 +235,15 @@ test('a damaged file costs the documents in it, and nobody else', { timeout: 120
   await synced(...others)
   whole.forEach(client => client.doc.getText('text').insert(0, 'more'))
   await until(() => others.every(other => text(other.doc) === 'more'), 'new edits')
-  assert.equal(await status(again, '/readyz'), 200)
+  // If the damaged file is merged just now, writes stop for a moment.
+  await until(async () => await status(again, '/readyz') === 200, () => `readiness: ${again.log()}`)
   ;[...clients, ...others].forEach(client => client.destroy())
   assert.equal((await again.stop()).code, 0)
-  // Each start makes a table of the log, until they are merged, the damaged one with them: that stops writes once, for a moment.
-  let stalls = 0
-  for (let round = 0; round < 6; round++) {
+  // Each start makes a table of the log, until they are merged, the damaged one with them: that stops writes once, for a moment. When they are
+  // merged is for the store to say, which does it beside its writes.
+  const stallsOf = server => server.log().match(/ERROR commits stall/g)?.length ?? 0
+  let stalls = stallsOf(again)
+  for (let round = 0; round < 6 || (stalls === 0 && round < 30); round++) {
     const server = await start(t, settings)
     const writers = await Promise.all(whole.slice(0, 5).map(client => new BareClient(server.url, client.roomname).open()))
     await until(() => writers.every(writer => writer.synced), 'sessions')
@@ -245,12 +252,11 @@ test('a damaged file costs the documents in it, and nobody else', { timeout: 120
       await until(() => writers.every(writer => writer.acknowledgedClock() >= edit), () => `acknowledgements in round ${round}: ${server.log()}`)
       await new Promise(resolve => setTimeout(resolve, 10))
     }
-    assert.equal(await status(server, '/readyz'), 200, server.log())
+    await until(async () => await status(server, '/readyz') === 200, () => `readiness in round ${round}: ${server.log()}`)
     writers.forEach(writer => writer.close())
     assert.equal((await server.stop()).code, 0, server.log())
-    const stalled = server.log().match(/ERROR commits stall/g)?.length ?? 0
-    assert.ok(stalled <= 1, server.log())
-    stalls += stalled
+    assert.ok(stallsOf(server) <= 1, server.log())
+    stalls += stallsOf(server)
   }
   assert.ok(stalls > 0, 'the damaged file was merged')
 })
@@ -283,7 +289,7 @@ test('settings that cannot be taken are told with what is allowed, and nothing i
     assert.equal(existsSync(folder), false)
   }
   const env = { PATH: process.env.PATH, SELVEDGE_HEARTBAET_MS: '5' }
-  const misspelt = spawnSync(binary, ['--data-dir', folder], { env, encoding: 'utf8', timeout: 20_000 })
+  const misspelt = spawnSync(binary, ['--data-dir', folder], { env, encoding: 'utf8', timeout: ENDS_MS })
   assert.equal(misspelt.status, 2)
   assert.match(misspelt.stderr, /SELVEDGE_HEARTBEAT_MS/)
 })

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::process::Command;
+use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use selvedge::driver::listener::{self, Options};
@@ -68,6 +69,8 @@ impl Core {
     }
 
     fn on(variant: Variant, listener: Option<TcpListener>, address: Option<SocketAddr>) -> Self {
+        static RAISED: Once = Once::new();
+        RAISED.call_once(raise_open_files);
         let Variant { kind, descriptors } = variant;
         let engine = open(kind, descriptors, listener).expect("this machine has every driver").engine;
         let (operations, seen, keys, free) = (Vec::new(), Vec::new(), Vec::new(), VecDeque::new());
@@ -323,6 +326,18 @@ impl Core {
             let frame = Frame::new(std::mem::take(pending));
             self.operations.push(Operation::Send { key, frame });
         }
+    }
+}
+
+/// Both ends of thousands of connections are here, and many a machine grants 1,024 descriptors to who does not ask for more, as the server does.
+fn raise_open_files() {
+    use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+    const WANTED: u64 = 20_000;
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    let raised = maximum.map_or(WANTED, |maximum| maximum.min(WANTED));
+    if current.is_some_and(|current| current < raised) {
+        setrlimit(Resource::Nofile, Rlimit { current: Some(raised), maximum })
+            .expect("up to the maximum all is allowed");
     }
 }
 

@@ -200,7 +200,7 @@ test('where tokens are asked for, metrics are for those with the admin claim', a
   writeFileSync(secret, 'a secret that is long enough for HS256, and only for this test')
   const server = await start(t, { shards: 2, dataDir: join(folder, 'data'), authSecretFile: secret })
   const token = async (...rights) => {
-    const { stdout } = await run(binary, ['token', '--auth-secret-file', secret, '--sub', 'prometheus', ...rights])
+    const { stdout } = await run(binary, ['token', '--auth-secret-file', secret, '--sub', 'prometheus', ...rights], { env: {} })
     return stdout.trim()
   }
   const status = async token => (await fetch(`${server.control}/metrics`, { headers: token ? { authorization: `Bearer ${token}` } : {} })).status

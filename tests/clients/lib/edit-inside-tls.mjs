@@ -1,12 +1,11 @@
 // Run as a process of its own, which trusts what NODE_EXTRA_CA_CERTS says: unmodified clients meet on some documents, at the address given.
-import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { converged, provider, synced, until } from './clients.mjs'
 
 const url = process.argv[2]
 const text = doc => doc.getText('text').toString()
 
-test('clients inside TLS edit documents together', { timeout: 60_000 }, async t => {
+test('clients inside TLS edit documents together', { timeout: 180_000 }, async t => {
   for (let n = 0; n < 8; n++) {
     const [a, b] = [provider(t, url, `inside ${n}`), provider(t, url, `inside ${n}`)]
     await synced(a, b)
@@ -18,6 +17,7 @@ test('clients inside TLS edit documents together', { timeout: 60_000 }, async t 
     await converged([a.doc, b.doc], text)
     const late = provider(t, url, `inside ${n}`)
     await synced(late)
-    assert.equal(text(late.doc), text(a.doc))
+    // What was on its way to the disk when it came, it is sent after that.
+    await converged([a.doc, late.doc], text)
   }
 })

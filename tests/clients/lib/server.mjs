@@ -36,14 +36,16 @@ export function dataFolder (t) {
   return folder
 }
 
-const START_MS = 20_000
+/** Longer than any machine takes. */
+const START_MS = 60_000
 
 /**
  * Starts a server and waits until it listens. `settings` become flags: `{ dataDir: 'x' }` is `--data-dir=x`.
  * The server is killed when the test ends, if it still runs. `openFiles` bounds its descriptors.
  */
 export async function start (t, settings, { openFiles } = {}) {
-  const flags = Object.entries({ listen: '127.0.0.1:0', controlListen: '127.0.0.1:0', ...settings }).map(([name, value]) =>
+  // Whoever asks for the content of a document shall have it, on a slow machine too.
+  const flags = Object.entries({ listen: '127.0.0.1:0', controlListen: '127.0.0.1:0', viewTimeoutMs: 60_000, ...settings }).map(([name, value]) =>
     `--${name.replace(/[A-Z]/g, letter => '-' + letter.toLowerCase())}=${value}`)
   // What is set for the tests is no setting of the server.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SELVEDGE_')))
