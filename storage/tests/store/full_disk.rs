@@ -143,7 +143,8 @@ fn too_little_space_is_told_and_not_used_up() {
     let StoreError::Short { needed_bytes, free_bytes } = failure else { panic!("{failure}") };
     let log_bytes = store.figures().expect("it is read").write_ahead_log_bytes;
     assert!((UNSORTED_BYTES..log_bytes + (5 << 20)).contains(&needed_bytes), "{needed_bytes} for a log of {log_bytes}");
-    assert!(free_bytes < 9 << 20, "{free_bytes}");
+    // RocksDB may give back what it began to write.
+    assert!(free_bytes < needed_bytes, "{free_bytes}");
     assert_eq!(touched(), before, "nothing is tried where it cannot succeed");
     assert_eq!(append(&store, acknowledged + 1), Err(failure), "whoever writes is told");
     check_all(&store, acknowledged);
