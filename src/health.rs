@@ -67,10 +67,15 @@ impl Health {
             None => {
                 Checked { is_well: true, body: format!("{{\"status\":\"ready\",\"connections\":{connections}}}\n") }
             }
-            Some(reason) => Checked {
-                is_well: false,
-                body: format!("{{\"status\":\"not ready\",\"reason\":\"{reason}\",\"connections\":{connections}}}\n"),
-            },
+            Some(reason) => {
+                // Nothing of the disk but how much space it lacks: anybody may ask.
+                let lacking = self.writing.lacking().filter(|_| !self.writing.is_writable());
+                let lacking = lacking.map(|lacking| format!(",\"lacking\":\"{lacking}\"")).unwrap_or_default();
+                let body = format!(
+                    "{{\"status\":\"not ready\",\"reason\":\"{reason}\"{lacking},\"connections\":{connections}}}\n"
+                );
+                Checked { is_well: false, body }
+            }
         }
     }
 

@@ -1,8 +1,10 @@
 //! What an operator does with the data beside serving it: back up, restore, verify, inspect. Each is one command; none repairs anything unasked.
 
+mod apart;
 mod backup;
 mod copy;
 mod failed;
+mod filling;
 mod inspect;
 mod lease;
 mod manifest;
@@ -13,7 +15,7 @@ mod source;
 mod verify;
 
 pub use backup::backup;
-pub use failed::Failed;
+pub use failed::{Advice, Failed};
 pub use inspect::{Inspected, inspect};
 pub use lease::RENEWED_EVERY;
 pub use plane::Plane;

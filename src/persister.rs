@@ -211,6 +211,7 @@ impl Persister {
             batcher: Batcher::new(fsync),
             started: Instant::now(),
             deadline: None,
+            needed_bytes: None,
         };
         let thread = thread::Builder::new().name("persister".to_owned()).spawn(move || {
             let result = writer.run();
@@ -265,6 +266,8 @@ struct Writer {
     started: Instant,
     /// Set while draining.
     deadline: Option<Instant>,
+    /// What has to be free on the disk, as was told last.
+    needed_bytes: Option<u64>,
 }
 
 impl Drop for Writer {
@@ -393,14 +396,25 @@ impl Writer {
     }
 
     fn conclude(&mut self, result: Result<(), StoreError>) {
-        let failed = result.as_ref().err().map(|error| Arc::from(error.to_string()));
+        let failed = result.as_ref().err().map(|error| Arc::<str>::from(error.to_string()));
+        let is_space = matches!(result, Err(StoreError::Full | StoreError::Short { .. }));
+        let needed_bytes = match result {
+            Err(StoreError::Short { needed_bytes, .. }) => Some(needed_bytes),
+            Ok(()) | Err(_) => None,
+        };
+        self.health.set_lacking(failed.clone().filter(|_| is_space));
         let stalled = self.batcher.is_stalled();
         self.batcher.conclude(self.now(), failed.map_or(Ok(()), Err));
         match (stalled, self.batcher.stalled()) {
             (false, Some(reason)) => tracing::error!(%reason, "commits stall"),
             (true, None) => tracing::info!("commits go on"),
+            // The failure itself did not say it, and what is free changes all the time.
+            (true, Some(reason)) if needed_bytes.is_some() && needed_bytes != self.needed_bytes => {
+                tracing::warn!(%reason, "commits still stall");
+            }
             (true, Some(_)) | (false, None) => {}
         }
+        self.needed_bytes = needed_bytes;
         if let Err(error) = result {
             self.health.failed();
             // Only a mistake of ours is refused for itself; it is tried again like the rest, because giving up a record would make a gap.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown, symlink};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -18,7 +18,7 @@ use std::time::{Duration, Instant, SystemTime};
 use process::{Folder, Server};
 use rustix::process::{Pid, Signal, kill_process};
 use selvedge_shards::DocumentId;
-use selvedge_storage::{Append, DocumentKey, Durability, RocksOptions, RocksStore, Store};
+use selvedge_storage::{Append, Catalog, DocumentKey, Durability, NewVersion, RocksOptions, RocksStore, Store};
 use serde_json::Value;
 use yrs::{Doc, Text, Transact};
 
@@ -233,6 +233,184 @@ fn a_command_that_is_told_to_end_gives_its_checkpoint_back() {
 }
 
 #[test]
+fn a_backup_and_data_do_not_lie_in_each_other() {
+    let folder = Folder::new();
+    let [data, backup, link] = ["data", "backup", "link"].map(|name| folder.path().join(name));
+    fill(&data, 3);
+    symlink(&data, &link).expect("room");
+    let inside = ["data", "data/x", "data/checkpoints/x", "data/rocksdb/x", "data/x/y", "data/x/../y", "link/x"];
+    let before = tree(&data);
+    for to in inside {
+        let said = fails(&["backup", text(&folder.path().join(to)), "--data-dir", text(&data)]);
+        assert!(said.contains("is in the data in"), "{to}: {said}");
+        assert_eq!(tree(&data), before, "{to}");
+    }
+    let held = RocksStore::open(&data, RocksOptions::default()).expect("a store");
+    for to in inside {
+        let beside = ["--data-dir", text(&data), "--control-listen", "127.0.0.1:1"];
+        let said = fails(&[&["backup", text(&folder.path().join(to))], &beside[..]].concat());
+        assert!(said.contains("is in the data in"), "a server is not even asked, {to}: {said}");
+    }
+    drop(held);
+    succeeds(&["backup", text(&backup), "--data-dir", text(&data)]);
+    let before = tree(&backup);
+    for to in ["backup", "backup/x", "backup/rocksdb/x", "backup/x/y", ""] {
+        let said = fails(&["restore", text(&backup), "--data-dir", text(&folder.path().join(to))]);
+        assert!(said.contains("lie in each other"), "{to}: {said}");
+        assert_eq!(tree(&backup), before, "{to}");
+    }
+}
+
+#[test]
+fn a_restore_that_fails_leaves_what_was_there_before() {
+    let folder = Folder::new();
+    let [data, backup, empty] = ["data", "backup", "empty"].map(|name| folder.path().join(name));
+    fill(&data, 20);
+    succeeds(&["backup", text(&backup), "--data-dir", text(&data)]);
+    fs::create_dir(&empty).expect("room");
+    let far = folder.path().join("far/away");
+    let log = largest(&backup.join("rocksdb"), ".log");
+    damage(&log, |length| length / 2);
+    for to in [&empty, &far] {
+        let said = fails(&["restore", text(&backup), "--data-dir", text(to)]);
+        assert!(said.contains("not those that were backed up") && !said.contains("warning"), "{said}");
+    }
+    assert!(tree(&empty).is_empty(), "{:?}", tree(&empty));
+    assert!(!folder.path().join("far").exists(), "what was made for it is gone as well");
+    damage(&log, |length| length / 2);
+    for to in [&empty, &far] {
+        succeeds(&["restore", text(&backup), "--data-dir", text(to)]);
+        assert_eq!(json(&succeeds(&["verify", "--json", text(to)]))["documents"], 20);
+        assert!(!to.join("UNFINISHED").exists());
+    }
+}
+
+#[test]
+fn what_a_killed_restore_leaves_is_said_to_be_that() {
+    let folder = Folder::new();
+    let [data, backup, to] = ["data", "backup", "to"].map(|name| folder.path().join(name));
+    fill(&data, 3);
+    succeeds(&["backup", text(&backup), "--data-dir", text(&data)]);
+    // Whoever reads it waits until somebody writes into it.
+    let log = largest(&backup.join("rocksdb"), ".log");
+    let whole = fs::read(&log).expect("it is there");
+    fs::remove_file(&log).expect("it is there");
+    assert!(Command::new("mkfifo").arg(&log).status().expect("coreutils").success());
+    let mut child = Command::new(env!("CARGO_BIN_EXE_selvedge"));
+    child.args(["restore", text(&backup), "--data-dir", text(&to)]);
+    let mut child = child.spawn().expect("the binary was built");
+    let begun = Instant::now();
+    let _waits = loop {
+        if let Ok(opened) = fs::OpenOptions::new().write(true).custom_flags(O_NONBLOCK).open(&log) {
+            break opened;
+        }
+        assert!(begun.elapsed() < PATIENCE, "the log is not read: {:?}", child.try_wait());
+        thread::sleep(Duration::from_millis(5));
+    };
+    child.kill().expect("it runs");
+    child.wait().expect("it was started here");
+    fs::remove_file(&log).expect("it is there");
+    fs::write(&log, whole).expect("room");
+    let left = tree(&to);
+    let server = ["serve", "--listen", "127.0.0.1:0", "--control=false"];
+    for command in [&["restore", text(&backup)][..], &["verify"], &["inspect", "a"], &server] {
+        let said = fails(&[command, &["--data-dir", text(&to)]].concat());
+        assert!(said.contains("broken off") && said.contains(text(&to)), "{command:?}: {said}");
+    }
+    let said = fails(&["backup", text(&to), "--data-dir", text(&data)]);
+    assert!(said.contains("broken off"), "{said}");
+    assert_eq!(tree(&to), left, "whose it is, a person decides");
+    fs::remove_dir_all(&to).expect("it is ours");
+    succeeds(&["restore", text(&backup), "--data-dir", text(&to)]);
+    assert_eq!(json(&succeeds(&["verify", "--json", text(&to)]))["documents"], 3);
+}
+
+/// A control plane that answers one request, with this.
+fn answer(status: &'static str, body: &'static str) -> (SocketAddr, thread::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("it is bound");
+    let answers = thread::spawn(move || {
+        let (mut connection, _) = listener.accept().expect("a connection");
+        let head = BufReader::new(&connection).lines().map(|line| line.expect("text"));
+        assert!(head.take_while(|line| !line.is_empty()).count() > 0);
+        let length = body.len();
+        let answer = format!("HTTP/1.1 {status}\r\nConnection: close\r\nContent-Length: {length}\r\n\r\n{body}");
+        connection.write_all(answer.as_bytes()).expect("somebody reads");
+    });
+    (address, answers)
+}
+
+#[test]
+fn what_to_do_is_said_where_it_can_help() {
+    let folder = Folder::new();
+    let data = folder.path().join("data");
+    let _held = RocksStore::open(&data, RocksOptions::default()).expect("a new store");
+    let (settings, token) = ("--control-listen", "--token");
+    for (status, body, says, advice) in [
+        ("503 Service Unavailable", "{\"detail\":\"no space left on the disk\"}", "no space left on the disk", None),
+        ("500 Internal Server Error", "{\"detail\":\"a defect\"}", "a defect", None),
+        ("401 Unauthorized", "{\"detail\":\"no token\"}", "no token", Some(token)),
+        ("403 Forbidden", "{\"detail\":\"no admin claim\"}", "no admin claim", Some(token)),
+        ("404 Not Found", "nothing", "not as a control plane", Some(settings)),
+    ] {
+        let (address, answers) = answer(status, body);
+        let to = folder.path().join("backup");
+        let asked = ["backup", text(&to), "--data-dir", text(&data), "--control-listen", &address.to_string()];
+        let said = fails(&asked);
+        answers.join().expect("it was asked");
+        assert!(said.contains(says), "{said}");
+        for each in [settings, token] {
+            assert_eq!(said.contains(each), advice == Some(each), "{status}: {said}");
+        }
+        assert!(!to.exists(), "{status}");
+    }
+}
+
+#[test]
+fn a_newer_format_is_said_of_which_folder_it_is() {
+    let folder = Folder::new();
+    let data = folder.path().join("data");
+    fill(&data, 1);
+    fs::write(data.join("SELVEDGE"), "selvedge storage 3 ready\n").expect("room");
+    let said = fails(&["verify", "--data-dir", text(&data)]);
+    assert!(said.contains("format 3") && said.contains(text(&data)), "{said}");
+}
+
+#[test]
+fn a_damaged_version_is_said_to_be_one() {
+    let folder = Folder::new();
+    let data = folder.path().join("data");
+    fill(&data, 1);
+    let document = DocumentKey(DocumentId::of("notes/0").0);
+    let store = RocksStore::open(&data, RocksOptions::default()).expect("a store");
+    let stored = store.describe(document).expect("readable").expect("there");
+    // Nothing else has these bytes in it.
+    let new = NewVersion {
+        document,
+        created_ms: stored.outline.created_ms,
+        name: "one",
+        author: None,
+        is_automatic: false,
+        sequence: 1,
+        update: b"unmistakable",
+    };
+    let id = store.save_version(new).expect("room").id;
+    drop(store);
+    // Sorts what is in the log into tables.
+    drop(RocksStore::open(&data, RocksOptions::default()).expect("a store"));
+    let tables = fs::read_dir(data.join("rocksdb")).expect("a folder").map(|entry| entry.expect("a file").path());
+    let has_it = |path: &PathBuf| {
+        let bytes = fs::read(path).expect("it is there");
+        text(path).ends_with(".sst") && bytes.windows(12).any(|window| window == b"unmistakable")
+    };
+    let table = tables.into_iter().find(has_it).expect("it is in a table");
+    damage(&table, |_| 10);
+    let (_, found) = faults(&["--data-dir", text(&data)]);
+    assert!(found.iter().any(|why| why.contains(&format!("version {id}"))), "{found:?}");
+    assert!(!found.iter().any(|why| why.contains("sequence")), "{found:?}");
+}
+
+#[test]
 fn a_backup_beside_a_server_has_what_was_acknowledged() {
     for driver in ["uring", "monoio"] {
         let folder = Folder::new();
@@ -323,7 +501,7 @@ fn what_was_changed_is_found_and_not_restored() {
     let to = folder.path().join("changed");
     let said = fails(&["restore", text(&backup), "--data-dir", text(&to)]);
     assert!(said.contains("not those that were backed up"), "{said}");
-    assert!(fails(&["verify", text(&to)]).contains("marker"), "nothing takes the rest for data");
+    assert!(!to.exists(), "nothing of it is left");
     let verified = selvedge(&["verify", text(&backup), "--json"]);
     assert_eq!(verified.status.code(), Some(1), "the bit is in a block of documents: {verified:?}");
     assert_ne!(json(&String::from_utf8_lossy(&verified.stdout))["faults"], serde_json::json!([]));

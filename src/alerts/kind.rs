@@ -188,7 +188,8 @@ impl Kind {
             }
             Self::StorageNotWritable => {
                 "Nothing can be saved: clients read, but their edits are not acknowledged. Look at the free space of data_dir (df) and at the kernel's log \
-                 (dmesg) for errors of the disk. Writing goes on by itself, without a restart, once it is possible again."
+                 (dmesg) for errors of the disk; /readyz and the log (commits still stall) say how much space is needed. Writing goes on by itself, without \
+                 a restart, once it is possible again."
             }
             Self::StorageNotAnswering => {
                 "A write to the disk has not ended: nothing is acknowledged meanwhile. Look at the disk of data_dir (iostat -x 1, dmesg), and at what else \

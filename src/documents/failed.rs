@@ -87,8 +87,8 @@ impl From<ReadFailed> for Failed {
 impl From<StoreError> for Failed {
     fn from(error: StoreError) -> Self {
         match error {
-            StoreError::Corrupt { .. } => Self::Damaged(error.to_string()),
-            StoreError::Full => Self::Stalled(error.to_string()),
+            StoreError::Corrupt { .. } | StoreError::CorruptVersion { .. } => Self::Damaged(error.to_string()),
+            StoreError::Full | StoreError::Short { .. } => Self::Stalled(error.to_string()),
             StoreError::TooLarge { .. } => Self::Refused(error.to_string()),
             StoreError::Locked { .. }
             | StoreError::NotAccessible { .. }

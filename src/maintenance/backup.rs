@@ -6,26 +6,31 @@ use std::time::SystemTime;
 
 use humantime::format_rfc3339_seconds;
 
-use super::manifest;
+use super::filling::Filling;
 use super::source::Source;
-use super::{Failed, Plane, bar_of_bytes, copy};
+use super::{Failed, Plane, apart, bar_of_bytes, copy, manifest};
 
-/// Fills a folder that is missing or empty with a backup of the data, and says how many bytes it has.
+/// Fills a folder that is missing or empty, and lies outside of the data, with a backup of them, and says how many bytes it has.
 ///
 /// # Errors
 ///
-/// There is no backup, or an unfinished one, which [`super::restore()`] does not take.
+/// There is no backup. What was copied by then is removed.
 pub fn backup(data_dir: &Path, to: &Path, plane: &Plane) -> Result<u64, Failed> {
+    if apart::is_within(to, data_dir)? {
+        return Err(Failed::InData { path: to.to_owned(), data_dir: data_dir.to_owned() });
+    }
     let created = format_rfc3339_seconds(SystemTime::now()).to_string();
     let source = Source::of(data_dir, plane)?;
-    copy::begin(to)?;
+    let mut filling = Filling::begin(to)?;
     let files = selvedge_storage::files(source.path())?;
     let progress = bar_of_bytes(files.iter().map(|(_, bytes)| bytes).sum());
     let copied: Result<Vec<_>, Failed> =
-        files.iter().map(|(path, _)| copy::file(source.path(), to, path, &progress)).collect();
+        files.iter().map(|(path, _)| filling.copy(source.path(), path, &progress)).collect();
     progress.finish_and_clear();
     let entries = copied?;
     copy::sync_folders(to, &entries)?;
-    manifest::write(to, &created, &entries)?;
+    filling.unmark()?;
+    filling.put(manifest::MANIFEST, manifest::text(&created, &entries).as_bytes())?;
+    filling.keep();
     Ok(entries.iter().map(|entry| entry.bytes).sum())
 }

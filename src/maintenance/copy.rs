@@ -1,8 +1,7 @@
-//! Copies files and digests them on the way. What it reports is on disk.
+//! Reads files and digests them on the way; sees that folders are on disk.
 
-use std::fs::{self, DirBuilder, File};
-use std::io::{Read, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::digest::{Context, SHA256};
@@ -14,31 +13,13 @@ use super::manifest::Entry;
 /// Read and written at once.
 const CHUNK_BYTES: usize = 1 << 20;
 
-/// Makes the folder for this user alone; one that is there has to be empty.
-pub(super) fn begin(folder: &Path) -> Result<(), Failed> {
-    DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(Failed::file(folder))?;
-    let mut entries = fs::read_dir(folder).map_err(Failed::file(folder))?;
-    if entries.next().is_some() { Err(Failed::NotEmpty { path: folder.to_owned() }) } else { Ok(()) }
-}
-
-/// Copies one file, and says what it is. What lies above it is made.
-pub(super) fn file(from: &Path, to: &Path, path: &str, progress: &ProgressBar) -> Result<Entry, Failed> {
-    let target = to.join(path);
-    if let Some(parent) = target.parent() {
-        DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(Failed::file(parent))?;
-    }
-    let mut writing = File::create_new(&target).map_err(Failed::file(&target))?;
-    let entry = read(from, path, progress, |chunk| writing.write_all(chunk).map_err(Failed::file(&target)))?;
-    writing.sync_all().map_err(Failed::file(&target))?;
-    Ok(entry)
-}
-
 /// Reads one file, and says what it is.
 pub(super) fn digest(folder: &Path, path: &str, progress: &ProgressBar) -> Result<Entry, Failed> {
     read(folder, path, progress, |_| Ok(()))
 }
 
-fn read(
+/// The same, and hands on what it reads.
+pub(super) fn read(
     folder: &Path,
     path: &str,
     progress: &ProgressBar,

@@ -23,6 +23,25 @@ pub enum Failed {
         /// Which.
         path: PathBuf,
     },
+    /// An earlier command was killed while it filled the folder.
+    Unfinished {
+        /// Which.
+        path: PathBuf,
+    },
+    /// The folder for a backup is the one of the data, or lies in it.
+    InData {
+        /// Which.
+        path: PathBuf,
+        /// That of the data.
+        data_dir: PathBuf,
+    },
+    /// The folder to restore into and the backup lie in each other.
+    InBackup {
+        /// Which.
+        path: PathBuf,
+        /// That of the backup.
+        backup: PathBuf,
+    },
     /// No backup of ours, or one that was not finished.
     NotABackup {
         /// Which.
@@ -43,6 +62,8 @@ pub enum Failed {
         address: String,
         /// What came of it.
         why: String,
+        /// What may help; nothing where the server itself says what is wrong with it.
+        advice: Option<Advice>,
     },
     /// The system has no thread to give, or lets no signal be caught.
     System(io::Error),
@@ -60,6 +81,24 @@ pub enum Failed {
         /// What is wrong.
         why: String,
     },
+}
+
+/// What whoever asked a control plane can do about it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Advice {
+    /// Ask the right one.
+    Settings,
+    /// Say who asks.
+    Token,
+}
+
+impl fmt::Display for Advice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Settings => "run this with the settings that the server has (--config, --control-listen)",
+            Self::Token => "name a token with the admin claim (--token FILE)",
+        })
+    }
 }
 
 impl Failed {
@@ -83,13 +122,29 @@ impl fmt::Display for Failed {
             Self::NotEmpty { path } => {
                 write!(f, "{}: the folder is not empty; name one that is, or one that does not exist", path.display())
             }
+            Self::Unfinished { path } => write!(
+                f,
+                "{}: a backup or a restore was broken off there, and what is in the folder is not whole; remove it, or name another folder",
+                path.display()
+            ),
+            Self::InData { path, data_dir } => write!(
+                f,
+                "{}: the folder is in the data in {}, which are the server's alone; name one outside of them",
+                path.display(),
+                data_dir.display()
+            ),
+            Self::InBackup { path, backup } => write!(
+                f,
+                "{}: the folder for the data and the backup in {} lie in each other; name a folder apart from it",
+                path.display(),
+                backup.display()
+            ),
             Self::NotABackup { path, why } => write!(f, "{}: not a backup: {why}", path.display()),
             Self::Changed { path, why } => write!(f, "{}: {why}: the backup is damaged", path.display()),
-            Self::Plane { address, why } => write!(
-                f,
-                "a server works on the data, and its control plane at {address} did not help: {why}; run this with the settings that the server \
-                 has (--config, --control-listen), and with --token FILE if it asks for tokens"
-            ),
+            Self::Plane { address, why, advice } => {
+                write!(f, "a server works on the data, and its control plane at {address} did not help: {why}")?;
+                advice.map_or(Ok(()), |advice| write!(f, "; {advice}"))
+            }
             Self::System(error) => write!(f, "the system refuses a thread or a signal: {error}"),
             Self::Name(why) => write!(f, "no document can have this name: {why}"),
             Self::NoDocument { name } => write!(f, "there is no document {name:?}"),

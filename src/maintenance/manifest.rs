@@ -1,8 +1,7 @@
 //! What a backup has in it: a list of its files with their digests, in a file beside them. Written last, so a backup without it was not
 //! finished.
 
-use std::fs::{self, File};
-use std::io::Write;
+use std::fs;
 use std::path::{Component, Path};
 
 use serde_json::{Value, json};
@@ -40,19 +39,12 @@ impl Entry {
     }
 }
 
-pub(super) fn write(folder: &Path, created: &str, entries: &[Entry]) -> Result<(), Failed> {
-    let path = folder.join(MANIFEST);
+pub(super) fn text(created: &str, entries: &[Entry]) -> String {
     let files: Vec<Value> =
         entries.iter().map(|it| json!({ "path": it.path, "bytes": it.bytes, "sha256": it.sha256 })).collect();
     let manifest =
         json!({ "format": FORMAT, "created": created, "version": env!("CARGO_PKG_VERSION"), "files": files });
-    let text = format!("{manifest:#}\n");
-    let written = File::create_new(&path).and_then(|mut file| {
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    });
-    written.map_err(Failed::file(&path))?;
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(Failed::file(folder))
+    format!("{manifest:#}\n")
 }
 
 pub(super) fn read(folder: &Path) -> Result<Vec<Entry>, Failed> {

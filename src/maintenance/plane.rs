@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use ureq::{Agent, RequestBuilder};
 
-use super::Failed;
+use super::{Advice, Failed};
 
 /// RocksDB writes what it has in memory to files first.
 const TIMEOUT: Duration = Duration::from_secs(120);
@@ -32,16 +32,23 @@ pub(super) struct Checkpoint {
 impl Plane {
     pub(super) fn checkpoint(&self) -> Result<Checkpoint, Failed> {
         let request = self.signed(self.agent().post(self.url("/v1/checkpoints")));
-        let mut response = request.send_empty().map_err(|error| self.failed(error.to_string()))?;
+        let unreached = |error: ureq::Error| self.failed(error.to_string(), Some(Advice::Settings));
+        let mut response = request.send_empty().map_err(unreached)?;
         let status = response.status();
-        let body = response.body_mut().read_to_string().map_err(|error| self.failed(error.to_string()))?;
+        let body = response.body_mut().read_to_string().map_err(unreached)?;
         let answer: Value = serde_json::from_str(&body).unwrap_or_default();
         match (status.is_success(), answer["id"].as_str(), answer["path"].as_str()) {
             (true, Some(id), Some(path)) => Ok(Checkpoint { id: id.to_owned(), path: path.into() }),
-            _ => Err(self.failed(match answer["detail"].as_str() {
-                Some(detail) => format!("{status}, {detail}"),
-                None => format!("it answered {status}, not as a control plane of Selvedge"),
-            })),
+            _ => Err(match answer["detail"].as_str() {
+                Some(detail) => {
+                    let is_stranger = matches!(status.as_u16(), 401 | 403);
+                    self.failed(format!("{status}, {detail}"), is_stranger.then_some(Advice::Token))
+                }
+                None => {
+                    let why = format!("it answered {status}, not as a control plane of Selvedge");
+                    self.failed(why, Some(Advice::Settings))
+                }
+            }),
         }
     }
 
@@ -82,8 +89,8 @@ impl Plane {
         format!("http://{}{path}", self.address)
     }
 
-    pub(super) fn failed(&self, why: String) -> Failed {
-        Failed::Plane { address: self.address.to_string(), why }
+    pub(super) fn failed(&self, why: String, advice: Option<Advice>) -> Failed {
+        Failed::Plane { address: self.address.to_string(), why, advice }
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use selvedge_storage::{HeldStore, StoreError};
 
 use super::lease::{Lease, RENEWED_EVERY};
-use super::{Failed, Plane};
+use super::{Advice, Failed, Plane};
 
 /// Where a server makes checkpoints, in the folder of the data: on the same file system, so that files are linked.
 pub const CHECKPOINTS: &str = "checkpoints";
@@ -31,7 +31,8 @@ impl Source {
                 // Of two servers on one machine the wrong one may have been asked.
                 let folder = data_dir.join(CHECKPOINTS);
                 if !is_same(source.path().parent(), &folder) {
-                    return Err(plane.failed(format!("it serves other data than those in {}", data_dir.display())));
+                    let why = format!("it serves other data than those in {}", data_dir.display());
+                    return Err(plane.failed(why, Some(Advice::Settings)));
                 }
                 Ok(source)
             }

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use selvedge_protocol::update::Known;
 use selvedge_shards::DocumentId;
-use selvedge_storage::{DocumentKey, Examination, Found};
+use selvedge_storage::{DocumentKey, Examination, Found, StoreError};
 use serde_json::{Value, json};
 
 use super::manifest;
@@ -173,6 +173,7 @@ impl Verified {
         let opened = match store.version(document, id) {
             Ok(Some(update)) => Known::of(&update).map(drop).map_err(|refused| refused.to_string()),
             Ok(None) => Err("it is gone".to_owned()),
+            Err(StoreError::CorruptVersion { why, .. }) => Err(why.to_string()),
             Err(error) => Err(error.to_string()),
         };
         match opened {

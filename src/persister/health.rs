@@ -1,7 +1,7 @@
 //! How writing goes, for health checks and metrics: read by any thread at any time. Decides nothing.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::instruments::{Batch, Batches, Timed, Timings};
@@ -22,6 +22,8 @@ pub struct Health {
     records: AtomicU64,
     bytes: AtomicU64,
     failures: AtomicU64,
+    /// What the disk lacks, for people.
+    lacking: Mutex<Option<Arc<str>>>,
     /// Written once or twice for each batch, so nobody waits for it.
     measured: Mutex<(Timings, Batches)>,
 }
@@ -38,6 +40,7 @@ impl Default for Health {
             records: AtomicU64::default(),
             bytes: AtomicU64::default(),
             failures: AtomicU64::default(),
+            lacking: Mutex::default(),
             measured: Mutex::default(),
         }
     }
@@ -105,6 +108,12 @@ impl Health {
         self.failures.load(Ordering::Relaxed)
     }
 
+    /// How much space the disk lacks, where that is why writes fail.
+    #[must_use]
+    pub fn lacking(&self) -> Option<Arc<str>> {
+        self.lacking.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// How long batches ([`Timed::Commit`]) and syncs ([`Timed::Sync`]) took.
     #[must_use]
     pub fn timings(&self) -> Timings {
@@ -161,6 +170,10 @@ impl Health {
 
     pub(super) fn failed(&self) {
         self.failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn set_lacking(&self, lacking: Option<Arc<str>>) {
+        *self.lacking.lock().unwrap_or_else(PoisonError::into_inner) = lacking;
     }
 
     pub(super) fn set_writable(&self, writable: bool) {

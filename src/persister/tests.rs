@@ -1,5 +1,6 @@
 //! The persister's thread before stores that fail.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::sync::{Condvar, Mutex};
 use std::{env, fs, process};
@@ -118,6 +119,73 @@ fn a_failed_disk_stalls_commits_until_it_works_again() {
     persister.drain(PATIENCE).expect("the disk works");
     faults.crash();
     assert!(store.load(DocumentKey([1; 16])).expect("readable").is_some());
+}
+
+/// Full until it is said that it is not, and says what it lacks when it is asked to go on.
+struct Short {
+    store: MemoryStore,
+    is_short: Arc<AtomicBool>,
+}
+
+impl Short {
+    fn check(&self, failure: StoreError) -> Result<(), StoreError> {
+        if self.is_short.load(Ordering::SeqCst) { Err(failure) } else { Ok(()) }
+    }
+}
+
+impl Store for Short {
+    fn append(&self, records: &[storage::Append<'_>], durability: Durability) -> Result<(), StoreError> {
+        self.check(StoreError::Full)?;
+        self.store.append(records, durability)
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.store.sync()
+    }
+
+    fn load(&self, document: DocumentKey) -> Result<Option<Stored>, StoreError> {
+        self.store.load(document)
+    }
+
+    fn tail(&self, document: DocumentKey, after: u64) -> Result<Option<Vec<Record>>, StoreError> {
+        self.store.tail(document, after)
+    }
+
+    fn snapshot(&self, document: DocumentKey, sequence: u64, update: &[u8]) -> Result<(), StoreError> {
+        self.store.snapshot(document, sequence, update)
+    }
+
+    fn delete(&self, documents: &[storage::Deletion<'_>]) -> Result<(), StoreError> {
+        self.store.delete(documents)
+    }
+
+    fn recover(&self) -> Result<(), StoreError> {
+        self.check(StoreError::Short { needed_bytes: (90 << 20) - 1, free_bytes: (50 << 20) + 1 })?;
+        self.store.recover()
+    }
+}
+
+#[test]
+fn what_a_disk_lacks_is_told_until_writes_go_on() {
+    let is_short = Arc::new(AtomicBool::new(true));
+    let store = Short { store: MemoryStore::new(4), is_short: Arc::clone(&is_short) };
+    let (persister, notes) = spawn(Arc::new(store), Fsync::Always);
+    let asked = crate::health::Health::new(persister.health(), Arc::default(), 1);
+    persister.appender().append(append(1, 1, 1));
+    assert!(matches!(notes.recv_timeout(PATIENCE).expect("told"), (1, Note::CommitFailed(_))));
+    // The next is the second failure: of the recovery.
+    let begun = Instant::now();
+    while persister.health().failures() < 3 && begun.elapsed() < PATIENCE {
+        thread::sleep(Duration::from_millis(1));
+    }
+    let ready = asked.readiness();
+    assert!(!ready.is_well && ready.body.contains("\"reason\":\"storage writes fail\""), "{ready:?}");
+    assert!(ready.body.contains("the store needs 90 MiB free, there are 50 MiB\""), "{ready:?}");
+    is_short.store(false, Ordering::SeqCst);
+    assert_eq!(committed(&notes), (1, vec![(1, 1)]));
+    assert_eq!(persister.health().lacking(), None);
+    assert!(asked.readiness().is_well);
+    persister.drain(PATIENCE).expect("the disk works");
 }
 
 #[test]

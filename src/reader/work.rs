@@ -218,12 +218,13 @@ fn panic_text(panic: &(dyn Any + Send)) -> &str {
 fn read_failed(error: StoreError) -> ReadFailed {
     let why = error.to_string().into();
     match error {
-        StoreError::Corrupt { .. } => ReadFailed::Corrupt(why),
+        StoreError::Corrupt { .. } | StoreError::CorruptVersion { .. } => ReadFailed::Corrupt(why),
         StoreError::Locked { .. }
         | StoreError::NotAccessible { .. }
         | StoreError::NotADatabase { .. }
         | StoreError::Version { .. }
         | StoreError::Full
+        | StoreError::Short { .. }
         | StoreError::Io { .. }
         | StoreError::Damaged { .. }
         | StoreError::Unknown { .. }

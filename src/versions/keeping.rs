@@ -41,11 +41,13 @@ impl From<StoreError> for NotKept {
             // It was deleted in between.
             StoreError::Unknown { .. } => Self::NoDocument,
             StoreError::Corrupt { .. }
+            | StoreError::CorruptVersion { .. }
             | StoreError::Locked { .. }
             | StoreError::NotAccessible { .. }
             | StoreError::NotADatabase { .. }
             | StoreError::Version { .. }
             | StoreError::Full
+            | StoreError::Short { .. }
             | StoreError::Io { .. }
             | StoreError::Damaged { .. }
             | StoreError::SequenceZero { .. }

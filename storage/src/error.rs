@@ -28,6 +28,8 @@ pub enum StoreError {
     },
     /// The operator's: the directory was written by a version that this one cannot read. Nothing was touched.
     Version {
+        /// The directory.
+        path: PathBuf,
         /// The format found.
         found: u32,
         /// The format that this build reads and writes.
@@ -36,6 +38,13 @@ pub enum StoreError {
     /// The disk's: there is no space left. Writes fail until there is and [`Store::recover`](crate::Store::recover)
     /// has succeeded; reads go on.
     Full,
+    /// The disk's: there is less space left than going on takes. The same holds, until there is so much; nothing was written to find that out.
+    Short {
+        /// Bytes that have to be free.
+        needed_bytes: u64,
+        /// Bytes that are.
+        free_bytes: u64,
+    },
     /// The disk's: reading or writing failed. After a failed write, writes fail until
     /// [`Store::recover`](crate::Store::recover) has succeeded; reads go on.
     Io {
@@ -54,6 +63,15 @@ pub enum StoreError {
         document: DocumentKey,
         /// The record's sequence, or the snapshot's; 0 where the document's meta record is meant.
         sequence: u64,
+        /// What is wrong.
+        why: Corruption,
+    },
+    /// The disk's: this version cannot be read. Its document and its other versions are not affected.
+    CorruptVersion {
+        /// The document.
+        document: DocumentKey,
+        /// The version's number.
+        id: u64,
         /// What is wrong.
         why: Corruption,
     },
@@ -117,12 +135,13 @@ impl StoreError {
     /// succeeds. After any other error the store is as it was before the call.
     pub fn stops_writes(&self) -> bool {
         match self {
-            StoreError::Full | StoreError::Io { .. } | StoreError::Damaged { .. } => true,
+            StoreError::Full | StoreError::Short { .. } | StoreError::Io { .. } | StoreError::Damaged { .. } => true,
             StoreError::Locked { .. }
             | StoreError::NotAccessible { .. }
             | StoreError::NotADatabase { .. }
             | StoreError::Version { .. }
             | StoreError::Corrupt { .. }
+            | StoreError::CorruptVersion { .. }
             | StoreError::Unknown { .. }
             | StoreError::SequenceZero { .. }
             | StoreError::TooLarge { .. } => false,
@@ -136,14 +155,23 @@ impl fmt::Display for StoreError {
             StoreError::Locked { path } => write!(f, "{} is in use by another process", path.display()),
             StoreError::NotAccessible { path, why } => write!(f, "{} is not accessible: {why}", path.display()),
             StoreError::NotADatabase { path, why } => write!(f, "{} is not a Selvedge store: {why}", path.display()),
-            StoreError::Version { found, supported } => {
-                write!(f, "the store has format {found}, this build reads format {supported}")
+            StoreError::Version { path, found, supported } => {
+                write!(f, "the store in {} has format {found}, this build reads format {supported}", path.display())
             }
             StoreError::Full => write!(f, "no space left on the disk"),
+            StoreError::Short { needed_bytes, free_bytes } => write!(
+                f,
+                "no space left on the disk: to go on, the store needs {} MiB free, there are {} MiB",
+                needed_bytes.div_ceil(1 << 20),
+                free_bytes >> 20
+            ),
             StoreError::Io { why } => write!(f, "the disk failed: {why}"),
             StoreError::Damaged { why } => write!(f, "a file of the store is damaged, restore it from a backup: {why}"),
             StoreError::Corrupt { document, sequence, why } => {
                 write!(f, "document {document} is damaged at sequence {sequence}: {why}")
+            }
+            StoreError::CorruptVersion { document, id, why } => {
+                write!(f, "version {id} of document {document} is damaged: {why}")
             }
             StoreError::Unknown { document } => write!(f, "nothing was ever appended to document {document}"),
             StoreError::SequenceZero { document } => write!(f, "sequence 0 for document {document}: they start at 1"),

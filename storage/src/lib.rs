@@ -16,8 +16,8 @@ pub use document::DocumentKey;
 pub use error::{Corruption, Limit, StoreError};
 pub use memory::{Faults, MemoryStore};
 pub use rocks::{
-    BrokenLog, Examination, FamilyFigures, Figures, Found, HeldStore, LEVELS, RocksOptions, RocksStore, broken_log,
-    files,
+    BrokenLog, Examination, FamilyFigures, Figures, Found, HeldStore, LEVELS, RocksOptions, RocksStore, UNFINISHED,
+    broken_log, files,
 };
 pub use store::{
     Append, Catalog, Deletion, Description, Durability, Listed, Listing, NAME_BYTES_MAX, Outline, Record,

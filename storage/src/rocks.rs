@@ -28,6 +28,7 @@ use crate::{
 };
 use database::{Access, Database, Merging, WrittenAt};
 use directory::Directory;
+pub use directory::UNFINISHED;
 pub use examine::{Examination, Found};
 pub use figures::{FamilyFigures, Figures, LEVELS};
 pub use held::{HeldStore, files};
@@ -235,7 +236,8 @@ impl Store for RocksStore {
             Gate::Open => return Ok(()),
             Gate::Closed(_) => {}
         }
-        let tried = self.directory.probe_opening().and_then(|()| self.reopen());
+        let unsorted_bytes = self.database().as_ref().map(Database::unsorted_bytes);
+        let tried = self.directory.probe_opening(unsorted_bytes).and_then(|()| self.reopen());
         *gate = match &tried {
             Ok(()) => Gate::Open,
             Err(failure) => Gate::Closed(failure.clone()),

@@ -108,6 +108,12 @@ impl Database {
         figures::figures(&self.db, &self.settings, self.db.path())
     }
 
+    /// Bytes that are in no table file yet, but in memory and in logs. Of a database that is open for reading these are all that its logs hold beside
+    /// what is in table files.
+    pub(super) fn unsorted_bytes(&self) -> u64 {
+        figures::unsorted_bytes(&self.db)
+    }
+
     /// Writes all records in one batch.
     pub(super) fn append(
         &self,
@@ -439,7 +445,7 @@ impl Database {
                     self.index_names()?;
                     self.put_format()
                 }
-                Ok(found) => Err(StoreError::Version { found, supported: directory::FORMAT }),
+                Ok(found) => Err(StoreError::Version { path: path.to_owned(), found, supported: directory::FORMAT }),
                 Err(_) => Err(not_ours("its format is not a number")),
             },
             (None, Access::Create) => self.put_format(),

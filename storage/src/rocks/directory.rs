@@ -24,12 +24,17 @@ const STATE_READY: &str = "ready";
 /// A marker is never longer; more is not read.
 const MARKER_BYTES_MAX: u64 = 64;
 
+/// A file that lies beside whatever else is in a directory as long as somebody fills it with a copy of a store.
+pub const UNFINISHED: &str = "UNFINISHED";
+
 /// The subdirectory that RocksDB keeps.
 pub(super) const DATABASE: &str = "rocksdb";
 /// The file that is written to find out whether writes succeed.
 const PROBE: &str = "probe";
-/// What a probe writes beside the size of the write-ahead log: RocksDB's manifest, diary and file ends.
-const PROBE_BYTES: u64 = 256 << 10;
+/// What an opening writes beside what it sorts into files: RocksDB's manifest, diary and file ends.
+const OPENING_BYTES: u64 = 256 << 10;
+/// What others on the same file system find free at every moment, whatever is tried here.
+const LEFT_BYTES: u64 = 4 << 20;
 /// A directory that is made here is its owner's alone: all documents are in it. One that is there already stays as it is.
 const MODE: u32 = 0o700;
 /// What lies in the root of a new file system.
@@ -52,6 +57,7 @@ enum State {
 impl Directory {
     /// Takes the directory for this store alone. Writes nothing but a marker into a missing or empty directory.
     pub(super) fn claim(path: &Path) -> Result<Directory, StoreError> {
+        check_whole(path)?;
         let marker_path = path.join(MARKER);
         let marker = match OpenOptions::new().read(true).write(true).open(&marker_path) {
             Ok(marker) => marker,
@@ -105,22 +111,39 @@ impl Directory {
         self.path.join(DATABASE)
     }
 
-    /// Probes whether the disk takes what opening the database will need.
-    pub(super) fn probe_opening(&self) -> Result<(), StoreError> {
-        let bytes = self.write_ahead_log_bytes().map_err(|error| disk(&error))?;
-        self.probe(bytes.saturating_add(PROBE_BYTES))
+    /// Probes whether the disk takes what opening the database will write: what was in logs only is sorted into files. That is all of the logs where
+    /// nobody knows how much of them is in files already.
+    pub(super) fn probe_opening(&self, unsorted_bytes: Option<u64>) -> Result<(), StoreError> {
+        let log_bytes = self.write_ahead_log_bytes().map_err(|error| disk(&error))?;
+        let unsorted_bytes = unsorted_bytes.map_or(log_bytes, |unsorted_bytes| unsorted_bytes.min(log_bytes));
+        self.probe(unsorted_bytes.saturating_add(OPENING_BYTES))
     }
 
-    /// Writes and syncs this many bytes, and removes them.
+    /// Writes and syncs this many bytes, and removes them. Where that would leave others too little, nothing is written.
     pub(super) fn probe(&self, bytes: u64) -> Result<(), StoreError> {
         let path = self.path.join(PROBE);
+        // Of a process that was killed while it probed.
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(disk(&error)),
+            Ok(()) | Err(_) => {}
+        }
+        let needed_bytes = bytes.saturating_add(LEFT_BYTES);
+        if let Some(free_bytes) = self.free_bytes()?.filter(|free_bytes| *free_bytes < needed_bytes) {
+            return Err(StoreError::Short { needed_bytes, free_bytes });
+        }
         let written = write_probe(&path, bytes).and_then(|()| sync_all(&self.path));
         let removed = fs::remove_file(&path);
         written.map_err(|error| disk(&error))?;
         removed.map_err(|error| disk(&error))
     }
 
-    /// The size of the logs that an opening replays and sorts into files, which takes as much again.
+    /// What this user may still fill; nothing where the file system does not say.
+    fn free_bytes(&self) -> Result<Option<u64>, StoreError> {
+        let found = rustix::fs::statvfs(&self.path).map_err(|error| disk(&error.into()))?;
+        Ok((found.f_blocks > 0).then(|| found.f_bavail.saturating_mul(found.f_frsize)))
+    }
+
+    /// The size of the logs that an opening replays.
     fn write_ahead_log_bytes(&self) -> io::Result<u64> {
         let mut bytes = 0;
         for entry in fs::read_dir(self.database())? {
@@ -154,6 +177,7 @@ impl Drop for Directory {
 
 /// Where the database of a complete store is, for somebody who only looks: nothing is locked.
 pub(super) fn look(path: &Path) -> Result<PathBuf, StoreError> {
+    check_whole(path)?;
     let marker_path = path.join(MARKER);
     let marker = match File::open(&marker_path) {
         Ok(marker) => marker,
@@ -215,6 +239,16 @@ fn begin(path: &Path, marker_path: &Path) -> Result<File, StoreError> {
     Ok(marker)
 }
 
+fn check_whole(path: &Path) -> Result<(), StoreError> {
+    if path.join(UNFINISHED).exists() {
+        return Err(foreign(
+            path,
+            "a copy into it was broken off (a backup or a restore), and what is in it is not whole",
+        ));
+    }
+    Ok(())
+}
+
 fn check_empty(path: &Path, but_for: Option<&str>) -> Result<(), StoreError> {
     for entry in fs::read_dir(path).map_err(|error| not_accessible(path, &error))? {
         let name = entry.map_err(|error| not_accessible(path, &error))?.file_name();
@@ -232,7 +266,7 @@ fn parse_marker(path: &Path, text: &str) -> Result<(State, u32), StoreError> {
     // The format first: another one may end its line in its own way.
     let format = match format.parse().map_err(|_| unknown())? {
         format @ (FORMAT | FORMAT_WITHOUT_NAMES) => format,
-        found => return Err(StoreError::Version { found, supported: FORMAT }),
+        found => return Err(StoreError::Version { path: path.to_owned(), found, supported: FORMAT }),
     };
     match state.strip_suffix('\n') {
         Some(STATE_NEW) => Ok((State::New, format)),

@@ -6,7 +6,7 @@ use std::path::Path;
 use rocksdb::statistics::Ticker;
 use rocksdb::{ColumnFamily, DB, DEFAULT_COLUMN_FAMILY_NAME, Options, properties};
 
-use super::database::{LOG, META, SNAPSHOT};
+use super::database::{LOG, META, NAMES, SNAPSHOT, VERSION, VERSION_PART};
 
 /// Levels of files that a column family has (RocksDB: `num_levels`).
 pub const LEVELS: usize = 7;
@@ -87,6 +87,13 @@ pub(super) fn figures(db: &DB, options: &Options, path: &Path) -> Figures {
         block_cache_hits: ticker(Ticker::BlockCacheHit),
         block_cache_misses: ticker(Ticker::BlockCacheMiss),
     }
+}
+
+/// Bytes that wait to be written to table files, of all column families.
+pub(super) fn unsorted_bytes(db: &DB) -> u64 {
+    let families = [DEFAULT_COLUMN_FAMILY_NAME, LOG, SNAPSHOT, META, NAMES, VERSION, VERSION_PART];
+    let there = families.into_iter().filter_map(|name| db.cf_handle(name));
+    there.map(|family| int(db, family, properties::CUR_SIZE_ALL_MEM_TABLES)).sum()
 }
 
 fn of_family(db: &DB, family: &ColumnFamily, name: &'static str) -> FamilyFigures {

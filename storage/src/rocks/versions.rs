@@ -53,7 +53,7 @@ impl Database {
             options.fill_cache(false);
             let mode = IteratorMode::From(&keys.start, Direction::Forward);
             for entry in self.db.iterator_cf_opt(self.family(VERSION_PART), options, mode) {
-                let (key, _) = entry.map_err(|error| reading(document, id, &error))?;
+                let (key, _) = entry.map_err(|error| reading_version(document, id, &error))?;
                 batch.delete_cf(self.family(VERSION_PART), key);
             }
         }
@@ -79,9 +79,9 @@ impl Database {
 
     pub(super) fn version(&self, document: DocumentKey, id: u64) -> Result<Option<(Version, Vec<u8>)>, StoreError> {
         let view = self.db.snapshot();
-        let corrupt = |why| StoreError::Corrupt { document, sequence: id, why };
+        let corrupt = |why| StoreError::CorruptVersion { document, id, why };
         let found = view.get_pinned_cf(self.family(VERSION), keys::version(document, id));
-        let Some(value) = found.map_err(|error| reading(document, id, &error))? else { return Ok(None) };
+        let Some(value) = found.map_err(|error| reading_version(document, id, &error))? else { return Ok(None) };
         let VersionMeta { version, parts } = record::parse_version(document, id, &value).map_err(corrupt)?;
         let mut update = Vec::with_capacity(usize::try_from(version.bytes).unwrap_or(0));
         for part in 0..parts {
@@ -89,7 +89,7 @@ impl Database {
             options.fill_cache(false);
             let key = keys::version_part(document, id, part);
             let found = view.get_pinned_cf_opt(self.family(VERSION_PART), key, options);
-            let value = found.map_err(|error| reading(document, id, &error))?;
+            let value = found.map_err(|error| reading_version(document, id, &error))?;
             let value = value.ok_or_else(|| corrupt(Corruption::Missing))?;
             update.extend_from_slice(record::parse_version_part(document, id, part, &value).map_err(corrupt)?);
         }
@@ -109,5 +109,13 @@ impl Database {
             Some(Ok((key, _))) => Ok(keys::version_id(&key)),
             Some(Err(error)) => Err(reading(document, 0, &error)),
         }
+    }
+}
+
+/// An error of a read: the version's where RocksDB found damage, the disk's otherwise.
+fn reading_version(document: DocumentKey, id: u64, error: &rocksdb::Error) -> StoreError {
+    match reading(document, 0, error) {
+        StoreError::Corrupt { document, sequence: _, why } => StoreError::CorruptVersion { document, id, why },
+        other => other,
     }
 }

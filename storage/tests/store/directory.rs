@@ -89,7 +89,7 @@ fn a_newer_format_is_refused() {
     let scratch = Scratch::new();
     drop(open(&scratch.store()).expect("opens"));
     fs::write(scratch.store().join("SELVEDGE"), "selvedge storage 3 whatever\n").expect("the directory is ours");
-    assert_eq!(refused(&scratch.store()), StoreError::Version { found: 3, supported: 2 });
+    assert_eq!(refused(&scratch.store()), StoreError::Version { path: scratch.store(), found: 3, supported: 2 });
 }
 
 #[test]

@@ -1,12 +1,14 @@
 //! A full disk stops writes and nothing else, and frees them without a restart.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, OpenOptions},
     io::Write,
     path::Path,
+    thread,
+    time::Duration,
 };
 
-use selvedge_storage::{Append, Durability::Synced, Store, StoreError};
+use selvedge_storage::{Append, Durability::Synced, RocksOptions, RocksStore, Store, StoreError};
 
 use crate::support::{Mount, Scratch, document, name, open, skip};
 
@@ -46,13 +48,18 @@ fn fill(path: &Path, room_bytes: u64) {
     file.set_len(kept).expect("a file can be cut");
 }
 
+#[track_caller]
+fn check_full(failure: &StoreError) {
+    assert!(matches!(failure, StoreError::Full | StoreError::Short { .. }), "{failure}");
+}
+
 /// Appends until the disk is full; the last sequence that was acknowledged.
 fn append_until_full(store: &dyn Store, mut acknowledged: u64) -> u64 {
     loop {
         match append(store, acknowledged + 1) {
             Ok(()) => acknowledged += 1,
             Err(failure) => {
-                assert_eq!(failure, StoreError::Full);
+                check_full(&failure);
                 return acknowledged;
             }
         }
@@ -80,11 +87,11 @@ fn a_full_disk_stops_writes_until_there_is_space_and_takes_nothing() {
             fill(&topping, 0);
             match store.recover() {
                 Ok(()) => fs::remove_file(&topping).expect("the topping is ours"),
-                Err(failure) => break assert_eq!(failure, StoreError::Full),
+                Err(failure) => break check_full(&failure),
             }
         }
-        assert_eq!(append(&store, acknowledged + 1), Err(StoreError::Full));
-        assert_eq!(store.snapshot(document(1), acknowledged, b"s"), Err(StoreError::Full));
+        check_full(&append(&store, acknowledged + 1).expect_err("nothing is written"));
+        check_full(&store.snapshot(document(1), acknowledged, b"s").expect_err("nothing is written"));
         check_all(&store, acknowledged);
 
         fs::remove_file(&ballast).expect("the ballast is ours");
@@ -103,4 +110,76 @@ fn a_full_disk_stops_writes_until_there_is_space_and_takes_nothing() {
     drop(store);
     let store = open(&disk.path().join("store")).expect("opens again");
     assert_eq!(check_all(&store, acknowledged), acknowledged);
+}
+
+#[test]
+fn too_little_space_is_told_and_not_used_up() {
+    /// In the log and in memory, and in no file yet.
+    const UNSORTED_BYTES: u64 = 12 << 20;
+    let scratch = Scratch::new();
+    let options = ["-t", "tmpfs", "-o", "size=128m", "tmpfs"];
+    let disk = match Mount::new(&scratch.path().join("disk"), &options) {
+        Ok(disk) => disk,
+        Err(why) => return skip("too little space", &why),
+    };
+    let (ballast, topping) = (disk.path().join("ballast"), disk.path().join("topping"));
+    let path = disk.path().join("store");
+    let store = RocksStore::open(&path, RocksOptions::default()).expect("opens");
+    let mut acknowledged = 0;
+    while acknowledged < UNSORTED_BYTES / 4096 {
+        append(&store, acknowledged + 1).expect("there is space");
+        acknowledged += 1;
+    }
+    fill(&ballast, 1 << 20);
+    acknowledged = append_until_full(&store, acknowledged);
+    fill(&topping, 0);
+    let ballast_bytes = fs::metadata(&ballast).expect("it is there").len();
+    let cut = OpenOptions::new().write(true).open(&ballast).and_then(|file| file.set_len(ballast_bytes - (8 << 20)));
+    cut.expect("a file can be cut");
+    // What is made and removed in a folder shows in its time. RocksDB's own it touches when it likes.
+    let touched = || fs::metadata(&path).and_then(|it| it.modified()).expect("it is there");
+    let before = touched();
+    let failure = store.recover().expect_err("that is too little");
+    let StoreError::Short { needed_bytes, free_bytes } = failure else { panic!("{failure}") };
+    let log_bytes = store.figures().expect("it is read").write_ahead_log_bytes;
+    assert!((UNSORTED_BYTES..log_bytes + (5 << 20)).contains(&needed_bytes), "{needed_bytes} for a log of {log_bytes}");
+    // RocksDB may give back what it began to write.
+    assert!(free_bytes < needed_bytes, "{free_bytes}");
+    assert_eq!(touched(), before, "nothing is tried where it cannot succeed");
+    assert_eq!(append(&store, acknowledged + 1), Err(failure), "whoever writes is told");
+    check_all(&store, acknowledged);
+
+    fs::remove_file(&ballast).expect("the ballast is ours");
+    store.recover().expect("there is space");
+    append(&store, check_all(&store, acknowledged) + 1).expect("there is space");
+}
+
+#[test]
+fn what_is_in_files_already_needs_no_space_again() {
+    /// More than is kept in memory of one kind, and less than of all: the log of the older half is kept for what else is in it.
+    const LOG_BYTES: u64 = 44 << 20;
+    let scratch = Scratch::new();
+    let options = ["-t", "tmpfs", "-o", "size=160m", "tmpfs"];
+    let disk = match Mount::new(&scratch.path().join("disk"), &options) {
+        Ok(disk) => disk,
+        Err(why) => return skip("what is in files", &why),
+    };
+    let store = RocksStore::open(disk.path().join("store"), RocksOptions::default()).expect("opens");
+    let mut acknowledged = 0;
+    while acknowledged < LOG_BYTES / 4096 {
+        append(&store, acknowledged + 1).expect("there is space");
+        acknowledged += 1;
+    }
+    let figures = || store.figures().expect("it is open");
+    while figures().families[0].files_bytes == 0 {
+        thread::sleep(Duration::from_millis(10));
+    }
+    let (ballast, topping) = (disk.path().join("ballast"), disk.path().join("topping"));
+    fill(&ballast, 1 << 20);
+    append_until_full(&store, acknowledged);
+    fill(&topping, 0);
+    let failure = store.recover().expect_err("there is no space");
+    let StoreError::Short { needed_bytes, .. } = failure else { panic!("{failure}") };
+    let log_bytes = figures().write_ahead_log_bytes;
+    assert!(log_bytes >= LOG_BYTES && needed_bytes + (16 << 20) < log_bytes, "{needed_bytes} for a log of {log_bytes}");
 }
