@@ -23,6 +23,9 @@ use crate::settings::Settings;
 /// From the first byte of a head, or the end of the request before, to the end of the head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Of a head, and of what is read of a body at once. A head that is longer is answered with 431.
+const HEAD_BYTES_MAX: usize = 32 << 10;
+
 /// For a client that takes nothing of an answer: a place is for those who read.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -102,7 +105,9 @@ async fn answer(
 ) {
     // A connection without it is only slower.
     let _ = socket.set_nodelay(true);
-    let connection = http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).serve_connection(
+    let mut rules = http1::Builder::new();
+    rules.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES_MAX);
+    let connection = rules.serve_connection(
         TokioIo::new(Taken::new(socket, WRITE_TIMEOUT)),
         service_fn(|mut request| {
             request.extensions_mut().insert(peer);
