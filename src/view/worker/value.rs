@@ -15,6 +15,8 @@ const BINARY: &str = "$binary";
 const BIGINT: &str = "$bigint";
 const NUMBER: &str = "$number";
 const UNDEFINED: &str = "$undefined";
+/// What lies too deep, where that is cut off. Only shown, never read.
+const CUT: &str = "$cut";
 
 /// Beyond, not every whole number is a number of JavaScript.
 const SAFE_INTEGER_MAX: i64 = (1 << 53) - 1;
@@ -22,6 +24,11 @@ const SAFE_INTEGER_MAX: i64 = (1 << 53) - 1;
 /// Why a value cannot be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TooDeep;
+
+/// What stands in the place of what lies too deep. No value of a document is shown like it.
+pub(super) fn cut() -> Value {
+    json!({ CUT: true })
+}
 
 /// One level more.
 pub(super) fn deeper(depth: usize) -> Result<usize, TooDeep> {
