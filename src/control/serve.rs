@@ -23,7 +23,8 @@ use crate::settings::Settings;
 /// From the first byte of a head, or the end of the request before, to the end of the head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Of a head, and of what is read of a body at once. A head that is longer is answered with 431.
+/// Of what is read at once, of a head and of a body. A head that has not ended after so many bytes is answered with 431; as one that nearly has so
+/// many is read on by as many again, one of twice as many may pass.
 const HEAD_BYTES_MAX: usize = 32 << 10;
 
 /// For a client that takes nothing of an answer: a place is for those who read.

@@ -46,7 +46,7 @@ fn heads_are_short_and_name_one_host() {
     };
     let short = told(&(head(31 << 10) + "\r\n\r\n"));
     assert!(short.starts_with("HTTP/1.1 200 "), "{short}");
-    // It goes on, but nothing more of it is waited for.
+    // It has not ended, but nothing more of it is waited for.
     let long = told(&head(32 << 10));
     assert!(long.starts_with("HTTP/1.1 431 "), "{long}");
     for path in ["/v1/documents", "/healthz", "/"] {
