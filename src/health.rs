@@ -137,12 +137,17 @@ impl Health {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
     fn cores_that_stand_still_are_named() {
         let started = Instant::now().checked_sub(2 * SILENCE_MAX).expect("the machine has run for some seconds");
         let health = Health { turning: Turning::new(3, started), ..Health::default() };
+        for second in 1..=2 * SILENCE_MAX.as_secs() {
+            health.turning().alive(started + Duration::from_secs(second));
+        }
         health.turning().turned(1, Instant::now());
         let checked = health.liveness();
         assert!(!checked.is_well);

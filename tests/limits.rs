@@ -390,7 +390,23 @@ fn memory_that_runs_short_is_taken_from_those_who_hold_most() {
 
 #[test]
 fn nobody_is_let_in_where_there_is_no_memory_and_health_says_so() {
-    let mut server = start(&["--memory-max-bytes", "1"]);
+    let mut server = start(&["--memory-max-bytes", "64MiB", "--connection-bytes-per-second-max", "0"]);
+    let address = server.address;
+    let is_short = || http(address, b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n").contains("memory is short");
+    let whole = frame(0x82, &vec![0; 2 << 20]);
+    let mut holding = Vec::new();
+    while !is_short() {
+        let before = count(&mut server, "memory_used_bytes");
+        for _ in 0..2 {
+            let (mut client, answer) = upgrade(&server, 2, &format!("/yjs/holding-{}", holding.len()));
+            if answer == Answer::Open {
+                client.send_raw(&whole[..whole.len() - 1]);
+                holding.push(client);
+            }
+        }
+        // Until it is seen: each core says what all of them use.
+        while !is_short() && count(&mut server, "memory_used_bytes") < before + 2 * (2 << 20) {}
+    }
     let (_, answer, said) = knock(&server, 1, b"", "/yjs/a", "");
     assert_eq!(answer, Answer::Status(503), "{said}");
     assert!(said.contains("memory is short") && said.contains("\r\nRetry-After: "), "{said}");

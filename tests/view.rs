@@ -13,7 +13,7 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::body::Bytes;
-use documents::{Writer, hex};
+use documents::{Deep, Writer, hex};
 use processes::Worker;
 use selvedge::view::{Death, Operation, Options, Size, View, ViewError};
 use serde_json::{Value, json};
@@ -248,6 +248,112 @@ fn what_cannot_be_done_is_refused_with_its_place_and_nothing_is_done() {
             assert!(said.contains(why), "{operation}: {said}");
         }
         assert_eq!(view.counters().workers_started, 1, "no worker was lost: {:?}", view.counters());
+    });
+}
+
+/// So many lists, each in the one before.
+fn nested(levels: usize) -> Value {
+    (0..levels).fold(json!(1), |value, _| json!([value]))
+}
+
+/// What PATCH takes can be shown, kept and brought back; one level more of anything is refused.
+#[test]
+fn what_would_lie_too_deep_is_not_put_in() {
+    run(async {
+        let view = View::new(Options { requests_per_worker_max: 1_000, ..options() });
+        let containers = json!([
+            { "op": "map_set", "root": "map", "key": "map", "value": { "$map": { "a": 1, "b": { "$map": { "$c": 1 } } } } },
+            { "op": "map_set", "root": "map", "key": "array", "value": { "$array": [{ "$array": [1] }] } },
+            { "op": "map_set", "root": "map", "key": "text", "value": { "$text": [{ "insert": { "$map": {} } }] } },
+            { "op": "map_set", "root": "map", "key": "xml", "value": { "$xml": { "children": [
+                { "name": "p", "children": [{ "text": "x" }, { "value": { "$map": {} } }] },
+            ] } } },
+            { "op": "text_embed", "root": "text", "index": 0, "value": { "a": 1 } },
+            { "op": "array_insert", "root": "array", "index": 0, "values": [1, { "$xml": { "name": "p" } }] },
+            { "op": "array_insert", "root": "xml", "index": 0, "values": [{ "$xml": { "name": "p" } }] },
+        ]);
+        let update = view.patch(hex("0000"), operations(containers)).await.expect("an edit");
+        let writer = Writer::new(9);
+        writer.apply(&update);
+        let document = writer.update();
+        let of = |root: &'static str, path: Value| move |value: Value| json!({ "op": "map_set", "root": root, "path": path, "key": "k", "value": value });
+        let set = |path: Value| of("map", path);
+        let insert = |path: Value| move |value: Value| json!({ "op": "array_insert", "root": "map", "path": path, "index": 0, "values": [value] });
+        let format = |path: Value| {
+            move |value: Value| {
+                let attributes = json!({ "k": value });
+                let text = json!({ "op": "text_insert", "root": "map", "index": 0, "text": "x" });
+                let mut operation = text.as_object().expect("it is one").clone();
+                operation.extend([("path".into(), path.clone()), ("attributes".into(), attributes)]);
+                operation.into()
+            }
+        };
+        let ways: Vec<Box<dyn Fn(Value) -> Value>> = vec![
+            Box::new(set(json!([]))),
+            Box::new(set(json!(["map"]))),
+            Box::new(set(json!(["map", "b"]))),
+            Box::new(insert(json!(["array"]))),
+            Box::new(insert(json!(["array", 0]))),
+            Box::new(set(json!(["text", 0]))),
+            Box::new(format(json!(["text"]))),
+            Box::new(set(json!(["xml", 0]))),
+            Box::new(format(json!(["xml", 0, 0]))),
+            Box::new(set(json!(["xml", 0, 0]))),
+            Box::new(set(json!(["xml", 0, 1]))),
+            Box::new(of("array", json!([1]))),
+            Box::new(of("xml", json!([0]))),
+            Box::new(|value| json!({ "op": "array_insert", "root": "array", "index": 0, "values": [value] })),
+            Box::new(|value| json!({ "op": "text_embed", "root": "text", "index": 0, "value": { "k": value } })),
+            Box::new(|value| {
+                let attributes = json!({ "k": value });
+                json!({ "op": "text_format", "root": "text", "index": 0, "length": 1, "attributes": attributes })
+            }),
+        ];
+        for way in ways {
+            let (mut levels, mut refused, mut accepted) = (80, None, None);
+            while refused.is_none() {
+                match view.patch(document.clone(), operations(json!([way(nested(levels))]))).await {
+                    Ok(update) => accepted = Some(update),
+                    Err(error) => refused = Some(error),
+                }
+                levels += 1;
+            }
+            let what = way(json!(levels - 1));
+            let Some(ViewError::BadOperation { index: 0, why }) = refused else { panic!("{what}: {refused:?}") };
+            let root = what["root"].as_str().expect("it has one");
+            assert!(why.contains(&format!("more than 100 levels deep, at [\"{root}\",[")), "{what}: {why}");
+            let writer = Writer::new(10);
+            writer.apply(&document);
+            writer.apply(&accepted.expect("fewer levels are taken"));
+            let deepest = writer.update();
+            let shown = json_of(&view, deepest.clone()).await;
+            assert!(shown.is_ok(), "{what}: {shown:?}");
+            let later = json!([{ "op": "map_set", "root": "later", "key": "k", "value": 1 }]);
+            writer.apply(&view.patch(deepest.clone(), operations(later)).await.expect("an edit"));
+            let back = view.restore(writer.update(), deepest).await;
+            assert!(back.is_ok(), "{what}: {back:?}");
+        }
+    });
+}
+
+#[test]
+fn what_lies_too_deep_now_does_not_keep_a_version_from_coming_back() {
+    run(async {
+        let view = View::new(Options { requests_per_worker_max: 1_000, ..options() });
+        let version = Writer::with_everything().update();
+        let wanted = json_of(&view, version.clone()).await.expect("a document");
+        for deep in [Deep::Value, Deep::Maps, Deep::Format] {
+            let writer = Writer::new(9);
+            writer.apply(&version);
+            writer.deepen(deep);
+            let now = writer.update();
+            let shown = json_of(&view, now.clone()).await;
+            assert!(matches!(shown, Err(ViewError::TooLarge { what: Size::Depth, .. })), "{shown:?}");
+            let comparison = compared(&view, version.clone(), now.clone()).await.expect("two states").to_string();
+            assert!(comparison.contains(r#"{"$cut":true}"#), "{comparison}");
+            writer.apply(&view.restore(now, version.clone()).await.expect("a version of it"));
+            assert_eq!(json_of(&view, writer.update()).await.expect("a document"), wanted);
+        }
     });
 }
 

@@ -11,6 +11,7 @@ mod entry_name;
 mod export;
 pub(super) mod failure;
 mod import;
+mod inventory;
 mod list;
 mod metadata;
 pub(super) mod name;

@@ -1,29 +1,40 @@
 //! Keeps pages of other sites out where no token does it: a browser on this machine would carry their requests to us. Where tokens are asked
-//! for, no page has one but our own.
+//! for, no page has one but our own. And keeps out whoever says two hosts.
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::header::{HOST, ORIGIN};
-use axum::http::{HeaderMap, Method, StatusCode};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::Context;
 use super::problem::Problem;
 
+/// What programs ask for, and our own pages.
+const API: &str = "/v1/";
+
+/// What a browser says of a page that made it ask: one of ours, or none at all. Programs do not say it.
+const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+const OWN_SITES: [&str; 2] = ["same-origin", "none"];
+
 /// The layer.
 pub(super) async fn guard(State(context): State<Arc<Context>>, request: Request, next: Next) -> Response {
+    // Which of two is meant, proxies and servers do not agree on (RFC 9112, section 3.2).
+    if request.headers().get_all(HOST).iter().nth(1).is_some() {
+        return Problem::bad_request("Host may be given once only (RFC 9112, section 3.2)").into_response();
+    }
     if context.authority().is_open()
-        && let Err(problem) = check(request.method(), request.headers())
+        && let Err(problem) = check(request.method(), request.uri().path(), request.headers())
     {
         return problem.into_response();
     }
     next.run(request).await
 }
 
-fn check(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
+fn check(method: &Method, path: &str, headers: &HeaderMap) -> Result<(), Problem> {
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     // A name that somebody else lets point here (DNS rebinding) makes their page one of the same origin.
     if !is_of_this_machine(host) {
@@ -31,6 +42,11 @@ fn check(method: &Method, headers: &HeaderMap) -> Result<(), Problem> {
             StatusCode::MISDIRECTED_REQUEST,
             "without tokens the control plane answers to an IP address or localhost only (Host)",
         ));
+    }
+    // Who reads holds streams and workers, too, though the page gets to see nothing of it. What a person follows a link to stays open.
+    if path.starts_with(API) && headers.get(SEC_FETCH_SITE).is_some_and(|site| !OWN_SITES.iter().any(|own| site == own))
+    {
+        return Err(Problem::forbidden("a page of another site must not ask for this (Sec-Fetch-Site)"));
     }
     if method.is_safe() {
         return Ok(());
@@ -81,8 +97,30 @@ mod tests {
         ];
         for (host, origin, read, write) in cases {
             let headers = headers(host, origin);
-            assert_eq!(check(&Method::GET, &headers).is_ok(), read, "GET {host} {origin:?}");
-            assert_eq!(check(&Method::POST, &headers).is_ok(), write, "POST {host} {origin:?}");
+            let path = "/v1/documents";
+            assert_eq!(check(&Method::GET, path, &headers).is_ok(), read, "GET {host} {origin:?}");
+            assert_eq!(check(&Method::POST, path, &headers).is_ok(), write, "POST {host} {origin:?}");
+        }
+    }
+
+    #[test]
+    fn pages_of_other_sites_start_nothing_by_reading() {
+        let paths = ["/v1/events", "/v1/export", "/", "/play", "/healthz", "/readyz", "/metrics", "/openapi.json"];
+        for (site, asks) in [
+            (None, true),
+            (Some("same-origin"), true),
+            (Some("none"), true),
+            (Some("same-site"), false),
+            (Some("cross-site"), false),
+        ] {
+            let mut headers = headers("localhost:8421", None);
+            if let Some(site) = site {
+                headers.insert(SEC_FETCH_SITE, site.parse().expect("a header"));
+            }
+            for path in paths {
+                let expected = asks || !path.starts_with("/v1/");
+                assert_eq!(check(&Method::GET, path, &headers).is_ok(), expected, "{path} {site:?}");
+            }
         }
     }
 }

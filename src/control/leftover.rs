@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
 use axum::http::HeaderValue;
-use axum::http::header::CONNECTION;
+use axum::http::header::{CONNECTION, EXPECT};
 use axum::middleware::Next;
 use axum::response::Response;
 use futures_util::StreamExt;
@@ -26,7 +26,12 @@ const PATIENCE: Duration = Duration::from_secs(2);
 const _: () = assert!(LEFTOVER_BYTES_MAX >= 2 * JSON_BYTES_MAX);
 
 /// Where a body comes back to that nobody has read to its end.
-type Shelf = Arc<Mutex<Option<Body>>>;
+type Shelf = Arc<Mutex<Option<Left>>>;
+
+struct Left {
+    body: Body,
+    is_begun: bool,
+}
 
 /// The layer.
 pub(super) async fn leftover(request: Request, next: Next) -> Response {
@@ -34,14 +39,16 @@ pub(super) async fn leftover(request: Request, next: Next) -> Response {
     if body.is_end_stream() {
         return next.run(Request::from_parts(parts, body)).await;
     }
+    // Who waits to be told to send (RFC 9110, section 10.1.1), and is refused, has nothing on its way.
+    let waits = parts.headers.contains_key(EXPECT);
     let shelf = Shelf::default();
-    let lent = Lent { body: Some(body), shelf: Arc::clone(&shelf) };
+    let lent = Lent { body: Some(body), is_begun: false, shelf: Arc::clone(&shelf) };
     let mut response = next.run(Request::from_parts(parts, Body::new(lent))).await;
     let is_refusal = response.status().is_client_error() || response.status().is_server_error();
     // In any other case whoever has the body still reads it, or the answer is to come with its end.
     let left = shelf.lock().unwrap_or_else(PoisonError::into_inner).take().filter(|_| is_refusal);
     if let Some(left) = left
-        && !discard(left).await
+        && ((waits && !left.is_begun) || !discard(left.body).await)
     {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
@@ -68,6 +75,8 @@ async fn discard(body: Body) -> bool {
 struct Lent {
     /// Until it is dropped.
     body: Option<Body>,
+    /// Somebody has asked for some of it.
+    is_begun: bool,
     shelf: Shelf,
 }
 
@@ -79,6 +88,7 @@ impl HttpBody for Lent {
         mut self: Pin<&mut Self>,
         context: &mut TaskContext<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        self.is_begun = true;
         match &mut self.body {
             Some(body) => Pin::new(body).poll_frame(context),
             None => Poll::Ready(None),
@@ -96,7 +106,8 @@ impl HttpBody for Lent {
 
 impl Drop for Lent {
     fn drop(&mut self) {
-        let body = self.body.take().filter(|body| !body.is_end_stream());
-        *self.shelf.lock().unwrap_or_else(PoisonError::into_inner) = body;
+        let is_begun = self.is_begun;
+        let left = self.body.take().filter(|body| !body.is_end_stream()).map(|body| Left { body, is_begun });
+        *self.shelf.lock().unwrap_or_else(PoisonError::into_inner) = left;
     }
 }

@@ -42,7 +42,7 @@ const PROGRESS: NotForContentType = NotForContentType::const_new("application/x-
 pub(super) fn all(context: Arc<Context>) -> Router {
     let limits = context.settings();
     let timeout = Duration::from_millis(limits.control_timeout_ms);
-    let ordinary = ordinary(limits)
+    let ordinary = ordinary()
         .layer(DefaultBodyLimit::max(limits.control_body_bytes_max))
         .layer(middleware::from_fn(move |request, next| in_time(timeout, request, next)));
     let compressed = SizeAbove::new(COMPRESSED_BYTES_MIN).and(NotForContentType::SSE).and(PROGRESS);
@@ -68,7 +68,7 @@ pub(super) fn all(context: Arc<Context>) -> Router {
 }
 
 /// Requests whose bodies, answers and times are bound by the settings.
-fn ordinary(settings: &Settings) -> Router<Arc<Context>> {
+fn ordinary() -> Router<Arc<Context>> {
     Router::new()
         .merge(checkpoints::routes())
         .merge(documents::routes())
@@ -76,7 +76,7 @@ fn ordinary(settings: &Settings) -> Router<Arc<Context>> {
         .merge(metrics::routes())
         .merge(openapi::routes())
         .merge(playground::routes())
-        .merge(settings::routes(settings))
+        .merge(settings::routes())
         .merge(status::routes())
         .merge(versions::routes())
         .merge(web::routes())

@@ -23,6 +23,10 @@ use crate::settings::Settings;
 /// From the first byte of a head, or the end of the request before, to the end of the head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
 
+/// Of what is read at once, of a head and of a body. A head that has not ended after so many bytes is answered with 431; as one that nearly has so
+/// many is read on by as many again, one of twice as many may pass.
+const HEAD_BYTES_MAX: usize = 32 << 10;
+
 /// For a client that takes nothing of an answer: a place is for those who read.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -102,7 +106,9 @@ async fn answer(
 ) {
     // A connection without it is only slower.
     let _ = socket.set_nodelay(true);
-    let connection = http1::Builder::new().timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).serve_connection(
+    let mut rules = http1::Builder::new();
+    rules.timer(TokioTimer::new()).header_read_timeout(HEAD_TIMEOUT).max_buf_size(HEAD_BYTES_MAX);
+    let connection = rules.serve_connection(
         TokioIo::new(Taken::new(socket, WRITE_TIMEOUT)),
         service_fn(|mut request| {
             request.extensions_mut().insert(peer);

@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::rejection::BytesRejection;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::body::Body;
+use axum::extract::State;
 use axum::http::header::{ETAG, IF_MATCH};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -16,6 +15,7 @@ use serde_json::{Map, Value, json};
 
 use super::Context;
 use super::access::Admin;
+use super::documents::body;
 use super::problem::Problem;
 use crate::settings::live::{Change, Changed, Rejected, Revision};
 use crate::settings::{Literal, SETTINGS, Setting, Settings, report};
@@ -26,11 +26,8 @@ const SECRET: &str = "(secret)";
 /// Largest body: several times all names with values. What is checked on this thread keeps everybody else.
 const BODY_BYTES_MAX: usize = 64 << 10;
 
-pub(super) fn routes(settings: &Settings) -> Router<Arc<Context>> {
-    Router::new()
-        .route("/v1/settings", get(read).patch(change))
-        .route("/v1/settings/rollback", post(roll_back))
-        .layer(DefaultBodyLimit::max(body_bytes_max(settings)))
+pub(super) fn routes() -> Router<Arc<Context>> {
+    Router::new().route("/v1/settings", get(read).patch(change)).route("/v1/settings/rollback", post(roll_back))
 }
 
 /// Where all bodies are bound by less, these are as well.
@@ -54,15 +51,10 @@ async fn change(
     Admin(caller): Admin,
     State(context): State<Arc<Context>>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Body,
 ) -> Result<Response, Problem> {
-    let body = body.map_err(|rejection| match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => {
-            let bytes_max = body_bytes_max(context.settings());
-            Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body may have {bytes_max} bytes"))
-        }
-        _ => Problem::bad_request(format!("the body did not arrive: {}", rejection.body_text())),
-    })?;
+    body::expect_plain(&headers)?;
+    let (body, _held) = body::whole(&context.room, &headers, body, body_bytes_max(context.settings())).await?;
     let patch: Map<String, Value> = serde_json::from_slice(&body)
         .map_err(|error| Problem::bad_request(format!("the body has to be an object of names and values: {error}")))?;
     let changed = context.live.patch(&patch, expected(&headers)?, caller.subject().cloned());

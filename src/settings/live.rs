@@ -222,6 +222,8 @@ impl Live {
         let number = if is_same { before.number } else { before.number + 1 };
         let revision = Arc::new(Revision { number, effective, base, given, pending });
         match cause {
+            // What a file says behind what was given is in force nowhere: to go back from it would change nothing.
+            Cause::Reloaded if changes.is_empty() => {}
             Cause::Patched { .. } | Cause::Reloaded if !is_same => {
                 if past.earlier.len() >= EARLIER_MAX {
                     past.earlier.pop_front();

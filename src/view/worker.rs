@@ -3,6 +3,7 @@
 mod base64;
 mod build;
 mod compare;
+mod deep;
 mod difference;
 mod document;
 mod edit;

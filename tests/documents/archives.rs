@@ -9,6 +9,9 @@ use tar::{Archive, Builder, EntryType, Header};
 use super::plane::Answer;
 use super::*;
 
+/// The entry that says what is in an archive.
+const MANIFEST: &str = "selvedge-export.json";
+
 fn import(plane: &Plane, query: &str, archive: &[u8]) -> Answer {
     plane.ask(&format!("POST /v1/import{query}"), &[("content-type", "application/x-tar")], archive)
 }
@@ -55,7 +58,8 @@ fn what_is_taken_out_can_be_put_in_again() {
     let lines = import(other, "", &exported.body).expect(200).lines();
     assert_eq!(lines.len(), 6, "{lines:?}");
     assert!(lines[..5].iter().all(|line| line["result"] == "created" && line["sequence"] == 1), "{lines:?}");
-    let sum = json!({"complete": true, "created": 5, "merged": 0, "skipped": 0, "failed": 0, "refused": 0});
+    let sum =
+        json!({"complete": true, "expected": 5, "created": 5, "merged": 0, "skipped": 0, "failed": 0, "refused": 0});
     assert_eq!(lines[5], sum);
     assert_eq!(entries(&other.get("/v1/export").expect(200).body)[..5], found[..5]);
 }
@@ -166,6 +170,7 @@ fn each_bad_entry_gets_its_line_and_nothing_else_is_touched() {
     link.set_size(0);
     archive.append_link(&mut link, "link.yjs", "/etc/passwd").expect("it is in memory");
     put(&mut archive, "good.yjs", &letter(1, b'x'));
+    put(&mut archive, MANIFEST, br#"{"documents": 7, "failed": 0}"#);
     let archive = archive.into_inner().expect("it is in memory");
     let lines = import(plane, "", &archive).expect(200).lines();
     let results: Vec<_> = lines.iter().map(|line| line["result"].as_str().unwrap_or("-")).collect();
@@ -188,6 +193,35 @@ fn each_bad_entry_gets_its_line_and_nothing_else_is_touched() {
         assert!(lines.len() > documents, "{lines:?}");
     }
     assert_eq!(import(plane, "", &[0; 1024]).expect(200).lines().len(), 1);
+}
+
+#[test]
+fn an_archive_that_lacks_what_it_says_or_says_nothing_is_not_complete() {
+    let Fixture { plane, .. } = &Fixture::start(&[]);
+    let sum = |manifest: Option<&str>| {
+        let mut archive = Builder::new(Vec::new());
+        put(&mut archive, "a.yjs", &letter(1, b'x'));
+        if let Some(manifest) = manifest {
+            put(&mut archive, MANIFEST, manifest.as_bytes());
+        }
+        let archive = archive.into_inner().expect("it is in memory");
+        let lines = import(plane, "?on_conflict=merge", &archive).expect(200).lines();
+        assert_eq!(lines.len(), 2, "what is there is taken: {lines:?}");
+        (lines[1]["complete"].clone(), lines[1]["expected"].clone(), lines[1]["detail"].clone())
+    };
+    assert_eq!(sum(Some(r#"{"documents": 1, "failed": 0}"#)), (true.into(), 1.into(), Value::Null));
+    for (manifest, expected, why) in [
+        (Some(r#"{"documents": 999, "failed": 3}"#), 999.into(), "999"),
+        (Some(r#"{"documents": 1, "failed": 3}"#), 1.into(), "3 documents"),
+        (Some("{}"), Value::Null, "cannot be read"),
+        (None, Value::Null, "does not say"),
+    ] {
+        let (complete, said, detail) = sum(manifest);
+        assert_eq!((complete, said), (false.into(), expected), "{detail}");
+        assert!(detail.as_str().is_some_and(|detail| detail.contains(why)), "{detail}");
+    }
+    let nothing = import(plane, "", &[0; 1024]).expect(200).lines();
+    assert_eq!(nothing[0]["complete"], false, "{nothing:?}");
 }
 
 #[test]

@@ -129,6 +129,8 @@ fn bodies_that_no_path_takes_are_refused_with_the_reason() {
         (413, send(&[octets], &[0; 32 * 1024 + 1])),
         (415, plane.ask("PATCH /v1/documents/a/content", &[octets], b"[]")),
         (400, plane.ask("PATCH /v1/documents/a/content", &[("content-type", "application/json")], b"[{")),
+        (415, plane.ask("PATCH /v1/settings", &[("content-encoding", "gzip")], &[0x1f, 0x8b])),
+        (413, plane.ask("PATCH /v1/settings", &[], &[b' '; 64 * 1024 + 1])),
         (415, plane.ask("POST /v1/import", &[("content-type", "application/zip")], b"PK")),
         (405, plane.ask("PATCH /v1/documents/a", &[], &[])),
         (404, plane.get("/v1/nothing")),

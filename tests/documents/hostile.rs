@@ -31,6 +31,52 @@ fn a_body_that_does_not_come_is_answered_with_a_problem() {
     assert!(answer.contains("control_timeout_ms"), "{answer}");
 }
 
+/// All that is answered to these bytes, after which nothing more is sent.
+fn told(address: std::net::SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("it listens");
+    stream.write_all(request.as_bytes()).expect("it is taken");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer, and then the end");
+    answer
+}
+
+#[test]
+fn heads_are_short_and_name_one_host() {
+    let Fixture { server, .. } = &Fixture::start(&[]);
+    let told = |request: &str| told(server.control, request);
+    let head = |bytes: usize| {
+        let head = "GET /v1/documents HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\nx: ".to_owned();
+        let more = "x".repeat(bytes - head.len());
+        head + &more
+    };
+    let short = told(&(head(31 << 10) + "\r\n\r\n"));
+    assert!(short.starts_with("HTTP/1.1 200 "), "{short}");
+    // It has not ended, but nothing more of it is waited for.
+    let long = told(&head(32 << 10));
+    assert!(long.starts_with("HTTP/1.1 431 "), "{long}");
+    for path in ["/v1/documents", "/healthz", "/"] {
+        let two = format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
+        let two = told(&two);
+        assert!(two.starts_with("HTTP/1.1 400 ") && two.contains("(RFC"), "{two}");
+    }
+}
+
+#[test]
+fn who_waits_to_be_told_to_send_too_much_is_told_that_it_is() {
+    let Fixture { server, .. } = &Fixture::start(&["--message-bytes-max", "32KiB"]);
+    let head = |length: usize| {
+        format!(
+            "POST /v1/documents/a/updates HTTP/1.1\r\nhost: 127.0.0.1\r\nconnection: close\r\nexpect: 100-continue\r\n\
+             content-type: application/octet-stream\r\ncontent-length: {length}\r\n\r\n"
+        )
+    };
+    let refused = told(server.control, &head(1 << 20));
+    assert!(refused.starts_with("HTTP/1.1 413 "), "{refused}");
+    assert!(refused.contains("connection: close\r\n"), "{refused}");
+    let taken = told(server.control, &(head(2) + "\0\0"));
+    assert!(taken.starts_with("HTTP/1.1 100 ") && taken.contains("HTTP/1.1 200 "), "{taken}");
+}
+
 #[test]
 fn each_ends_and_nothing_else_does() {
     // A slow machine takes minutes for some of the calls, of which a bystander hears nothing.

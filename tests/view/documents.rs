@@ -9,6 +9,14 @@ use yrs::{Update, XmlElementPrelim, XmlFragment as _, XmlTextPrelim};
 
 use axum::body::Bytes;
 
+/// Something that lies deeper than anything is shown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Deep {
+    Value,
+    Maps,
+    Format,
+}
+
 /// A client with its document.
 pub(crate) struct Writer(pub(crate) Doc);
 
@@ -57,6 +65,22 @@ impl Writer {
         let mut transaction = self.0.transact_mut();
         let text = writer_root(&mut transaction, "text");
         text.push(&mut transaction, content);
+    }
+
+    pub(crate) fn deepen(&self, deep: Deep) {
+        let mut transaction = self.0.transact_mut();
+        let tx = &mut transaction;
+        let value = (0..115).fold(Any::Null, |value, _| Any::Array(vec![value].into()));
+        let map = yrs::WriteTxn::get_or_insert_map(tx, "map");
+        match deep {
+            Deep::Value => drop(map.insert(tx, "deep", value)),
+            Deep::Maps => {
+                (0..60).fold(map, |map, _| map.insert(tx, "deep", MapPrelim::default()));
+            }
+            Deep::Format => {
+                writer_root(tx, "text").insert_with_attributes(tx, 0, "x", [("deep".into(), value)].into());
+            }
+        }
     }
 
     pub(crate) fn update(&self) -> Bytes {

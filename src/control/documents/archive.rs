@@ -12,6 +12,7 @@ use tar::{EntryType, Header, PaxExtensions};
 use tokio::time::timeout;
 
 use super::entry_name;
+use super::inventory::Inventory;
 use super::room::{Held, Room};
 
 /// The unit of the format.
@@ -22,6 +23,9 @@ const EXTENDED_BYTES_MAX: u64 = 16 << 10;
 
 /// Extended headers before one entry; writers make two at most.
 const EXTENDED_MAX: usize = 4;
+
+/// What says what is in it: names of documents that could not be read are most of it, a thousand at most.
+const MANIFEST_BYTES_MAX: u64 = 4 << 20;
 
 /// How much of a name that is refused is said again.
 const SAID_BYTES_MAX: usize = 200;
@@ -85,6 +89,7 @@ pub(super) struct Archive<S> {
     /// What has come and is not read yet.
     rest: Bytes,
     document_bytes_max: usize,
+    inventory: Inventory,
     /// So much has come, and was waited for.
     received: u64,
     waited: Duration,
@@ -96,7 +101,20 @@ where
     E: fmt::Display,
 {
     pub(super) fn new(body: S, room: Arc<Room>, document_bytes_max: usize) -> Self {
-        Self { body, room, rest: Bytes::new(), document_bytes_max, received: 0, waited: Duration::ZERO }
+        Self {
+            body,
+            room,
+            rest: Bytes::new(),
+            document_bytes_max,
+            inventory: Inventory::default(),
+            received: 0,
+            waited: Duration::ZERO,
+        }
+    }
+
+    /// What it says of itself, and what has been found in it.
+    pub(super) fn inventory(&self) -> &Inventory {
+        &self.inventory
     }
 
     /// The next document, or what is there in the place of one; `None` at the end.
@@ -111,7 +129,20 @@ where
                 EntryType::Directory => entry_name::Parsed::Nothing,
                 _ => entry_name::Parsed::Refused("it is not a file: no links, devices or sparse files".to_owned()),
             };
+            if entry.path.ends_with(entry_name::SUFFIX.as_bytes()) {
+                self.inventory.found();
+            }
             let item = match verdict {
+                entry_name::Parsed::Manifest if entry.size <= MANIFEST_BYTES_MAX => {
+                    let mut held = self.enter()?;
+                    let manifest = self.read(entry.size, &mut held).await?;
+                    self.inventory.said(Some(&manifest));
+                    continue;
+                }
+                entry_name::Parsed::Manifest => {
+                    self.inventory.said(None);
+                    None
+                }
                 entry_name::Parsed::Nothing => None,
                 entry_name::Parsed::Refused(why) => Some(Item::Refused { path: said(), why }),
                 entry_name::Parsed::Document(_) if entry.size > self.document_bytes_max as u64 => {

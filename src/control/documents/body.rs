@@ -24,6 +24,16 @@ pub(in crate::control) async fn read(
     bytes_max: usize,
 ) -> Result<(Bytes, Held), Problem> {
     expect(headers, media_types)?;
+    whole(room, headers, body, bytes_max).await
+}
+
+/// Reads a body of a media type that was looked at, or that nobody asks for.
+pub(in crate::control) async fn whole(
+    room: &Arc<Room>,
+    headers: &HeaderMap,
+    body: Body,
+    bytes_max: usize,
+) -> Result<(Bytes, Held), Problem> {
     let too_large = || Problem::new(StatusCode::PAYLOAD_TOO_LARGE, format!("the body may have {bytes_max} bytes"));
     let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|bytes| bytes > bytes_max) {
@@ -70,14 +80,23 @@ pub(in crate::control) async fn expect_none(body: Body) -> Result<(), Problem> {
 
 /// Refuses bodies of other media types, and compressed ones: what they grow to would have to be bounded too.
 pub(in crate::control) fn expect(headers: &HeaderMap, media_types: &[&str]) -> Result<(), Problem> {
-    let unsupported = |detail| Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail));
-    if headers.get(CONTENT_ENCODING).is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        return unsupported("bodies of requests must not be compressed (Content-Encoding)".to_owned());
-    }
+    expect_plain(headers)?;
     let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let given = given.split(';').next().unwrap_or_default().trim();
     match media_types.iter().any(|media_type| media_type.eq_ignore_ascii_case(given)) {
         true => Ok(()),
-        false => unsupported(format!("Content-Type has to be {}, not {given:?}", media_types.join(" or "))),
+        false => Err(unsupported(format!("Content-Type has to be {}, not {given:?}", media_types.join(" or ")))),
     }
+}
+
+/// Refuses compressed ones.
+pub(in crate::control) fn expect_plain(headers: &HeaderMap) -> Result<(), Problem> {
+    if headers.get(CONTENT_ENCODING).is_some_and(|value| !value.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(unsupported("bodies of requests must not be compressed (Content-Encoding)".to_owned()));
+    }
+    Ok(())
+}
+
+fn unsupported(detail: String) -> Problem {
+    Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, detail)
 }

@@ -5,7 +5,7 @@ use selvedge_protocol::document_name::DocumentName;
 use super::name::escape;
 
 /// Behind the name.
-const SUFFIX: &str = ".yjs";
+pub(super) const SUFFIX: &str = ".yjs";
 
 /// The entry that says what is in the archive.
 pub(super) const MANIFEST: &str = "selvedge-export.json";
@@ -14,6 +14,8 @@ pub(super) const MANIFEST: &str = "selvedge-export.json";
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Parsed {
     Document(DocumentName),
+    /// It says what is in the archive.
+    Manifest,
     /// It is there for people.
     Nothing,
     Refused(String),
@@ -30,7 +32,7 @@ pub(super) fn parse(path: &[u8]) -> Parsed {
     // As `tar` writes the files of the folder that it is in.
     let path = path.strip_prefix("./").unwrap_or(path);
     if path == MANIFEST {
-        return Parsed::Nothing;
+        return Parsed::Manifest;
     }
     let Some(segment) = path.strip_suffix(SUFFIX) else {
         return Parsed::Refused(format!("its name does not end with {SUFFIX}"));
@@ -54,7 +56,7 @@ mod tests {
             assert_eq!(parse(path.as_bytes()), Parsed::Document(name.clone()));
             assert_eq!(parse(format!("./{path}").as_bytes()), Parsed::Document(name));
         }
-        assert_eq!(parse(MANIFEST.as_bytes()), Parsed::Nothing);
+        assert_eq!(parse(MANIFEST.as_bytes()), Parsed::Manifest);
     }
 
     #[test]

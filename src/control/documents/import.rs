@@ -63,8 +63,11 @@ enum Taken {
 /// The last line.
 #[derive(Debug, Default, Serialize)]
 struct Sum {
-    /// The archive was read to its end.
+    /// The archive was read to its end, and has all that it says it has.
     complete: bool,
+    /// Documents that it says it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expected: Option<u64>,
     created: u64,
     merged: u64,
     skipped: u64,
@@ -170,10 +173,12 @@ impl Import {
             never = read => match never {},
         };
         let is_whole = ended.is_none();
+        self.sum.expected = archive.inventory().expected();
         match ended {
             None => {
                 archive.finish().await;
-                self.sum.complete = true;
+                self.sum.detail = archive.inventory().lack();
+                self.sum.complete = self.sum.detail.is_none();
             }
             Some(Ended::Gone) => return,
             Some(Ended::Conflict) => {

@@ -10,13 +10,15 @@ const SHARE_PERCENT: usize = 80;
 
 /// Memory of the process; 0 for no limit.
 pub struct Budget {
+    /// Least that may be given; below, a server that does nothing would have none left.
+    pub min: usize,
     /// Most that may be given.
     pub max: usize,
 }
 
 impl Budget {
     fn bytes(&self) -> Bytes {
-        Bytes { default: 0, min: 0, max: self.max }
+        Bytes { default: 0, min: self.min, max: self.max }
     }
 }
 
@@ -25,11 +27,12 @@ impl Kind for Budget {
 
     fn default(&self) -> usize {
         // Unknown only where the kernel tells nobody: no limit then.
-        available_bytes().map_or(0, |bytes| (bytes / 100 * SHARE_PERCENT).min(self.max))
+        available_bytes().map_or(0, |bytes| (bytes / 100 * SHARE_PERCENT).clamp(self.min, self.max))
     }
 
     fn parse(&self, text: &str) -> Result<usize, Fault> {
-        self.bytes().parse(text)
+        let bytes = Bytes { min: 0, ..self.bytes() }.parse(text)?;
+        if bytes == 0 || bytes >= self.min { Ok(bytes) } else { Err(Fault::OutOfRange) }
     }
 
     fn write(&self, value: &usize) -> Literal {
@@ -70,6 +73,18 @@ fn group_limit(root: &Path, groups: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_limit_or_one_that_a_server_fits_in() {
+        let budget = Budget { min: 1_024, max: 4_096 };
+        assert_eq!(budget.parse("0"), Ok(0));
+        assert_eq!(budget.parse("1KiB"), Ok(1_024));
+        assert_eq!(budget.parse("4KiB"), Ok(4_096));
+        for wrong in ["4", "1023", "5KiB"] {
+            assert_eq!(budget.parse(wrong), Err(Fault::OutOfRange), "{wrong}");
+        }
+        assert_eq!(budget.allowed(), "1KiB to 4KiB; 0 for no limit");
+    }
 
     #[test]
     fn the_machine_and_the_narrowest_group_are_found() {

@@ -196,6 +196,21 @@ fn a_file_is_read_again_as_a_whole_and_gives_what_can_change() {
 }
 
 #[test]
+fn a_file_that_changes_nothing_is_no_step_to_go_back_from() {
+    let file = File::new("nothing");
+    file.write("ban_ms = 500\n");
+    let (live, _) = live(Sources { file: Some(file.0.clone()), ..Sources::default() });
+    patch(&live, json!({"connections_max": 7})).expect("good");
+    patch(&live, json!({"ban_ms": 600})).expect("good");
+    file.write("ban_ms = 700\n");
+    assert!(live.reload().expect("a good file").changes.is_empty());
+    let names = |changed: Changed| -> Vec<&str> { changed.changes.iter().map(|change| change.setting.name).collect() };
+    assert_eq!(names(live.roll_back(None, None).expect("there is one")), ["ban_ms"]);
+    assert_eq!(live.current().effective.settings.ban_ms, 500);
+    assert_eq!(names(live.roll_back(None, None).expect("there is one")), ["connections_max"]);
+}
+
+#[test]
 fn what_was_read_and_gone_back_from_is_pending() {
     let file = File::new("pending");
     file.write("connections_max = 5\n");

@@ -11,7 +11,7 @@ use super::difference::values;
 use super::document::{Deleted, Whole, whole};
 use super::kind::{Kind, roots};
 use super::pieces::pieces;
-use super::show::{Form, Within, exact};
+use super::show::{Deep, Form, Within, exact};
 use crate::view::Size;
 use crate::view::comparison::{ClientChange, Comparison, RootChange, RootState};
 
@@ -44,7 +44,7 @@ fn content(whole: &Whole<'_>) -> Result<Content, Refusal> {
     for (name, root) in roots(&transaction) {
         let kind = Kind::of(root, &transaction);
         if kind != Kind::Empty {
-            content.insert(name, (kind, exact(root, kind, Form::Plain, &transaction)?));
+            content.insert(name, (kind, exact(root, kind, Form::Plain, Deep::Cut, &transaction)?));
         }
     }
     Ok(content)

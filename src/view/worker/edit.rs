@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use yrs::branch::{BranchID, BranchPtr};
+use yrs::types::Attrs;
 use yrs::types::text::YChange;
 use yrs::{
     Any, Array as _, ArrayRef, Map as _, MapRef, Out, ReadTxn as _, Text as _, TextRef, Transact as _, TransactionMut,
@@ -12,6 +13,7 @@ use yrs::{
 
 use super::Refusal;
 use super::build::{Slot, attributes, put, put_items, put_nodes};
+use super::deep::{Lies, Look};
 use super::document::{Deleted, whole};
 use super::kind::{Kind, branch};
 use super::places::Places;
@@ -49,52 +51,63 @@ struct Edit<'a, 'doc> {
 struct Row {
     items: ArrayRef,
     is_xml: bool,
+    lies: Lies,
 }
 
-impl Edit<'_, '_> {
+impl<'doc> Edit<'_, 'doc> {
     fn apply(&mut self, operation: &Operation) -> Result<(), String> {
         match operation {
-            Operation::TextInsert { root, path, index, text, attributes } => {
-                let target = self.text(root, path)?;
+            Operation::TextInsert { root, path, index, text, attributes: given } => {
+                let (target, lies) = self.text(root, path)?;
                 self.places(&target).check(*index, 0)?;
-                self.insert(&target, *index, text, attributes.as_ref())?;
+                let given = given.as_ref().map(attributes).transpose()?;
+                self.look(&lies, root, path).piece(None, given.as_ref())?;
+                self.insert(&target, *index, text, given);
                 self.places(&target).replace(*index, 0, text);
                 Ok(())
             }
             Operation::TextEmbed { root, path, index, value, attributes: given } => {
-                let target = self.text(root, path)?;
+                let (target, lies) = self.text(root, path)?;
                 self.places(&target).check(*index, 0)?;
                 let value = read(&Value::Object(value.clone()))?;
                 if !matches!(value, Any::Map(_)) {
                     return Err("an embedded value has to be a plain object".into());
                 }
                 let given = given.as_ref().map(attributes).transpose()?.unwrap_or_default();
+                self.look(&lies, root, path).piece(Some(&Out::Any(value.clone())), Some(&given))?;
                 self.places(&target).is_plain &= given.is_empty();
                 target.insert_embed_with_attributes(self.transaction, *index, value, given);
                 self.places(&target).embed(*index);
                 Ok(())
             }
             Operation::TextDelete { root, path, index, length } => {
-                let target = self.text(root, path)?;
+                let (target, _) = self.text(root, path)?;
                 self.places(&target).check(*index, *length)?;
                 self.delete(&target, *index, *length);
                 self.places(&target).replace(*index, *length, "");
                 Ok(())
             }
             Operation::TextFormat { root, path, index, length, attributes: given } => {
-                let target = self.text(root, path)?;
+                let (target, lies) = self.text(root, path)?;
                 self.places(&target).check(*index, *length)?;
                 if *length > 0 {
+                    let given = attributes(given)?;
+                    self.look(&lies, root, path).piece(None, Some(&given))?;
                     self.places(&target).is_plain = false;
-                    target.format(self.transaction, *index, *length, attributes(given)?);
+                    target.format(self.transaction, *index, *length, given);
                 }
                 Ok(())
             }
-            Operation::TextReplace { root, path, index, length, text, attributes } => {
-                let target = self.text(root, path)?;
+            Operation::TextReplace { root, path, index, length, text, attributes: given } => {
+                let (target, lies) = self.text(root, path)?;
                 self.places(&target).check(*index, *length)?;
-                let kept = match attributes {
-                    Some(given) => self.insert(&target, *index, text, Some(given)).map(|()| 0)?,
+                let given = given.as_ref().map(attributes).transpose()?;
+                self.look(&lies, root, path).piece(None, given.as_ref())?;
+                let kept = match given {
+                    Some(given) => {
+                        self.insert(&target, *index, text, Some(given));
+                        0
+                    }
                     None => self.insert_alike(&target, *index, *length, text),
                 };
                 let inserted = u32::try_from(text.encode_utf16().count()).map_err(|_| "the text is too long")?;
@@ -104,11 +117,12 @@ impl Edit<'_, '_> {
                 Ok(())
             }
             Operation::MapSet { root, path, key, value } => {
-                let target = self.map(root, path)?;
-                put(self.transaction, &Slot::Entry(target, key.as_str().into()), value)
+                let (target, lies) = self.map(root, path)?;
+                put(self.transaction, &Slot::Entry(target.clone(), key.as_str().into()), value)?;
+                self.look(&lies, root, path).entry(&target, key)
             }
             Operation::MapDelete { root, path, key } => {
-                let target = self.map(root, path)?;
+                let (target, _) = self.map(root, path)?;
                 if !target.contains_key(self.transaction, key) {
                     return Err(format!("there is no entry {key:?}"));
                 }
@@ -118,7 +132,8 @@ impl Edit<'_, '_> {
             Operation::ArrayInsert { root, path, index, values } => {
                 let row = self.row(root, path, values)?;
                 self.check_row(&row, *index, 0)?;
-                self.insert_row(&row, *index, values)
+                self.insert_row(&row, *index, values)?;
+                self.look(&row.lies, root, path).row(&row.items, row.is_xml, *index, values)
             }
             Operation::ArrayDelete { root, path, index, length } => {
                 let row = self.row(root, path, &[])?;
@@ -130,27 +145,24 @@ impl Edit<'_, '_> {
                 let row = self.row(root, path, values)?;
                 self.check_row(&row, *index, *length)?;
                 self.delete_row(&row, *index, *length);
-                self.insert_row(&row, *index, values)
+                self.insert_row(&row, *index, values)?;
+                self.look(&row.lies, root, path).row(&row.items, row.is_xml, *index, values)
             }
         }
     }
 
-    fn insert(
-        &mut self,
-        text: &TextRef,
-        index: u32,
-        content: &str,
-        given: Option<&Map<String, Value>>,
-    ) -> Result<(), String> {
+    fn look<'a>(&'a self, lies: &'a Lies, root: &'a str, path: &'a [Step]) -> Look<'a, 'doc> {
+        Look { transaction: self.transaction, lies, root, path }
+    }
+
+    fn insert(&mut self, text: &TextRef, index: u32, content: &str, given: Option<Attrs>) {
         match given {
             Some(given) => {
-                let given = attributes(given)?;
                 self.places(text).is_plain &= given.is_empty();
                 text.insert_with_attributes(self.transaction, index, content, given);
             }
             None => text.insert(self.transaction, index, content),
         }
-        Ok(())
     }
 
     /// Inserts what is to replace so many units, with the formatting of the first character of them. Says how many of them are before it.
@@ -226,27 +238,29 @@ impl Edit<'_, '_> {
         }
     }
 
-    fn text(&mut self, root: &str, path: &[Step]) -> Result<TextRef, String> {
+    fn text(&mut self, root: &str, path: &[Step]) -> Result<(TextRef, Lies), String> {
         if path.is_empty() {
             self.used_as(root, Kind::Text, &[Kind::Text])?;
-            return Ok(self.transaction.get_or_insert_text(root));
+            return Ok((self.transaction.get_or_insert_text(root), Lies::Root));
         }
-        match self.walk(root, path)? {
-            Out::YText(text) => Ok(text),
-            Out::YXmlText(text) => Ok(AsRef::<TextRef>::as_ref(&text).clone()),
+        let (found, lies) = self.walk(root, path)?;
+        match found {
+            Out::YText(text) => Ok((text, lies)),
+            Out::YXmlText(text) => Ok((AsRef::<TextRef>::as_ref(&text).clone(), lies)),
             other => Err(format!("there is no text, but {}", what(&other))),
         }
     }
 
-    fn map(&mut self, root: &str, path: &[Step]) -> Result<MapRef, String> {
+    fn map(&mut self, root: &str, path: &[Step]) -> Result<(MapRef, Lies), String> {
         if path.is_empty() {
             self.used_as(root, Kind::Map, &[Kind::Map])?;
-            return Ok(self.transaction.get_or_insert_map(root));
+            return Ok((self.transaction.get_or_insert_map(root), Lies::Root));
         }
-        match self.walk(root, path)? {
-            Out::YMap(map) => Ok(map),
-            Out::YXmlElement(element) => Ok(MapRef::from(branch(&element))),
-            Out::YXmlText(text) => Ok(MapRef::from(branch(&text))),
+        let (found, lies) = self.walk(root, path)?;
+        match found {
+            Out::YMap(map) => Ok((map, lies)),
+            Out::YXmlElement(element) => Ok((MapRef::from(branch(&element)), lies)),
+            Out::YXmlText(text) => Ok((MapRef::from(branch(&text)), lies)),
             other => Err(format!("there is no map, but {}", what(&other))),
         }
     }
@@ -261,22 +275,20 @@ impl Edit<'_, '_> {
                 true => branch(&self.transaction.get_or_insert_xml_fragment(root)),
                 false => branch(&self.transaction.get_or_insert_array(root)),
             };
-            return Ok(Row { items: ArrayRef::from(root), is_xml });
+            return Ok(Row { items: ArrayRef::from(root), is_xml, lies: Lies::Root });
         }
-        match self.walk(root, path)? {
-            Out::YArray(items) => Ok(Row { items, is_xml: false }),
-            Out::YXmlElement(element) => Ok(Row { items: ArrayRef::from(branch(&element)), is_xml: true }),
-            Out::YXmlFragment(fragment) => Ok(Row { items: ArrayRef::from(branch(&fragment)), is_xml: true }),
+        let (found, lies) = self.walk(root, path)?;
+        match found {
+            Out::YArray(items) => Ok(Row { items, is_xml: false, lies }),
+            Out::YXmlElement(element) => Ok(Row { items: ArrayRef::from(branch(&element)), is_xml: true, lies }),
+            Out::YXmlFragment(fragment) => Ok(Row { items: ArrayRef::from(branch(&fragment)), is_xml: true, lies }),
             other => Err(format!("there is no array, but {}", what(&other))),
         }
     }
 
     /// What the root is; what is wanted where it is nothing yet.
     fn used_as(&mut self, root: &str, wanted: Kind, allowed: &[Kind]) -> Result<Kind, String> {
-        let found = match self.kinds.get(root) {
-            Some(&kind) => kind,
-            None => self.root(root).map_or(Kind::Empty, |branch| Kind::of(branch, self.transaction)),
-        };
+        let found = self.found(root);
         let kind = if found == Kind::Empty { wanted } else { found };
         if !allowed.contains(&kind) {
             return Err(format!("the root {root:?} is used as {}", kind.name()));
@@ -285,15 +297,23 @@ impl Edit<'_, '_> {
         Ok(kind)
     }
 
+    fn found(&self, root: &str) -> Kind {
+        match self.kinds.get(root) {
+            Some(&kind) => kind,
+            None => self.root(root).map_or(Kind::Empty, |branch| Kind::of(branch, self.transaction)),
+        }
+    }
+
     fn root(&self, name: &str) -> Option<BranchPtr> {
         let root = self.transaction.get(name)?;
         Some(BranchPtr::from(root.try_branch()?))
     }
 
     /// What the path leads to.
-    fn walk(&self, root: &str, path: &[Step]) -> Result<Out, String> {
-        let root = self.root(root).ok_or_else(|| format!("there is no root {root:?}"))?;
+    fn walk(&mut self, name: &str, path: &[Step]) -> Result<(Out, Lies), String> {
+        let root = self.root(name).ok_or_else(|| format!("there is no root {name:?}"))?;
         let mut here: Option<Out> = None;
+        let mut lies = Lies::Root;
         for (level, step) in path.iter().enumerate() {
             let branch = match &here {
                 None => root,
@@ -308,9 +328,17 @@ impl Edit<'_, '_> {
                 }
                 Step::Index(_) => None,
             };
-            here = Some(next.ok_or_else(|| format!("the path ends at level {level}: there is nothing"))?);
+            let next = next.ok_or_else(|| format!("the path ends at level {level}: there is nothing"))?;
+            let kind = lies.kind().unwrap_or_else(|| {
+                let kind = self.found(name);
+                // Looked for once: what leads into a root finds something in it.
+                self.kinds.insert(name.to_owned(), kind);
+                kind
+            });
+            lies = lies.inner(next.clone(), kind, step, self.transaction);
+            here = Some(next);
         }
-        Ok(here.expect("paths that are empty are not walked"))
+        Ok((here.expect("paths that are empty are not walked"), lies))
     }
 }
 

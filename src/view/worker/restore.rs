@@ -19,7 +19,7 @@ use super::Refusal;
 use super::build::{put_entries, put_items, put_nodes, put_text};
 use super::document::{Deleted, Whole, apply, whole};
 use super::kind::{Kind, branch, roots};
-use super::show::{Form, exact};
+use super::show::{Deep, Form, exact};
 
 /// What the undo manager knows the later change by.
 const LATER: &str = "later";
@@ -30,9 +30,10 @@ type Content = BTreeMap<String, (Kind, Value)>;
 /// See [`crate::view::View::restore`].
 pub(super) fn restore(now: &[u8], version: &[u8]) -> Result<Vec<u8>, Refusal> {
     let (now, version) = (whole(now)?, whole(version)?);
-    let wanted = content(&version.open(Deleted::Collect)?)?;
+    let wanted = content(&version.open(Deleted::Collect)?, Deep::Refuse)?;
     let doc = now.open(Deleted::Collect)?;
-    if content(&doc)? == wanted {
+    // What it has now may lie as deep as it likes: what is cut off is nothing that a version has, and goes.
+    if content(&doc, Deep::Cut)? == wanted {
         return Ok(super::document::NOTHING.to_vec());
     }
     let mut edits = Vec::new();
@@ -41,10 +42,10 @@ pub(super) fn restore(now: &[u8], version: &[u8]) -> Result<Vec<u8>, Refusal> {
         apply(&doc, &edit)?;
         edits.push(edit);
     }
-    let reached = content(&doc)?;
+    let reached = content(&doc, Deep::Cut)?;
     if reached != wanted {
         edits.push(make_anew(&doc, &reached, &wanted)?);
-        if content(&doc)? != wanted {
+        if content(&doc, Deep::Cut)? != wanted {
             return Err(inexact("what the version has cannot be made again"));
         }
     }
@@ -56,13 +57,13 @@ fn inexact(why: &str) -> Refusal {
     Refusal::BadOperation { index: 0, why: why.into() }
 }
 
-fn content(doc: &Doc) -> Result<Content, Refusal> {
+fn content(doc: &Doc, deep: Deep) -> Result<Content, Refusal> {
     let transaction = doc.transact();
     let mut content = Content::new();
     for (name, root) in roots(&transaction) {
         let kind = Kind::of(root, &transaction);
         if kind != Kind::Empty {
-            content.insert(name, (kind, exact(root, kind, Form::Exact, &transaction)?));
+            content.insert(name, (kind, exact(root, kind, Form::Exact, deep, &transaction)?));
         }
     }
     Ok(content)

@@ -48,6 +48,15 @@ pub(super) enum Form {
     Exact,
 }
 
+/// What happens where values lie too deep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Deep {
+    /// Nothing is shown.
+    Refuse,
+    /// What lies deeper is left out, and marked.
+    Cut,
+}
+
 impl From<TooDeep> for Refusal {
     fn from(_: TooDeep) -> Self {
         Self::TooLarge(Size::Depth)
@@ -98,7 +107,7 @@ pub(super) fn text(update: &[u8], root: Option<&str>) -> Result<Vec<u8>, Refusal
         for &root in roots.values() {
             match Kind::of(root, &transaction) {
                 Kind::Text => texts.push(TextRef::from(root).get_string(&transaction)),
-                Kind::Xml => texts.push(plain(&Show { transaction: &transaction, form: Form::Plain }.fragment(root)?)),
+                Kind::Xml => texts.push(plain(&Show::plain(&transaction).fragment(root)?)),
                 Kind::Map | Kind::Array | Kind::Empty => {}
             }
         }
@@ -107,7 +116,7 @@ pub(super) fn text(update: &[u8], root: Option<&str>) -> Result<Vec<u8>, Refusal
     let &root = roots.get(name).ok_or(Refusal::NoSuchRoot)?;
     match Kind::of(root, &transaction) {
         Kind::Text => Ok(TextRef::from(root).get_string(&transaction).into()),
-        Kind::Xml => Ok(markup(&Show { transaction: &transaction, form: Form::Plain }.fragment(root)?).into()),
+        Kind::Xml => Ok(markup(&Show::plain(&transaction).fragment(root)?).into()),
         Kind::Empty => Ok(Vec::new()),
         Kind::Map | Kind::Array => Err(Refusal::NoSuchRoot),
     }
@@ -116,7 +125,7 @@ pub(super) fn text(update: &[u8], root: Option<&str>) -> Result<Vec<u8>, Refusal
 /// A root with everything that is known of it.
 pub(super) fn described(root: BranchPtr, transaction: &impl ReadTxn) -> Result<Value, Refusal> {
     let kind = Kind::of(root, transaction);
-    let mut described = exact(root, kind, Form::Plain, transaction)?;
+    let mut described = exact(root, kind, Form::Plain, Deep::Refuse, transaction)?;
     let object = described.as_object_mut().expect("it is made as one");
     match kind {
         Kind::Text => {
@@ -132,8 +141,14 @@ pub(super) fn described(root: BranchPtr, transaction: &impl ReadTxn) -> Result<V
 }
 
 /// A root with nothing lost, and nothing twice.
-pub(super) fn exact(root: BranchPtr, kind: Kind, form: Form, transaction: &impl ReadTxn) -> Result<Value, TooDeep> {
-    let show = Show { transaction, form };
+pub(super) fn exact(
+    root: BranchPtr,
+    kind: Kind,
+    form: Form,
+    deep: Deep,
+    transaction: &impl ReadTxn,
+) -> Result<Value, TooDeep> {
+    let show = Show { transaction, form, deep };
     let mut object = Map::from_iter([("type".to_owned(), Value::from(kind.name()))]);
     let (key, value) = match kind {
         Kind::Empty => return Ok(Value::Object(object)),
@@ -149,18 +164,35 @@ pub(super) fn exact(root: BranchPtr, kind: Kind, form: Form, transaction: &impl 
     Ok(Value::Object(object))
 }
 
-struct Show<'a, T> {
-    transaction: &'a T,
-    form: Form,
+pub(super) struct Show<'a, T> {
+    pub(super) transaction: &'a T,
+    pub(super) form: Form,
+    pub(super) deep: Deep,
 }
 
-impl<T: ReadTxn> Show<'_, T> {
+impl<'a, T: ReadTxn> Show<'a, T> {
+    fn plain(transaction: &'a T) -> Self {
+        Self { transaction, form: Form::Plain, deep: Deep::Refuse }
+    }
+
+    /// What was shown, or what stands in its place.
+    fn or_cut(&self, shown: Result<Value, TooDeep>) -> Result<Value, TooDeep> {
+        match (shown, self.deep) {
+            (Err(TooDeep), Deep::Cut) => Ok(value::cut()),
+            (shown, Deep::Cut | Deep::Refuse) => shown,
+        }
+    }
+
     /// The nodes of a root.
     fn fragment(&self, root: BranchPtr) -> Result<Value, TooDeep> {
         self.nodes(&XmlFragmentRef::from(root), 2)
     }
 
-    fn out(&self, out: &Out, depth: usize) -> Result<Value, TooDeep> {
+    pub(super) fn out(&self, out: &Out, depth: usize) -> Result<Value, TooDeep> {
+        self.or_cut(self.whole_out(out, depth))
+    }
+
+    fn whole_out(&self, out: &Out, depth: usize) -> Result<Value, TooDeep> {
         Ok(match out {
             Out::Any(any) => value::show(any, depth)?,
             Out::YText(text) => self.text(text, depth)?,
@@ -218,9 +250,9 @@ impl<T: ReadTxn> Show<'_, T> {
         let depth = deeper(depth)?;
         let mut pieces: Vec<Value> = Vec::new();
         for piece in text.diff(self.transaction, YChange::identity) {
-            let mut shown = Map::from_iter([("insert".to_owned(), self.insert(&piece.insert, depth)?)]);
+            let mut shown = Map::from_iter([("insert".to_owned(), self.or_cut(self.insert(&piece.insert, depth))?)]);
             if let Some(attributes) = piece.attributes.filter(|attributes| !attributes.is_empty()) {
-                shown.insert("attributes".into(), attributes_of(&attributes, depth)?);
+                shown.insert("attributes".into(), self.attributes(&attributes, depth)?);
             }
             // How text was written is not seen: neighbours that look the same are one.
             match pieces.last_mut().and_then(Value::as_object_mut) {
@@ -249,7 +281,7 @@ impl<T: ReadTxn> Show<'_, T> {
                 if shown.is_object() { shown } else { json!({ VALUE: shown }) }
             }
             Out::YText(_) | Out::YArray(_) | Out::YMap(_) => {
-                Show { transaction: self.transaction, form: Form::Exact }.out(insert, depth)?
+                Show { transaction: self.transaction, form: Form::Exact, deep: self.deep }.out(insert, depth)?
             }
             Out::YXmlElement(_) | Out::YXmlFragment(_) | Out::YXmlText(_) | Out::YDoc(_) | Out::UndefinedRef(_) => {
                 self.out(insert, depth)?
@@ -264,7 +296,11 @@ impl<T: ReadTxn> Show<'_, T> {
     }
 
     /// `{"name", "attributes", "children"}`, `{"text", "attributes"}`, `{"children"}`, or `{"value"}` of what is no XML.
-    fn node(&self, node: &Out, depth: usize) -> Result<Value, TooDeep> {
+    pub(super) fn node(&self, node: &Out, depth: usize) -> Result<Value, TooDeep> {
+        self.or_cut(self.whole_node(node, depth))
+    }
+
+    fn whole_node(&self, node: &Out, depth: usize) -> Result<Value, TooDeep> {
         let depth = deeper(depth)?;
         let mut shown = Map::new();
         let attributes = match node {
@@ -294,6 +330,16 @@ impl<T: ReadTxn> Show<'_, T> {
         }
         Ok(shown.into())
     }
+
+    /// Formatting.
+    pub(super) fn attributes(&self, attributes: &Attrs, depth: usize) -> Result<Value, TooDeep> {
+        let depth = deeper(depth)?;
+        let shown = attributes.iter().map(|(key, value)| {
+            let shown = self.or_cut(value::show(value, depth))?;
+            Ok((key.to_string(), shown))
+        });
+        Ok(Value::Object(shown.collect::<Result<_, TooDeep>>()?))
+    }
 }
 
 fn branch_of(node: &Out) -> BranchPtr {
@@ -313,10 +359,4 @@ fn name(element: &XmlElementRef) -> &str {
         | TypeRef::SubDoc
         | TypeRef::Undefined => "",
     }
-}
-
-fn attributes_of(attributes: &Attrs, depth: usize) -> Result<Value, TooDeep> {
-    let depth = deeper(depth)?;
-    let shown = attributes.iter().map(|(key, value)| Ok((key.to_string(), value::show(value, depth)?)));
-    Ok(Value::Object(shown.collect::<Result<_, TooDeep>>()?))
 }

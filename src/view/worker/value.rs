@@ -15,6 +15,8 @@ const BINARY: &str = "$binary";
 const BIGINT: &str = "$bigint";
 const NUMBER: &str = "$number";
 const UNDEFINED: &str = "$undefined";
+/// What lies too deep, where that is cut off. Only shown, never read.
+const CUT: &str = "$cut";
 
 /// Beyond, not every whole number is a number of JavaScript.
 const SAFE_INTEGER_MAX: i64 = (1 << 53) - 1;
@@ -22,6 +24,11 @@ const SAFE_INTEGER_MAX: i64 = (1 << 53) - 1;
 /// Why a value cannot be shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct TooDeep;
+
+/// What stands in the place of what lies too deep. No value of a document is shown like it.
+pub(super) fn cut() -> Value {
+    json!({ CUT: true })
+}
 
 /// One level more.
 pub(super) fn deeper(depth: usize) -> Result<usize, TooDeep> {
@@ -126,7 +133,7 @@ fn read_number(number: &Number) -> yrs::Number {
 fn special(marker: &str, value: &Value) -> Result<Any, String> {
     let any = match (marker, value) {
         (BINARY, Value::String(text)) => base64::decode(text).map(|bytes| Any::Buffer(bytes.into())),
-        (BIGINT, Value::String(text)) => text.parse().ok().and_then(bigint),
+        (BIGINT, Value::String(text)) => text.parse().ok().map(bigint).transpose()?,
         (NUMBER, Value::String(text)) => {
             let value = match text.as_str() {
                 "NaN" => Some(f64::NAN),
@@ -142,15 +149,19 @@ fn special(marker: &str, value: &Value) -> Result<Any, String> {
     any.ok_or_else(|| format!("{marker} does not stand for a value here, or not with this content"))
 }
 
-/// The library writes a bigint as a number where that is exact, which would be another value to JavaScript.
-fn bigint(value: i64) -> Option<Any> {
+/// The library writes a bigint as a number where that is exact, which would be another value to JavaScript; and so it does the largest one, by an
+/// error of its own (it saturates), where even the value would be another.
+fn bigint(value: i64) -> Result<Any, String> {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_precision_loss,
         reason = "whether it is exact is the question"
     )]
     let is_exact = value as f64 as i64 == value;
-    (!is_exact).then_some(Any::Number(yrs::Number::Int(value)))
+    if is_exact {
+        return Err(format!("{BIGINT} {value} cannot be written: it would become a number"));
+    }
+    Ok(Any::Number(yrs::Number::Int(value)))
 }
 
 #[cfg(test)]
@@ -192,6 +203,18 @@ mod tests {
             [r#"{"$binary":"x"}"#, r#"{"$bigint":"5"}"#, r#"{"$number":"1"}"#, r#"{"$undefined":1}"#, r#"{"$else":1}"#]
         {
             assert!(read(&serde_json::from_str(text).expect("JSON")).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_bigint_that_would_become_a_number_is_refused_and_its_neighbours_are_taken() {
+        let read = |value: i64| read(&json!({ BIGINT: value.to_string() }));
+        for value in [i64::MAX - 1, i64::MIN + 1, (1 << 60) + 1] {
+            assert_eq!(read(value), Ok(Any::Number(yrs::Number::Int(value))));
+        }
+        for value in [i64::MAX, i64::MIN, 1 << 60, 5] {
+            let why = read(value).expect_err("it would be another value");
+            assert!(why.contains("would become a number"), "{why}");
         }
     }
 

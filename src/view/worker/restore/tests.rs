@@ -244,7 +244,7 @@ fn config() -> ProptestConfig {
 }
 
 fn of(update: &[u8], deleted: Deleted) -> Content {
-    content(&whole(update).expect("whole").open(deleted).expect("whole")).expect("flat")
+    content(&whole(update).expect("whole").open(deleted).expect("whole"), Deep::Refuse).expect("flat")
 }
 
 proptest! {
@@ -272,7 +272,7 @@ proptest! {
         for deleted in [Deleted::Collect, Deleted::Keep] {
             let doc = whole(&now).expect("whole").open(deleted).expect("whole");
             apply(&doc, &edit).expect("it is news");
-            prop_assert_eq!(&content(&doc).expect("flat"), &wanted);
+            prop_assert_eq!(&content(&doc, Deep::Refuse).expect("flat"), &wanted);
         }
         let stored = merge(&[&now, &edit]).expect("legal");
         prop_assert_eq!(&of(&compacted(&stored, Compaction::COLLECT), Deleted::Collect), &wanted);
