@@ -162,7 +162,7 @@ export function Documents({ listing }: { listing: Listing }) {
 function None({ listing: { prefix, isLive, cursor }, hasMore }: { listing: Listing; hasMore: boolean }) {
   if (hasMore) return <Empty>None on this page; there may be some on the next.</Empty>
   if (cursor !== null) return <Empty>There are no more documents.</Empty>
-  if (isLive) return <Empty>Nobody has {prefix === '' ? 'a document' : 'a document whose name starts so'} open.</Empty>
+  if (isLive) return <Empty>No document {prefix === '' ? '' : 'whose name starts so '}has sessions.</Empty>
   if (prefix !== '') return <Empty>No document has a name that starts so.</Empty>
   return (
     <Empty>
