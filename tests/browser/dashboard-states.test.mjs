@@ -457,11 +457,14 @@ test('documents are found by prefix, and shown a page at a time', { timeout: TES
   assert.ok(await page.getByRole('button', { name: 'Next' }).isDisabled())
   await page.getByRole('button', { name: 'Previous' }).click()
   await eventually(() => rows.count(), 50)
+  const status = page.getByRole('main').getByRole('status').filter({ hasText: 'shown' })
   await page.getByLabel('Name starts with').fill('notes/11')
   await eventually(() => rows.count(), 11)
+  await eventually(() => status.textContent(), '11 documents shown')
   assert.equal(await page.getByRole('button', { name: 'Next' }).count(), 0)
   await page.getByLabel('Name starts with').fill('nothing')
   await page.getByText('No document has a name that starts so.').waitFor()
+  await eventually(() => status.textContent(), 'No documents shown')
 })
 
 test('a list of documents keeps its place: going back, loading anew, and as an address', { timeout: TEST_MS }, async t => {

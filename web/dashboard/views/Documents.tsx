@@ -128,6 +128,10 @@ export function Documents({ listing }: { listing: Listing }) {
         </button>
       </div>
       <Standing of={page} what="documents" />
+      {/* Who types a prefix without seeing the list hears what is left of it. */}
+      <p class="visually-hidden" role="status">
+        {page.value === null ? '' : `${rows.length === 0 ? 'No' : rows.length} ${rows.length === 1 ? 'document' : 'documents'} shown`}
+      </p>
       {page.value && rows.length === 0 && <None listing={listing} hasMore={next !== null} />}
       {rows.length > 0 && <DocumentTable rows={rows} />}
       {isLive && rows.length === pageSize && <p class="soft">The {pageSize} with the most sessions; there may be more.</p>}
