@@ -344,6 +344,29 @@ test('what fails again and again is said once', { timeout: TEST_MS }, async t =>
   forgive(person, 503)
 })
 
+test('what trying again does not mend offers no other try, and sizes are read by people', { timeout: TEST_MS }, async t => {
+  const says = world()
+  const content = `GET ${path(EVIL)}/content`
+  says.answers[content] = () => ({ status: 422, body: 'the answer has more than 16777216 bytes' })
+  const { person, page, main } = await open(t, { says, view: `documents/${encodeURIComponent(EVIL)}` })
+  const [text, json] = ['Text', 'JSON'].map(name => page.getByRole('button', { name, exact: true }))
+  await json.click()
+  const failed = main.getByRole('alert')
+  await failed.getByText('the answer has more than 16 MiB', { exact: true }).waitFor()
+  assert.equal(await failed.getByRole('button').count(), 0)
+  await accessible(page, 'a failure')
+  // One that passes offers it.
+  says.answers[content] = () => ({ status: 503, body: 'too many documents are being looked at already' })
+  await text.click()
+  await failed.getByText('too many documents').waitFor()
+  says.answers[content] = () => ({ status: 200, body: '' })
+  await failed.getByRole('button', { name: 'Try again' }).click()
+  // There may be much else in a document without text.
+  await page.getByLabel('Content as text').getByText('It has no text.', { exact: true }).waitFor()
+  forgive(person, 422)
+  forgive(person, 503)
+})
+
 test('a document that nobody has written says so', { timeout: TEST_MS }, async t => {
   const { person, page } = await open(t, { view: 'documents/new' })
   await page.getByText('Nothing is stored under this name yet.').waitFor()
@@ -434,11 +457,14 @@ test('documents are found by prefix, and shown a page at a time', { timeout: TES
   assert.ok(await page.getByRole('button', { name: 'Next' }).isDisabled())
   await page.getByRole('button', { name: 'Previous' }).click()
   await eventually(() => rows.count(), 50)
+  const status = page.getByRole('main').getByRole('status').filter({ hasText: 'shown' })
   await page.getByLabel('Name starts with').fill('notes/11')
   await eventually(() => rows.count(), 11)
+  await eventually(() => status.textContent(), '11 documents shown')
   assert.equal(await page.getByRole('button', { name: 'Next' }).count(), 0)
   await page.getByLabel('Name starts with').fill('nothing')
   await page.getByText('No document has a name that starts so.').waitFor()
+  await eventually(() => status.textContent(), 'No documents shown')
 })
 
 test('a list of documents keeps its place: going back, loading anew, and as an address', { timeout: TEST_MS }, async t => {
@@ -472,15 +498,16 @@ test('a list of documents keeps its place: going back, loading anew, and as an a
   forgive(person, 404)
 })
 
-test('documents that are open are found, those with most sessions first', { timeout: TEST_MS }, async t => {
+test('documents with sessions are found among those in memory, those with most sessions first', { timeout: TEST_MS }, async t => {
   const { page } = await open(t)
-  await page.getByRole('link', { name: 'live' }).click()
+  await expectText(() => page.locator('.tile', { hasText: 'Documents in memory' }).locator('.tile-value').textContent(), '312')
+  await page.getByRole('link', { name: 'those with sessions' }).click()
   const rows = page.locator('tbody tr')
   await eventually(() => rows.count(), 2)
   await expectText(() => rows.first().textContent(), /^notes\/7\s*12/)
   assert.ok(await page.getByLabel('With sessions only').isChecked())
   await page.getByLabel('Name starts with').fill('x')
-  await page.getByText('Nobody has a document whose name starts so open.').waitFor()
+  await page.getByText('No document whose name starts so has sessions.').waitFor()
   await page.getByLabel('Name starts with').fill('')
   await eventually(() => rows.count(), 2)
   await page.getByLabel('With sessions only').uncheck()

@@ -39,7 +39,7 @@ test('figures follow what clients do', { timeout: TEST_MS }, async t => {
   const client = await writer(t, server)
   await eventually(() => tile('Connections').textContent(), '1')
   await eventually(() => tile('Sessions').textContent(), '1')
-  await eventually(() => tile('Documents').textContent(), '1')
+  await eventually(() => tile('Documents in memory').textContent(), '1')
   const typing = setInterval(() => client.document.getText('text').insert(0, 'x'), 20)
   t.after(() => clearInterval(typing))
   await eventually(() => tile('Updates').textContent(), text => /^[1-9]/.test(text))

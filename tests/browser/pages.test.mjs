@@ -70,6 +70,30 @@ for (const path of ['/', '/play']) {
   })
 }
 
+test('what cannot be the name of a document is said to be none', { timeout: TEST_MS }, async t => {
+  const server = await start(t, { dataDir: dataFolder(t), shards: 2 })
+  const person = await somebody(t)
+  for (const name of ['', '.', '..', '%00', 'x'.repeat(257)]) {
+    const page = await person.open(`${server.control}/play?document=${name}`)
+    await page.getByRole('heading', { name: 'No such document' }).waitFor()
+    await accessible(page, `"${name}"`, { isStrict: true })
+    await page.close()
+  }
+})
+
+test('a document whose name nobody would see has one on the page', { timeout: TEST_MS }, async t => {
+  const server = await start(t, { dataDir: dataFolder(t), shards: 2 })
+  const tab = await playground(await somebody(t), server, '\u3164')
+  await tab.stands('saved')
+  await tab.page.locator('.document-name').getByText('\ufffd U+3164').waitFor()
+  assert.match(await tab.page.title(), /^\ufffd U\+3164 · /)
+  // Items that are emptied have a number.
+  await tab.addTask('wool')
+  await tab.page.getByLabel('Item 1', { exact: true }).fill('')
+  await tab.page.getByRole('button', { name: 'Delete item 1', exact: true }).waitFor()
+  await accessible(tab.page, 'the page')
+})
+
 const narrow = { viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true }
 
 test('a narrow window shows all of the playground', { timeout: TEST_MS }, async t => {
@@ -81,6 +105,9 @@ test('a narrow window shows all of the playground', { timeout: TEST_MS }, async 
   await fits(tab.page)
   await tab.online(false)
   await tab.stands('offline')
+  await fits(tab.page)
+  // As wide as a page of 1280 pixels is at four times its size (WCAG 1.4.10).
+  await tab.page.setViewportSize({ width: 320, height: 640 })
   await fits(tab.page)
 })
 

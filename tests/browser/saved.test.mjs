@@ -43,6 +43,48 @@ test('nothing is called saved while the server stands still, and all is when it 
   assert.equal((await marks(tab)).at(-1).text, 'not yet')
 })
 
+/** From now on the page keeps whatever a screen reader is told of the mark, and what the mark shows in that moment. */
+const listen = tab => tab.page.evaluate(() => {
+  window.told = []
+  const mark = document.querySelector('[data-standing]')
+  const status = mark.querySelector('[role=status]')
+  new MutationObserver(() => window.told.push({ kind: mark.dataset.standing, text: status.textContent }))
+    .observe(mark, { subtree: true, childList: true, characterData: true, attributes: true, attributeFilter: ['data-standing'] })
+})
+const told = tab => tab.page.evaluate(() => window.told)
+
+test('who listens is told what is so, once, and not of each key', { timeout: TEST_MS }, async t => {
+  const server = await start(t, { dataDir: dataFolder(t), shards: 2 })
+  const tab = await playground(await somebody(t), server)
+  const status = tab.mark.getByRole('status')
+  await eventually(() => status.textContent(), 'Saved on disk.')
+  await listen(tab)
+  // Each word is saved, and nobody says so again.
+  for (const word of ['some ', 'words ']) {
+    await tab.type(word)
+    await tab.page.waitForFunction(() => window.told.at(-1)?.kind === 'saved')
+  }
+  process.kill(server.pid, 'SIGSTOP')
+  await tab.type('not yet')
+  await eventually(() => status.textContent(), 'Still saving.')
+  await tab.type('!')
+  process.kill(server.pid, 'SIGCONT')
+  await eventually(() => status.textContent(), 'Saved on disk.')
+  await tab.stands('saved')
+  await tab.online(false)
+  await eventually(() => status.textContent(), 'Offline: What you do now stays here until you are back.')
+  await tab.type('kept here')
+  await eventually(() => status.textContent(), 'Offline: changes wait here.')
+  await tab.online(true)
+  await eventually(() => status.textContent(), 'Saved on disk.')
+  const all = await told(tab)
+  assert.deepEqual(all.filter(({ kind, text }) => text.startsWith('Saved') && kind !== 'saved'), [], 'what was called saved and was not')
+  // It is spoken when it comes; the first one stood there.
+  const words = ['', 'Saved on disk.', ...all.map(({ text }) => text)]
+  const spoken = words.filter((text, at) => text !== '' && text !== words[at - 1])
+  assert.deepEqual(spoken.filter((text, at) => text === spoken[at - 1]), [], `what was said again of ${JSON.stringify(spoken)}`)
+})
+
 test('what was marked saved is there after kill -9 in that moment', { timeout: TEST_MS }, async t => {
   const random = randomFrom(seedOf(t))
   const dataDir = dataFolder(t)

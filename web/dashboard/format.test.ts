@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { ago, bytes, count, date, duration, percent, quantity, rate, seconds } from './format'
+import { ago, bytes, count, date, duration, exactBytes, percent, quantity, rate, seconds } from './format'
 
 describe('numbers', () => {
   test.each([
@@ -18,6 +18,12 @@ describe('numbers', () => {
     [bytes(1024), '1 KiB'],
     [bytes(1_500_000), '1.43 MiB'],
     [bytes(2 ** 60), '1,024 PiB'],
+    [exactBytes(0), '0 bytes'],
+    [exactBytes(1000), '1,000 bytes'],
+    [exactBytes(65_536), '64 KiB'],
+    [exactBytes(16_777_216), '16 MiB'],
+    [exactBytes(16_777_217), '16,777,217 bytes'],
+    [exactBytes(2 ** 60), '1,024 PiB'],
     [seconds(0), '0 ms'],
     [seconds(0.000_06), '60 µs'],
     [seconds(0.0011), '1.1 ms'],

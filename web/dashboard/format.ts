@@ -49,6 +49,16 @@ export function bytes(value: number | null | undefined): string {
   return `${Math.abs(rest) >= 100 ? whole.format(rest) : significant.format(rest)} ${byteUnits[unit] ?? ''}`
 }
 
+/** A size that has to stay what it is: in the largest unit that leaves nothing over. */
+export function exactBytes(value: number): string {
+  let [rest, unit] = [value, 0]
+  while (rest >= 1024 && rest % 1024 === 0 && unit < byteUnits.length - 1) {
+    rest /= 1024
+    unit++
+  }
+  return `${exact.format(rest)} ${unit === 0 ? 'bytes' : (byteUnits[unit] ?? '')}`
+}
+
 /** A short time, in the unit that gives it one to three digits before the point. */
 export function seconds(value: number | null | undefined): string {
   if (!isKnown(value)) return unknown

@@ -19,7 +19,8 @@ test('a name is seen, and cut at its length as it is shown', () => {
   expect(named('abcdef', 4)).toBe('abc…')
   expect(named('abcd', 4)).toBe('abcd')
   expect(named('🧵🧵🧵🧵', 3)).toBe('🧵🧵…')
-  for (const one of ['x', '\u3164', '\u{e0020}', 'x\u{e0020}']) expect(Array.from(named(`x${one.repeat(1_000_000)}`)), one).toHaveLength(200)
+  for (const one of ['x', '\u3164', '\u{e0020}', 'x\u{e0020}'])
+    expect(Array.from(named(`x${one.repeat(1_000_000)}`)), one).toHaveLength(200)
   expect(Array.from(named('\u3164'.repeat(1_000_000))).length).toBeLessThan(50)
 })
 

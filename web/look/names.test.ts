@@ -28,8 +28,16 @@ test('a name without anything to see says what it is made of', () => {
   }
 })
 
+test('marks do not pile up over the lines above', () => {
+  const five = 'e' + '\u0301'.repeat(5)
+  expect(seen(five)).toBe(five)
+  expect(seen(`${five}\u0302\u0301x`)).toBe(`${five}\ufffd\ufffdx`)
+})
+
 test('no name looks like another that has more in it', () => {
-  const shown = ['notes', 'notes ', ' notes', 'notes\u3164', 'no\u00adtes', 'notes\u200b', '\u0301notes', '\u061cnotes', 'no\u2800tes'].map(seen)
+  const shown = ['notes', 'notes ', ' notes', 'notes\u3164', 'no\u00adtes', 'notes\u200b', '\u0301notes', '\u061cnotes', 'no\u2800tes'].map(
+    seen,
+  )
   expect(shown).toEqual([
     'notes',
     'notes\ufffd',

@@ -8,6 +8,9 @@ const hidden = /[\p{Cc}\p{Zl}\p{Zp}\u2800\ufff9-\ufffc]|(?!\p{Variation_Selector
 // Marks that would stand upon what is before the name, and blanks that a page takes away.
 const stray = /^[\s\p{M}]+|\s+$|(?<=\s)\s/gu
 
+/** Marks on one character, beyond as many as any script needs: they would pile up over the lines above. */
+export const piled = /(?<=\p{M}{5})\p{M}/gu
+
 /** Of a name with nothing to see: what it is made of is told apart by so many characters. */
 const codesMax = 4
 
@@ -19,7 +22,10 @@ export function isSeen(name: string): boolean {
 /** As it is shown: never blank, and never like another name that differs in what cannot be seen. One without anything to see is told by its characters. */
 export function seen(name: string): string {
   if (name !== '' && !isSeen(name)) return `${substitute} ${codes(name)}`
-  return name.replace(hidden, substitute).replace(stray, found => substitute.repeat(Array.from(found).length))
+  return name
+    .replace(hidden, substitute)
+    .replace(piled, substitute)
+    .replace(stray, found => substitute.repeat(Array.from(found).length))
 }
 
 function codes(name: string): string {

@@ -1,10 +1,13 @@
 /** The mark that says whether what was done here is on disk. Turns away from "saved" at once, and back to it with a short delay, so that typing does not make it flicker. */
-import { useEffect, useState } from 'preact/hooks'
+import { useEffect, useRef, useState } from 'preact/hooks'
 import type { Durability } from './address'
 import type { Session } from './session'
-import { type Standing, sentenceOf } from './standing'
+import { type Standing, sentenceOf, spokenOf } from './standing'
 
 const calmMs = 250
+
+/** What passes takes less. */
+const lateMs = 5_000
 
 /** What an acknowledgement is worth depends on the server's `fsync`. */
 const durable: Record<Durability, string> = { always: 'Saved on disk', interval: 'Saved', never: 'Saved' }
@@ -42,16 +45,41 @@ function useCalm(latest: Standing): Standing {
   return isBack ? calm : latest
 }
 
+/** Whether it has been on its way for long: however much is done meanwhile, and not where it was saved in between. */
+function useLate({ kind }: Standing): boolean {
+  const [isLate, setLate] = useState(false)
+  const isPassing = kind === 'saving' || kind === 'connecting'
+  useEffect(() => {
+    if (!isPassing) return
+    const timer = setTimeout(() => setLate(true), lateMs)
+    return () => {
+      clearTimeout(timer)
+      setLate(false)
+    }
+  }, [isPassing])
+  return isLate && isPassing
+}
+
+/** What a screen reader is told: it speaks when this changes to other words. What was told last is not told again, and nothing stays that is not so. */
+function useTold(words: string): string {
+  const heard = useRef('')
+  const [told, setTold] = useState('')
+  useEffect(() => {
+    if (words === '') setTold('')
+    if (words === '' || words === heard.current) return
+    heard.current = words
+    setTold(words)
+  }, [words])
+  return told === words ? told : ''
+}
+
 export function SaveMark({ session }: { session: Session }) {
-  const standing = useCalm(session.standing.value)
+  const latest = session.standing.value
+  const standing = useCalm(latest)
   const fsync = session.endpoint.value?.fsync ?? 'always'
   const { title, more } = sentenceOf(standing, durable[fsync])
   // To be told of every keystroke that is saved would drown what is typed.
-  const [told, setTold] = useState('')
-  const isNews = standing.kind !== 'saving' && standing.kind !== 'connecting'
-  useEffect(() => {
-    if (isNews) setTold(`${title}. ${more}`)
-  }, [isNews, title, more])
+  const told = useTold(spokenOf(standing, durable[fsync], useLate(latest)))
   return (
     <div
       class={`mark ${tones[standing.kind]}`}

@@ -5,7 +5,7 @@ export const defaultName = 'playground'
 /** The name in the address (`?document=NAME` or `#NAME`), or nothing where that cannot be the name of a document (docs/PROTOCOL.md). */
 export function documentName({ search, hash }: { search: string; hash: string }): string | undefined {
   const name = new URLSearchParams(search).get('document') ?? (hash.length > 1 ? decoded(hash.slice(1)) : defaultName)
-  if (name === undefined || /\p{Cc}/u.test(name)) return undefined
+  if (name === undefined || name === '.' || name === '..' || /\p{Cc}/u.test(name)) return undefined
   const bytes = new TextEncoder().encode(name).length
   return bytes >= 1 && bytes <= 256 ? name : undefined
 }

@@ -11,7 +11,7 @@ function NoDocument() {
   return (
     <main class="no-document">
       <h1>No such document</h1>
-      <p>The name of a document has 1 to 256 bytes and no control characters.</p>
+      <p>The name of a document has 1 to 256 bytes and no control characters, and is neither one dot nor two.</p>
       <p>
         <a href={`/play?document=${defaultName}`}>Open the playground</a>
       </p>

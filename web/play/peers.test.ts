@@ -10,6 +10,7 @@ test('a name is cut, and has nothing in it that is not seen', () => {
     ['', undefined],
     ['\u200f \u0007', undefined],
     ['\u3164', undefined],
+    [`e${'\u0301'.repeat(100)}!`, `e${'\u0301'.repeat(5)}!`],
     ['\u0301\u0301', undefined],
     [7, undefined],
     [{ toString: () => 'x' }, undefined],

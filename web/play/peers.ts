@@ -1,6 +1,6 @@
 /** Who is here, as far as their awareness can be believed. Everything in it is hostile until it has passed here: names are cut, colours and numbers checked. */
 
-import { isSeen } from '../look/names'
+import { isSeen, piled } from '../look/names'
 import { cloths, colorOf, palette } from './palette'
 import type { Point } from './strokes'
 import { boardHeight, boardWidth } from './strokes'
@@ -43,6 +43,7 @@ export function nameOf(value: unknown): string | undefined {
     value
       .slice(0, nameLengthMax * 8)
       .replace(unprintable, '')
+      .replace(piled, '')
       .trim(),
   )
     .slice(0, nameLengthMax)

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { type Facts, isFinal, isFinalReason, sentenceOf, standingOf } from './standing'
+import { type Facts, isFinal, isFinalReason, sentenceOf, spokenOf, standingOf } from './standing'
 
 const connected: Facts = {
   wanted: true,
@@ -51,7 +51,26 @@ test('each standing says what it is and what waits', () => {
   expect(said(lost(1012))).toBe('The server was stopped | Nothing is lost; trying again')
   expect(said(lost(1013, 'too many'))).toBe('Not now: too many | Nothing is lost; trying again')
   expect(said({ refusal: 'the token has expired', changes: 2 })).toBe('Refused | the token has expired; 2 changes wait here')
+  expect(said({ refusal: 'message refused: it has no end' })).toBe('Message refused | it has no end')
+  expect(said({ refusal: 'state vector refused: x refused: y', changes: 1 })).toBe(
+    'State vector refused | x refused: y; 1 change waits here',
+  )
   expect(said({ readonly: true })).toBe('Read only | You see what others do')
+})
+
+test('what is read aloud is not said of each key, and does not call saved what is on its way', () => {
+  const said = (facts: Partial<Facts>, isLate = false) => spokenOf(standingOf({ ...connected, ...facts }), 'Saved on disk', isLate)
+  expect(said({})).toBe('Saved on disk.')
+  for (const changes of [1, 2]) {
+    expect(said({ unacknowledged: changes, changes })).toBe('')
+    expect(said({ unacknowledged: changes, changes }, true)).toBe('Still saving.')
+    expect(said({ wanted: false, changes })).toBe('Offline: changes wait here.')
+    expect(said({ unacknowledged: changes, changes, stalled: true })).toBe('Not saved: The server cannot write now; changes wait here.')
+  }
+  expect(said({ joined: false })).toBe('')
+  expect(said({ joined: false }, true)).toBe('Still connecting.')
+  expect(said({ wanted: false })).toBe('Offline: What you do now stays here until you are back.')
+  expect(said({ readonly: true })).toBe('Read only: You see what others do.')
 })
 
 test('codes that are final for clients are final here', () => {

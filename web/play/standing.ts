@@ -58,7 +58,8 @@ function whyLost({ code, reason }: { code: number; reason: string }): string {
 export const isFinal = (code: number): boolean => code >= 4400 && code <= 4499 && code !== 4408
 
 const many = (changes: number, verb = ''): string => `${changes} ${changes === 1 ? 'change' : 'changes'}${verb}`
-const waiting = (changes: number): string => (changes === 0 ? '' : many(changes, changes === 1 ? ' waits here' : ' wait here'))
+const counted = (changes: number): string => (changes === 0 ? '' : many(changes, changes === 1 ? ' waits here' : ' wait here'))
+const uncounted = (changes: number): string => (changes === 0 ? '' : 'changes wait here')
 
 /** Why a document ended that has no code for it, only what src/close.rs says to people. With these nothing is mended by coming back: a deleted document would be brought back, and the newer tab of a user with as many as allowed put out in turn. */
 const finalReasons = [
@@ -74,7 +75,7 @@ export const isFinalReason = (reason: string): boolean =>
   finalReasons.some(one => one.test(reason)) && !passingReasons.some(one => one.test(reason))
 
 /** What is said of it: a short line, and a second one where there is more to say. */
-export function sentenceOf(standing: Standing, durable: string): { title: string; more: string } {
+export function sentenceOf(standing: Standing, durable: string, waiting = counted): { title: string; more: string } {
   switch (standing.kind) {
     case 'connecting':
       return { title: 'Connecting…', more: '' }
@@ -90,9 +91,32 @@ export function sentenceOf(standing: Standing, durable: string): { title: string
       return { title: 'Offline', more: waiting(standing.changes) || 'What you do now stays here until you are back' }
     case 'stopped':
       return { title: standing.why, more: `${waiting(standing.changes) || 'Nothing is lost'}; trying again` }
-    case 'refused':
-      return { title: 'Refused', more: [standing.reason, waiting(standing.changes)].filter(Boolean).join('; ') }
+    case 'refused': {
+      // A reason may say itself what was refused.
+      const [, what, why = standing.reason] = /^([\w ]{1,40}) refused: (.*)$/s.exec(standing.reason) ?? []
+      const title = what === undefined ? 'Refused' : `${what.charAt(0).toUpperCase()}${what.slice(1)} refused`
+      return { title, more: [why, waiting(standing.changes)].filter(Boolean).join('; ') }
+    }
     case 'readonly':
       return { title: 'Read only', more: 'You see what others do' }
+  }
+}
+
+/** What is read aloud of it: nothing while it passes, and no numbers, which change with each key. Where it does not pass that is said too. */
+export function spokenOf(standing: Standing, durable: string, isLate: boolean): string {
+  switch (standing.kind) {
+    case 'connecting':
+      return isLate ? 'Still connecting.' : ''
+    case 'saving':
+      return isLate ? 'Still saving.' : ''
+    case 'saved':
+    case 'stalled':
+    case 'offline':
+    case 'stopped':
+    case 'refused':
+    case 'readonly': {
+      const { title, more } = sentenceOf(standing, durable, uncounted)
+      return more === '' ? `${title}.` : `${title}: ${more}.`
+    }
   }
 }

@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { extname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { end } from '../../clients/lib/server.mjs'
 
 const dist = fileURLToPath(new URL('../../../web/dist/', import.meta.url))
 const types = { '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css', '.svg': 'image/svg+xml' }
@@ -50,7 +51,11 @@ export function statusOf (more = {}) {
 export async function plane (t, { answers = {}, status = statusOf(), token = null } = {}) {
   const made = new Plane({ answers, status, token })
   await made.listen()
-  t.after(() => made.stop())
+  t.after(async () => {
+    // Pages ask until they are closed: from here on it is away on purpose.
+    await end(t)
+    await made.stop()
+  })
   return made
 }
 

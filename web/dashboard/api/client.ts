@@ -1,4 +1,5 @@
 /** Requests to the control plane, with the token, a time limit and a bound; failures as values with words for people. */
+import { exactBytes } from '../format'
 import { clip } from '../text'
 import { Fields } from './fields'
 import { asked, token } from './token'
@@ -9,19 +10,28 @@ const timeoutMs = 35_000
 /** The most that is read of an answer. A page of documents has a hundredth of that; a preview may be cut. */
 const answerBytesMax = 8 * 1024 * 1024
 
+/** Of the statuses that say that it is the request: those that another try, or another token, mends; and "not found", as what was not there may come. */
+const passing = [401, 403, 404, 408, 409, 412, 425, 429]
+
 export class Failure extends Error {
   /** Nothing where the server could not be reached. */
   readonly status: number | null
+  /** Another try would end in the same way. */
+  readonly isLasting: boolean
 
   constructor(status: number | null, message: string) {
     super(message)
     this.status = status
+    this.isLasting = status !== null && status >= 400 && status < 500 && !passing.includes(status)
   }
 }
 
 export function headers(more: Record<string, string> = {}): Record<string, string> {
   return token.value === null ? more : { ...more, authorization: `Bearer ${token.value}` }
 }
+
+/** Sizes as people do not read them. */
+const largeSize = /\b(\d{4,15}) bytes\b/g
 
 /** What an answer that is no success says, in a sentence (RFC 9457). */
 export async function failureOf(response: Response): Promise<Failure> {
@@ -32,7 +42,9 @@ export async function failureOf(response: Response): Promise<Failure> {
   } catch {
     // Something in between has answered, or nothing: the status has to say it.
   }
-  const message = detail ?? `The server answered ${response.status} ${clip(response.statusText, 60)}`
+  const message =
+    detail?.replace(largeSize, (_, size) => exactBytes(Number(size))) ??
+    `The server answered ${response.status} ${clip(response.statusText, 60)}`
   if (response.status === 401) asked.value = message
   return new Failure(response.status, message)
 }

@@ -15,13 +15,16 @@ export function Empty({ children }: { children: ComponentChildren }) {
   return <p class="notice">{children}</p>
 }
 
-function Failed({ error, again }: { error: string; again: () => void }) {
+/** Without `again` nothing is offered: it would fail in the same way. */
+function Failed({ error, again }: { error: string; again: (() => void) | null }) {
   return (
     <div class="notice error" role="alert">
       <p>{error}</p>
-      <button type="button" onClick={again}>
-        Try again
-      </button>
+      {again !== null && (
+        <button type="button" onClick={again}>
+          Try again
+        </button>
+      )}
     </div>
   )
 }
@@ -32,7 +35,7 @@ export function Standing<T>({ of, what }: { of: Loaded<T>; what: string }) {
   if (of.error === null) return null
   // That the server is away is said at the top, once for all.
   if (isAway.value) return of.value === null ? <Empty>The server cannot be asked for {what} now.</Empty> : null
-  return <Failed error={of.error} again={of.again} />
+  return <Failed error={of.error} again={of.isLasting ? null : of.again} />
 }
 
 /** In the place of figures that have not come yet. The line at the top says why. */

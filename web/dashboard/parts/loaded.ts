@@ -1,5 +1,6 @@
 /** Something that is fetched for a view: loading, there, or failed. An answer that is overtaken is dropped. */
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks'
+import { Failure } from '../api/client'
 import { token } from '../api/token'
 import { connection } from '../state/feed'
 
@@ -8,10 +9,16 @@ export interface Loaded<T> {
   value: T | null
   /** Why the latest answer is none; kept until the next one, so that what is asked for every few seconds does not flicker. */
   error: string | null
+  /** It stays so however often it is asked for: only another state of the document or of the server changes it. */
+  isLasting: boolean
   /** Nothing is known yet: neither what it is nor why it cannot be had. */
   isLoading: boolean
   again: () => void
 }
+
+type State<T> = Pick<Loaded<T>, 'value' | 'error' | 'isLasting'> & { key: string }
+
+const unknown = { value: null, error: null, isLasting: false }
 
 /**
  * `key` is what it is of: of another one nothing is known. With another `turn` it is the same thing, fetched anew, and so it is `restMs` after each
@@ -24,7 +31,7 @@ export function useLoaded<T>(
   restMs?: number,
 ): Loaded<T> {
   const [ownTurn, setOwnTurn] = useState(0)
-  const [state, setState] = useState<{ key: string; value: T | null; error: string | null }>({ key, value: null, error: null })
+  const [state, setState] = useState<State<T>>({ key, ...unknown })
   const latest = useRef(fetch)
   latest.current = fetch
   const bearer = token.value
@@ -40,15 +47,15 @@ export function useLoaded<T>(
         else setOwnTurn(turn => turn + 1)
       }, restMs)
     }
-    setState(before => (before.key === key ? before : { key, value: null, error: null }))
+    setState(before => (before.key === key ? before : { key, ...unknown }))
     const answered = latest.current(stop.signal).then(
       value => {
-        if (!stop.signal.aborted) setState({ key, value, error: null })
+        if (!stop.signal.aborted) setState({ ...unknown, key, value })
       },
       (failure: unknown) => {
         if (stop.signal.aborted) return
         const error = failure instanceof Error ? failure.message : 'It failed.'
-        setState(before => ({ ...before, error }))
+        setState(before => ({ ...before, error, isLasting: failure instanceof Failure && failure.isLasting }))
       },
     )
     void answered.then(rest)
@@ -59,11 +66,11 @@ export function useLoaded<T>(
   }, [key, turn, ownTurn, bearer, restMs])
 
   const again = useCallback(() => {
-    setState(before => ({ ...before, error: null }))
+    setState(before => ({ ...before, error: null, isLasting: false }))
     setOwnTurn(turn => turn + 1)
   }, [])
 
-  const { value, error } = state.key === key ? state : { value: null, error: null }
+  const { value, error, isLasting } = state.key === key ? state : unknown
   // What failed while the server was away is asked for again when it is back.
   const hasFailed = useRef(false)
   hasFailed.current = error !== null
@@ -71,5 +78,5 @@ export function useLoaded<T>(
     if (isLive && hasFailed.current) again()
   }, [isLive])
 
-  return { value, error, isLoading: value === null && error === null, again }
+  return { value, error, isLasting, isLoading: value === null && error === null, again }
 }

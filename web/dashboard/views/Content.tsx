@@ -47,7 +47,7 @@ export function Content({ path, kind, turn = '' }: { path: string; kind: Kind; t
     <>
       <Standing of={content} what="the content" />
       <pre class="content" tabIndex={0} role="group" aria-label={`Content as ${kind === 'json' ? 'JSON' : 'text'}`} aria-describedby={id}>
-        {shown === '' ? 'It is empty.' : shown}
+        {shown === '' ? (kind === 'text' ? 'It has no text.' : 'It is empty.') : shown}
       </pre>
       <p id={id} class="soft">
         {!content.value.isWhole || shown.endsWith('…') ? 'Only the start is shown.' : ''}

@@ -128,6 +128,10 @@ export function Documents({ listing }: { listing: Listing }) {
         </button>
       </div>
       <Standing of={page} what="documents" />
+      {/* Who types a prefix without seeing the list hears what is left of it. */}
+      <p class="visually-hidden" role="status">
+        {page.value === null ? '' : `${rows.length === 0 ? 'No' : rows.length} ${rows.length === 1 ? 'document' : 'documents'} shown`}
+      </p>
       {page.value && rows.length === 0 && <None listing={listing} hasMore={next !== null} />}
       {rows.length > 0 && <DocumentTable rows={rows} />}
       {isLive && rows.length === pageSize && <p class="soft">The {pageSize} with the most sessions; there may be more.</p>}
@@ -162,7 +166,7 @@ export function Documents({ listing }: { listing: Listing }) {
 function None({ listing: { prefix, isLive, cursor }, hasMore }: { listing: Listing; hasMore: boolean }) {
   if (hasMore) return <Empty>None on this page; there may be some on the next.</Empty>
   if (cursor !== null) return <Empty>There are no more documents.</Empty>
-  if (isLive) return <Empty>Nobody has {prefix === '' ? 'a document' : 'a document whose name starts so'} open.</Empty>
+  if (isLive) return <Empty>No document {prefix === '' ? '' : 'whose name starts so '}has sessions.</Empty>
   if (prefix !== '') return <Empty>No document has a name that starts so.</Empty>
   return (
     <Empty>

@@ -83,8 +83,8 @@ function Figures({ now }: { now: Status }) {
           <Tile label="Sessions" value={count(now.sessions)} series="sessions">
             {now.sessionsBehind !== null && now.sessionsBehind > 0 && `${count(now.sessionsBehind)} behind`}
           </Tile>
-          <Tile label="Documents" value={count(now.documents)} series="documents">
-            <a href={address({ view: 'documents', listing: { ...everything, isLive: true } })}>live</a>
+          <Tile label="Documents in memory" value={count(now.documents)} series="documents">
+            <a href={address({ view: 'documents', listing: { ...everything, isLive: true } })}>those with sessions</a>
           </Tile>
           <Tile label="Updates" value={perSecond(now.updatesPerSecond)} series="updates" />
           <Tile label="Deliveries" value={perSecond(now.deliveriesPerSecond)} series="deliveries">
@@ -138,7 +138,7 @@ function Cores({ cores }: { cores: Status['cores'] }) {
             label={`Core ${core}`}
             part={isTurning ? load : 1}
             text={isTurning ? percent(load) : 'stands still'}
-            more={`${count(connections)} connections, ${count(documents)} documents`}
+            more={`${count(connections)} connections, ${count(documents)} documents in memory`}
           />
         ))}
       </div>
