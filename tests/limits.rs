@@ -390,7 +390,14 @@ fn memory_that_runs_short_is_taken_from_those_who_hold_most() {
 
 #[test]
 fn nobody_is_let_in_where_there_is_no_memory_and_health_says_so() {
-    let mut server = start(&["--memory-max-bytes", "64MiB", "--connection-bytes-per-second-max", "0"]);
+    let mut server = start(&[
+        "--memory-max-bytes",
+        "64MiB",
+        "--connection-bytes-per-second-max",
+        "0",
+        "--connections-per-address-per-second-max",
+        "0",
+    ]);
     let address = server.address;
     let is_short = || http(address, b"GET /readyz HTTP/1.1\r\nHost: a\r\n\r\n").contains("memory is short");
     let whole = frame(0x82, &vec![0; 2 << 20]);
