@@ -332,7 +332,7 @@ impl Hocuspocus {
     }
 
     /// A session must not be heard. Until it may be again nothing of the connection is, because what it says comes between what others
-    /// say. That cannot last for ever: a session is paused until a read or a commit ends, which happens without this connection, or
+    /// say. That cannot last for ever: a session is paused until a read, a commit or the look into a large message ends, which happens without this connection, or
     /// until it has taken its answers, which are sent while nothing is heard, and which it is closed for if it does not take them.
     pub fn pause(&mut self, place: u32) {
         if let Some(open) = self.session_mut(place)

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use selvedge_shards::reading::{CaughtUp, Loaded, ReadFailed};
-use selvedge_shards::{DocumentId, Input, Sequence};
+use selvedge_shards::{DocumentId, Input, Judged, Sequence};
 
 use crate::auth::Authority;
 use crate::close::Goodbye;
@@ -32,6 +32,15 @@ pub enum Note {
         document: DocumentId,
         /// What is stored, or why it cannot be read.
         result: Result<Box<Loaded>, ReadFailed>,
+    },
+    /// Answer to [`selvedge_shards::Effect::Prepare`].
+    Prepared {
+        /// The document.
+        document: DocumentId,
+        /// As in the effect.
+        job: u64,
+        /// What comes of it.
+        judged: Box<Judged>,
     },
     /// Answer to [`selvedge_shards::Effect::CatchUp`].
     CaughtUp {
@@ -86,6 +95,7 @@ impl Note {
             }
             Self::CommitFailed(reason) => visit(Input::CommitFailed { reason }),
             Self::Loaded { document, result } => visit(Input::Loaded { document, result }),
+            Self::Prepared { document, job, judged } => visit(Input::Prepared { document, job, judged }),
             Self::CaughtUp { document, job, result } => visit(Input::CaughtUp { document, job, result }),
             Self::SnapshotTaken { document, result } => visit(Input::SnapshotTaken { document, result }),
             // The core's, not its shard's.
@@ -97,7 +107,7 @@ impl Note {
 /// The notes of one core that it has not taken yet.
 ///
 /// Bounded by what the core asked for: every note but [`Note::CommitFailed`], [`Note::Authority`], [`Note::Rules`], [`Note::Farewell`] and
-/// [`Note::Errand`] answers an append, a deletion, a load, a catch-up or a snapshot, and those who answer bound what they take in; of the first three
+/// [`Note::Errand`] answers an append, a deletion, a load, a catch-up, a snapshot or a large update, and those who answer bound what they take in; of the first three
 /// only the latest in a row is kept, and there is one farewell for each session that goes for another one, or is revoked; and [`Request`]s hold a
 /// place each, of which there are only so many.
 #[derive(Debug, Default)]

@@ -25,6 +25,7 @@ pub mod maintenance;
 pub mod mesh;
 mod outgoing;
 pub mod persister;
+pub mod preparer;
 mod priority;
 pub mod profiler;
 pub mod reactor;

@@ -302,7 +302,8 @@ impl<D: Driver> Reactor<D> {
             self.finished = self.step;
             self.lines.drain.finish(self.id, self.step);
         }
-        !done
+        // A note wakes it, and whoever sends that needs the time which looking for it takes.
+        !done && !self.core.is_preparing()
     }
 
     /// What clients are owed is with the kernel, or they did not take it in time.

@@ -37,6 +37,7 @@ use crate::limits::{Limits, Sampler};
 use crate::logging::Log;
 use crate::mesh::Mesh;
 use crate::persister::{DrainFailed, Persister};
+use crate::preparer::Preparers;
 use crate::reactor::drain::{Drain, Step};
 use crate::reactor::{Board, Clock, Counted, Lines, Parts};
 use crate::reader::Readers;
@@ -126,6 +127,7 @@ struct Server {
     cores: Cores,
     persister: Persister,
     readers: Readers,
+    preparers: Preparers,
     keeper: Keeper,
     version_keeper: Option<versions::Keeper>,
     control: Option<(SocketAddr, Control)>,
@@ -164,6 +166,7 @@ impl Server {
         let store: Arc<dyn Store> = Arc::clone(&rocks) as _;
         let Beside { persister, readers, keeper, authority, latest, pressure, sampler } =
             Beside::start(settings, store, keys, (&deliver, told), &slow)?;
+        let preparers = Preparers::spawn(settings.reader_threads, Arc::clone(&deliver)).map_err(Failed::Thread)?;
 
         let (rules, unlisted) = (limits::shared(settings), limits::unlisted(settings));
         let shared = Arc::new(Limits::new(rules, unlisted, Arc::clone(&pressure), Arc::clone(&deliver)));
@@ -207,7 +210,7 @@ impl Server {
             tls: tls.as_ref(),
             slow: &slow,
         };
-        let starts = plan.starts(listeners, &persister, &readers);
+        let starts = plan.starts(listeners, &persister, &readers, &preparers);
         // A core that spins on a CPU that it shares takes the time from the one that it waits for.
         let spin = starts.len() < cpus.len();
         let clock = Clock::start();
@@ -278,6 +281,7 @@ impl Server {
             cores,
             persister,
             readers,
+            preparers,
             _sampler: sampler,
             audit_log,
             keeper,
@@ -348,6 +352,7 @@ impl Server {
             keeper.stop();
         }
         self.readers.stop();
+        self.preparers.stop();
         self.keeper.stop();
         committed.map_err(Failed::Drain)?;
         if !at_rest {
@@ -381,7 +386,13 @@ struct Plan<'a> {
 }
 
 impl Plan<'_> {
-    fn starts(self, listeners: Vec<TcpListener>, persister: &Persister, readers: &Readers) -> Vec<Start> {
+    fn starts(
+        self,
+        listeners: Vec<TcpListener>,
+        persister: &Persister,
+        readers: &Readers,
+        preparers: &Preparers,
+    ) -> Vec<Start> {
         let meshes = Mesh::all(&self.doorbells);
         let places = listeners.into_iter().zip(meshes).zip(self.doorbells).zip(0..self.shards);
         let start = |(((listener, mesh), doorbell), id)| {
@@ -395,6 +406,7 @@ impl Plan<'_> {
                     mesh,
                     appender: persister.appender(),
                     reader: readers.reader(),
+                    preparer: preparers.preparer(),
                     rules: limits::rules(self.settings, self.share),
                     health: Arc::clone(self.health),
                     limits: Arc::clone(&self.shared),

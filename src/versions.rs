@@ -164,6 +164,7 @@ pub fn watch(changes: Arc<Changes>, deliver: Deliver) -> Deliver {
             Note::CommitFailed(_)
             | Note::Loaded { .. }
             | Note::CaughtUp { .. }
+            | Note::Prepared { .. }
             | Note::SnapshotTaken { .. }
             | Note::Authority(_)
             | Note::Rules(_)

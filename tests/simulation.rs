@@ -25,6 +25,8 @@ mod network;
 mod operator;
 #[path = "simulation/plan.rs"]
 mod plan;
+#[path = "simulation/preparers.rs"]
+mod preparers;
 #[path = "simulation/random.rs"]
 mod random;
 #[path = "simulation/server.rs"]

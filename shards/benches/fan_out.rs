@@ -18,6 +18,8 @@ fn config() -> Config {
         shard: ShardId(0),
         shards: 1,
         update: update::Limits::default(),
+        large_update_bytes: 64 << 10,
+        preparing_bytes_max: 1 << 30,
         awareness: awareness::Limits {
             update_bytes_max: 1 << 20,
             entries_max: 1_000,
@@ -90,6 +92,7 @@ impl Bench {
                 | Effect::Resume { .. }
                 | Effect::Probe { .. }
                 | Effect::Stateless { .. }
+                | Effect::Prepare { .. }
                 | Effect::CatchUp { .. }
                 | Effect::Snapshot { .. }
                 | Effect::Delete { .. }

@@ -13,6 +13,10 @@ pub struct Config {
     pub shards: u16,
     /// Limits on one update.
     pub update: update::Limits,
+    /// A session's update of more bytes is held against its document beside the core. Not to be changed later.
+    pub large_update_bytes: usize,
+    /// Bytes of such updates, over all documents, that are held against them or wait for that. Those that find no room are looked at by the core.
+    pub preparing_bytes_max: usize,
     /// Limits on one awareness update.
     pub awareness: awareness::Limits,
     /// Bytes of frames that may wait for one session's socket. Above, the session is behind.

@@ -13,6 +13,7 @@ use crate::flow::Rates;
 use crate::frame::Frame;
 use crate::id::{Moment, Now, SessionId, SessionRef, ShardId};
 use crate::measured::Measured;
+use crate::preparing::Preparing;
 use crate::session::Sessions;
 use crate::window::{Load, Spared, fan_out_window_ms, record_window_ms};
 
@@ -35,6 +36,8 @@ pub(crate) struct Core {
     /// Writers that are not read from until some of that is committed.
     paused_writers: Vec<SessionRef>,
     next_job: u64,
+    /// Large updates.
+    pub(crate) preparing: Preparing,
     pub(crate) deletions: Deletions,
     /// When the turn began, where somebody measures.
     pub(crate) moment: Option<Moment>,
@@ -58,6 +61,7 @@ impl Core {
             uncommitted_bytes: 0,
             paused_writers: Vec::new(),
             next_job: 0,
+            preparing: Preparing::default(),
             deletions: Deletions::default(),
             moment: None,
             measured: Vec::new(),

@@ -9,6 +9,7 @@ mod awareness;
 mod catch_up;
 mod commits;
 mod errands;
+mod large;
 mod sessions;
 mod turn;
 mod updates;
@@ -35,6 +36,7 @@ use crate::reading::{CatchUpFrom, Loaded, ReadFailed};
 use crate::waiting::{Parked, Waiting};
 pub(crate) use errands::Task;
 use errands::{Deletion, Errands};
+use large::Larges;
 
 /// A session that waits for something is asked to sync again after this long, if it still waits.
 const ASK_AGAIN_MS: u64 = 5_000;
@@ -86,6 +88,8 @@ pub(crate) struct Document {
     answers: VecDeque<Answer>,
     jobs: Vec<Job>,
     waiting: Option<Box<Waiting>>,
+    /// Where there are any.
+    large: Option<Box<Larges>>,
     /// Sessions that were told that nothing can be written; all are asked to sync when it can be again.
     told_stalled: Vec<SessionRef>,
     /// Of those sessions that count them.
@@ -187,7 +191,7 @@ impl Document {
             turn: Turn::default(),
             uncommitted: VecDeque::new(),
             authored: BTreeMap::new(),
-            fan_out: FanOut::default(),
+            fan_out: FanOut::new(core.config.large_update_bytes),
             flow: Flow::default(),
             remotes: BTreeMap::new(),
             hot: false,
@@ -202,6 +206,7 @@ impl Document {
             answers: VecDeque::new(),
             jobs: Vec::new(),
             waiting: None,
+            large: None,
             told_stalled: Vec::new(),
             acknowledgements: Acknowledgements::default(),
             greeting: None,
@@ -254,6 +259,7 @@ impl Document {
             && self.uncommitted.is_empty()
             && self.turn.updates.is_empty()
             && self.jobs.is_empty()
+            && self.large.is_none()
             && !self.snapshot_runs;
         if at_rest && self.phase == Phase::Open {
             self.phase = Phase::Idle(now);
@@ -309,6 +315,9 @@ impl Document {
         assert!(self.phase == Phase::Open, "sessions of a document that is being read are paused");
         if self.presence.has_claims() {
             self.presence.alive(session);
+        }
+        if self.holds_large_of(session) {
+            return self.message_waits(session, &message, reply);
         }
         self.limit(session, &message, core);
         match message {
@@ -395,13 +404,18 @@ impl Document {
 
     pub(crate) fn tick(&mut self, core: &mut Core) {
         self.presence.expire_claims(core.now);
-        let waiting = self.waiting.as_ref();
-        let lacks = |session| waiting.is_some_and(|waiting| waiting.lacks_of(session));
+        let (waiting, large) = (self.waiting.as_ref(), self.large.as_ref());
+        let lacks = |session| {
+            waiting.is_some_and(|waiting| waiting.lacks_of(session))
+                || large.is_some_and(|large| large.has_one_of(session))
+        };
         for (session, worth) in self.acknowledgements.take_late(core.now, lacks) {
             self.acknowledge(session, worth, core);
         }
         let Some(waiting) = &mut self.waiting else { return };
-        let late = waiting.expire(core.now, core.config.waiting_timeout_ms);
+        let large = self.large.as_ref();
+        let is_held = |session| large.is_some_and(|large| large.has_one_of(session));
+        let late = waiting.expire(core.now, core.config.waiting_timeout_ms, is_held);
         core.counters.updates_dropped += late.len() as u64;
         for late in &late {
             waiting.lost(late.session, late.since);

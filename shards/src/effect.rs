@@ -6,6 +6,7 @@ use crate::envelope::Envelope;
 use crate::errand::Answer;
 use crate::frame::Frame;
 use crate::id::{DocumentId, Sequence, SessionId, ShardId};
+use crate::large::Large;
 use crate::reading::CatchUpFrom;
 
 /// One thing to do. They are carried out in order.
@@ -68,6 +69,15 @@ pub enum Effect {
         document: DocumentId,
         /// Its name, to be compared with the stored one.
         name: Arc<str>,
+    },
+    /// Hold a large update against what its document knows, off this core; [`crate::Input::Prepared`] follows. There are few at a time.
+    Prepare {
+        /// The document.
+        document: DocumentId,
+        /// Comes back with the answer.
+        job: u64,
+        /// What is to be [judged](Large::judge).
+        large: Box<Large>,
     },
     /// Make what somebody lacks, off this core.
     CatchUp {

@@ -35,8 +35,10 @@ struct Gathered {
     updates: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct FanOut {
+    /// Records of more bytes are not joined with others.
+    large_bytes: usize,
     /// Places of the sessions in the shard's table.
     members: Vec<u32>,
     /// The last record published here.
@@ -71,6 +73,23 @@ pub(crate) struct Lacks {
 }
 
 impl FanOut {
+    pub(crate) fn new(large_bytes: usize) -> Self {
+        Self {
+            large_bytes,
+            members: Vec::new(),
+            sequence: Sequence(0),
+            sent: Sequence(0),
+            takers: 0,
+            unsent_bytes: 0,
+            committed: Sequence(0),
+            recent: VecDeque::new(),
+            recent_bytes: 0,
+            held: Vec::new(),
+            catching_up: Vec::new(),
+            jobs: Vec::new(),
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.members.is_empty()
     }
@@ -87,7 +106,7 @@ impl FanOut {
     /// Takes up where the document stands. Nobody who is here has been given any of its records.
     pub(crate) fn open(&mut self, sequence: Sequence, committed: Sequence) {
         let members = std::mem::take(&mut self.members);
-        *self = Self { members, sequence, sent: sequence, committed, ..Self::default() };
+        *self = Self { members, sequence, sent: sequence, committed, ..Self::new(self.large_bytes) };
     }
 
     /// The last record published here.
@@ -348,20 +367,23 @@ impl FanOut {
         cursor >= self.sequence || self.recent.front().is_some_and(|first| first.sequence <= cursor.next())
     }
 
-    /// The records in (after, until], as one message.
+    /// The records in (after, until], as one message; one by one where some are large, as joining those takes as long as they are large.
     fn gather(&self, after: Sequence, until: Sequence) -> Gathered {
         let mut wanted = self.recent.iter().filter(|recent| recent.sequence > after && recent.sequence <= until);
         if until == after.next() {
             let Recent { frame, updates, .. } = wanted.next().expect("the records after the cursor are here");
             return Gathered { after, until, frame: frame.clone(), updates: *updates };
         }
-        let mut updates = 0;
-        let parts = wanted.map(|recent| {
-            updates += recent.updates;
-            update_in(&recent.frame)
-        });
-        let parts: Vec<&[u8]> = parts.collect();
-        Gathered { after, until, frame: update_frame(&squash(&parts)), updates }
+        let wanted: Vec<&Recent> = wanted.collect();
+        let updates = wanted.iter().map(|recent| recent.updates).sum();
+        let frame = match wanted.iter().any(|recent| recent.frame.len() > self.large_bytes) {
+            true => Frame::new(wanted.iter().map(|recent| recent.frame.as_ref()).collect::<Vec<_>>().concat()),
+            false => {
+                let parts: Vec<&[u8]> = wanted.iter().map(|recent| update_in(&recent.frame)).collect();
+                update_frame(&squash(&parts))
+            }
+        };
+        Gathered { after, until, frame, updates }
     }
 
     fn trim(&mut self) {

@@ -9,6 +9,7 @@ use crate::config::Config;
 use crate::envelope::Envelope;
 use crate::errand::{Errand, Unstored};
 use crate::id::{DocumentId, Sequence, SessionId, SessionRef, ShardId};
+use crate::large::Judged;
 use crate::reading::{CaughtUp, Loaded, ReadFailed};
 use crate::window::Load;
 
@@ -141,6 +142,15 @@ pub enum Input<'a> {
         document: DocumentId,
         /// What is stored, or why it cannot be read.
         result: Result<Box<Loaded>, ReadFailed>,
+    },
+    /// Answer to [`crate::Effect::Prepare`].
+    Prepared {
+        /// The document.
+        document: DocumentId,
+        /// As in the effect.
+        job: u64,
+        /// What comes of it.
+        judged: Box<Judged>,
     },
     /// Answer to [`crate::Effect::CatchUp`].
     CaughtUp {

@@ -29,8 +29,8 @@ pub(crate) struct Mirror {
 }
 
 impl Mirror {
-    pub(crate) fn new(id: DocumentId, owner: ShardId, slot: u32) -> Self {
-        Self { id, owner, slot, open: false, fan_out: FanOut::default(), stateless: BTreeSet::new() }
+    pub(crate) fn new(id: DocumentId, owner: ShardId, slot: u32, large_bytes: usize) -> Self {
+        Self { id, owner, slot, open: false, fan_out: FanOut::new(large_bytes), stateless: BTreeSet::new() }
     }
 
     pub(crate) fn is_empty(&self) -> bool {

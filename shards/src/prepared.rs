@@ -48,7 +48,7 @@ pub(crate) struct Part {
 }
 
 impl Part {
-    fn new(accepted: Accepted<'static>) -> Self {
+    pub(crate) fn new(accepted: Accepted<'static>) -> Self {
         Self { frame: update_frame(&accepted.update), accepted }
     }
 
@@ -60,6 +60,10 @@ impl Part {
 
     pub(crate) fn len(&self) -> usize {
         self.accepted.update.len()
+    }
+
+    pub(crate) fn accepted(&self) -> &Accepted<'static> {
+        &self.accepted
     }
 
     /// Its record, and the same for all who have the document open.

@@ -18,6 +18,7 @@ use crate::errand::{Answer, Errand, ErrandFailed, Inspection, Unstored};
 use crate::fan_out::Lacks;
 use crate::id::{DocumentId, Moment, Now, SessionId, SessionRef, ShardId};
 use crate::input::{Access, Audience, Dialect, Input};
+use crate::large::Judged;
 use crate::measured::Measured;
 use crate::mirror::Mirror;
 use crate::session::{Place, Session};
@@ -102,6 +103,7 @@ impl Shard {
                     self.forget(document);
                 }
             }
+            Input::Prepared { document, job, judged } => self.prepared(document, job, *judged),
             Input::CaughtUp { document, job, result } => {
                 self.with(document, |found, core| found.caught_up(job, result, core));
             }
@@ -161,11 +163,17 @@ impl Shard {
         [gathered, self.next_scan()].into_iter().flatten().min()
     }
 
-    /// Something accepted is not appended or not sent yet, because it gathers until an earlier record is committed or a window ends. A
-    /// server that stops waits for it.
+    /// Something accepted is not appended or not sent yet, because it gathers until an earlier record is committed or a window ends; or something
+    /// large that has come is still held against its document. A server that stops waits for it.
     #[must_use]
     pub fn is_gathering(&self) -> bool {
         self.documents.iter().any(Document::is_gathering)
+    }
+
+    /// Bytes of large updates that are held against their documents, or wait for that.
+    #[must_use]
+    pub fn preparing_bytes(&self) -> usize {
+        self.core.preparing.bytes()
     }
 
     /// The session is attached to a document.
@@ -282,8 +290,11 @@ impl Shard {
             self.attach_to_own(id, name, session, access, dialect);
             return;
         }
-        let slot =
-            *self.mirror_slots.entry(id).or_insert_with(|| self.mirrors.add(|slot| Mirror::new(id, owner, slot)));
+        let large_bytes = self.core.config.large_update_bytes;
+        let slot = *self
+            .mirror_slots
+            .entry(id)
+            .or_insert_with(|| self.mirrors.add(|slot| Mirror::new(id, owner, slot, large_bytes)));
         self.mirrors[slot].attach(session, name, access, dialect, &mut self.core);
     }
 
@@ -434,6 +445,19 @@ impl Shard {
         }
     }
 
+    /// A large update is held against its document: another one may be.
+    fn prepared(&mut self, document: DocumentId, job: u64, judged: Judged) {
+        self.with(document, |found, core| found.judged(job, judged, core));
+        self.core.preparing.leave();
+        while let Some((document, job)) = self.core.preparing.next() {
+            let mut begins = false;
+            self.with(document, |found, core| begins = found.begin_large(job, core));
+            if !begins {
+                self.core.preparing.leave();
+            }
+        }
+    }
+
     fn detached(&mut self, session: SessionId) {
         match self.place(session) {
             Place::Vacant => {}
@@ -484,10 +508,10 @@ impl Shard {
                 self.attach_to_own(document, name, sent_by(session), access, dialect);
             }
             Envelope::AccessChanged { document, session, access } => {
-                self.with(document, |found, core| found.access_changed(sent_by(session), access, core));
+                self.with(document, |found, core| found.access_change_came(sent_by(session), access, core));
             }
             Envelope::Detach { document, session } => {
-                self.with(document, |found, core| found.detach(sent_by(session), core));
+                self.with(document, |found, core| found.detachment_came(sent_by(session), core));
             }
             Envelope::Message { document, session, bytes, reply } => {
                 let message = sync::parse(&bytes).expect("the home shard has parsed what it passes on");

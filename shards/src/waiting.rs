@@ -125,14 +125,14 @@ impl Waiting {
         of_session.map(|parked| std::mem::take(&mut parked.worth)).fold(0, u32::saturating_add)
     }
 
-    /// Takes out what has waited for `timeout_ms`.
-    pub(crate) fn expire(&mut self, now: Now, timeout_ms: u64) -> Vec<Parked> {
+    /// Takes out what has waited for `timeout_ms`, but of sessions that are `held`: what they have sent since then may bring it, and is not looked at yet.
+    pub(crate) fn expire(&mut self, now: Now, timeout_ms: u64, held: impl Fn(SessionRef) -> bool) -> Vec<Parked> {
         if self.oldest.is_none_or(|oldest| now.since(oldest) < timeout_ms) {
             return Vec::new();
         }
         let (mut gone, mut oldest) = (Vec::new(), None);
         self.by_lack.retain(|_, parked| {
-            gone.extend(parked.extract_if(.., |parked| now.since(parked.since) >= timeout_ms));
+            gone.extend(parked.extract_if(.., |parked| now.since(parked.since) >= timeout_ms && !held(parked.session)));
             oldest = parked.iter().map(|parked| parked.since).chain(oldest).min();
             !parked.is_empty()
         });
@@ -213,7 +213,7 @@ mod tests {
         waiting.park((2, 1), parked(6, 0));
         waiting.forget(SESSION);
         assert_eq!((waiting.bytes(), waiting.lacks_of(SESSION)), (5 + ENTRY_BYTES, false));
-        assert_eq!(waiting.expire(Now(100), 100).len(), 1);
+        assert_eq!(waiting.expire(Now(100), 100, |_| false).len(), 1);
         assert!(waiting.is_empty() && waiting.bytes() == 0);
     }
 
@@ -223,8 +223,9 @@ mod tests {
         waiting.park((1, 1), parked(4, 10));
         waiting.park((1, 1), parked(4, 20));
         waiting.park((2, 1), parked(4, 500));
-        let expired = |waiting: &mut Waiting, now| waiting.expire(Now(now), 100).len();
+        let expired = |waiting: &mut Waiting, now| waiting.expire(Now(now), 100, |_| false).len();
         assert_eq!(expired(&mut waiting, 109), 0);
+        assert_eq!(waiting.expire(Now(120), 100, |session| session == SESSION).len(), 0);
         assert_eq!(expired(&mut waiting, 120), 2);
         assert_eq!(waiting.by_lack.len(), 1);
         assert_eq!(waiting.oldest, Some(Now(500)));

@@ -14,6 +14,8 @@ mod errands;
 mod hocuspocus;
 #[path = "shard/host.rs"]
 mod host;
+#[path = "shard/large.rs"]
+mod large;
 #[path = "shard/mirrors.rs"]
 mod mirrors;
 #[path = "shard/prepared.rs"]

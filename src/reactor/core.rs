@@ -42,6 +42,7 @@ use crate::inbox::Note;
 use crate::limits::Rate;
 use crate::mesh::{Mesh, Parcel};
 use crate::persister::Appender;
+use crate::preparer::Preparer;
 use crate::reader::Reader;
 use crate::slow;
 use crate::timers::TimerWheel;
@@ -111,6 +112,8 @@ pub struct Parts {
     pub appender: Appender,
     /// Its way back from the disk.
     pub reader: Reader,
+    /// Where it has large updates looked at.
+    pub preparer: Preparer,
     /// What its connections are held to.
     pub rules: Rules,
     /// How the process is.
@@ -146,6 +149,7 @@ pub(super) struct Core {
     round: Round,
     appender: Appender,
     reader: Reader,
+    preparer: Preparer,
     rules: Rules,
     encoder: Encoder,
     inflater: Inflater,
@@ -208,6 +212,7 @@ impl Core {
             mesh,
             appender,
             reader,
+            preparer,
             rules,
             health,
             authority,
@@ -230,6 +235,7 @@ impl Core {
             round: Round::default(),
             appender,
             reader,
+            preparer,
             encoder: Encoder::new(rules.compression_bytes_min),
             inflater: Inflater::default(),
             rules,
@@ -395,6 +401,11 @@ impl Core {
     /// Nothing waits in front of a full ring, and all that was accepted is with the persister.
     pub(super) fn has_handed_all_over(&self) -> bool {
         !self.mesh.is_congested() && !self.shard.is_gathering()
+    }
+
+    /// Something large is held against its document elsewhere.
+    pub(super) fn is_preparing(&self) -> bool {
+        self.shard.preparing_bytes() > 0
     }
 
     /// Everything that was to be sent is with the kernel.

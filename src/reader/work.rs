@@ -173,6 +173,7 @@ fn bytes_in(note: &Note) -> u64 {
         Note::SnapshotTaken { result: Ok((_, bytes)), .. } => *bytes,
         Note::Loaded { result: Err(_), .. }
         | Note::CaughtUp { result: Err(_), .. }
+        | Note::Prepared { .. }
         | Note::SnapshotTaken { result: Err(_), .. }
         | Note::Committed(_)
         | Note::CommitFailed(_)

@@ -32,6 +32,10 @@ const READER_JOBS_MAX: usize = 1 << 16;
 /// Catch-ups that are made and not yet sent, where little memory is given for the cache of states.
 const DELIVERED_BYTES_MIN: usize = 64 << 20;
 
+/// A client's update of more bytes is held against its document beside the core. One of so many takes a core a millisecond or two at most, at
+/// some 20 ns for each byte of single characters.
+const LARGE_UPDATE_BYTES: usize = 64 << 10;
+
 /// Bytes around the states of an awareness update: ids, clocks, lengths.
 const AWARENESS_ENTRY_OVERHEAD_BYTES: usize = 32;
 
@@ -196,6 +200,9 @@ pub(super) fn shard(settings: &Settings, shard: ShardId, shards: u16) -> Config 
         shard,
         shards,
         update: update(settings),
+        large_update_bytes: LARGE_UPDATE_BYTES,
+        // They have arrived, and nothing has become of them.
+        preparing_bytes_max: settings.unfinished_bytes_max,
         awareness: awareness::Limits {
             // A client that was asked for all sends what every client of the document has said.
             update_bytes_max: settings

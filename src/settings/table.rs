@@ -45,7 +45,7 @@ settings! {
         connections_max: Count { default: 1_000_000, min: 1, max: 1 << 24, unit: "connections" } live;
 
         /// Threads that read and compact documents beside the shards.
-        /// More of them shorten the wait when many documents are opened at once.
+        /// More of them shorten the wait when many documents are opened at once. As many look into large messages of clients.
         reader_threads: Count { default: 2, min: 1, max: 64, unit: "threads" };
 
         /// How long a stopping server lets connections take what they are owed.
@@ -374,7 +374,7 @@ settings! {
         state_cache_bytes: Bytes { default: 256 * MIB, min: 0, max: 1024 * GIB };
 
         /// Messages to one shard that have not arrived whole, of all connections together.
-        /// Above, those that began first are closed with 1013, to try again.
+        /// Above, those that began first are closed with 1013, to try again. Large ones that are looked into have as much room again.
         unfinished_bytes_max: Bytes { default: 256 * MIB, min: 64 * KIB, max: 1024 * GIB } live;
 
         /// How long a document stays in memory after its last session left.

@@ -19,6 +19,8 @@ pub(crate) enum Event {
     Persisted { life: u32 },
     /// What a reader was doing is done.
     Read { life: u32, thread: usize },
+    /// A large update is held against its document.
+    Prepared { life: u32, number: u64 },
     /// A client's timer.
     Client { client: usize },
     /// Another tab of the same browser tells a client of an edit.

@@ -77,6 +77,8 @@ pub(crate) const WANTED: &[&str] = &[
     "update: taken in part",
     "update: denied",
     "update: not taken in a stall",
+    "update: prepared",
+    "update: prepared again",
     "update: waited",
     "update: waited for a window",
 ];

@@ -78,6 +78,8 @@ pub(crate) struct Plan {
     pub(crate) part_bytes_max: usize,
     pub(crate) write_ms: u64,
     pub(crate) read_ms: u64,
+    /// About how long it takes to hold a large update against its document.
+    pub(crate) prepare_ms: u64,
     pub(crate) delay_ms: u64,
     pub(crate) kernel_bytes: usize,
     /// Clients ask for what they lack now and then, which makes up for whatever the server forgot to send them. Most never do.
@@ -132,6 +134,7 @@ impl Plan {
             part_bytes_max: random.pick(&[40, 200, 2_000, 64 * 1024]),
             write_ms: random.pick(&[1, 5, 50, 400]),
             read_ms: random.pick(&[1, 5, 50, 300]),
+            prepare_ms: 0,
             delay_ms: random.pick(&[0, 2, 20, 150]),
             kernel_bytes: random.pick(&[0, 100, 2_000, 100_000]),
             resyncs: random.percent(30),
@@ -146,6 +149,13 @@ impl Plan {
         };
         // Behind all other chances, so that those stay what they were.
         plan.change_limits(random);
+        let large_update_bytes = random.pick(&[0, 20, 100, usize::MAX]);
+        let preparing_bytes_max = random.pick(&[200, 2_000, 1 << 20]);
+        plan.prepare_ms = random.pick(&[1, 20, 100]);
+        for config in plan.other_limits.iter_mut().chain([&mut plan.config]) {
+            config.large_update_bytes = large_update_bytes;
+            config.preparing_bytes_max = preparing_bytes_max;
+        }
         plan
     }
 
@@ -225,6 +235,8 @@ fn limits(random: &mut Random, shards: u16, clients: usize, hostiles: usize, doc
         shard: ShardId(0),
         shards,
         update: update::Limits { update_bytes_max: 1 << 20, ..update::Limits::default() },
+        large_update_bytes: usize::MAX,
+        preparing_bytes_max: usize::MAX,
         awareness: awareness::Limits {
             update_bytes_max: 16 * 1024,
             entries_max: 64,

@@ -21,10 +21,14 @@ use crate::agenda::Event;
 use crate::disk::{Job, Persister, Readers, Task};
 use crate::network::Side;
 use crate::plan::COMPACTIONS;
+use crate::preparers::Preparers;
 use crate::stage::Stage;
 
 /// Messages that a ring takes before its core holds its own clients back.
 const RING_ENVELOPES: usize = 24;
+
+/// Large updates of a core that are held against their documents at once.
+const PREPARED_AT_ONCE: usize = 2;
 
 /// Of a hundred messages to other cores so many find their core stopped for about so long, before it has sent them.
 const STOPS_PERCENT: u64 = 2;
@@ -84,6 +88,7 @@ pub(crate) struct Server {
     cores: Vec<Core>,
     persister: Persister,
     readers: Readers,
+    preparers: Preparers,
     /// Documents whose first load has not ended.
     loading: BTreeSet<DocumentId>,
     loaded_before: BTreeSet<DocumentId>,
@@ -125,6 +130,7 @@ impl Server {
             cores: (0..plan.shards).map(core).collect(),
             persister: Persister::new(life, plan.fsync),
             readers: Readers::new(life, plan.reader_threads, plan.part_bytes_max, COMPACTIONS[plan.compaction]),
+            preparers: Preparers::default(),
             loading: BTreeSet::new(),
             loaded_before: BTreeSet::new(),
             places: Vec::new(),
@@ -210,6 +216,11 @@ impl Server {
         for (core, input) in self.readers.done(thread, &mut stage.disk, &mut stage.agenda) {
             self.tell(core, input, stage);
         }
+    }
+
+    pub(crate) fn prepared(&mut self, number: u64, stage: &mut Stage) {
+        let (core, judged) = self.preparers.done(number);
+        self.tell(core, judged, stage);
     }
 
     fn take_reports(&mut self, stage: &mut Stage) {
@@ -643,6 +654,10 @@ impl Server {
                 }
                 self.submit(Job { core, document, task: Task::Load { name } }, stage);
             }
+            Effect::Prepare { document, job, large } => {
+                let is_new = self.preparers.begin(core, document, job, large, self.life, stage);
+                stage.coverage.count(if is_new { "update: prepared" } else { "update: prepared again" });
+            }
             Effect::CatchUp { document, job, from, through } => {
                 stage.coverage.count(match &from {
                     CatchUpFrom::StateVector(_) => "catch-up: from a state vector",
@@ -711,6 +726,13 @@ impl Server {
         if counters.uncommitted_bytes > max as u64 {
             stage.checks.fail(format!("{} bytes are not committed, limit {max}", counters.uncommitted_bytes));
         }
+        let (preparing, max) = (self.cores[core].shard.preparing_bytes(), stage.plan.config.preparing_bytes_max);
+        if preparing > max {
+            stage.checks.fail(format!("{preparing} bytes are being prepared, limit {max}"));
+        }
+        if self.preparers.of(core) > PREPARED_AT_ONCE {
+            stage.checks.fail(format!("core {core} has more than {PREPARED_AT_ONCE} updates prepared at once"));
+        }
     }
 
     pub(crate) fn counters(&self) -> Vec<Counters> {
@@ -725,6 +747,8 @@ impl Server {
     pub(crate) fn is_quiet(&self) -> bool {
         self.persister.is_idle()
             && self.readers.is_idle()
+            && self.preparers.is_idle()
+            && self.cores.iter().all(|core| core.shard.preparing_bytes() == 0)
             && self.cores.iter().all(|core| core.rings.iter().all(VecDeque::is_empty))
             && self.counters().iter().all(|counters| counters.uncommitted_bytes == 0)
             && self.cores.iter().all(|core| !core.shard.is_gathering() && core.shard.next_due().is_none())

@@ -132,6 +132,9 @@ impl World {
             Event::Persist { life } => self.with_server(life, |server, stage| server.persist(stage)),
             Event::Persisted { life } => self.with_server(life, |server, stage| server.persisted(stage)),
             Event::Read { life, thread } => self.with_server(life, |server, stage| server.read(thread, stage)),
+            Event::Prepared { life, number } => {
+                self.with_server(life, |server, stage| server.prepared(number, stage));
+            }
             Event::Client { client } => {
                 if self.clients[client].look(&mut self.stage) {
                     self.connect(client);

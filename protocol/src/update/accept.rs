@@ -52,6 +52,24 @@ pub struct Accepted<'a> {
     pub deletes: DeleteSet,
 }
 
+impl Accepted<'_> {
+    /// Whether it may join a document that has gone on, as far as limits of the document say: others may have brought as much meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// It would make the document larger than it may be.
+    pub fn fits(&self, known: &Known, limits: &Limits) -> Result<()> {
+        let new_clients = self.clocks.iter().filter(|&&(client, _)| known.clocks().clock(client) == 0).count();
+        // Mostly it need not be counted.
+        if known.delete_ranges() + self.deletes.ranges().len() <= limits.document_delete_ranges_max {
+            return fits(known, new_clients, &DeleteSet::default(), limits);
+        }
+        let mut news = DeleteSet::default();
+        self.deletes.ranges().iter().for_each(|&range| known.deletes().missing(range, |new| news.push(new)));
+        fits(known, new_clients, &news, limits)
+    }
+}
+
 /// Checks an update against what is known of the document.
 #[must_use]
 pub fn accept<'a>(known: &Known, update: &'a [u8], limits: &Limits) -> Verdict<'a> {

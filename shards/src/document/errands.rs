@@ -345,6 +345,7 @@ impl Document {
             self.end(session, CloseReason::Deleted, core);
         }
         self.waiting = None;
+        self.drop_larges(core);
         if !self.turn.updates.is_empty() {
             self.publish(true, core);
         }

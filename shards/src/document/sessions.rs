@@ -123,6 +123,9 @@ impl Document {
         if let Some(waiting) = &mut self.waiting {
             waiting.forget(session);
         }
+        if let Some(large) = &mut self.large {
+            large.forget(session);
+        }
         self.told_stalled.retain(|&other| other != session);
         self.acknowledgements.remove(session);
         self.settle(core.now);

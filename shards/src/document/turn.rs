@@ -91,9 +91,9 @@ impl Document {
         self.sessions_len() > authors
     }
 
-    /// Something was accepted, and waits for the commit of an earlier record or the end of a window.
+    /// Something was accepted, and waits for the commit of an earlier record or the end of a window; or something large has come that may be.
     pub(crate) fn is_gathering(&self) -> bool {
-        !self.turn.updates.is_empty() || self.fan_out.has_unsent()
+        !self.turn.updates.is_empty() || self.fan_out.has_unsent() || self.large.is_some()
     }
 
     /// Makes a record of what was gathered. It is sent at once, or with the next fan-out.
@@ -104,15 +104,48 @@ impl Document {
             1 => updates.pop().expect("there is one"),
             _ => squash(&updates.iter().map(Vec::as_slice).collect::<Vec<_>>()),
         };
+        let frame = update_frame(&update);
+        self.record(update, (frame, count as u64), &authors, (bytes, arrivals), core, at_once);
+    }
+
+    /// The next record is so many updates, taken as so many bytes.
+    fn record(
+        &mut self,
+        update: Vec<u8>,
+        shown: (Frame, u64),
+        authors: &[SessionRef],
+        (bytes, arrivals): (usize, Arrivals),
+        core: &mut Core,
+        at_once: bool,
+    ) {
         self.unsent_arrivals.append(&arrivals);
         self.uncommitted.push_back(Uncommitted { sequence: self.sequence.next(), bytes, arrivals });
-        let frame = update_frame(&update);
         self.append(update, Vec::new(), core);
-        self.show((frame, count as u64), &authors, at_once, core);
+        self.show(shown, authors, at_once, core);
         if at_once {
             self.fan_out.send(&mut core.sessions, &mut core.effects);
             self.fanned_out(core);
         }
+    }
+
+    /// Makes a record of what a session has written and was held against the document beside its core. By itself and at once: nothing of it is looked
+    /// at here again, as it would be if it were joined with anything.
+    pub(super) fn publish_alone(
+        &mut self,
+        author: SessionRef,
+        part: Part,
+        (worth, arrivals): (u32, Arrivals),
+        core: &mut Core,
+    ) {
+        if !self.turn.updates.is_empty() {
+            self.publish(true, core);
+        }
+        self.written_by(author, worth, part.len(), core);
+        self.greeting = None;
+        self.nothing_new = None;
+        let bytes = part.len();
+        let (update, frame) = part.into_record();
+        self.record(update, (frame, 1), &[author], (bytes, arrivals), core, true);
     }
 
     /// Makes a record of each of these, which no session has written and which belong together. They are sent one by one: together they could be

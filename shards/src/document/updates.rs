@@ -53,18 +53,17 @@ impl Document {
         core: &mut Core,
     ) {
         let Parked { session, worth, .. } = from;
+        let is_large = bytes.len() > core.config.large_update_bytes;
+        if is_large && core.preparing.has_room(bytes.len(), core.config.preparing_bytes_max) {
+            return self.hold_beside(Parked { update: bytes.to_vec(), ..from }, access, core);
+        }
         match update::accept(&self.known, bytes, &core.config.update) {
             Verdict::Duplicate => {
                 core.counters.updates_duplicate += 1;
-                self.duplicate_came(session, from.echo.then_some(bytes), worth, core);
+                self.duplicate_came(session, from.echo.then(|| update_frame(bytes)), worth, core);
             }
             Verdict::Accepted(_) | Verdict::Missing { .. } if access == Access::ReadOnly => {
-                core.counters.updates_denied += 1;
-                if self.acknowledgements.counts(session) {
-                    self.not_saved(session, worth, core);
-                } else {
-                    core.reply(session, denied("this connection may read the document, not change it"));
-                }
+                self.deny_writing(session, worth, core);
             }
             Verdict::Accepted(_) | Verdict::Missing { .. } if core.stalled.is_some() => {
                 self.refuse_stalled(session, worth, core)
@@ -80,7 +79,16 @@ impl Document {
         }
     }
 
-    fn refuse(&mut self, session: SessionRef, refused: Refused, core: &mut Core) {
+    pub(super) fn deny_writing(&mut self, session: SessionRef, worth: u32, core: &mut Core) {
+        core.counters.updates_denied += 1;
+        if self.acknowledgements.counts(session) {
+            self.not_saved(session, worth, core);
+        } else {
+            core.reply(session, denied("this connection may read the document, not change it"));
+        }
+    }
+
+    pub(super) fn refuse(&mut self, session: SessionRef, refused: Refused, core: &mut Core) {
         core.counters.updates_refused += 1;
         self.end(session, CloseReason::UpdateRefused(refused), core);
     }
@@ -94,10 +102,7 @@ impl Document {
         ready: &mut Vec<Parked>,
         core: &mut Core,
     ) -> bool {
-        if self.bytes + self.turn.bytes as u64 + accepted.update.len() as u64 > core.config.document_bytes_max {
-            let bytes_max = core.config.document_bytes_max;
-            core.counters.updates_too_large += 1;
-            self.end(session, CloseReason::DocumentFull { bytes_max }, core);
+        if !self.has_room_for(accepted.update.len(), session, core) {
             return false;
         }
         core.counters.updates_accepted += 1;
@@ -107,6 +112,17 @@ impl Document {
         true
     }
 
+    /// The session ends where the document would become too large.
+    pub(super) fn has_room_for(&mut self, bytes: usize, session: SessionRef, core: &mut Core) -> bool {
+        let bytes_max = core.config.document_bytes_max;
+        let has_room = self.bytes + self.turn.bytes as u64 + bytes as u64 <= bytes_max;
+        if !has_room {
+            core.counters.updates_too_large += 1;
+            self.end(session, CloseReason::DocumentFull { bytes_max }, core);
+        }
+        has_room
+    }
+
     /// What is complete of an update is taken as if it had come alone; but it is worth nothing, because it is the rest by which the
     /// update is saved or not.
     fn divided_came(&mut self, from: Parked, bytes: &[u8], divided: Divided, ready: &mut Vec<Parked>, core: &mut Core) {
@@ -114,7 +130,7 @@ impl Document {
         match (divided.part, divided.rest) {
             (None, None) => {
                 core.counters.updates_duplicate += 1;
-                self.duplicate_came(session, from.echo.then_some(bytes), worth, core);
+                self.duplicate_came(session, from.echo.then(|| update_frame(bytes)), worth, core);
             }
             (Some(part), None) => {
                 self.accepted_came(session, part, worth, ready, core);
@@ -155,13 +171,19 @@ impl Document {
     }
 
     fn gather(&mut self, author: SessionRef, update: Vec<u8>, worth: u32, core: &mut Core) {
-        self.saved_with(author, worth, self.sequence.next(), core);
-        core.accepted(update.len(), author);
         self.turn.arrivals.note(core.moment);
-        if self.authored.insert(author, self.sequence.next()) != Some(self.sequence.next()) {
+        if self.written_by(author, worth, update.len(), core) {
             self.turn.authors.push(author);
         }
         self.gathered(update, core);
+    }
+
+    /// The next record brings so much of this session. Says whether it is the first of it there.
+    pub(super) fn written_by(&mut self, author: SessionRef, worth: u32, bytes: usize, core: &mut Core) -> bool {
+        let sequence = self.sequence.next();
+        self.saved_with(author, worth, sequence, core);
+        core.accepted(bytes, author);
+        self.authored.insert(author, sequence) != Some(sequence)
     }
 
     pub(super) fn gathered(&mut self, update: Vec<u8>, core: &mut Core) {
@@ -175,7 +197,7 @@ impl Document {
     }
 
     /// All of it is known, but perhaps not durable: for this session it is as if it had written it.
-    fn duplicate_came(&mut self, session: SessionRef, echo: Option<&[u8]>, worth: u32, core: &mut Core) {
+    pub(super) fn duplicate_came(&mut self, session: SessionRef, echo: Option<Frame>, worth: u32, core: &mut Core) {
         let last = if self.turn.updates.is_empty() { self.sequence } else { self.sequence.next() };
         if last > self.committed {
             self.saved_with(session, worth, last, core);
@@ -187,8 +209,8 @@ impl Document {
         } else if worth > 0 {
             self.acknowledge(session, worth, core);
         }
-        if let Some(bytes) = echo {
-            self.answer(session, What::Echo(update_frame(bytes)), core);
+        if let Some(frame) = echo {
+            self.answer(session, What::Echo(frame), core);
         }
     }
 
@@ -218,7 +240,7 @@ impl Document {
     }
 
     /// Nothing is taken that could not be kept. The client still has it, and is asked for it when writing works again.
-    fn refuse_stalled(&mut self, session: SessionRef, worth: u32, core: &mut Core) {
+    pub(super) fn refuse_stalled(&mut self, session: SessionRef, worth: u32, core: &mut Core) {
         core.counters.updates_stalled += 1;
         let told = self.told_stalled.contains(&session);
         if !told {
@@ -239,7 +261,7 @@ impl Document {
         }
     }
 
-    fn park(&mut self, from: Parked, rest: Rest, core: &mut Core) {
+    pub(super) fn park(&mut self, from: Parked, rest: Rest, core: &mut Core) {
         let session = from.session;
         let Rest { update, client, clock } = rest;
         let (per_session, in_all) =
@@ -248,11 +270,21 @@ impl Document {
         if from.offers < OFFERS_MAX && waiting.has_room(session, update.len(), per_session, in_all) {
             core.counters.updates_waited += 1;
             waiting.park((client, clock), Parked { update, ..from });
+            self.ask_for_lack(session, core);
         } else {
-            core.counters.updates_dropped += 1;
-            waiting.owes(session);
-            self.not_saved(session, from.worth, core);
+            self.drop_for_now(&from, core);
         }
+    }
+
+    /// Only its session has it, and is asked for it.
+    pub(super) fn drop_for_now(&mut self, from: &Parked, core: &mut Core) {
+        core.counters.updates_dropped += 1;
+        self.waiting.get_or_insert_default().owes(from.session);
+        self.not_saved(from.session, from.worth, core);
+        self.ask_for_lack(from.session, core);
+    }
+
+    fn ask_for_lack(&mut self, session: SessionRef, core: &mut Core) {
         let Some(waiting) = &mut self.waiting else { return };
         // Its answer fills the gap, and brings again what found no room.
         if waiting.should_ask(session, core.now, ASK_AGAIN_MS) {

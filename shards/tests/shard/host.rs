@@ -9,7 +9,7 @@ use selvedge_protocol::websocket::{FrameHeader, Role};
 use selvedge_protocol::{awareness, update::StateVector};
 use selvedge_shards::reading::{CatchUpFrom, CaughtUp, Loaded, ReadFailed};
 use selvedge_shards::{
-    Access, Answer, CloseReason, Config, Dialect, DocumentId, Effect, Envelope, Errand, Frame, Input, Load, Now,
+    Access, Answer, CloseReason, Config, Dialect, DocumentId, Effect, Envelope, Errand, Frame, Input, Large, Load, Now,
     Sequence, SessionId, Shard, ShardId,
 };
 
@@ -21,6 +21,8 @@ pub(crate) fn config(shard: u16, shards: u16) -> Config {
         shard: ShardId(shard),
         shards,
         update: update::Limits::default(),
+        large_update_bytes: usize::MAX,
+        preparing_bytes_max: 2_000,
         awareness: awareness::Limits {
             update_bytes_max: 1024,
             entries_max: 10,
@@ -93,6 +95,8 @@ pub(crate) struct Host {
     /// What is committed.
     pub(crate) stored: Vec<(Sequence, Vec<u8>)>,
     pub(crate) jobs: VecDeque<(usize, DocumentId, u64, CatchUpFrom, Sequence)>,
+    /// Large updates that are to be held against their documents.
+    pub(crate) large: VecDeque<(usize, DocumentId, u64, Box<Large>)>,
     pub(crate) snapshots: VecDeque<(usize, DocumentId, Sequence)>,
     pub(crate) closed: BTreeMap<At, CloseReason>,
     pub(crate) paused: BTreeMap<At, bool>,
@@ -130,6 +134,7 @@ impl Host {
             appended: VecDeque::new(),
             stored: Vec::new(),
             jobs: VecDeque::new(),
+            large: VecDeque::new(),
             snapshots: VecDeque::new(),
             closed: BTreeMap::new(),
             paused: BTreeMap::new(),
@@ -189,6 +194,7 @@ impl Host {
                 let records = (sequence.0..).map(Sequence).zip(std::iter::once(update).chain(more));
                 self.appended.extend(records.map(|(sequence, update)| (shard, document, sequence, update)));
             }
+            Effect::Prepare { document, job, large } => self.large.push_back((shard, document, job, large)),
             Effect::Load { document, .. } => self.loads.push_back((shard, document)),
             Effect::CatchUp { document, job, from, through } => {
                 self.jobs.push_back((shard, document, job, from, through));
@@ -329,6 +335,13 @@ impl Host {
         }
         let result = Ok(CaughtUp { frames: Arc::new([Frame::new(bytes)]), through });
         self.handle(shard, Input::CaughtUp { document, job, result });
+        self.turn();
+    }
+
+    /// The oldest of the large updates is held against its document.
+    pub(crate) fn prepare(&mut self) {
+        let (shard, document, job, large) = self.large.pop_front().expect("there is a large update");
+        self.handle(shard, Input::Prepared { document, job, judged: Box::new(large.judge()) });
         self.turn();
     }
 

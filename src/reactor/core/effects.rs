@@ -9,6 +9,7 @@ use crate::connection::Hold;
 use crate::encoder::Encoding;
 use crate::mesh::Parcel;
 use crate::persister::{Append, Deletion};
+use crate::preparer;
 use crate::reader::{Job, Task};
 
 impl Core {
@@ -76,6 +77,9 @@ impl Core {
             Effect::Load { document, name } => self.reader.submit(Job { core, document, task: Task::Load { name } }),
             Effect::CatchUp { document, job, from, through } => {
                 self.catch_up(Job { core, document, task: Task::CatchUp { job, from, through } });
+            }
+            Effect::Prepare { document, job, large } => {
+                self.preparer.submit(preparer::Job { core, document, job, large })
             }
             Effect::Snapshot { document, through } => {
                 self.reader.submit(Job { core, document, task: Task::Snapshot { through } });

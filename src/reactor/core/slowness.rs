@@ -53,6 +53,7 @@ impl Slowness {
             }
             Note::Loaded { .. }
             | Note::CaughtUp { .. }
+            | Note::Prepared { .. }
             | Note::SnapshotTaken { .. }
             | Note::Deleted(_)
             | Note::Authority(_)
