@@ -35,8 +35,8 @@ pub use waker::Waker;
 /// a third slower.
 pub const RECEIVE_BYTES_MAX: usize = 4096;
 
-/// Accepted sockets of one core that nobody has seen yet, at most: descriptors that are taken before it can be decided whether there is room. More to
-/// each turn open connections no faster.
+/// Accepted sockets of one core that nobody has seen yet, at most: descriptors that are taken before it can be decided whether there is room. Without
+/// a bound connections are opened no faster (`selvedge-load idle --connections 17000`).
 pub const UNSEEN_ACCEPTS_MAX: usize = 16;
 
 /// Names a connection in operations and completions: its place in the core's table, and which of the successive owners of that

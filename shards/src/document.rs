@@ -404,17 +404,14 @@ impl Document {
 
     pub(crate) fn tick(&mut self, core: &mut Core) {
         self.presence.expire_claims(core.now);
-        let (waiting, large) = (self.waiting.as_ref(), self.large.as_ref());
-        let lacks = |session| {
-            waiting.is_some_and(|waiting| waiting.lacks_of(session))
-                || large.is_some_and(|large| large.has_one_of(session))
-        };
+        let waiting = self.waiting.as_ref();
+        let lacks =
+            |session| waiting.is_some_and(|waiting| waiting.lacks_of(session)) || large::one_of(&self.large, session);
         for (session, worth) in self.acknowledgements.take_late(core.now, lacks) {
             self.acknowledge(session, worth, core);
         }
         let Some(waiting) = &mut self.waiting else { return };
-        let large = self.large.as_ref();
-        let is_held = |session| large.is_some_and(|large| large.has_one_of(session));
+        let is_held = |session| large::one_of(&self.large, session);
         let late = waiting.expire(core.now, core.config.waiting_timeout_ms, is_held);
         core.counters.updates_dropped += late.len() as u64;
         for late in &late {

@@ -50,11 +50,12 @@ enum Behind {
     Detached,
 }
 
-impl Larges {
-    pub(super) fn has_one_of(&self, session: SessionRef) -> bool {
-        self.jobs.values().any(|offer| offer.from.session == session)
-    }
+/// Whether something of the session is held, where anything is.
+pub(super) fn one_of(large: &Option<Box<Larges>>, session: SessionRef) -> bool {
+    large.as_ref().is_some_and(|large| large.jobs.values().any(|offer| offer.from.session == session))
+}
 
+impl Larges {
     pub(super) fn forget(&mut self, session: SessionRef) {
         self.behind.remove(&session);
     }
@@ -63,7 +64,7 @@ impl Larges {
 impl Document {
     /// Something of the session is held against the document.
     pub(super) fn holds_large_of(&self, session: SessionRef) -> bool {
-        self.large.as_ref().is_some_and(|large| large.has_one_of(session))
+        one_of(&self.large, session)
     }
 
     // --- what waits behind it ---

@@ -4,17 +4,23 @@ use selvedge_protocol::sync::Message;
 use selvedge_shards::reading::ReadFailed;
 use selvedge_shards::{Access, CloseReason, Input, Sequence};
 
-use super::host::{Host, at, typed};
+use super::host::{At, Host, at, typed};
 use super::{EMPTY_STEP_1, two};
+
+/// Two sessions of a document whose load does not end, on its core and on the last.
+fn two_that_wait(shards: u16) -> (Host, At, At) {
+    let mut host = Host::new(shards);
+    host.loads_end = false;
+    let (a, b) = (at(0, 1), at(usize::from(shards) - 1, 2));
+    host.attach(a);
+    host.attach(b);
+    (host, a, b)
+}
 
 #[test]
 fn nothing_is_sent_or_read_before_the_first_load_has_ended() {
     for shards in [1, 2] {
-        let mut host = Host::new(shards);
-        host.loads_end = false;
-        let (a, b) = (at(0, 1), at(usize::from(shards) - 1, 2));
-        host.attach(a);
-        host.attach(b);
+        let (mut host, a, b) = two_that_wait(shards);
         assert_eq!(host.loads.len(), 1, "one load for all");
         assert_eq!((host.got(a), host.got(b)), (vec![], vec![]));
         assert_eq!((host.paused.get(&a), host.paused.get(&b)), (Some(&true), Some(&true)));
@@ -28,11 +34,7 @@ fn nothing_is_sent_or_read_before_the_first_load_has_ended() {
 #[test]
 fn a_failed_load_ends_its_sessions_and_leaves_nothing() {
     for shards in [1, 2] {
-        let mut host = Host::new(shards);
-        host.loads_end = false;
-        let (a, b) = (at(0, 1), at(usize::from(shards) - 1, 2));
-        host.attach(a);
-        host.attach(b);
+        let (mut host, a, b) = two_that_wait(shards);
         host.fail_load();
         let failed = CloseReason::LoadFailed(ReadFailed::Corrupt("checksum".into()));
         assert_eq!((host.closed.get(&a), host.closed.get(&b)), (Some(&failed), Some(&failed)));
